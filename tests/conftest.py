@@ -1,9 +1,11 @@
-"""What every test may use: the dataset mirror, and a tiny workspace of its own."""
-import os
+"""What every test may use: the dataset mirror, and tiny workspaces of its own."""
+import os, shutil, subprocess
 from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/replays",
+           "nbs/jobs", "nbs/reports", "marketing_mlops"]
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
@@ -18,3 +20,36 @@ def datasets() -> Path:
     path = Path(mirror) if Path(mirror).is_absolute() else ROOT/mirror
     if not path.is_dir(): pytest.skip(f"MMOPS_DATASETS is {mirror!r}, which is not a folder")
     return path.resolve()
+
+def _copy_tracked(name, into):
+    "Copies what git tracks (or would track) below `name`, as it is in the working tree."
+    found = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", name],
+                           cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    for path in filter(None, found):
+        if not (ROOT/path).is_file(): continue
+        (into/path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT/path, into/path)
+
+def _git(folder, *words):
+    subprocess.run(["git", "-c", "user.name=tests", "-c", "user.email=tests@example.com", *words], cwd=folder, check=True, capture_output=True)
+
+@pytest.fixture(scope="session")
+def _tiny_template(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("template")/"workspace"
+    folder.mkdir()
+    for name in TRAVELS: _copy_tracked(name, folder)
+    shutil.copy2(ROOT/".gitignore", folder/".gitignore")
+    params = folder/"params.yaml"
+    small = params.read_text().replace("customers: 20000", "customers: 2000").replace("planned_customers: 12000", "planned_customers: 1000")
+    assert small.count("customers: 2000\n") == 1 and "planned_customers: 1000" in small, "params.yaml has changed: adapt the tiny workspace"
+    params.write_text(small)
+    _git(folder, "init", "-q"); _git(folder, "add", "-A"); _git(folder, "commit", "-qm", "A tiny workspace")
+    return folder
+
+@pytest.fixture
+def tiny_workspace(_tiny_template, tmp_path) -> Path:
+    "A workspace with 2,000 simulated customers and nothing run yet; its warm process ends with the test."
+    folder = tmp_path/"workspace"
+    shutil.copytree(_tiny_template, folder, symlinks=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
