@@ -105,7 +105,7 @@ class RawRows:
     unreadable:dict[int, str]=field(default_factory=dict) # Row number → why it could not be read
     name:str="" # File name for messages
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #1f3dfcb3
+# %% ../../nbs/api/sources/10_raw_files.ipynb #1aed4241
 def _header(text, format, name):
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=format.delimiter, quotechar=format.quote)
     for _ in range(format.skip_rows): next(rows, None)
@@ -118,10 +118,10 @@ def _distinct_names(names, file):
     raise DataError(f"{file} names column {twice[0]!r} {names.count(twice[0])} times in its header.", "Give each column its own name.", file=file, column=twice[0])
 
 def _refuse_open_quote(row, swallowed, name):
-    if swallowed: raise DataError(f"{name}: a quote opened in row {row} is never closed and swallows the {swallowed} lines below it.",
+    if swallowed: raise DataError(f"{name}: a quote opened in row {row} is never closed and swallows what is below it, to the end or to the next quote.",
                                   f"Close or double the quote in row {row}.", file=name, rows=[row])
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #e77e89fb
+# %% ../../nbs/api/sources/10_raw_files.ipynb #949c2a52
 def _csv_rows(path, format):
     import pyarrow as pa, pyarrow.csv as pacsv
     text = decode_text(file_bytes(path), format.encoding, path.name)
@@ -143,7 +143,7 @@ def _csv_rows(path, format):
 def _lines_left_open(last, text, quote):
     "Lines swallowed by the last row, where the quotes of its lines do not pair up."
     swallowed = int(last.str.count("\n").sum())
-    lines = text.rstrip().splitlines()[-max(swallowed, 1):]
+    lines = text.rstrip().splitlines()[-swallowed-1:]
     return swallowed if sum(line.count(quote) for line in lines) % 2 else 0
 
 # %% ../../nbs/api/sources/10_raw_files.ipynb #5793993b
