@@ -140,22 +140,25 @@ def _stop_telemetry():
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"): stream.reconfigure(errors="replace")
 
-# %% ../../nbs/api/cli/20_commands.ipynb #7c266d29
+# %% ../../nbs/api/cli/20_commands.ipynb #5db6e891
+def _run_words(words:Sequence[str])->int:
+    named = [w for w in words[:2] if w not in ("-h", "--help", "help")]
+    is_group = len(named) == 1 and any(name.startswith(f"{named[0]} ") for name in COMMANDS)
+    if named and not is_group: code = call_command(*find_command(words))
+    else:
+        print(help_text(*named))
+        code = 0
+    sys.stdout.flush()
+    return code
+
 def main(
     words:Sequence[str]|None=None, # What was typed after `mmops`; None reads it from the process
 )->int: # Exit code
     "Runs one command. Never raises, except for `--help`, which ends the process as argparse does."
     words = list(sys.argv[1:] if words is None else words)
     _stop_telemetry()
-    asked = [w for w in words[:2] if w not in ("-h", "--help", "help")]
-    groups = {name.split()[0] for name in COMMANDS if " " in name}
-    if not asked or (len(asked) == 1 and asked[0] in groups):
-        print(help_text(*asked))
-        return 0
-    command = None
-    try:
-        command, rest = find_command(words)
-        return call_command(command, rest)
+    command = next((c for name, c in COMMANDS.items() if " ".join(words).startswith(name)), None)
+    try: return _run_words(words)
     except KeyboardInterrupt:
         print("Stopped by Ctrl-C.", command.interrupted if command else "Nothing was changed.", sep="\n", file=sys.stderr)
         return 130
