@@ -8,7 +8,7 @@ So every form a notebook can show passes through one function here. `markdown_ht
 
 # %% auto #0
 __all__ = ['ANSI', 'TAGS', 'ATTRIBUTES', 'PROTOCOLS', 'MATH_TAGS', 'MATH_ATTRIBUTES', 'text_html', 'safe_html', 'math_html',
-           'markdown_html', 'escape_markdown', 'data_address', 'image_html', 'json_in_page']
+           'markdown_html', 'data_address', 'image_html', 'json_in_page']
 
 # %% ../../nbs/api/reporting/50_markup.ipynb #6434e4db
 import base64, html, json, re
@@ -76,13 +76,6 @@ def markdown_html(
 )->str: # HTML without anything that runs or loads
     "Prose as HTML. HTML inside the prose is shown as text."
     return _markdown().render(text).replace("<a href=", '<a rel="noopener noreferrer" href=')
-
-# %% ../../nbs/api/reporting/50_markup.ipynb #f3ea06c7
-def escape_markdown(
-    value:str, # A name or note that somebody typed
-)->str: # The same, safe inside a sentence, a table cell or a link text
-    "A value that markdown shows unchanged, on one line."
-    return re.sub(r"([\\`*_{}\[\]()<>#+!|$~&])", r"\\\1", " ".join(str(value).split()))
 
 # %% ../../nbs/api/reporting/50_markup.ipynb #cceff89a
 def data_address(

@@ -17,8 +17,8 @@ import pandas as pd
 from .colours import PALETTE
 from .numbers import NOT_MEASURED, show
 
-# %% ../../nbs/api/reporting/40_plots.ipynb #1afb95ac
-WIDTH = 720 # pixels, the width of a report's text
+# %% ../../nbs/api/reporting/40_plots.ipynb #bf45f7b3
+WIDTH = 790 # pixels, the width of a report's text
 
 def axis_format(
     unit:str, # `share`, `count`, a currency such as `EUR`, or another word
