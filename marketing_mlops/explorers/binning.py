@@ -100,7 +100,7 @@ def _log_cuts(sample, bins):
 def _quantile_cuts(sample, bins):
     return [float(q) for q in np.quantile(sample, np.arange(1, bins)/bins) if q > sample.min()]
 
-# %% ../../nbs/api/explorers/10_binning.ipynb #5757535a
+# %% ../../nbs/api/explorers/10_binning.ipynb #399a2f77
 def number_cuts(
     sample:np.ndarray, # Finite values, at least one
     bins:int = 40, # Value bins wanted, 1 to 300
@@ -116,21 +116,21 @@ def number_cuts(
         scale = "log" if skewed else "linear"
     if scale == "log" and not (sample > 0).any(): scale = "linear"
     cuts = {"linear": _linear_cuts, "log": _log_cuts, "quantile": _quantile_cuts}[scale](sample, bins)
-    return sorted(set(cuts))
+    return sorted({float(c) for c in cuts})
 
-# %% ../../nbs/api/explorers/10_binning.ipynb #1a48beee
+# %% ../../nbs/api/explorers/10_binning.ipynb #41477c2e
 def _with_zero_bin(cuts, lowest, smallest_positive):
     inner = [c for c in cuts if c < 0 or c > smallest_positive]
     return sorted({*inner, smallest_positive, *([0.0] if lowest < 0 else [])})
 
 def _range_labels(cuts, lowest, highest, zero_at, whole):
-    lower, upper = [lowest, *cuts], [*cuts, highest]
-    single = [i == zero_at or (whole and b - a <= 1 and (i < len(cuts) or a == b)) for i, (a, b) in enumerate(zip(lower, upper))]
-    first = tuple(number_text(0 if i == zero_at else a) for i, a in enumerate(lower))
-    last = tuple(f if one else number_text(b) for f, one, b in zip(first, single, upper))
-    return first, last, all(single)
+    "First and last label of every bin; of whole numbers the last one belongs to the bin."
+    lower = [0 if i == zero_at else v for i, v in enumerate([lowest, *cuts])]
+    upper = [*(c - 1 if whole else c for c in cuts), highest]
+    first = tuple(number_text(v) for v in lower)
+    return first, tuple(f if i == zero_at or a == b else number_text(b) for i, (f, a, b) in enumerate(zip(first, lower, upper)))
 
-# %% ../../nbs/api/explorers/10_binning.ipynb #3946f9b6
+# %% ../../nbs/api/explorers/10_binning.ipynb #5a116b8b
 def range_dimension(
     name:str, # Column
     sample:np.ndarray, # Finite values that shape the bins; may be empty
@@ -148,14 +148,14 @@ def range_dimension(
     ends = np.append(sample, [lowest, highest])
     cuts = number_cuts(ends, bins, scale)
     whole = bool((ends == np.floor(ends)).all())
-    by_one = whole and len(cuts) == highest - lowest
-    split_zero = smallest_positive is not None and lowest <= 0 and not by_one
+    if whole: cuts = sorted({float(math.ceil(c)) for c in cuts})
+    split_zero = smallest_positive is not None and lowest <= 0
     if split_zero: cuts = _with_zero_bin(cuts, lowest, smallest_positive)
     zero_at = (cuts.index(smallest_positive) if split_zero else None)
-    first, last, inclusive = _range_labels(cuts, lowest, highest, zero_at, whole)
-    return Dimension(name, "number", tuple(cuts), first, last, inclusive, **describe)
+    first, last = _range_labels(cuts, lowest, highest, zero_at, whole)
+    return Dimension(name, "number", tuple(cuts), first, last, whole, **describe)
 
-# %% ../../nbs/api/explorers/10_binning.ipynb #1ce89701
+# %% ../../nbs/api/explorers/10_binning.ipynb #169eebef
 def bin_text(
     dimension:Dimension, # Any dimension
     low:int, # First bin of the run
@@ -166,7 +166,7 @@ def bin_text(
     if low >= n: return special_bins(dimension)[low - n]
     start, end = dimension.first[low], dimension.last[high]
     if start == end: return start
-    closed = dimension.inclusive or high == n - 1 or (low == high and start == end)
+    closed = dimension.inclusive or high == n - 1
     return f"{start} {'to' if closed else 'to under'} {end}"
 
 # %% ../../nbs/api/explorers/10_binning.ipynb #ba7274f2
