@@ -98,15 +98,15 @@ class WarmEngine:
         from papermill.engines import Engine
         return Engine.execute_notebook.__func__(cls, nb, kernel_name, **options)
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #732362dc
+# %% ../../nbs/api/jobs/70_engine.ipynb #bffc2c03
 LANGUAGE = dict(name="python", version=platform.python_version(), mimetype="text/x-python", file_extension=".py",
     codemirror_mode=dict(name="ipython", version=3), pygments_lexer="ipython3", nbconvert_exporter="python") # as ipykernel reports it
 
-def execute_managed_notebook(cls, nb_man, kernel_name, environment:dict|None=None, execution_timeout:float|None=None, **options):
-    "Runs the cells of a notebook that papermill manages, in the worker or in the stock kernel."
+def execute_managed_notebook(cls, nb_man, kernel_name, environment:dict|None=None, execution_timeout:float|None=None, use_engine:str="", **options):
+    "Runs the cells of a notebook that papermill manages, in the worker or in the stock kernel (`use_engine`)."
     from papermill.clientwrap import PapermillNotebookClient
     environment = dict(os.environ) if environment is None else environment
-    if engine_name() == "kernel" or cls.nb_language(nb_man.nb) != "python":
+    if (use_engine or engine_name()) == "kernel" or cls.nb_language(nb_man.nb) != "python":
         return run_stock_kernel(nb_man, kernel_name, environment, timeout=execution_timeout, **options)
     known = {k: v for k,v in options.items() if k in ("log_output", "stdout_file", "stderr_file")}
     client = PapermillNotebookClient(nb_man, record_timing=False, **known)
