@@ -47,7 +47,7 @@ class Derivation:
     known:str="known_at" # As for a mapped column
     options:dict=field(default_factory=dict) # What the rule needs: value, column, …
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #33a50fae
+# %% ../../nbs/api/sources/30_mappings.ipynb #c564a213
 @dataclass(frozen=True)
 class TableMapping:
     "How one canonical table is made from one raw file."
@@ -55,10 +55,11 @@ class TableMapping:
     file:str # One of the mapping's files
     columns:dict[str, ColumnMapping]=field(default_factory=dict) # Column of the file → its meaning
     derived:dict[str, Derivation]=field(default_factory=dict) # Canonical column → rule
-    where:dict[str, tuple[str, ...]]=field(default_factory=dict) # Column of the file → values to take; other rows are left out and counted
+    where:dict[str, tuple[str, ...]]=field(default_factory=dict) # Column of the file → texts to take ("*" is any); other rows are left out and counted
     one_row_per:tuple[str, ...]=() # Canonical columns that identify a row, where the file repeats it
-    newest_by:str|None=None # With one_row_per: the row with the newest value of this canonical column stays
+    newest_by:str|None=None # With one_row_per: the row with the newest value of this column stays
     oldest_by:str|None=None # Likewise the oldest
+    commonest:str|None=None # Likewise the one that most rows of the thing have
     tolerance:float=0.02 # Share of rows that may be rejected, in [0, 1]
 
     def known(self, column:str)->str:

@@ -103,7 +103,7 @@ def _gathered(values, raw, t, mapping):
     typed = _derived(typed, raw, t, mapping)
     return _one_trait_a_row(values, typed, t) if long else typed
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #65e9d564
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #f35a8816
 def typed_table(
     rows:RawRows, # As read
     t:TableMapping, # The table to make
@@ -123,28 +123,34 @@ def typed_table(
     n_read, n_full = len(rows.frame) + len(rows.unreadable), len(frame)
     rejected = pd.concat(faults).sort_index(kind="stable").astype("str").rename_axis("row")
     _refuse_too_many(rejected, n_read, rows, t, mapping)
-    frame = _one_of_each(frame, t, mapping, rows.name)
+    frame = _one_of_each(frame, raw, t, mapping, rows.name)
     left_out = len(rows.frame) - len(raw) + n_full - len(frame)
     return TypedTable(t.table, frame, rejected, n_read, left_out, unused)
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #914c7c25
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #9460ccb8
 def _wanted(raw, where):
-    for column, values in where.items(): raw = raw[raw[column].isin(values)]
+    for column, values in where.items(): raw = raw[raw[column].str.strip() != ""] if values == ("*",) else raw[raw[column].isin(values)]
     return raw
 
 def _missing(frame, table):
     empty = [(row, c) for c in table.required if c in frame for row in frame.index[frame[c].isna()]]
     return pd.DataFrame({"column": [c for _, c in empty], "reason": "is missing, and every row needs it", "value": ""}, index=[row for row, _ in empty])
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #71b8489d
-def _one_of_each(frame, t, mapping, file):
-    if t.one_row_per:
-        by = t.newest_by or t.oldest_by
-        content = frame.assign(_content=pd.util.hash_pandas_object(frame.astype("str"), index=False)).sort_values([*([by] if by else []), "_content"], kind="stable")
-        kept = content.drop_duplicates(list(t.one_row_per), keep="last" if t.newest_by else "first").index
-        frame = frame.loc[kept].sort_index()
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #4596ef5b
+def _one_of_each(frame, raw, t, mapping, file):
+    if t.one_row_per: frame = frame.iloc[_kept(frame, raw, t)]
     _refuse_doubled(frame, t, mapping, file)
     return frame
+
+def _kept(frame, raw, t):
+    "Positions of the rows that stay: newest, oldest or commonest first, and among equals the same row in any order of the file."
+    things = list(t.one_row_per)
+    df = frame[things].assign(_content=pd.util.hash_pandas_object(raw, index=False).loc[frame.index]).reset_index(drop=True)
+    by = t.newest_by or t.oldest_by or t.commonest
+    values = (frame[by] if by in frame else raw.loc[frame.index, by]).reset_index(drop=True) if by else 0
+    df["_rank"] = df.assign(_v=values).groupby([*things, "_v"])["_content"].transform("size") if t.commonest else values
+    ordered = df.sort_values(["_rank", "_content"], ascending=[bool(t.oldest_by), True], kind="stable", na_position="last")
+    return sorted(ordered.drop_duplicates(things).index)
 
 def _refuse_doubled(frame, t, mapping, file):
     table = TABLES[t.table]
