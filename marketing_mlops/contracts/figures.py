@@ -7,13 +7,12 @@ Look a metric up with `metric`, register a team's own with `register_metric`, an
 # %% auto #0
 __all__ = ['METRICS', 'metric', 'register_metric', 'MetricValue', 'why_not_measured', 'Identification', 'identified_value']
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #878b46a8
+# %% ../../nbs/api/contracts/82_figures.ipynb #509f9d55
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from .campaign_metrics import CAMPAIGN_METRICS
 from .measures import Metric, Quantity
-from .metric_rows import rows_of, table_columns
 from .sales_metrics import OUTCOME_METRICS, SALES_METRICS
 from .schemas import table
 from .verdict import markdown_text
@@ -53,12 +52,13 @@ class MetricValue:
     def __str__(self)->str: return f"not measured: {self.why}" if self.value is None else f"{self.value:,.2f} {self.currency}" if self.currency else f"{self.value:,.4g}"
     def _repr_markdown_(self)->str: return f"**{markdown_text(METRICS[self.metric].label if self.metric in METRICS else self.metric)}** {markdown_text(self)}"
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #e6892053
+# %% ../../nbs/api/contracts/82_figures.ipynb #6959f1c4
 def why_not_measured(
     declared:Metric, # Any metric
     tables:Mapping, # Canonical tables by name
 )->str: # "" when it can be measured
     "What is missing to measure a metric, in words."
+    from marketing_mlops.contracts.metric_rows import rows_of, table_columns   # brings pandas along
     if declared.identified_by: return f"it claims an effect, and needs {' or '.join(declared.identified_by)}".replace("_", " ")
     for quantity in filter(None, (declared.numerator, declared.denominator)):
         there = table_columns(tables, quantity.table)
