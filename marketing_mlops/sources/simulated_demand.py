@@ -35,14 +35,14 @@ SELECT currency AS from_currency, 'EUR' AS to_currency, CAST(moment AS DATE) AS 
 FROM generate_series(CAST(getvariable('first_day') AS TIMESTAMP), getvariable('end_at'), INTERVAL 1 DAY) days(moment),
      (VALUES ('EUR', 1.0), ('GBP', 1.165), ('USD', .925)) levels(currency, level)"""
 
-# %% ../../nbs/api/sources/62_simulated_demand.ipynb #4b316f13
+# %% ../../nbs/api/sources/62_simulated_demand.ipynb #25dc70be
 DEMAND["sim_channels"] = """
 SELECT * FROM (VALUES
-  ('search',    .010, .20, .055, 1.1, .10),
-  ('social',    .008, .50, .050, 1.4, .07),
-  ('display',   .004, .40, .012, 1.8, .03),
-  ('video',     .006, .70, .040, 1.5, .03),
-  ('affiliate', .003, .10, .012, 1.2, .05)) channels(channel, spend_per_customer, carry_over, strength, claim_factor, claim_share)"""
+  ('search',    .010, .20, .055, 1.1, .040),
+  ('social',    .008, .50, .050, 1.4, .020),
+  ('display',   .004, .40, .012, 1.8, .006),
+  ('video',     .006, .70, .040, 1.5, .008),
+  ('affiliate', .003, .10, .012, 1.2, .008)) channels(channel, spend_per_customer, carry_over, strength, claim_factor, claim_share)"""
 DEMAND["sim_markets"] = """
 SELECT * FROM (VALUES ('DE', .5, 'EUR', 1.00, 1, 19), ('UK', .3, 'GBP', .86, 0, 20), ('US', .2, 'USD', 1.08, -5, 7))
   markets(market, size, currency, price_level, utc_offset, tax_percent)"""
