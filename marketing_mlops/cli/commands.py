@@ -81,19 +81,25 @@ def help_text(
     tail = "`mmops COMMAND --help` shows the options of a command and examples."
     return "\n".join([head, "", *lines, "", tail])
 
-# %% ../../nbs/api/cli/20_commands.ipynb #b46503e1
+# %% ../../nbs/api/cli/20_commands.ipynb #2fa227a9
 class HelpLayout(argparse.RawDescriptionHelpFormatter):
     "Keeps the lines of the examples, and a per cent sign in an explanation."
     def __init__(self, prog:str): super().__init__(prog, max_help_position=30, width=100)
-    def _expand_help(self, action): return self._get_help_string(action)
+    def _expand_help(self, action): return self._get_help_string(action).replace(" (default: False)", "").replace(" (default: ())", "")
 
-# %% ../../nbs/api/cli/20_commands.ipynb #332d41e2
+# %% ../../nbs/api/cli/20_commands.ipynb #9462ab13
+def _without_final_hyphen(parser):
+    for action in parser._actions:   # `as_` is the parameter, `--as` the option: Python keeps `as` for itself
+        action.option_strings = [flag.rstrip("-") or flag for flag in action.option_strings]
+        for flag in action.option_strings: parser._option_string_actions[flag] = action
+
 def command_parser(
     command:Command, # One of `COMMANDS`
 )->argparse.ArgumentParser: # Its errors are `ParameterError`
     "Reads the options of a command from the signature of its function."
     from fastcore.script import anno_parser
     parser = anno_parser(command.function, prog=f"mmops {command.name}")
+    _without_final_hyphen(parser)
     parser.formatter_class, parser.allow_abbrev = HelpLayout, False
     parser.epilog = "\n".join(["examples:", *(f"  {line}" for line in command.examples)])
     parser.add_argument("--traceback", action="store_true", help="on an error, show where in the code it happened")

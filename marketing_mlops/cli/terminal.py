@@ -59,14 +59,14 @@ def confirm(
     if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()): return None
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
-# %% ../../nbs/api/cli/10_terminal.ipynb #bb8f45ea
+# %% ../../nbs/api/cli/10_terminal.ipynb #084206e6
 @contextmanager
 def show_progress(
     title:str, # What is being done, shown until the first step reports
 )->Iterator: # A function of one text: the step that has just begun
     "Draws progress on a terminal, prints one line per step elsewhere."
     if not sys.stderr.isatty():
-        yield lambda text: print(printable(text), file=sys.stderr, flush=True)
+        yield lambda text: print(printable(text), flush=True)
         return
     from rich.console import Console
     from rich.markup import escape

@@ -32,7 +32,7 @@ def test_progress_in_a_log_is_one_line_per_step(capsys):
         step("ingest\x1b[2J")
         step("validate")
     captured = capsys.readouterr()
-    assert captured.out == "" and captured.err.splitlines() == ["ingest\\x1b[2J", "validate"]
+    assert captured.err == "" and captured.out.splitlines() == ["ingest\\x1b[2J", "validate"]
 
 def test_an_address_is_relative_in_a_log_and_clickable_at_a_terminal(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
