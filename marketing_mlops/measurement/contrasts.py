@@ -85,7 +85,7 @@ def compare_arms(
     return tuple(contrast for role in ("goal", "guardrail", "diagnostic")
                  for contrast in compare_family(units, experiment, [metrics[n] for n, r in roles.items() if r == role], role))
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #44ffba42
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #3b44bb26
 def _ends(prefix:str, estimate)->dict:
     names = [prefix + end for end in ("value", "low", "high")]
     if not isinstance(estimate, Estimate): return dict.fromkeys(names)
@@ -96,7 +96,7 @@ def contrast_row(
 )->dict: # Plain values; None where refused
     "A contrast as one row of a table."
     c, d = contrast, contrast.difference if isinstance(contrast.difference, Difference) else None
-    refused = [part.problem for part in dict.fromkeys((c.difference, c.lift, c.check)) if isinstance(part, NotMeasurable)]
+    refused = [part.problem for part in (c.difference, c.lift, c.check) if isinstance(part, NotMeasurable)][:None if d else 1]
     row = dict(metric=c.metric.name, role=c.role, arm=c.arm, control=c.control, unit=c.metric.unit) | _ends("", d and d.estimate)
     row |= dict(level=d and d.estimate.level, n_treated=d and d.treated.n, n_control=d and d.control.n, statistic=d and d.statistic,
                 p_value=d and d.p_value, p_adjusted=c.p_adjusted, method=d and d.method)
