@@ -7,7 +7,7 @@ An explorer never draws rows, it draws counts of bins. This page decides the bin
 # %% auto #0
 __all__ = ['most_labels', 'most_bins', 'Scale', 'Dimension', 'value_bins', 'special_bins', 'bin_count', 'code_type',
            'number_text', 'round_step', 'number_cuts', 'range_dimension', 'bin_text', 'calendar_dimension',
-           'category_dimension', 'code_numbers', 'code_categories']
+           'calendar_text', 'category_dimension', 'code_numbers', 'code_categories']
 
 # %% ../../nbs/api/explorers/10_binning.ipynb #b35a0bab
 from dataclasses import dataclass
@@ -209,6 +209,14 @@ def calendar_dimension(
     cuts = [int(c) for c in _boundaries(lowest, highest, unit, step)]
     first, last = _instant_labels([lowest, *cuts], [*cuts, highest + 1], unit, step)
     return Dimension(name, "instant", tuple(cuts), first, last, unit in "YMWD", **describe)
+
+# %% ../../nbs/api/explorers/10_binning.ipynb #d3091342
+def calendar_text(
+    instant:int, # Microseconds since 1970 UTC
+)->str: # "2026-03-01" or "2026-03-01 14:30"
+    "One instant in words, in UTC."
+    moment = np.datetime64(int(instant), "us")
+    return str(moment.astype("M8[D]" if instant % _day == 0 else "M8[m]")).replace("T", " ")
 
 # %% ../../nbs/api/explorers/10_binning.ipynb #46ecefed
 def category_dimension(

@@ -101,7 +101,7 @@ def code_column(
         at += len(batch)
     return codes
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #82961ff3
+# %% ../../nbs/api/explorers/30_codes.ipynb #e917a4b2
 def _measure(table, name):
     values = np.zeros(row_count(table), dtype=np.float32)
     at = 0
@@ -114,7 +114,10 @@ def _measure(table, name):
 def _in_threads(work, names, report):
     with ThreadPoolExecutor(2) as pool:
         jobs = {pool.submit(work, name): name for name in names}
-        done = {jobs[job]: job.result() for job in as_completed(jobs) if not report(jobs[job])}
+        try: done = {jobs[job]: job.result() for job in as_completed(jobs) if not report(jobs[job])}
+        except BaseException: # stopped by hand: finish the two columns in work, start no other
+            pool.shutdown(cancel_futures=True)
+            raise
     return {name: done[name] for name in names}
 
 # %% ../../nbs/api/explorers/30_codes.ipynb #8edd2d0f
