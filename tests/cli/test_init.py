@@ -1,0 +1,154 @@
+"""A workspace made from the built wheel, outside the clone, runs the pipeline."""
+import os, shutil, subprocess, sys, zipfile
+from pathlib import Path
+import pytest
+from marketing_mlops.cli.init import make_workspace, package_name, pin_pipeline
+from marketing_mlops.cli.template import template_files, template_root
+from marketing_mlops.workspace.errors import ParameterError, WorkspaceError
+from marketing_mlops.workspace.params import read_yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+def run(*command, cwd, **environment):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("MMOPS_")} | {"CI": "1", "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"} | environment
+    return subprocess.run([str(c) for c in command], cwd=cwd, env=env, capture_output=True, text=True)
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    "The wheel, built without a network from a copy of the tracked and new files."
+    folder = tmp_path_factory.mktemp("build")/"copy"
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if not (ROOT/name).is_file() or name.startswith(("tests/", "benchmarks/")): continue
+        (folder/name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT/name, folder/name)
+    done = run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", folder.parent/"dist", cwd=folder)
+    assert done.returncode == 0, done.stdout[-2000:]+done.stderr[-2000:]
+    return next((folder.parent/"dist").glob("*.whl"))
+
+@pytest.fixture(scope="session")
+def installed(wheel, tmp_path_factory):
+    "A folder for PYTHONPATH that holds the wheel's content, and the script `mmops`."
+    target = tmp_path_factory.mktemp("installed")
+    with zipfile.ZipFile(wheel) as archive: archive.extractall(target)
+    return target
+
+def test_the_wheel_carries_the_repositorys_own_files(installed):
+    carried = installed/"marketing_mlops"/"cli"/"workspace_template"
+    names = template_files(ROOT)
+    assert template_files(carried) == names
+    assert [str(n) for n in names if (carried/n).read_bytes() != (ROOT/n).read_bytes()] == []
+    assert {Path("dvc.yaml"), Path("nbs/jobs/ingest.ipynb"), Path("nbs/reports/campaign_readout.ipynb")} <= set(names)
+
+def test_the_wheel_carries_every_module_and_its_styles(installed):
+    for path in (ROOT/"marketing_mlops").rglob("*"):
+        if path.suffix in (".py", ".css", ".js") and "__pycache__" not in path.parts:
+            assert (installed/path.relative_to(ROOT)).is_file(), path.name
+
+MAIN = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
+
+@pytest.fixture(scope="session")
+def workspace(installed, tmp_path_factory):
+    "A workspace made by the installed package, with a small simulation."
+    parent = tmp_path_factory.mktemp("elsewhere")
+    done = run(sys.executable, "-c", MAIN, "init", "Spring Campaigns", cwd=parent, PYTHONPATH=str(installed))
+    assert done.returncode == 0, done.stderr
+    folder = parent/"Spring Campaigns"
+    params = (folder/"params.yaml").read_text()
+    (folder/"params.yaml").write_text(params.replace("customers: 20000", "customers: 3000").replace("months: 18", "months: 12"))
+    return folder
+
+def test_a_new_workspace_has_the_same_top_level(workspace):
+    names = {p.name for p in workspace.iterdir()}
+    assert {"nbs", "data", "tests", "spring_campaigns", "settings.ini", "params.yaml", "dvc.yaml", "README.md", "pyproject.toml", ".gitignore", ".git", ".dvc"} <= names
+    assert not {n for n in names if n.startswith(".") and n.endswith(".tmp")}
+    assert (workspace.stat().st_mode & 0o777) == 0o777 & ~_umask()
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+def test_the_version_it_came_from_is_written_down(workspace):
+    import tomllib
+    from marketing_mlops import __version__
+    project = tomllib.loads((workspace/"pyproject.toml").read_text())
+    assert project["project"]["dependencies"] == [f"marketing_mlops=={__version__}"]
+    assert project["tool"]["marketing_mlops"]["made_with"] == __version__
+    assert (workspace/"marketing_mlops.version").read_text().strip() == __version__
+
+def test_its_pipeline_depends_on_the_version_and_on_no_file_of_the_clone(workspace):
+    for stage in read_yaml(workspace/"dvc.yaml")["stages"].values():
+        deps = stage.get("do", stage)["deps"]
+        assert "marketing_mlops.version" in deps
+        assert not [d for d in deps if str(d).startswith("marketing_mlops/")]
+
+def test_nothing_in_it_names_the_place_it_was_made_in(workspace, installed):
+    for path in workspace.rglob("*"):
+        if path.is_file() and ".git" not in path.parts:
+            text = path.read_bytes()
+            assert str(workspace.parent).encode() not in text and str(installed).encode() not in text, path
+
+@pytest.fixture(scope="session")
+def ran(workspace, installed):
+    return run(sys.executable, "-c", MAIN, "run", "--no-open", cwd=workspace, PYTHONPATH=str(installed), MMOPS_WARM_IDLE="20")
+
+def test_the_pipeline_runs_in_it(ran, workspace):
+    assert ran.returncode == 0, ran.stdout+ran.stderr
+    assert list(workspace.glob("data/report/*/campaign_readout.html"))
+    assert "promo_mail" in ran.stdout
+
+def test_a_second_run_says_unchanged(ran, workspace, installed):
+    done = run(sys.executable, "-c", MAIN, "run", "--no-open", cwd=workspace, PYTHONPATH=str(installed), MMOPS_WARM_IDLE="20")
+    assert done.returncode == 0 and "unchanged" in done.stdout.lower()
+
+def test_git_shows_only_what_a_team_would_commit(ran, workspace):
+    status = run("git", "status", "--porcelain", "--untracked-files=all", cwd=workspace).stdout
+    assert "data/validate" not in status and "data/runs" not in status and "data/private" not in status
+    assert "dvc.yaml" in status and "nbs/jobs/ingest.ipynb" in status
+
+def test_its_own_page_becomes_its_own_package(workspace, installed, tmp_path):
+    copy = tmp_path/"copy"
+    shutil.copytree(workspace, copy, ignore=shutil.ignore_patterns(".git", "data", ".dvc"))
+    done = run(BIN/"nbdev-export", cwd=copy)
+    assert done.returncode == 0, done.stderr
+    assert "def break_even_orders" in (copy/"spring_campaigns"/"break_even.py").read_text()
+
+def test_a_folder_in_use_is_left_alone(tmp_path):
+    (tmp_path/"notes.txt").write_text("mine")
+    with pytest.raises(WorkspaceError, match="holds notes.txt"): make_workspace(str(tmp_path))
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+def test_a_file_in_the_way_is_left_alone(tmp_path):
+    (tmp_path/"spring").write_text("mine")
+    with pytest.raises(WorkspaceError, match="not a folder"): make_workspace(str(tmp_path/"spring"))
+    assert (tmp_path/"spring").read_text() == "mine"
+
+def test_an_interrupted_init_leaves_nothing(tmp_path, monkeypatch):
+    from marketing_mlops.cli import init
+    def stop(*_): raise KeyboardInterrupt
+    monkeypatch.setattr(init, "_initialise_history", stop)
+    with pytest.raises(KeyboardInterrupt): make_workspace(str(tmp_path/"spring"))
+    assert list(tmp_path.iterdir()) == []
+
+def test_an_empty_folder_may_be_filled(tmp_path):
+    (tmp_path/"spring").mkdir()
+    make_workspace(str(tmp_path/"spring"))
+    assert (tmp_path/"spring"/"dvc.yaml").is_file()
+
+def test_inside_a_repository_no_second_one_is_made(tmp_path):
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    make_workspace(str(tmp_path/"spring"))
+    assert not (tmp_path/"spring"/".git").exists() and (tmp_path/"spring"/".dvc"/"config").is_file()
+
+@pytest.mark.parametrize("name", ["2026", "json", "data", "", "  ", "marketing_mlops", "🌷"])
+def test_a_name_python_cannot_use_is_refused(name):
+    with pytest.raises(ParameterError): package_name(name)
+
+def test_a_pipeline_without_files_of_the_clone_is_not_touched():
+    content = {"stages": {"a": {"cmd": "true", "deps": ["x"]}}}
+    pin_pipeline(content)
+    assert content == {"stages": {"a": {"cmd": "true", "deps": ["x"]}}}
+
+def test_the_clone_is_its_own_template(): assert template_root() == ROOT and template_files(ROOT)
