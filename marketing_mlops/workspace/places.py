@@ -8,11 +8,12 @@ Call `find_workspace` first in every job, report and command: it returns a `Work
 __all__ = ['Workspace', 'is_workspace', 'find_workspace', 'write_text', 'canonical_json', 'write_json', 'file_sha256',
            'swap_folder']
 
-# %% ../../nbs/api/workspace/30_places.ipynb #c3750a34
-import ctypes,hashlib,json,os,shutil,tempfile
+# %% ../../nbs/api/workspace/30_places.ipynb #afbc244a
+import ctypes,glob,hashlib,json,os,secrets,shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 try: import fcntl
 except ImportError: fcntl = None  # Windows
@@ -73,12 +74,12 @@ def find_workspace(
     raise WorkspaceError(f"No workspace found: looked for a settings.ini of ours in {' and '.join(map(str, tried))} and above ({origin}).",
                          "Run from a workspace, set MMOPS_WORKSPACE to its folder, or make one with `mmops init FOLDER`.", tried=tried)
 
-# %% ../../nbs/api/workspace/30_places.ipynb #514ec25e
-def _claim(descriptor:int)->bool:
-    "Whether nobody else holds the lock of an open file or folder; takes it."
+# %% ../../nbs/api/workspace/30_places.ipynb #5e2a7087
+def _lock(descriptor:int, wait:bool)->bool:
+    "Lock an open file or folder; False when somebody else holds it and we do not wait."
     if fcntl is None: return False
-    try: fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError: return False
+    try: fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError: return False
     return True
 
 def _remove(path:Path):
@@ -86,13 +87,27 @@ def _remove(path:Path):
 
 def _clear_leftovers(target:Path):
     "Remove what killed writers of `target` left beside it."
-    for left in target.parent.glob(f".{target.name}.*.tmp"):
+    for left in target.parent.glob(f".{glob.escape(target.name)}.*.tmp"):
         try: descriptor = os.open(left, os.O_RDONLY)
         except OSError: continue
-        if _claim(descriptor): _remove(left)
+        if _lock(descriptor, wait=False): _remove(left)
         os.close(descriptor)
 
-# %% ../../nbs/api/workspace/30_places.ipynb #421853d3
+# %% ../../nbs/api/workspace/30_places.ipynb #60946e7c
+def _sibling(target:Path, is_folder:bool)->tuple[Path, int|None]:
+    "A new hidden file or folder beside `target`, and the descriptor that holds its lock."
+    flags = os.O_RDONLY if is_folder else os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    while True:
+        path = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
+        if is_folder: path.mkdir()
+        if is_folder and fcntl is None: return path, None
+        try: descriptor = os.open(path, flags, 0o666)
+        except FileNotFoundError: continue
+        _lock(descriptor, wait=True)
+        if path.exists(): return path, descriptor
+        os.close(descriptor)
+
+# %% ../../nbs/api/workspace/30_places.ipynb #67b1bbe2
 def write_text(
     path:str|Path, # File to create or replace
     text:str, # Its whole content
@@ -101,37 +116,33 @@ def write_text(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(path)
-    descriptor,name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    _claim(descriptor)
+    new,descriptor = _sibling(path, is_folder=False)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            os.chmod(name, _mode_of(path))
-            os.replace(name, path)
+            if path.exists(): shutil.copymode(path, new)
+            os.replace(new, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
         raise
     return path
 
-# %% ../../nbs/api/workspace/30_places.ipynb #05b2b7db
-def _mode_of(path:Path)->int:
-    if path.exists(): return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
-
-# %% ../../nbs/api/workspace/30_places.ipynb #9d11d04a
+# %% ../../nbs/api/workspace/30_places.ipynb #6ac02b09
 def canonical_json(
-    content, # Dicts, lists, strings, numbers, booleans, None
+    content, # Dicts, lists, texts, numbers (numpy's too), booleans, dates, None
 )->str: # The same content always gives the same text
     "JSON text with sorted keys. Raises `ValueError` for NaN or infinity."
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    def plain(value):
+        if isinstance(value, date): return value.isoformat()
+        if hasattr(value, "item"): return value.item()   # a number of numpy
+        raise TypeError(f"a {type(value).__name__} cannot be written as JSON; turn it into text or numbers first")
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False, default=plain) + "\n"
 
 def write_json(
     path:str|Path, # File to create or replace
-    content, # Dicts, lists, strings, numbers, booleans, None
+    content, # As for `canonical_json`
 )->Path: # The same path
     "Replace `path` by `content` as canonical JSON, in one step."
     return write_text(path, canonical_json(content))
@@ -143,7 +154,7 @@ def file_sha256(
     "The SHA-256 digest of a file, read in pieces."
     with open(path, "rb") as file: return hashlib.file_digest(file, "sha256").hexdigest()
 
-# %% ../../nbs/api/workspace/30_places.ipynb #4217263b
+# %% ../../nbs/api/workspace/30_places.ipynb #f3915cb0
 def _exchange(new:Path, target:Path)->bool:
     "Swap two existing folders in one step; False where the system cannot."
     try: rename = ctypes.CDLL(None, use_errno=True).renameat2
@@ -153,13 +164,16 @@ def _exchange(new:Path, target:Path)->bool:
 
 def _put_in_place(new:Path, target:Path):
     "Make `new` the target; what was there before goes."
-    if not target.exists(): os.rename(new, target)
-    elif _exchange(new, target): shutil.rmtree(new, ignore_errors=True)
-    else:
-        before = target.with_name(f".{target.name}.before")
-        os.rename(target, before)
-        os.rename(new, target)
-        shutil.rmtree(before, ignore_errors=True)
+    if not target.exists():
+        try: return os.rename(new, target)
+        except OSError:   # another writer was faster
+            if not target.exists(): raise
+    if _exchange(new, target): return shutil.rmtree(new, ignore_errors=True)
+    before = target.with_name(f".{target.name}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    os.rename(target, before)
+    os.rename(new, target)
+    shutil.rmtree(before, ignore_errors=True)
 
 # %% ../../nbs/api/workspace/30_places.ipynb #ebeae3e5
 def _restore(target:Path):
@@ -169,7 +183,7 @@ def _restore(target:Path):
     if target.exists(): shutil.rmtree(before, ignore_errors=True)
     else: os.rename(before, target)
 
-# %% ../../nbs/api/workspace/30_places.ipynb #be546e1e
+# %% ../../nbs/api/workspace/30_places.ipynb #a3583d5c
 @contextmanager
 def swap_folder(
     target:str|Path, # Folder to create or replace as a whole
@@ -181,13 +195,11 @@ def swap_folder(
     target.parent.mkdir(parents=True, exist_ok=True)
     _restore(target)
     _clear_leftovers(target)
-    new = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent))
-    lock = os.open(new, os.O_RDONLY) if fcntl else None
+    new,descriptor = _sibling(target, is_folder=True)
     try:
-        if lock is not None: _claim(lock)
-        os.chmod(new, _mode_of(target)|0o111 if not target.exists() else _mode_of(target))
+        if target.exists(): shutil.copymode(target, new)
         yield new
         _put_in_place(new, target)
     finally:
-        if lock is not None: os.close(lock)
+        if descriptor is not None: os.close(descriptor)
         shutil.rmtree(new, ignore_errors=True)
