@@ -1,0 +1,91 @@
+"""`mmops status` tells fresh from late, stale from never built, and needs neither pandas nor mlflow to do it."""
+import subprocess, sys
+from datetime import datetime, timedelta, timezone
+import pytest
+from marketing_mlops.cli.status import failed_runs, model_row, show_status, source_row, stale_lines, table_freshness, waiting_for_source
+from marketing_mlops.contracts.schemas import TABLES
+from marketing_mlops.workspace.clock import ReplayClock, WallClock
+from marketing_mlops.workspace.places import find_workspace, write_json, write_text
+
+@pytest.fixture
+def workspace(tmp_path):
+    write_text(tmp_path/"settings.ini", "[DEFAULT]\ndefault_models = spring_mail\n[development]\n")
+    write_text(tmp_path/"params.yaml", """sources: {shop: {kind: file}}
+models:
+  spring_mail: {owner: model-owner@example.com, purpose: p, audience: a, source: shop, task: uplift, experiment: {name: spring}}
+""")
+    return find_workspace(tmp_path)
+
+def account(newest, **more): return {"n_read": 9, "n_written": 9, "n_rejected": 0, "newest_event": newest} | more
+
+def ingested(workspace, **tables): write_json(workspace.ingested("shop")/"ingest.json", dict(source="shop", tables=tables))
+
+@pytest.mark.parametrize("age_days, late", [(1.9, False), (2.1, True)])
+def test_a_table_is_late_when_it_is_older_than_its_budget(age_days, late):
+    now = datetime(2026, 6, 30, tzinfo=timezone.utc)
+    found, = table_freshness({"orders": account((now-timedelta(days=age_days)).isoformat())}, ReplayClock(now))
+    assert TABLES["orders"].freshness_days == 2 and found.is_late is late
+
+def test_a_table_without_events_or_budget_is_never_late():
+    tables = {"customers": account(None), "assignments": account("2001-01-01T00:00:00+00:00"), "a table of next year": account("2001-01-01T00:00:00+00:00")}
+    assert [f.is_late for f in table_freshness(tables, WallClock())] == [False]
+
+def test_a_live_source_that_stopped_is_late_and_names_the_table(workspace):
+    ingested(workspace, orders=account("2001-01-01T00:00:00+00:00"), traits=account(datetime.now(timezone.utc).isoformat()))
+    row = source_row(workspace, "shop")
+    assert row["clock"] == "live" and row["freshness"].startswith("orders late (") and row["age"] == "0 d"
+
+@pytest.mark.parametrize("content", ["", "{", "null", '{"tables": '])
+def test_a_file_cut_off_counts_as_not_there(workspace, content):
+    write_text(workspace.ingested("shop")/"ingest.json", content)
+    write_text(workspace.accepted("shop")/"verdict.json", content)
+    assert source_row(workspace, "shop")["freshness"] == "nothing ingested"
+    assert source_row(workspace, "shop")["quality"] == "not judged"
+    assert waiting_for_source(workspace, "shop") == []
+
+def test_every_finding_that_asks_for_a_person_waits(workspace):
+    reasons = [dict(code="x", message=f"Finding {i}.", value=None, threshold=None, next_step="Look.", severity=s) for i, s in enumerate(["pass", "review", "fail", "unknown", "review"])]
+    write_json(workspace.accepted("shop")/"verdict.json", dict(subject="shop", status="fail", reasons=reasons))
+    lines = waiting_for_source(workspace, "shop")
+    assert lines[:3] == ["shop: review: Finding 1. Look.", "shop: fail: Finding 2. Look.", "shop: unknown: Finding 3. Look."]
+    assert "1 more findings" in lines[3]
+
+def test_a_model_without_experiment_is_not_waiting_for_a_readout(workspace):
+    assert model_row(workspace, "churn", dict(source="shop"))["decision"] == ""
+    assert model_row(workspace, "spring_mail", dict(source="shop", experiment=dict(name="spring")))["decision"] == "not read out"
+
+def test_only_the_newest_run_of_a_job_counts(workspace):
+    def run(run_id, status):
+        folder = workspace.runs("validate", "shop")/run_id
+        write_json(folder/"run.json", dict(job="validate", key="shop", run_id=run_id, status=status, parameters={}, engine="warm",
+                                           started_at="2026-03-31T06:00:00+00:00", error=dict(problem="40 rows hold no date.", remedy="Correct them.")))
+    run("20260331T060000000000Z-aaaa", "failed")
+    assert "40 rows hold no date." in failed_runs(workspace)[0]
+    run("20260331T070000000000Z-aaaa", "done")
+    assert failed_runs(workspace) == []
+
+def test_a_run_that_was_killed_is_found(workspace):
+    folder = workspace.runs("validate", "shop")/"20260331T060000000000Z-aaaa"
+    write_json(folder/"run.json", dict(job="validate", key="shop", run_id=folder.name, status="running", parameters={}, engine="warm", started_at="2026-03-31T06:00:00+00:00"))
+    assert "killed" in failed_runs(workspace)[0]
+
+def test_names_with_control_characters_do_not_steer_the_terminal(workspace, capsys):
+    write_json(workspace.report_folder("spring_mail")/"campaign_readout.json", dict(decision=dict(decision="hold", sentence="Hold \x1b[2J <b>it</b>.")))
+    show_status(workspace=str(workspace.root))
+    assert "\x1b" not in capsys.readouterr().out
+
+def test_never_built_is_not_called_stale():
+    from marketing_mlops.jobs.staleness import stale_stage
+    never = stale_stage("ingest@hillstrom", [{"changed deps": {"params.yaml": "new"}}, {"changed outs": {"data/ingest/hillstrom": "deleted"}}])
+    changed = stale_stage("ingest@shop", [{"changed deps": {"params.yaml": {"sources.shop": "modified"}}}])
+    assert stale_lines([never, changed]) == ["ingest@shop: parameter sources.shop modified", "not built yet: hillstrom"]
+
+def test_an_empty_workspace_says_what_to_do(workspace, capsys):
+    show_status(workspace=str(workspace.root))
+    assert "Next: `mmops run`." in capsys.readouterr().out
+
+def test_status_imports_nothing_slow(workspace):
+    code = "import sys; from marketing_mlops.cli.commands import main; main(['status', '--workspace', sys.argv[1]]); print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, str(workspace.root)], capture_output=True, text=True, check=True)
+    for heavy in ("pandas", "numpy", "duckdb", "pyarrow", "mlflow", "sklearn", "altair", "papermill", "nbformat"):
+        assert f"'{heavy}'" not in done.stderr, heavy
