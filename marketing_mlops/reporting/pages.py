@@ -22,7 +22,7 @@ from .charts import SPEC_MIME, draw_svg
 from .colours import palette_css
 from .markup import ANSI, image_html, markdown_html, math_html, safe_html, text_html
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #9cc1af1d
+# %% ../../nbs/api/reporting/70_pages.ipynb #a5e90b62
 def _text(content): return "".join(content) if isinstance(content, list) else content
 
 def _picture(data):
@@ -30,15 +30,19 @@ def _picture(data):
     narrow = draw_svg(data[SPEC_MIME], width=340) if SPEC_MIME in data else None
     return image_html(_text(data["image/svg+xml"]), _text(data.get("text/plain", "Chart")), narrow=narrow)
 
+def _markup(data):
+    "HTML with the house's tags only; a table that nobody gave a frame gets one it can scroll in."
+    shown = safe_html(_text(data["text/html"]))
+    return f'<div class="scroll">{shown}</div>' if "<table" in shown and 'class="scroll"' not in shown else shown
+
 def _bitmap(data):
     return image_html(base64.b64decode(_text(data["image/png"])), _text(data.get("text/plain", "Picture")), "image/png")
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #c7917db7
+# %% ../../nbs/api/reporting/70_pages.ipynb #0e39b0c0
 FORMS = {
     "image/svg+xml": _picture,
     "image/png": _bitmap,
-    "text/html": lambda data: f'<div class="scroll">{safe_html(_text(data["text/html"]))}</div>' if "<table" in _text(data["text/html"])
-                 else safe_html(_text(data["text/html"])),
+    "text/html": _markup,
     "text/markdown": lambda data: markdown_html(_text(data["text/markdown"])),
     "text/latex": lambda data: math_html(_text(data["text/latex"]).strip().strip("$"), block=True),
     "text/plain": lambda data: text_html(_text(data["text/plain"])),
