@@ -53,3 +53,15 @@ def tiny_workspace(_tiny_template, tmp_path) -> Path:
     shutil.copytree(_tiny_template, folder, symlinks=True)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_home(tmp_path_factory):
+    "One warm worker for all notebooks that the tests of this process run; it ends with them."
+    home = tmp_path_factory.mktemp("warm")
+    before = os.environ.get("MMOPS_WARM_HOME")
+    os.environ["MMOPS_WARM_HOME"] = str(home)
+    yield home
+    if hasattr(os, "fork"):
+        from marketing_mlops.jobs.client import stop_worker
+        stop_worker(str(home))
+    os.environ.pop("MMOPS_WARM_HOME") if before is None else os.environ.update(MMOPS_WARM_HOME=before)

@@ -8,14 +8,14 @@ Papermill engines: notebooks on the warm worker, and the stock kernel with the e
 __all__ = ['LANGUAGE', 'warm_kernel', 'run_cell_warm', 'run_cells_warm', 'nbformat_error', 'WarmEngine',
            'execute_managed_notebook', 'run_stock_kernel']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #90a6ab2d
+# %% ../../nbs/api/jobs/70_engine.ipynb #cd355511
 import contextlib, os, platform, socket, tempfile
 from pathlib import Path
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from .client import connect_worker, engine_name, worker_home
+from .client import begin_run, engine_name, worker_home
 from .sockets import receive_message, send_message
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #93311d6c
+# %% ../../nbs/api/jobs/70_engine.ipynb #5d042124
 @contextlib.contextmanager
 def warm_kernel(
     environment:dict[str,str], # Variables of the notebook's process
@@ -24,10 +24,10 @@ def warm_kernel(
 ):
     "A socket to a fresh child of the warm worker that executes cells; the child ends with the block."
     ours, theirs = socket.socketpair()
-    request = dict(do="run", function="marketing_mlops.jobs.cells:serve_cells", arguments=[], environment=environment,
+    request = dict(function="marketing_mlops.jobs.cells:serve_cells", arguments=[], environment=environment,
                    folder=os.getcwd(), deadline_s=deadline_s)
-    with connect_worker(worker_home()) as control, ours:
-        with theirs: send_message(control, request, (1, 2, theirs.fileno()))
+    with begin_run(worker_home(), request, (1, 2, theirs.fileno())) as control, ours:
+        theirs.close()
         try: yield ours
         finally:
             ours.close()

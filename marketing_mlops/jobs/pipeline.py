@@ -8,8 +8,8 @@ Reproduces the pipeline of a workspace with DVC, in-process, with errors of two 
 __all__ = ['pipeline_file', 'pipeline_targets', 'StageOutcome', 'Reproduction', 'stage_lines', 'stage_error', 'two_lines_of_dvc',
            'stage_environment', 'lock_files', 'reproduce']
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #b52e1b25
-import contextlib, dataclasses, json, os, sys, tempfile, time
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #6fbd85fa
+import contextlib, dataclasses, json, logging, os, sys, tempfile, time
 from collections.abc import Callable
 from pathlib import Path
 from ..workspace.errors import AlreadyRunning, MmopsError, ParameterError, StageError, closest
@@ -135,10 +135,11 @@ def stage_environment(
         file = Path(folder)/"error.json"
         with _environment(PATH=path, MMOPS_ERROR_FILE=str(file), MMOPS_WORKSPACE=str(workspace.root), DVC_NO_ANALYTICS="1"): yield file
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #7bfa1e27
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #fd455463
 def _run_dvc(workspace, targets, force, run_stage, file):
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    logging.getLogger("dvc").setLevel(logging.ERROR) # its own lines and bars would stand between ours
     try:
         with contextlib.closing(Repo(str(workspace.root))) as repo:
             with contextlib.chdir(workspace.root): repo.reproduce(targets, glob=True, force=force, repro_fn=run_stage)

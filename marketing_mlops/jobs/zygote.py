@@ -13,7 +13,7 @@ __all__ = ['NEEDED_FIRST', 'NEEDED_LATER', 'preload', 'forget_our_package', 'War
 import atexit, ctypes, dataclasses, gc, importlib, os, random, select, signal, socket, sys, threading, time, traceback
 from .sockets import receive_message, send_message
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #d9d81fa9
+# %% ../../nbs/api/jobs/40_zygote.ipynb #77b94fae
 NEEDED_FIRST = ("papermill", "IPython.core.interactiveshell", "IPython.core.magics", "numpy", "pandas", "pyarrow.parquet", "duckdb",
                 "ruamel.yaml")
 NEEDED_LATER = ("pandera.pandas", "ibis.backends.duckdb", "altair", "vl_convert", "markdown_it", "bleach", "scipy.stats",
@@ -24,7 +24,7 @@ def preload(
 )->bool: # Whether it is there
     "Imports a library into this process, so that every later child has it, and forgets what it brought along of our package."
     try: importlib.import_module(name)
-    except ImportError: return False
+    except Exception: return False                             # a child that needs it will say what is wrong with it
     finally: forget_our_package()
     gc.collect(); gc.freeze()
     return True
@@ -90,7 +90,7 @@ def run_child(
             except (OSError, ValueError): pass                 # whoever was listening has gone
         os._exit(code if isinstance(code, int) else 0)
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #032105f5
+# %% ../../nbs/api/jobs/40_zygote.ipynb #dec03eef
 def fork_run(
     request:dict, # As sent by the client
     files:list[int], # Open files sent with it; closed here
@@ -105,6 +105,7 @@ def fork_run(
     try: os.setpgid(pid, pid)
     except OSError: pass                                       # the child was quicker
     for fd in files: os.close(fd)
+    send_message(connection, dict(accepted=pid))
     deadline = time.monotonic() + request["deadline_s"]
     return WarmRun(pid, os.pidfd_open(pid), connection, deadline, request.get("grace_s", 5.))
 
@@ -153,7 +154,7 @@ class Zygote:
     used_at:float = dataclasses.field(default_factory=time.monotonic) # When it last had something to do
     is_stopping:bool = False # Told to stop: ends when its runs have
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #6a6e80e7
+# %% ../../nbs/api/jobs/40_zygote.ipynb #2d3f225a
 def answer_client(zygote:Zygote)->None:
     "Accepts one client and does what it asks for."
     connection, _ = zygote.listener.accept()
@@ -161,10 +162,11 @@ def answer_client(zygote:Zygote)->None:
     try: request, files = receive_message(connection, 8)
     except OSError: return connection.close()
     connection.settimeout(None)
-    zygote.used_at = time.monotonic()
     if request and request["do"] == "run" and not zygote.is_stopping:
+        zygote.used_at = time.monotonic()
         private = [zygote.listener.fileno(), *(fd for r in zygote.runs for fd in (r.connection.fileno(), r.process))]
-        return zygote.runs.append(fork_run(request, files, connection, private))
+        try: return zygote.runs.append(fork_run(request, files, connection, private))
+        except BrokenPipeError: return connection.close()      # gone before it began
     for fd in files: os.close(fd)
     if request and request["do"] == "stop":
         zygote.is_stopping = True

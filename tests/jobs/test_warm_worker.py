@@ -1,0 +1,168 @@
+"""The warm worker: started once, fresh for every run, gone when it should be."""
+import os, signal, subprocess, sys, threading, time
+from pathlib import Path
+import pytest
+from marketing_mlops.jobs.client import begin_run, connect_worker, stop_worker, worker_status
+from marketing_mlops.jobs.sockets import receive_message, send_message, worker_address
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    "A folder with a worker of its own, stopped afterwards."
+    monkeypatch.setenv("MMOPS_WARM_HOME", str(tmp_path))
+    yield tmp_path
+    stop_worker(str(tmp_path))
+
+def code(home, text): (home/"job.py").write_text(text)
+
+def ask(home, *arguments, environment=None, deadline_s=60, wait=True):
+    "Runs job:main in the worker of `home`; gives its answer and what it printed, or the open connection."
+    out = open(home/"out.txt", "w+")
+    request = dict(function="job:main", arguments=list(arguments), environment=os.environ | (environment or {}), folder=str(home),
+        deadline_s=deadline_s, grace_s=1.)
+    connection = begin_run(str(home), request, (out.fileno(), out.fileno()))
+    if not wait: return connection
+    with connection, out:
+        answer = receive_message(connection)[0]
+        out.seek(0)
+        return answer, out.read()
+
+def until(true, seconds=20):
+    "Waits for a condition; the test fails when it never holds."
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(.02)
+
+def is_running(pid):
+    try: return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError): return False
+
+SLEEPER = """import os, subprocess, time
+def main():
+    child = subprocess.Popen(["sleep", "3600"])
+    open("pids.tmp", "w").write(f"{os.getpid()} {child.pid}"); os.rename("pids.tmp", "pids")
+    time.sleep(3600)
+"""
+
+def pids(home):
+    until((home/"pids").exists)
+    return [int(p) for p in (home/"pids").read_text().split()]
+
+def test_clients_that_start_together_share_one_worker(home):
+    found = []
+    def look():
+        with connect_worker(str(home)) as connection:
+            send_message(connection, dict(do="status"))
+            found.append(receive_message(connection)[0]["pid"])
+    threads = [threading.Thread(target=look) for _ in range(6)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    assert len(found) == 6 and len(set(found)) == 1
+
+def test_a_killed_worker_is_replaced(home):
+    code(home, "def main(): print('hello')")
+    ask(home)
+    old = worker_status(str(home))["pid"]
+    os.kill(old, signal.SIGKILL)
+    until(lambda: not is_running(old))
+    assert Path(worker_address(str(home))).exists()            # its socket is still there and refuses
+    assert ask(home) == (dict(exit=0, reason=""), "hello\n")
+    assert worker_status(str(home))["pid"] != old
+
+def test_a_request_to_a_worker_that_is_ending_is_served_by_the_next(home):
+    code(home, "def main(): print('hello')")
+    for _ in range(5):
+        assert ask(home)[1] == "hello\n"
+        with connect_worker(str(home)) as connection: send_message(connection, dict(do="stop"))
+
+def test_a_run_sees_the_environment_and_folder_of_its_client(home):
+    code(home, "import os\ndef main(): print(os.environ.get('MARKET'), os.getcwd(), os.environ.get('GONE'))")
+    os.environ["GONE"] = "set when the worker was started"
+    try: worker = connect_worker(str(home)); worker.close()
+    finally: del os.environ["GONE"]
+    assert ask(home, environment=dict(MARKET="DE"))[1] == f"DE {home} None\n"
+
+def test_a_run_reads_our_package_as_it_is_now(home, monkeypatch):
+    "An edited module is never served from the worker's memory."
+    package = home/"marketing_mlops"
+    package.mkdir(); (package/"__init__.py").touch()
+    code(home, "def main():\n    import sys; sys.path.insert(0, '.')\n    from marketing_mlops.answer import ANSWER; print(ANSWER)")
+    for answer in ("first", "second"):
+        (package/"answer.py").write_text(f"ANSWER = {answer!r}")
+        assert ask(home)[1] == f"{answer}\n"
+
+def test_a_worker_holds_nothing_of_our_package(home):
+    code(home, "import sys\nseen = [m for m in sys.modules if m.startswith('marketing_mlops')]\ndef main(): print(seen)")
+    assert ask(home)[1] == "[]\n"
+
+def test_two_runs_do_not_draw_the_same_random_numbers(home):
+    code(home, "import random, numpy\ndef main(): print(random.random(), numpy.random.rand(), numpy.random.default_rng().random())")
+    first, second = (ask(home)[1].split() for _ in range(2))
+    assert not set(first) & set(second)
+
+def test_a_run_and_all_it_started_end_with_its_client(home):
+    code(home, SLEEPER)
+    connection = ask(home, wait=False)
+    processes = pids(home)
+    assert all(map(is_running, processes))
+    connection.close()
+    until(lambda: not any(map(is_running, processes)))
+
+def test_a_run_that_ignores_the_polite_signal_is_killed(home):
+    code(home, SLEEPER.replace("    child", "    import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    child"))
+    connection = ask(home, wait=False)
+    processes = pids(home)
+    connection.close()
+    until(lambda: not any(map(is_running, processes)))
+
+def test_a_run_past_its_deadline_is_ended_and_says_so(home):
+    code(home, SLEEPER)
+    answer, _ = ask(home, deadline_s=1)
+    assert answer["reason"] == "deadline" and answer["exit"] < 0
+    until(lambda: not any(map(is_running, pids(home))))
+
+def test_a_finished_run_leaves_no_process_behind(home):
+    code(home, SLEEPER.replace("    time.sleep(3600)\n", ""))
+    assert ask(home)[0]["exit"] == 0
+    until(lambda: not any(map(is_running, pids(home))))
+
+def test_runs_end_with_a_killed_worker(home):
+    code(home, SLEEPER)
+    with ask(home, wait=False) as connection:
+        parent, _ = pids(home)
+        os.kill(worker_status(str(home))["pid"], signal.SIGKILL)
+        assert receive_message(connection)[0] is None
+    until(lambda: not is_running(parent))
+    os.killpg(parent, signal.SIGKILL)                          # what it had started; nobody is left to do it
+
+def test_a_worker_ends_when_it_is_idle(home, monkeypatch):
+    monkeypatch.setenv("MMOPS_WARM_IDLE", "0.5")
+    connect_worker(str(home)).close()
+    pid = worker_status(str(home))["pid"]
+    until(lambda: not is_running(pid), 60)
+    assert worker_status(str(home)) is None
+
+def test_a_worker_ends_with_its_folder(tmp_path):
+    home = tmp_path/"workspace"
+    home.mkdir()
+    connect_worker(str(home)).close()
+    pid = worker_status(str(home))["pid"]
+    home.rmdir()
+    until(lambda: not is_running(pid), 60)
+
+def test_other_packages_or_thread_counts_get_another_worker(home):
+    addresses = {worker_address(str(home), os.environ | extra) for extra in ({}, dict(OMP_NUM_THREADS="7"), dict(PYTHONHASHSEED="3"))}
+    assert len(addresses) == 3
+
+def test_the_exit_code_and_the_output_of_a_run_come_through(home):
+    code(home, "import sys\ndef main(n): print('out'); print('err', file=sys.stderr); return int(n)")
+    for n in (0, 7): assert ask(home, str(n)) == (dict(exit=n, reason=""), "out\nerr\n")
+
+def test_the_stage_command_imports_the_standard_library_only():
+    probe = "import sys; before = set(sys.modules); import marketing_mlops.jobs.client; print('\\n'.join(set(sys.modules) - before))"
+    loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
+    foreign = {m.split(".")[0] for m in loaded} - set(sys.stdlib_module_names) - {"marketing_mlops"}
+    assert not foreign
+    assert {m for m in loaded if m.startswith("marketing_mlops")} == {"marketing_mlops", "marketing_mlops.jobs", "marketing_mlops.jobs.client", "marketing_mlops.jobs.sockets"}
