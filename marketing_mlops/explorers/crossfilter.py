@@ -7,12 +7,13 @@ An analyst drags a range over one chart and watches the others. Counting ten mil
 # %% auto #0
 __all__ = ['Filters', 'check_filters', 'CrossFilter', 'FilteredCounts', 'ActiveIndex']
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #11d729a3
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #3cc6b765
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import reduce
 from itertools import combinations
+from zipfile import BadZipFile
 import os
 import numpy as np
 from fastcore.basics import patch
@@ -77,7 +78,7 @@ class CrossFilter:
         with ThreadPoolExecutor(self.threads) as pool:
             return reduce(add, pool.map(lambda share: reduce(add, map(work, share)), shares))
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #2bcc3c43
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #774da323
 def _joint(columns, sizes, weights=None):
     "Joint counts of several code arrays, flat, the first one slowest."
     key = columns[0].astype(np.uint32)
@@ -92,17 +93,20 @@ def _count_pairs(engine):
     work = lambda part: [_joint([arrays[a][part], arrays[b][part]], [sizes[a], sizes[b]]) for a, b in couples]
     return {(a, b): t.astype(np.int32).reshape(sizes[a], sizes[b]) for (a, b), t in zip(couples, engine._sum(work))}
 
+def _read_pairs(file, couples):
+    "Stored tables, or None where there are none that can be read."
+    try:
+        with np.load(file) as stored: return {couple: stored[str(i)] for i, couple in enumerate(couples)}
+    except (OSError, KeyError, ValueError, BadZipFile): return None
+
 def _stored_pairs(engine):
     "Joint counts without filters: from the folder of the codes, else counted and left there."
-    file = engine.codes.folder/"pairs.npz" if engine.codes.folder else None
-    couples = list(combinations(engine.sizes, 2))
-    if file is not None and file.exists():
-        with np.load(file) as stored: return {couple: stored[str(i)] for i, couple in enumerate(couples)}
-    pairs = _count_pairs(engine)
-    if file is not None:
-        beside = file.with_name(f".{os.getpid()}.pairs.npz")
-        np.savez(beside, **{str(i): t for i, t in enumerate(pairs.values())})
-        os.replace(beside, file)
+    if engine.codes.folder is None: return _count_pairs(engine)
+    file = engine.codes.folder/"pairs.npz"
+    if (pairs := _read_pairs(file, list(combinations(engine.sizes, 2)))) is not None: return pairs
+    pairs, beside = _count_pairs(engine), file.with_name(f".{os.getpid()}.pairs.npz")
+    np.savez(beside, **{str(i): t for i, t in enumerate(pairs.values())})
+    os.replace(beside, file)
     return pairs
 
 # %% ../../nbs/api/explorers/40_crossfilter.ipynb #328aa6a9

@@ -10,8 +10,8 @@ const SILENT_AFTER = 10000;  // ms until a silent kernel is called that
 const SAVE_AFTER = 120;      // ms of rest until Python learns the selection
 const HOVER_REST = 60;       // ms a pointer rests on a chart before its index is fetched
 const INDEXES_KEPT = 16;
-const NAMES_SHOWN = 8;
-const PLOT = { height: 92, axis: 16, gap: 8, special: 18, edge: 9 };
+const NAMES_SHOWN = 6;
+const PLOT = { height: 106, axis: 16, gap: 8, special: 18, edge: 9 };
 const HOW = "Drag over a histogram, click a name. Keys: Tab to a handle, arrow keys move it (Shift: ten bins), Escape clears.";
 
 // ---- small things -----------------------------------------------------------------------------------------------
@@ -119,17 +119,17 @@ function makeCard(dim, id, actions) {
   const name = html("span", { class: "mmx-name", tabindex: "0", "aria-describedby": `${id}-tip` }, dim.title);
   const unit = dim.unit ? html("span", { class: "mmx-unit" }, dim.unit) : "";
   const clear = html("button", { class: "mmx-clear", type: "button", "aria-label": `Clear the filter on ${dim.title}`, hidden: "" }, "Clear");
-  const reading = html("div", { class: "mmx-reading" });
+  const reading = html("span", { class: "mmx-reading" }), foot = html("div", { class: "mmx-foot" }, reading);
   const body = html("div", { class: "mmx-body" });
   const head = html("div", { class: "mmx-head" }, html("span", { class: "mmx-title" }, name, unit, tip), clear);
-  const node = html("section", { class: "mmx-card", "data-column": dim.name, "aria-label": `${dim.title}${dim.unit ? `, ${dim.unit}` : ""}` }, head, body, reading);
+  const node = html("section", { class: "mmx-card", "data-column": dim.name, "aria-label": `${dim.title}${dim.unit ? `, ${dim.unit}` : ""}` }, head, body, foot);
   let rest = 0;
   const hint = () => { clearTimeout(rest); rest = setTimeout(() => actions.hint(dim.name), HOVER_REST); };
   node.addEventListener("pointerenter", hint);
   node.addEventListener("pointerleave", () => clearTimeout(rest));
   node.addEventListener("focusin", hint);
   clear.addEventListener("click", () => { actions.change(dim.name, null); node.querySelector(".mmx-body [tabindex='0']")?.focus(); });
-  return { node, body, clear, reading };
+  return { node, body, clear, reading, foot };
 }
 
 // ---- histogram ---------------------------------------------------------------------------------------------------
@@ -183,13 +183,14 @@ function makeHistogram(dim, id, actions) {
     const last = dim.inclusive && dim.first[n - 1] === dim.last[n - 1] ? dim.first[n - 1] : dim.last[n - 1];
     if (n === 1) { text(plotWidth() / 2, "middle", binText(dim, 0, 0)); return; }
     text(0, "start", dim.first[0]);
-    const room = 6.1, end = plotWidth() - (missing ? 14 : 0);
-    let free = dim.first[0].length * room + 10;
-    const stop = end - last.length * room - 10;
-    const every = Math.max(1, Math.round(n / Math.max(2, Math.floor(plotWidth() / 80))));
+    const room = 6.1, end = plotWidth() - (missing ? 14 : 0);   // room: width of a character at 11 px
+    let free = dim.first[0].length * room + 8;
+    const stop = end - last.length * room - 8;
+    const widest = Math.max(...dim.first.map((words) => words.length)) * room + 16;
+    const every = Math.max(1, Math.round(n / clamp(Math.floor(plotWidth() / widest) - 1, 1, 5)));
     for (let i = every; i < n; i += every) {
       const half = dim.first[i].length * room / 2, x = i * step() + (dim.first[i] === dim.last[i] ? step() / 2 : 0);
-      if (x - half > free && x + half < stop) { text(x, "middle", dim.first[i]); free = x + half + 10; }
+      if (x - half > free && x + half < stop) { text(x, "middle", dim.first[i]); free = x + half + 8; }
     }
     if (free < stop + 10) text(end, "end", last);
   }
@@ -369,7 +370,8 @@ function makeCategories(dim, id, actions) {
     const target = event.target.closest(".mmx-row");
     for (const node of list.children) node.tabIndex = node === target ? 0 : -1;
   });
-  card.body.append(list, more);
+  card.body.append(list);
+  card.foot.append(more);
   layout();
 
   return {
@@ -389,7 +391,7 @@ function makeCategories(dim, id, actions) {
 // ---- the explorer ------------------------------------------------------------------------------------------------
 
 function makeHeader(spec) {
-  const count = html("span", { class: "mmx-selected", role: "status", "aria-live": "polite" });
+  const count = html("span", { class: "mmx-selected" }), spoken = html("span", { class: "mmx-spoken", role: "status" });
   const fill = html("span", { class: "mmx-fill" });
   const clear = html("button", { class: "mmx-button", type: "button" }, "Clear filters");
   const enlarge = html("input", { type: "checkbox" });
@@ -397,10 +399,10 @@ function makeHeader(spec) {
   const code = html("pre", { class: "mmx-code", tabindex: "0" });
   const node = html("header", { class: "mmx-header" },
     html("div", { class: "mmx-line" }, html("strong", { class: "mmx-table" }, spec.title), count, html("span", { class: "mmx-meter", "aria-hidden": "true" }, fill),
-      html("label", { class: "mmx-check" }, enlarge, "Enlarge the selection"), clear),
+      html("label", { class: "mmx-check" }, enlarge, "Enlarge the selection"), clear, spoken),
     html("div", { class: "mmx-how" }, HOW), ...spec.notes.map((note) => html("div", { class: "mmx-note" }, note)), problem);
   const details = html("details", { class: "mmx-details" }, html("summary", {}, "This selection as pandas code"), code);
-  return { node, count, fill, clear, enlarge, problem, code, details };
+  return { node, count, spoken, fill, clear, enlarge, problem, code, details };
 }
 
 function render({ model, el }) {
@@ -451,7 +453,7 @@ function render({ model, el }) {
   }
   function save() {
     clearTimeout(saveTimer);
-    saveTimer = setTimeout(() => { model.set("filters", Object.fromEntries(filters)); model.save_changes(); }, SAVE_AFTER);
+    saveTimer = setTimeout(() => { model.set("filters", Object.fromEntries(filters)); model.save_changes(); say(header.spoken, header.count.textContent); }, SAVE_AFTER);
   }
 
   const asker = makeAsker(model, (asked, index) => {

@@ -20,9 +20,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# %% ../../nbs/api/explorers/20_scanning.ipynb #dea071ef
+# %% ../../nbs/api/explorers/20_scanning.ipynb #aa2b03e6
 Table = Path|pd.DataFrame
 batch_rows = 500_000
+
+def _arrow(part, kind=None):
+    "A piece of a frame's column as Arrow array; instants in UTC."
+    if not isinstance(part.dtype, pd.DatetimeTZDtype): return pa.Array.from_pandas(part, type=kind)
+    return pa.Array.from_pandas(part.dt.tz_convert(None).to_numpy()).cast(pa.timestamp(part.dtype.unit, "UTC"))
 
 def _object_type(column):
     "Arrow type of a column of Python objects; text where they are mixed."
@@ -34,7 +39,7 @@ def _frame_batches(column, rows):
     mixed = kind == pa.string() and not column.dropna().map(lambda v: isinstance(v, str)).all()
     for start in range(0, len(column), rows):
         part = column.iloc[start:start + rows]
-        yield pa.array([None if pd.isna(v) else str(v) for v in part]) if mixed else pa.Array.from_pandas(part, type=kind)
+        yield pa.array([None if pd.isna(v) else str(v) for v in part]) if mixed else _arrow(part, kind)
 
 def column_batches(
     table:Table, # Parquet file or frame
@@ -48,7 +53,7 @@ def column_batches(
     with pq.ParquetFile(table, read_dictionary=[column]) as file:
         for batch in file.iter_batches(rows, columns=[column]): yield batch.column(0)
 
-# %% ../../nbs/api/explorers/20_scanning.ipynb #763f44e4
+# %% ../../nbs/api/explorers/20_scanning.ipynb #5620a9cb
 def column_types(
     table:Table, # Parquet file or frame
 )->dict[str, pa.DataType]: # In the order of the table
@@ -57,7 +62,7 @@ def column_types(
     repeated = sorted({str(c) for c in table.columns[table.columns.duplicated()]})
     if repeated: raise ValueError(f"the frame has several columns named {repeated}; rename them so that each name is unique")
     return {str(c): next(_frame_batches(table[c], len(table) or 1), pa.nulls(0)).type if table[c].dtype == object
-            else pa.Array.from_pandas(table[c].iloc[:1]).type for c in table.columns}
+            else _arrow(table[c].iloc[:1]).type for c in table.columns}
 
 def row_count(
     table:Table, # Parquet file or frame
