@@ -46,12 +46,12 @@ def _floats(text, column):
     fits = plain.str.fullmatch(_NUMBER)
     return pd.to_numeric(plain.where(fits), errors="coerce").astype("float64"), "is no number"
 
-# %% ../../nbs/api/sources/40_conversions.ipynb #6b235246
+# %% ../../nbs/api/sources/40_conversions.ipynb #08d61b9b
 MONEY = pd.ArrowDtype(pa.decimal128(18, 4))
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY", "zł": "PLN", "kr": None, "Fr.": "CHF"}
 
 def _amounts(text, column):
-    allowed = [sign for sign, code in _SIGNS.items() if code in (column.currency, None)] + ([column.currency] if column.currency else [])
+    allowed = [sign for sign, code in _SIGNS.items() if column.currency is None or code in (column.currency, None)] + ([column.currency] if column.currency else [])
     bare = text.str.replace(rf"^\s*([+-]?)\s*(?:{'|'.join(map(re.escape, allowed))})|(?:{'|'.join(map(re.escape, allowed))})\s*$", r"\1", regex=True).str.strip()
     plain = _plain_numbers(bare, column)
     plain = plain.where(plain.str.fullmatch(_NUMBER) & (pd.to_numeric(plain, errors="coerce").abs() < 1e13))

@@ -124,10 +124,10 @@ def _unknown_columns(mapping):
         for where, to in [(f"columns.{c}", m.to) for c, m in t.columns.items()] + [(f"derived.{c}", c) for c in t.derived]:
             if to not in allowed: yield f"tables.{name}.{where}", f"leads to {to!r}, which table {name} does not have.{closest(to, allowed)} It has {', '.join(table.names)}", "Correct the column it leads to."
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #64f9e092
+# %% ../../nbs/api/sources/30_mappings.ipynb #d27aa99a
 def _doubled_columns(mapping):
     for name, t, _ in _known_tables(mapping):
-        targets = [m.to for m in t.columns.values()] + list(t.derived)
+        targets = [m.to for m in t.columns.values()] + [to for to, d in t.derived.items() if d.options.get("column") != to]
         for to in sorted({x for x in targets if targets.count(x) > 1 and not x.startswith("identifiers.")} - ({"value", "number"} if name == "traits" else set())):
             yield f"tables.{name}", f"fills {to!r} twice", "Keep one of the two columns."
 
