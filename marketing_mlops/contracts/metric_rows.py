@@ -105,7 +105,7 @@ def local_times(
         local[here] = rows.occurred_at[here].dt.tz_convert(scope.settings.market(name).zone).dt.tz_localize(None)
     return local
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #d7bc90e1
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #19e2c095
 PERIODS = ("day", "week", "month")
 
 def period_of(
@@ -118,7 +118,7 @@ def period_of(
     if period == "day": return day
     if period == "month": return day - pd.to_timedelta(day.dt.day - 1, unit="D")
     first = WEEKDAYS.index(week_start) if isinstance(week_start, str) else week_start.map(WEEKDAYS.index)
-    return day - pd.to_timedelta((day.dt.dayofweek - first) % 7, unit="D")
+    return day - pd.to_timedelta((day.dt.day_of_week - first) % 7, unit="D")
 
 # %% ../../nbs/api/contracts/76_metric_rows.ipynb #adc3aa4b
 def _line_amounts(rows:pd.DataFrame, metric:Metric)->np.ndarray:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/contracts/72_money.ipynb #e3f68f25
+# %% ../../nbs/api/contracts/72_money.ipynb #a010ff33
 UNITS_PER_CURRENCY_UNIT = 10_000
 
 def money_units(
@@ -28,16 +28,22 @@ def money_units(
         raise DataError(f"{amounts.name} is missing in {gaps} of {len(amounts)} rows.", "Fill it in the source; an unknown amount cannot be added.",
                         column=amounts.name, rows=np.flatnonzero(amounts.isna())[:5].tolist())
     if pd.api.types.is_float_dtype(amounts.dtype): return np.rint(amounts.fillna((missing or 0)/UNITS_PER_CURRENCY_UNIT).to_numpy()*UNITS_PER_CURRENCY_UNIT).astype("int64")
-    exact = pc.cast(pa.array(amounts, from_pandas=True), pa.decimal128(18, 4))
-    exact = exact.combine_chunks() if isinstance(exact, pa.ChunkedArray) else exact
-    halves = np.frombuffer(exact.fill_null(Decimal(missing or 0)/UNITS_PER_CURRENCY_UNIT).buffers()[1], dtype="<i8") if len(exact) else np.empty(0, "i8")
-    return halves[2*exact.offset:2*(exact.offset + len(exact)):2].copy()
+    if pd.api.types.is_integer_dtype(amounts.dtype) and not gaps: return amounts.to_numpy("int64")*UNITS_PER_CURRENCY_UNIT
+    return _lower_halves(pa.array(amounts, from_pandas=True), Decimal(missing or 0)/UNITS_PER_CURRENCY_UNIT)
 
 def money_of(
     units:int, # Ten-thousandths of a currency unit
 )->Decimal: # Exact, with four digits
     "Ten-thousandths as an amount."
     return Decimal(int(units)).scaleb(-4)
+
+# %% ../../nbs/api/contracts/72_money.ipynb #fef33b7f
+def _lower_halves(amounts:pa.Array|pa.ChunkedArray, missing:Decimal)->np.ndarray:
+    "The lower 64 of the 128 bits of each decimal."
+    whole = amounts.combine_chunks() if isinstance(amounts, pa.ChunkedArray) else amounts
+    filled = pc.cast(whole, pa.decimal128(18, 4)).fill_null(missing)
+    halves = np.frombuffer(filled.buffers()[1], dtype="<i8") if len(filled) else np.empty(0, "i8")
+    return halves[2*filled.offset:2*(filled.offset + len(filled)):2].copy()
 
 # %% ../../nbs/api/contracts/72_money.ipynb #320ee6f8
 def _stated(rates:pd.DataFrame, source:str, target:str)->tuple[np.ndarray, np.ndarray]:

@@ -68,7 +68,7 @@ def pandas_types(
     declared = table(declared) if isinstance(declared, str) else declared
     return {field.name: dtype(declared.column(field.name), field.type) for field in arrow_schema(declared, present)}
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #471d924a
+# %% ../../nbs/api/contracts/70_schemas.ipynb #bbb4309b
 def canonical_frame(
     rows:"pa.Table", # As read from Parquet
     declared:Table|str, # A table or its name
@@ -83,13 +83,20 @@ def canonical_frame(
     for name,kind in nullable.items(): frame[name] = pd.array(rows[name].to_pylist(), dtype=kind) if rows[name].null_count else frame[name].astype(kind)
     return frame
 
+# %% ../../nbs/api/contracts/70_schemas.ipynb #905239eb
 def canonical_arrow(
     df:"pd.DataFrame", # Canonical columns
     declared:Table|str, # A table or its name
 )->"pa.Table": # With the types of `arrow_schema`
-    "A frame as an Arrow table, ready to be written."
+    "A frame as an Arrow table, ready to be written. Raises `ValueError` for instants without a time zone."
     import pyarrow as pa
-    return pa.Table.from_pandas(df, schema=arrow_schema(declared, df.columns), preserve_index=False).replace_schema_metadata()
+    schema = arrow_schema(declared, df.columns)
+    def array(field):
+        if not pa.types.is_timestamp(field.type): return pa.array(df[field.name], type=field.type, from_pandas=True)
+        if df[field.name].isna().all(): return pa.nulls(len(df), field.type)
+        if getattr(df[field.name].dtype, "tz", None) is None: raise ValueError(f"{field.name} is {df[field.name].dtype}; an instant needs a time zone")
+        return pa.array(df[field.name].dt.tz_convert(None), type=pa.timestamp("us"), from_pandas=True).cast(field.type)
+    return pa.Table.from_arrays([array(field) for field in schema], schema=schema)
 
 # %% ../../nbs/api/contracts/70_schemas.ipynb #e4ff5df9
 def frame_of_rows(

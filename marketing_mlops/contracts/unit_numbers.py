@@ -70,7 +70,7 @@ def unit_numbers(
     if declared.kind == "proportion": return (amounts >= declared.numerator.at_least).astype("int64")
     return amounts if declared.cap is None else amounts.clip(upper=declared.cap*(UNITS_PER_CURRENCY_UNIT if declared.numerator.is_money else 1))
 
-# %% ../../nbs/api/contracts/84_unit_numbers.ipynb #350bbbc4
+# %% ../../nbs/api/contracts/84_unit_numbers.ipynb #fcaf4937
 def unit_values(
     declared:Metric|str, # A metric or its name
     tables:Mapping, # Canonical tables by name
@@ -89,6 +89,7 @@ def unit_values(
     parts = {"numerator": _of_units(declared.numerator, declared, scope, windows, name)}
     parts["numerator"] = unit_numbers(declared, parts["numerator"])/(UNITS_PER_CURRENCY_UNIT if declared.numerator.is_money else 1)
     parts["denominator"] = _denominators(declared, scope, windows, name)
+    if declared.kind in ("mean", "proportion"): parts["numerator"] = parts["numerator"].where(parts["denominator"] > 0, 0)
     return pd.DataFrame({name: units[name].to_numpy(), **{part: values.to_numpy() for part,values in parts.items()}})
 
 # %% ../../nbs/api/contracts/84_unit_numbers.ipynb #ab64c2b3

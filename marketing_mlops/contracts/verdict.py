@@ -54,13 +54,13 @@ def _plain_value(name:str, value):
     if value is None or isinstance(value, bool|int|float|str): return value
     return str(value)
 
-# %% ../../nbs/api/contracts/10_verdict.ipynb #6190d47b
+# %% ../../nbs/api/contracts/10_verdict.ipynb #5512e7cf
 def markdown_text(
     text, # Anything; shown as its `str`
 )->str: # One line, safe between words and inside a table cell
     "`text` with everything escaped that Markdown or HTML would act on."
     text = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*\[\]|~$!#]|(?<!\w)_|_(?!\w))", r"\\\1", text)
+    return re.sub(r"([\\`*\[\]|~$!#]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)
 
 def markdown_table(
     header:Iterable, # Column titles
