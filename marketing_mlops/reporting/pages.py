@@ -10,14 +10,14 @@ The reviewer of a campaign has no Jupyter. They get a file by e-mail, open it on
 __all__ = ['FORMS', 'NOTHING', 'FOOTERS', 'error_html', 'output_html', 'PageParts', 'page_parts', 'heading_html', 'code_html',
            'page_css', 'content_hash', 'page_frame', 'render_page']
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #ca544b34
+# %% ../../nbs/api/reporting/70_pages.ipynb #80431790
 import ast, base64, hashlib, html, json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from ..jobs.results import INPUT_TYPE, RESULT_TYPE
-from .blocks import HEADING_MIME
+from .blocks import HEADING_MIME, inline_html
 from .charts import SPEC_MIME, draw_svg
 from .colours import palette_css
 from .markup import ANSI, image_html, markdown_html, math_html, safe_html, text_html
@@ -48,14 +48,14 @@ FORMS = {
     "text/plain": lambda data: text_html(_text(data["text/plain"])),
 }
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #60eb2b42
+# %% ../../nbs/api/reporting/70_pages.ipynb #7682bb97
 def error_html(
     output:dict, # A notebook's error output
 )->str:
     "What went wrong and what to do, in the words of the error."
     lines = ANSI.sub("", _text(output.get("evalue", ""))).strip().splitlines() or [output.get("ename", "unknown error")]
-    rest = "".join(f"<p>{html.escape(line)}</p>" for line in lines[1:4])
-    return f'<div class="failed"><p class="what">This page stops here: {html.escape(lines[0])}</p>{rest}</div>'
+    rest = "".join(f"<p>{inline_html(line)}</p>" for line in lines[1:4])
+    return f'<div class="failed"><p class="what">This page stops here: {inline_html(lines[0])}</p>{rest}</div>'
 
 def output_html(
     output:dict, # One output of a code cell
