@@ -81,11 +81,11 @@ def help_text(
     tail = "`mmops COMMAND --help` shows the options of a command and examples."
     return "\n".join([head, "", *lines, "", tail])
 
-# %% ../../nbs/api/cli/20_commands.ipynb #2fa227a9
+# %% ../../nbs/api/cli/20_commands.ipynb #d4826794
 class HelpLayout(argparse.RawDescriptionHelpFormatter):
     "Keeps the lines of the examples, and a per cent sign in an explanation."
     def __init__(self, prog:str): super().__init__(prog, max_help_position=30, width=100)
-    def _expand_help(self, action): return self._get_help_string(action).replace(" (default: False)", "").replace(" (default: ())", "")
+    def _expand_help(self, action): return self._get_help_string(action).replace(" (default: False)", "")
 
 # %% ../../nbs/api/cli/20_commands.ipynb #9462ab13
 def _without_final_hyphen(parser):

@@ -70,7 +70,7 @@ def test_a_run_that_was_killed_is_found(workspace):
     assert "killed" in failed_runs(workspace)[0]
 
 def test_names_with_control_characters_do_not_steer_the_terminal(workspace, capsys):
-    write_json(workspace.report_folder("spring_mail")/"campaign_readout.json", dict(decision=dict(decision="hold", sentence="Hold \x1b[2J <b>it</b>.")))
+    write_json(workspace.report_folder("spring_mail")/"campaign_readout.json", dict(results=dict(readout=dict(decision=dict(decision="hold"), sentences=dict(decision="Hold \x1b[2J <b>it</b>.")))))
     show_status(workspace=str(workspace.root))
     assert "\x1b" not in capsys.readouterr().out
 
