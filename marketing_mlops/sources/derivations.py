@@ -8,7 +8,7 @@ The rules a mapping may name under `derived:`. Each computes one canonical colum
 __all__ = ['RULES', 'MONTHS', 'RowsSoFar', 'rule', 'derive', 'constant', 'copy', 'lookup', 'choose', 'row_number',
            'numbered_within', 'sign', 'size', 'days_after', 'sale_of_return', 'month_in_row_order']
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #48bbf677
+# %% ../../nbs/api/sources/50_derivations.ipynb #1bd8df9a
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ import pandas as pd
 from ..contracts.columns import Table
 from ..workspace.errors import DataError, MappingError, closest
 from .conversions import convert
+from .identities import redacted
 from .mappings import ColumnMapping, Derivation
 
 # %% ../../nbs/api/sources/50_derivations.ipynb #13156e81
@@ -72,7 +73,7 @@ def _typed(values, to, rows, defaults):
     if converted.problems.empty: return converted.values
     raise _refused(rows, to, f"yields {values[converted.problems.index[0]]!r}, which {converted.problems.iloc[0]}")
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #b8b82d3c
+# %% ../../nbs/api/sources/50_derivations.ipynb #ff0e19f4
 @rule
 def constant(rows:RowsSoFar, value)->pd.Series:
     "The same `value` in every row."
@@ -88,8 +89,10 @@ def lookup(rows:RowsSoFar, column:str, values:dict)->pd.Series:
     "What `values` says for the text in `column`; an unlisted text is an error."
     listed = {str(k): str(v) for k, v in values.items()}
     text = rows.column(column).astype("str")
-    strange = sorted(set(text.dropna()) - set(listed))
-    if strange: raise _refused(rows, column, f"has no value for {strange[0]!r}.{closest(strange[0], listed)} It lists {', '.join(listed)}")
+    strange = text[text.notna() & ~text.isin(listed)]
+    if len(strange): raise DataError(
+        f"{rows.file}: column {column!r} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({len(strange):,} rows hold something unlisted).{closest(strange.iloc[0], listed)} The mapping lists {', '.join(listed)}.",
+        f"Correct the rows, or add the value under `values` for table {rows.table.name} in the mapping.", file=rows.file, column=column, rows=[int(r) for r in strange.index[:5]])
     return text.map(listed).astype("str")
 
 # %% ../../nbs/api/sources/50_derivations.ipynb #ccd61060
@@ -149,16 +152,16 @@ def sale_of_return(rows:RowsSoFar, customer:str)->pd.Series:
     latest = pairs.sort_values(["occurred_at_sold", f"{line}_sold"]).drop_duplicates("row", keep="last").set_index("row")[f"{line}_sold"]
     return latest.reindex(rows.raw.index).astype("str")
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #d6b24dc0
+# %% ../../nbs/api/sources/50_derivations.ipynb #4d81f76c
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 @rule
 def month_in_row_order(rows:RowsSoFar, column:str, first:str, last:str)->pd.Series:
     "First day of each row's month; `first` and `last` (such as 2008-05) are the publisher's. Raises DataError where the rows do not lead there."
-    month = rows.column(column).str.lower().str[:3].map({m: i for i, m in enumerate(MONTHS, 1)})
-    if month.isna().any(): raise DataError(f"{rows.file}: column {column!r} holds {rows.column(column)[month.isna()].iloc[0]!r} in row {month.index[month.isna()][0]}, which is no month.", "Correct the row; months are written jan, feb, …, dec.", file=rows.file, column=column, rows=[int(month.index[month.isna()][0])])
-    year = int(first[:4]) + (month.diff() < 0).cumsum()
-    days = year.astype("str") + "-" + month.astype("int64").astype("str").str.zfill(2) + "-01"
-    if (days.iloc[0][:7], days.iloc[-1][:7]) == (first, last): return days
-    raise DataError(f"{rows.file}: the rows are not in the order of time: read downwards, column {column!r} goes from {days.iloc[0][:7]} to {days.iloc[-1][:7]}, the publisher says {first} to {last}.",
+    month = rows.column(column).str.lower().str[:3].map({m: i for i, m in enumerate(MONTHS, 1)}).astype("Int64")
+    filled = month.ffill().bfill()
+    year = int(first[:4]) + (filled.diff() < 0).fillna(False).cumsum()
+    days = year.astype("str") + "-" + filled.astype("str").str.zfill(2) + "-01"
+    if len(days) and (days.iloc[0][:7], days.iloc[-1][:7]) == (first, last): return days.where(month.notna())
+    raise DataError(f"{rows.file}: the rows are not in the order of time: read downwards, column {column!r} leads from {first} to {days.iloc[-1][:7] if len(days) else None}, the publisher says {first} to {last}.",
                     "Restore the file's original order of rows; years cannot be derived otherwise.", file=rows.file, column=column)

@@ -8,8 +8,8 @@ Call `ingest` to turn the raw files of a source into candidate tables, and `read
 __all__ = ['IDENTIFIER_KINDS', 'TableAccount', 'IngestResult', 'raw_files_of', 'raw_path', 'write_table', 'ingest',
            'accepted_tables', 'table_path', 'read_table']
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #1e933fc0
-from collections.abc import Callable
+# %% ../../nbs/api/sources/70_ingestion.ipynb #97b988fb
+import shutil
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import pandas as pd
@@ -192,12 +192,15 @@ def _from_files(source, settings, workspace, into, private):
     _write_private(typed, files, identifiers, private, mapping)
     return IngestResult(source, accounts, len(identifiers))
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #e77ae453
+# %% ../../nbs/api/sources/70_ingestion.ipynb #ea3b732e
 def _simulated(source, settings, workspace, into, private):
     from marketing_mlops.sources.simulator import simulate
     simulate(**{k: v for k, v in settings.items() if k != "kind"}, into=into)
-    if not (private/"identifiers.parquet").exists(): write_table(_identifier_table([], None, b""), "identifiers", private)
-    return IngestResult(source, {path.stem: _account_of_file(path) for path in sorted(into.glob("*.parquet")) if path.stem in TABLES})
+    made = into/"identifiers.parquet"
+    if made.exists(): shutil.move(made, private/made.name)
+    else: write_table(_identifier_table([], None, b""), "identifiers", private)
+    return IngestResult(source, {path.stem: _account_of_file(path) for path in sorted(into.glob("*.parquet")) if path.stem in TABLES},
+                        _account_of_file(private/"identifiers.parquet").n_written)
 
 def _account_of_file(path):
     import pyarrow.parquet as pq, pyarrow.compute as pc

@@ -54,7 +54,7 @@ def _currency_in(content):
     derived = ((content.get("tables") or {}).get("order_lines") or {}).get("derived") or {}
     return (derived.get("currency") or {}).get("value")
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #01c5e90d
+# %% ../../nbs/api/sources/86_onboarding.ipynb #0c895db0
 @dataclass(frozen=True)
 class Added:
     "What `write_mapping` has written."
@@ -64,6 +64,7 @@ class Added:
     model:str|None=None # Model entry that reads the experiment out
     is_new_model:bool=False # False where the entry existed and was left as it was
 
+# %% ../../nbs/api/sources/86_onboarding.ipynb #42ade2d1
 def write_mapping(
     proposal:Proposal, # Ready: no question open, no problem left
     workspace:Workspace, # Where to write
