@@ -34,7 +34,7 @@ def gain_rows(
         return dict(arm=contrast.arm, gain=gain.value, low=gain.low, high=gain.high)
     return pd.DataFrame([row(c) for c in readout.contrasts if c.role == "goal"]).astype(dict.fromkeys(["gain", "low", "high"], float))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #7682b695
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #b82fb287
 def readout_heading(
     campaign:Campaign, # A model's experiment, read out
 )->PageHeading:
@@ -43,6 +43,7 @@ def readout_heading(
     return page_heading(f"Campaign readout: {e.name}", e.hypothesis.rstrip(".") + ".", [label for label in (campaign.readout.clock, campaign.readout.registration) if label],
                         owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
 
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #ffb4c119
 def sure_lines(
     readout:Readout, # An experiment, read out
 )->list[str]: # One line per arm, the largest gain first, and what the level promises
@@ -54,6 +55,7 @@ def sure_lines(
     many = "all of these ranges contain" if len(lines) > 1 else "this range contains"
     return lines + [f"With {100*e.level:.4g} % confidence {many} the true gain."]
 
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #a211e1ae
 def readout_answer(
     campaign:Campaign, # A model's experiment, read out
 )->Block:
