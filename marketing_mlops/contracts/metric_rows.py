@@ -179,13 +179,14 @@ def _with_amounts(rows:pd.DataFrame, quantity:Quantity, metric:Metric, scope:Sco
     else: amounts = rows[quantity.measure].to_numpy("float64" if table(quantity.table).column(quantity.measure).type == "float" else "int64")
     return rows.assign(amount=amounts), currency
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #0a456abf
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #249d01ef
 def _in_period(rows:pd.DataFrame, scope:Scope)->pd.DataFrame:
     if "occurred_at" not in rows: return rows
+    is_day = {bound: isinstance(bound, date) and not isinstance(bound, datetime) for bound in (scope.start, scope.end)}
+    local = local_times(rows, scope) if any(is_day.values()) else None
     keep = pd.Series(True, rows.index)
     for bound,holds in ((scope.start, pd.Series.ge), (scope.end, pd.Series.lt)):
-        if isinstance(bound, datetime): keep &= holds(rows.occurred_at, pd.Timestamp(bound))
-        elif bound is not None: keep &= holds(local_times(rows, scope), pd.Timestamp(bound))
+        if bound is not None: keep &= holds(local if is_day[bound] else rows.occurred_at, pd.Timestamp(bound))
     return rows[keep].reset_index(drop=True)
 
 def _with_key(rows:pd.DataFrame, key:str, scope:Scope)->pd.DataFrame:

@@ -22,26 +22,33 @@ from .schemas import table
 from .unit_numbers import UNIT_COLUMNS, added_up, per_unit, unit_numbers, unit_values
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/contracts/86_metrics.ipynb #313afa82
+# %% ../../nbs/api/contracts/86_metrics.ipynb #57886289
 def _parts(declared:Metric, scope:Scope, keys:list[str])->pd.DataFrame:
-    if declared.kind in ("total", "ratio"):
-        parts = {"numerator": _sum_of(declared.numerator, declared, scope, keys)}
-        if declared.denominator: parts["denominator"] = _sum_of(declared.denominator, declared, scope, keys)
-        return pd.concat(parts, axis=1).fillna(0)
+    "Numerator and denominator of each group; `attrs['currency']` names the currency."
+    if declared.kind in ("total", "ratio"): return _parts_of_totals(declared, scope, keys)
     units,counted = per_unit(declared, scope, keys)
-    numbers = unit_numbers(declared, counted.amount)
-    if declared.kind == "quantile": return _quantiles(declared, units, counted.assign(amount=numbers), keys)
-    if not keys: return pd.DataFrame({"numerator": [numbers.sum()], "denominator": [len(units)]})
-    shared = [key for key in keys if key in units]
-    top = numbers.groupby([counted[key] for key in keys], dropna=False).sum().rename("numerator").reset_index()
-    if not shared: return top.assign(denominator=len(units)).set_index(keys)
-    return top.merge(units.groupby(shared, dropna=False).size().rename("denominator").reset_index(), on=shared, how="outer" if shared == keys else "left").fillna({"numerator": 0}).set_index(keys)
+    counted = counted.assign(amount=unit_numbers(declared, counted.amount))
+    parts = _quantiles(declared, units, counted, keys) if declared.kind == "quantile" else _parts_of_units(units, counted, keys)
+    parts.attrs["currency"] = counted.attrs["currency"]
+    return parts
 
-# %% ../../nbs/api/contracts/86_metrics.ipynb #6168da8a
-def _sum_of(quantity:Quantity, declared:Metric, scope:Scope, keys:list[str])->pd.Series:
-    if declared.denominator and declared.numerator.table == declared.denominator.table:
-        scope = replace(scope, tables={**scope.tables, quantity.table: _both_known(declared, scope.tables)})
-    return added_up(measured_rows(quantity, declared, scope, keys), quantity, keys, scope.tables)
+def _parts_of_units(units:pd.DataFrame, counted:pd.DataFrame, keys:list[str])->pd.DataFrame:
+    if not keys: return pd.DataFrame({"numerator": [counted.amount.sum()], "denominator": [len(units)]})
+    shared = [key for key in keys if key in units]
+    top = counted.groupby(keys, dropna=False).amount.sum().rename("numerator").reset_index()
+    if not shared: return top.assign(denominator=len(units)).set_index(keys)
+    sizes = units.groupby(shared, dropna=False).size().rename("denominator").reset_index()
+    return top.merge(sizes, on=shared, how="outer" if shared == keys else "left").fillna({"numerator": 0}).set_index(keys)
+
+# %% ../../nbs/api/contracts/86_metrics.ipynb #90d55b2e
+def _parts_of_totals(declared:Metric, scope:Scope, keys:list[str])->pd.DataFrame:
+    quantities = {"numerator": declared.numerator} | ({"denominator": declared.denominator} if declared.denominator else {})
+    if len(quantities) == 2 and declared.numerator.table == declared.denominator.table:
+        scope = replace(scope, tables={**scope.tables, declared.numerator.table: _both_known(declared, scope.tables)})
+    rows = {name: measured_rows(quantity, declared, scope, keys) for name,quantity in quantities.items()}
+    parts = pd.concat({name: added_up(rows[name], quantity, keys, scope.tables) for name,quantity in quantities.items()}, axis=1).fillna(0)
+    parts.attrs["currency"] = rows["numerator"].attrs["currency"] or rows.get("denominator", rows["numerator"]).attrs["currency"]
+    return parts
 
 def _both_known(declared:Metric, tables:Mapping)->pd.DataFrame:
     name = declared.numerator.table
@@ -58,7 +65,7 @@ def _quantiles(declared:Metric, units:pd.DataFrame, counted:pd.DataFrame, keys:l
     frame = pd.DataFrame([dict(zip(keys, key if isinstance(key, tuple) else (key,)), numerator=at(group), denominator=1) for key,group in groups])
     return frame.set_index(keys) if keys else frame
 
-# %% ../../nbs/api/contracts/86_metrics.ipynb #4672d3ae
+# %% ../../nbs/api/contracts/86_metrics.ipynb #33171a30
 def metric_value(
     declared:Metric|str, # A metric or its name
     tables:Mapping, # Canonical tables by name: frames, Arrow tables or Parquet paths
@@ -67,43 +74,46 @@ def metric_value(
     start:datetime|date|None=None, # First moment that counts; a date is local to each market
     end:datetime|date|None=None, # First moment that no longer counts
     settings:Settings|None=None, # Markets and reporting currency
-)->MetricValue|pd.DataFrame: # With `by`: its columns, numerator, denominator, value, why
+)->MetricValue|pd.DataFrame: # With `by`: its columns, numerator, denominator, value, why; not measured: a MetricValue that says why
     "A metric over the rows of a period."
     declared = metric(declared) if isinstance(declared, str) else declared
     why,keys = why_not_measured(declared, tables), [by] if isinstance(by, str) else list(by or [])
-    if why: return MetricValue(declared.name, None, why=why) if by is None else pd.DataFrame(columns=[*keys, "numerator", "denominator", "value", "why"])
+    if why: return MetricValue(declared.name, None, why=why)
     _refuse_split(declared, keys)
-    scope = Scope(tables, start, end, settings)
-    parts,currency = _parts(declared, scope, keys), _currency_of(declared, scope)
+    parts = _parts(declared, Scope(tables, start, end, settings), keys)
+    is_amount = declared.currency_rule == "reporting" and not (declared.denominator and declared.denominator.is_money)
+    currency = parts.attrs["currency"] if is_amount else ""
     return _one_value(declared, parts, currency) if by is None else _value_frame(declared, parts, keys, currency)
 
-# %% ../../nbs/api/contracts/86_metrics.ipynb #dd72c015
+# %% ../../nbs/api/contracts/86_metrics.ipynb #4a8c4ab9
 def _refuse_split(declared:Metric, keys:list[str]):
     names = {each.table for each in (declared.numerator, declared.denominator) if each}
     strange = [key for key in keys if key not in (*PERIODS, "market")]
     if strange and len(names) > 1 and declared.kind == "ratio":
         raise ValueError(f"{declared.name} divides {' by '.join(sorted(names))}, which do not share {strange[0]!r}; split it by {', '.join(PERIODS)} or market")
 
-def _currency_of(declared:Metric, scope:Scope)->str:
-    if declared.currency_rule == "none": return ""
-    money = declared.numerator if declared.numerator.is_money else declared.denominator
-    return "" if declared.denominator and declared.denominator.is_money else measured_rows(money, declared, scope).attrs["currency"]
-
-# %% ../../nbs/api/contracts/86_metrics.ipynb #b8810333
+# %% ../../nbs/api/contracts/86_metrics.ipynb #23c2fb5b
 def _shown(parts:pd.DataFrame, declared:Metric)->pd.DataFrame:
     "Parts in currency units, with the value and, where there is none, the reason."
-    scale = [UNITS_PER_CURRENCY_UNIT if quantity and quantity.is_money else 1 for quantity in (declared.numerator, declared.denominator)]
-    top = parts.numerator/scale[0]
-    if "denominator" not in parts: return parts.assign(numerator=top, denominator=pd.NA, value=top.astype("Float64"), why="")
-    bottom = parts.denominator.fillna(0)/scale[1]
+    def scaled(name, quantity): return parts[name]/UNITS_PER_CURRENCY_UNIT if quantity.is_money else parts[name]
+    top = scaled("numerator", declared.numerator)
+    if declared.denominator is None: return parts.assign(numerator=top, denominator=pd.NA, value=top.astype("Float64"), why="")
+    bottom = scaled("denominator", declared.denominator).fillna(0)
     return parts.assign(numerator=top, denominator=bottom, value=(top/bottom.where(bottom > 0)).astype("Float64"),
                         why=np.where(bottom > 0, "", "there is nothing to divide by in this period"))
 
-# %% ../../nbs/api/contracts/86_metrics.ipynb #7e5ace7f
+# %% ../../nbs/api/contracts/86_metrics.ipynb #7936e42b
+def _exact(quantity:Quantity|None, part)->Decimal|float|int|None:
+    "A part as it is best kept: amounts exact, counts whole."
+    if quantity is None: return None
+    if quantity.is_money: return money_of(part)
+    column = None if quantity.distinct or quantity.measure not in table(quantity.table).names else table(quantity.table).column(quantity.measure)
+    return float(part) if column and column.type == "float" else int(part)
+
 def _one_value(declared:Metric, parts:pd.DataFrame, currency:str)->MetricValue:
     row = _shown(parts, declared).iloc[0]
-    def exact(quantity, name): return None if quantity is None else money_of(parts[name].iloc[0]) if quantity.is_money and declared.kind != "quantile" else getattr(row[name], "item", lambda: row[name])()
-    return MetricValue(declared.name, None if row.why else float(row.value), exact(declared.numerator, "numerator"), exact(declared.denominator, "denominator"), currency, row.why)
+    exact = {name: _exact(quantity, parts[name].iloc[0]) for name,quantity in (("numerator", declared.numerator), ("denominator", declared.denominator)) if name in parts}
+    return MetricValue(declared.name, None if row.why else float(row.value), currency=currency, why=row.why, **exact)
 
 def _value_frame(declared:Metric, parts:pd.DataFrame, keys:list[str], currency:str)->pd.DataFrame:
     frame = _shown(parts, declared).reset_index()[[*keys, "numerator", "denominator", "value", "why"]].sort_values(keys, ignore_index=True)

@@ -33,7 +33,7 @@ def added_up(
         rows = rows[rows[quantity.measure].notna()].drop_duplicates([*keys, quantity.measure])
     return rows.groupby(keys, dropna=False).amount.sum() if keys else pd.Series([rows.amount.sum()], index=[0])
 
-# %% ../../nbs/api/contracts/84_unit_numbers.ipynb #657db6c8
+# %% ../../nbs/api/contracts/84_unit_numbers.ipynb #a6edb358
 UNIT_COLUMNS = {"customer": "customer_id", "buyer": "customer_id", "account": "account_id", "household": "household_id", "visitor": "person",
                 "order": "order_id", "visit": "touchpoint_id", "message": "contact_id"}
 
@@ -45,14 +45,18 @@ def per_unit(
     "Units of the denominator, and each unit's numerator where it has one."
     unit = UNIT_COLUMNS[declared.unit_of_analysis]
     def rows_with_unit(quantity, keys):
-        found = with_column(measured_rows(quantity, declared, scope, keys), unit, scope.tables)
+        rows = measured_rows(quantity, declared, scope, keys)
+        found = with_column(rows, unit, scope.tables)
         if found is None: raise ValueError(f"{declared.name}: rows of {quantity.table} belong to no {declared.unit_of_analysis}")
+        found.attrs |= rows.attrs
         return found[found[unit].notna()]
     timeless = "occurred_at" not in table_columns(scope.tables, declared.denominator.table)
     shared = [key for key in keys if not (timeless and key in PERIODS)]
     units = rows_with_unit(population_of(declared), shared)[[*shared, unit]].drop_duplicates()
-    counted = added_up(rows_with_unit(declared.numerator, keys), declared.numerator, [*dict.fromkeys([*keys, unit])], scope.tables)
-    return units, counted.rename("amount").reset_index().merge(units, on=[*shared, unit])
+    rows = rows_with_unit(declared.numerator, keys)
+    counted = added_up(rows, declared.numerator, [*dict.fromkeys([*keys, unit])], scope.tables).rename("amount").reset_index().merge(units, on=[*shared, unit])
+    counted.attrs["currency"] = rows.attrs["currency"]
+    return units, counted
 
 # %% ../../nbs/api/contracts/84_unit_numbers.ipynb #5b62a048
 def population_of(declared:Metric)->Quantity:
