@@ -11,12 +11,14 @@ __all__ = ['MAILINGS']
 from .recipes import Recipe, open_simulation, run_steps
 from .simulated_people import PEOPLE
 
-# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #3cfe6c4f
+# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #1b9a8d89
 MAILINGS = {}
 MAILINGS["sim_mailings"] = """
 SELECT 'newsletter_' || strftime(day, '%Y_%m') AS mailing, 'newsletter' AS campaign_id, NULL AS experiment_id, 0 AS wave, 1 AS n_waves,
   day + INTERVAL 9 HOUR AS sent_at, .0025 AS leave_rate, ['standard', 'standard'] AS arms
 FROM generate_series(CAST(getvariable('first_day') AS TIMESTAMP) + INTERVAL 11 DAY, getvariable('end_at'), INTERVAL 1 MONTH) days(day)
+UNION ALL
+SELECT 'birthday_' || year, 'birthday', NULL, 0, 1, make_timestamp(year, 1, 1, 7, 0, 0), .0002, ['standard', 'standard'] FROM range(year(getvariable('first_day')), 2027) years(year)
 UNION ALL
 SELECT campaign || '_wave_' || wave, campaign, campaign, wave, n_waves, sent_at, .0006, arms FROM (VALUES
   ('promo_mail_2025',   1, 2, TIMESTAMP '2025-09-09 08:00:00', ['no_mail', 'promo_mail']),
@@ -26,17 +28,19 @@ SELECT campaign || '_wave_' || wave, campaign, campaign, wave, n_waves, sent_at,
   ('subject_line_2026', 1, 1, TIMESTAMP '2026-05-19 08:00:00', ['plain_subject', 'question_subject'])
 ) waves(campaign, wave, n_waves, sent_at, arms) WHERE sent_at > getvariable('first_day') + INTERVAL 30 DAY"""
 
-# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #29cabf0a
+# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #20413119
 MAILINGS["sim_agreements"] = """
 SELECT no, purpose, CAST(joined_on AS TIMESTAMP) + seconds(3600*(6 + 10*uniform(no, 'agreed ' || purpose))) AS agreed_at
 FROM sim_customers, (VALUES ('email', .69), ('sms', .22), ('advertising', .55), ('profiling', .7)) purposes(purpose, share)
 WHERE uniform(no, 'agrees ' || purpose) < share"""
 MAILINGS["sim_audience"] = """
+WITH sendings AS (
+  SELECT * EXCLUDE (sent_at), CASE campaign_id WHEN 'birthday' THEN sent_at + seconds(86400*floor(365*uniform(no, 'birthday'))) ELSE sent_at END AS sent_at
+  FROM sim_agreements JOIN sim_customers USING (no), sim_mailings WHERE purpose = 'email' AND NOT is_held_out)
 SELECT no, customer_id, market, mailing, campaign_id, experiment_id, sent_at, sent_at - INTERVAL 2 HOUR AS assigned_at,
   arms[1 + CAST(uniform(no, 'arm of ' || campaign_id) < .5 AS INT)] AS arm, arm <> 'no_mail' AS is_mailed,
   uniform(hash(no, mailing), 'leaves') < leave_rate*(.5 + 1.0*(1 - engagement)) AS leaves
-FROM sim_agreements JOIN sim_customers USING (no), sim_mailings
-WHERE purpose = 'email' AND agreed_at < sent_at - INTERVAL 3 HOUR AND NOT is_held_out
+FROM sendings WHERE agreed_at < sent_at - INTERVAL 3 HOUR AND sent_at BETWEEN getvariable('first_day') AND getvariable('end_at')
   AND (n_waves = 1 OR wave = 1 + CAST(uniform(no, 'wave of ' || campaign_id) < .5 AS INT))"""
 
 # %% ../../nbs/api/sources/63_simulated_mailings.ipynb #06afad60
@@ -47,7 +51,7 @@ MAILINGS["sim_reached"] = """
 SELECT a.*, w.mailing IS NOT NULL AND w.mailing = a.mailing AS unsubscribes
 FROM sim_audience a LEFT JOIN sim_withdrawals w USING (no) WHERE w.withdrawn_at IS NULL OR a.sent_at < w.withdrawn_at"""
 
-# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #94a6a989
+# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #7d1ce3b0
 MAILINGS["consents"] = """
 WITH said AS (
   SELECT customer_id, purpose, true AS is_granted, 'sign-up form' AS source, agreed_at AS occurred_at FROM sim_agreements JOIN sim_customers USING (no)
@@ -57,7 +61,7 @@ WITH said AS (
   UNION ALL
   SELECT customer_id, 'email', false, 'unsubscribe link', withdrawn_at FROM sim_withdrawals)
 SELECT customer_id, purpose, is_granted, 'consent' AS legal_basis, CASE WHEN occurred_at < '2025-06-01' THEN '2023-2' ELSE '2025-1' END AS policy_version,
-  source, occurred_at, occurred_at + INTERVAL 10 MINUTE AS known_at FROM said WHERE occurred_at <= getvariable('end_at')"""
+  source, occurred_at, occurred_at + INTERVAL 10 MINUTE AS known_at FROM said WHERE known_at <= getvariable('end_at')"""
 
 # %% ../../nbs/api/sources/63_simulated_mailings.ipynb #909c8053
 MAILINGS["experiments"] = """
@@ -72,7 +76,7 @@ UNION ALL
 SELECT 'permanent_holdout', customer_id, CASE WHEN is_held_out THEN 'held_out' ELSE 'contactable' END, is_held_out, first_seen_at, first_seen_at
 FROM sim_customers JOIN customers USING (customer_id)"""
 
-# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #690eda89
+# %% ../../nbs/api/sources/63_simulated_mailings.ipynb #c6469f09
 MAILINGS["contacts"] = """
 WITH sent AS (SELECT *, hash(no, mailing) AS draw, NOT unsubscribes AND uniform(draw, 'bounces') < .018 AS bounces FROM sim_reached WHERE is_mailed),
 happened AS (SELECT *, unnest([
@@ -83,4 +87,4 @@ happened AS (SELECT *, unnest([
 SELECT code('m', draw, 'message') AS contact_id, event.kind AS kind, customer_id, 'email' AS channel, campaign_id,
   campaign_id || '_' || arm AS creative_id, CASE event.kind WHEN 'send' THEN CAST(.012 AS DECIMAL(18, 4)) END AS cost,
   CASE event.kind WHEN 'send' THEN 'EUR' END AS currency, sent_at + seconds(event.after) AS occurred_at, known_after(occurred_at, hash(draw, kind)) AS known_at
-FROM happened WHERE event.is_real"""
+FROM happened WHERE event.is_real AND known_at <= getvariable('end_at')"""

@@ -45,7 +45,7 @@ SELECT customer_id, market, account_id, household_id,
   CAST(joined_on AS TIMESTAMP) + seconds(3600*5*uniform(no, 'first seen')) AS first_seen_at
 FROM sim_customers"""
 
-# %% ../../nbs/api/sources/61_simulated_people.ipynb #6513e0f9
+# %% ../../nbs/api/sources/61_simulated_people.ipynb #61c242f7
 PEOPLE["traits"] = """
 WITH told AS (SELECT *, CASE WHEN uniform(no, 'tier is late') < .1 THEN 'basic' ELSE loyalty_tier END AS seen_tier FROM sim_customers),
 listed AS (SELECT no, customer_id, joined_on, unnest([
@@ -53,7 +53,7 @@ listed AS (SELECT no, customer_id, joined_on, unnest([
     {'trait': 'preferred_category', 'value': preferred_category}, {'trait': 'loyalty_tier', 'value': seen_tier}]) AS told FROM told)
 SELECT customer_id, told.trait AS trait, told.value AS value, 'before_contact' AS known_when,
   CAST(joined_on AS TIMESTAMP) + INTERVAL 5 HOUR AS occurred_at, known_after(occurred_at, hash(no, trait)) AS known_at
-FROM listed WHERE trait <> 'age_band' OR uniform(no, 'told the age') < .85"""
+FROM listed WHERE (trait <> 'age_band' OR uniform(no, 'told the age') < .85) AND known_at <= getvariable('end_at')"""
 
 # %% ../../nbs/api/sources/61_simulated_people.ipynb #47f72af3
 PEOPLE["identifiers"] = """
