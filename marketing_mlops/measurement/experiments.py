@@ -11,13 +11,13 @@ __all__ = ['VALUE_KINDS', 'REQUIRED_KEYS', 'OPTIONAL_KEYS', 'EXPERIMENT_RULES', 
            'REGISTERED_BEFORE', 'Experiment', 'read_values', 'experiment_rule', 'arms_fit', 'plan_fits', 'money_fits',
            'roles_fit', 'metrics_declared', 'read_experiment']
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #d10a68eb
+# %% ../../nbs/api/measurement/80_experiments.ipynb #2e3a31b7
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fastcore.basics import patch
-from ..contracts.metrics import METRICS
+from ..contracts.figures import METRICS
 from ..workspace.clock import instant_of
 from ..workspace.errors import MmopsError, ParameterError, closest
 

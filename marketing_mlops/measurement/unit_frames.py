@@ -10,13 +10,13 @@ A unit frame may hold two more kinds of column. `assigned_at` says when a custom
 __all__ = ['MEASURED_AS', 'MetricColumn', 'metric_column', 'gather_units', 'identity_faults', 'value_faults', 'check_units',
            'ArmValues', 'arm_values']
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #f02a815e
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #779e7858
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 import numpy as np
 import pandas as pd
-from ..contracts.metrics import metric
+from ..contracts.figures import metric
 from .intervals import as_amounts
 from ..workspace.errors import DataError, ParameterError, closest
 

@@ -1,0 +1,52 @@
+"""What was simulated, recorded and promised."""
+import importlib.util, json, sys
+from pathlib import Path
+import pytest
+from scipy import stats
+from marketing_mlops.measurement.sample_ratio import chi_square
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDED = json.loads((ROOT/"benchmarks"/"results"/"measurement_error_rates.json").read_text())
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("measurement_error_rates", ROOT/"benchmarks"/"measurement_error_rates.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+
+@pytest.mark.parametrize("row", RECORDED["scenarios"], ids=lambda row: row["name"])
+def test_no_method_errs_more_often_than_promised(row):
+    low, high = row["allowed"]
+    assert low <= row["observed"] <= high, row["says"]
+
+def test_the_record_names_command_seed_count_and_commit(benchmark):
+    assert RECORDED["seed"] == benchmark.SEED and RECORDED["command"] and RECORDED["commit"]
+    assert {row["name"]: row["draws"] for row in RECORDED["scenarios"]} == {s.name: s.draws for s in benchmark.SCENARIOS.values()}
+
+def test_two_opinions_err_less_often_than_one():
+    rates = {row["name"]: row["observed"] for row in RECORDED["scenarios"]}
+    for case in ("lognormal 1, 20,000 and 1,000", "lognormal 2, 20,000 and 1,000", "lognormal 2, 4,000 each"):
+        assert rates[f"both_above[{case}]"] <= max(rates[f"welch_above[{case}]"], rates[f"bootstrap_above[{case}]"]) + .02
+
+@pytest.mark.parametrize("name", ["wilson_coverage[p 0.1, n 200]", "newcombe_coverage[50 % and 40 % of 60]", "split_alarm[2,000 customers]"])
+def test_a_scenario_gives_the_recorded_figure_again(benchmark, name):
+    row = next(row for row in RECORDED["scenarios"] if row["name"] == name)
+    assert round(benchmark.observe(benchmark.SCENARIOS[name]), 5) == row["observed"]
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", RECORDED["scenarios"], ids=lambda row: row["name"])
+def test_every_scenario_gives_the_recorded_figure_again(benchmark, row):
+    # another processor may round a draw that lies on the edge differently
+    assert benchmark.observe(benchmark.SCENARIOS[row["name"]]) == pytest.approx(row["observed"], abs=2/row["draws"]+1e-5)
+
+@pytest.mark.parametrize("case", json.loads((Path(__file__).parent/"oracles"/"split.json").read_text())["cases"], ids=lambda c: str(c["counts"]))
+def test_chi_square_agrees_with_gbstats_and_scipy(case):
+    names = "abc"[:len(case["counts"])]
+    counts, shares = dict(zip(names, case["counts"])), {n: w/sum(case["weights"]) for n, w in zip(names, case["weights"])}
+    statistic, p = chi_square(counts, shares)
+    expected = stats.chisquare(case["counts"], [sum(case["counts"])*s for s in shares.values()])
+    assert (statistic, p) == pytest.approx((expected.statistic, expected.pvalue), rel=1e-9)
+    assert p == pytest.approx(case["p_value"], rel=1e-9)
