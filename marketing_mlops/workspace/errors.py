@@ -12,7 +12,7 @@ __all__ = ['MmopsError', 'closest', 'WorkspaceError', 'SettingsError', 'Paramete
 import difflib
 from collections.abc import Iterable
 
-# %% ../../nbs/api/workspace/10_errors.ipynb #a7197c58
+# %% ../../nbs/api/workspace/10_errors.ipynb #63a33139
 class MmopsError(Exception):
     "Something a person has to act on: `problem` on the first line, `remedy` on the second, the facts as `fields`."
     def __init__(self,
@@ -27,7 +27,6 @@ class MmopsError(Exception):
     def __str__(self)->str: return f"{self.problem}\n{self.remedy}"
     def __reduce__(self): return _raised_again, (type(self), self.problem, self.remedy, self.fields)
 
-# %% ../../nbs/api/workspace/10_errors.ipynb #1b778d0b
 def _raised_again(kind, problem, remedy, fields): return kind(problem, remedy, **fields)
 
 # %% ../../nbs/api/workspace/10_errors.ipynb #e977ca03

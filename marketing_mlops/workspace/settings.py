@@ -30,21 +30,29 @@ class Market:
     @property
     def zone(self)->ZoneInfo: "The time zone, ready to use."; return ZoneInfo(self.time_zone)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #3774bbe6
-def _wrong(file, key:str, problem:str, remedy:str): return SettingsError(f"{file}: {problem}", remedy, file=str(file), key=key)
+# %% ../../nbs/api/workspace/20_settings.ipynb #6cf299eb
+def _wrong(file, key:str|None, problem:str, remedy:str)->SettingsError:
+    return SettingsError(f"{file}: {problem}", remedy, file=str(file), key=key)
 
 def _market(file, name:str, line:str)->Market:
-    zone,week,month,holidays = ([part.strip() for part in line.split(",")] + [""]*4)[:4]
-    if line.count(",") > 3: raise _wrong(file, name, f"market {name} has {line.count(',')+1} values, at most 4 are allowed: {line!r}",
-                                         "Write: time zone, week start, fiscal month, holidays.")
+    parts = [part.strip() for part in line.split(",")]
+    if len(parts) > 4:
+        raise _wrong(file, name, f"market {name} has {len(parts)} values, at most 4 are allowed: {line!r}.", "Write: time zone, week start, fiscal month, holidays.")
+    zone,week,month,holidays = parts + ["", "monday", "1", ""][len(parts):]
+    week,month = week.lower() or "monday", month or "1"
+    _check_market(file, name, zone, week, month)
+    return Market(name, zone, week, int(month), holidays)
+
+# %% ../../nbs/api/workspace/20_settings.ipynb #5787ec88
+def _check_market(file, name:str, zone:str, week:str, month:str):
     try: ZoneInfo(zone)
-    except (ValueError, OSError, KeyError): raise _wrong(file, name,
-        f"market {name} has the unknown time zone {zone!r}.{closest(zone, available_timezones())}", "Use an IANA name such as Europe/Berlin.") from None
-    if (week := (week or "monday").lower()) not in WEEKDAYS: raise _wrong(file, name, f"market {name} starts its week on {week!r}.{closest(week, WEEKDAYS)}",
-                                                             f"Use one of {', '.join(WEEKDAYS)}.")
-    if not (month or "1").isdecimal() or not 1 <= int(month or "1") <= 12: raise _wrong(file, name,
-        f"market {name} starts its fiscal year in month {month!r}; 1 to 12 is allowed.", "Correct the third value of the line.")
-    return Market(name, zone, week, int(month or "1"), holidays)
+    except (ValueError, OSError, KeyError):
+        near = closest(zone, available_timezones())
+        raise _wrong(file, name, f"market {name} has the unknown time zone {zone!r}.{near}", "Use an IANA name such as Europe/Berlin.") from None
+    if week not in WEEKDAYS:
+        raise _wrong(file, name, f"market {name} starts its week on {week!r}.{closest(week, WEEKDAYS)}", f"Use one of {', '.join(WEEKDAYS)}.")
+    if month not in map(str, range(1, 13)):
+        raise _wrong(file, name, f"market {name} starts its fiscal year in month {month!r}; 1 to 12 is allowed.", "Correct the third value of the line.")
 
 # %% ../../nbs/api/workspace/20_settings.ipynb #807d4658
 def without_password(
@@ -53,7 +61,7 @@ def without_password(
     "An address that may be shown."
     return re.sub(r"(://[^/\s:@]*):[^@\s]*@", r"\1:***@", address)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #86061eaf
+# %% ../../nbs/api/workspace/20_settings.ipynb #37e57b83
 @dataclass(frozen=True)
 class Settings:
     "What `settings.ini` says for one environment."
@@ -74,7 +82,8 @@ class Settings:
     def market(self, name:str)->Market:
         "The market called `name`. Raises `SettingsError` with the markets there are."
         if name in self.markets: return self.markets[name]
-        raise _wrong("settings.ini", name, f"there is no market {name!r}; known: {', '.join(self.markets) or 'none'}.{closest(name, self.markets)}",
+        known = ", ".join(self.markets) or "none"
+        raise _wrong("settings.ini", name, f"there is no market {name!r}; known: {known}.{closest(name, self.markets)}",
                      "Add a line to [markets], or correct the name in the data.")
 
 # %% ../../nbs/api/workspace/20_settings.ipynb #84c6f3ab
@@ -82,34 +91,41 @@ def settings_keys()->tuple[str, ...]: # In the order of `Settings`
     "The keys `settings.ini` may hold in an environment's section."
     return tuple(each.name for each in fields(Settings) if each.name not in ("environment", "root", "markets"))
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #05488bad
+# %% ../../nbs/api/workspace/20_settings.ipynb #20d6985a
 def _expanded(file, key:str, text:str)->str:
     if re.search(r"://[^/\s:@]*:[^$@\s/][^@\s/]*@", text):
-        raise _wrong(file, key, f"{key} holds a password, and this file is committed.", "Write ${MMOPS_DATABASE_PASSWORD} in its place and set that variable.")
+        raise _wrong(file, key, f"{key} holds a password, and this file is committed.",
+                     "Write ${MMOPS_DATABASE_PASSWORD} in its place and set that variable.")
     missing = [name for name in re.findall(r"\$\{(\w+)\}", text) if name not in os.environ]
-    if missing: raise _wrong(file, key, f"{key} needs the environment variable {missing[0]}, which is not set.", f"Set {missing[0]}, or choose another environment.")
+    if missing:
+        raise _wrong(file, key, f"{key} needs the environment variable {missing[0]}, which is not set.", f"Set {missing[0]}, or choose another environment.")
     return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], text)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #f16334e7
+# %% ../../nbs/api/workspace/20_settings.ipynb #26ecddc3
 def _check(file, key:str, text:str):
     allowed = {"feature_engine": ("duckdb", "pyspark"), "online_store": ("sqlite", "redis")}.get(key)
     if allowed and text not in allowed and "://" not in text:
-        raise _wrong(file, key, f"{key} is {text!r}; allowed: {', '.join(allowed)} or an address.{closest(text, allowed)}", f"Correct {key}.")
+        words = ", ".join(allowed)
+        raise _wrong(file, key, f"{key} is {text!r}; allowed: {words} or an address.{closest(text, allowed)}", f"Correct {key}.")
     if key == "reporting_currency" and not re.fullmatch("[A-Z]{3}", text):
         raise _wrong(file, key, f"{key} is {text!r}; three capital letters are allowed, such as EUR.", "Use the ISO 4217 code.")
-    wrong = [part for part in _parts(text) if not re.fullmatch(r"[^@\s]+@[^@\s]+", part)] if key == "approvers" else []
-    if wrong: raise _wrong(file, key, f"approvers holds {wrong[0]!r}, which is no mail address.", "Name the role's address, such as marketing@example.com.")
+    for part in _parts(text) if key == "approvers" else ():
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", part):
+            raise _wrong(file, key, f"approvers holds {part!r}, which is no mail address.", "Name the role's address, such as marketing@example.com.")
 
 def _parts(text:str)->tuple[str, ...]: return tuple(part.strip() for part in text.split(",") if part.strip())
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #30747938
+# %% ../../nbs/api/workspace/20_settings.ipynb #747373c4
 def _sections(file:Path)->dict[str, dict[str, str]]:
     parser = configparser.ConfigParser(interpolation=None, default_section="\0", delimiters=("=",))
     parser.optionxform = str
     try: parser.read_string(file.read_text(encoding="utf-8-sig"), source=file.name)
-    except FileNotFoundError: raise _wrong(file, None, "the file does not exist.", "Run from a workspace, or make one with `mmops init FOLDER`.") from None
-    except UnicodeDecodeError as e: raise _wrong(file, None, f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8.") from None
-    except configparser.Error as e: raise _wrong(file, None, f"line {_line(e)} cannot be read: {e.message}", "Write `key = value` lines below a [section].") from None
+    except FileNotFoundError:
+        raise _wrong(file, None, "the file does not exist.", "Run from a workspace, or make one with `mmops init FOLDER`.") from None
+    except UnicodeDecodeError as e:
+        raise _wrong(file, None, f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8.") from None
+    except configparser.Error as e:
+        raise _wrong(file, None, f"line {_line(e)} cannot be read: {e.message}", "Write `key = value` lines below a [section].") from None
     return {name: dict(parser[name]) for name in parser.sections()}
 
 def _line(e:configparser.Error)->int: return getattr(e, "lineno", None) or (getattr(e, "errors", None) or [("?",)])[0][0]
@@ -143,8 +159,9 @@ def read_settings(
     markets = {name: _market(file, name, line) for name,line in sections.get("markets", {}).items()}
     return Settings(environment, file.resolve().parent, markets=markets, **values)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #2852f990
+# %% ../../nbs/api/workspace/20_settings.ipynb #d9dbf606
 def _refuse_unknown(file, section:str, found:Mapping):
     for key in found:
         if key not in settings_keys():
-            raise _wrong(file, key, f"unknown key {key!r} in [{section}].{closest(key, settings_keys())}", f"Allowed keys: {', '.join(settings_keys())}.")
+            raise _wrong(file, key, f"unknown key {key!r} in [{section}].{closest(key, settings_keys())}",
+                         f"Allowed keys: {', '.join(settings_keys())}.")
