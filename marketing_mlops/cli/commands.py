@@ -34,7 +34,7 @@ class Command:
         module, name = self.target.split(":")
         return getattr(import_module(f"marketing_mlops.cli.{module}"), name)
 
-# %% ../../nbs/api/cli/20_commands.ipynb #70eebfe3
+# %% ../../nbs/api/cli/20_commands.ipynb #128634e2
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
 COMMANDS = {c.name: c for c in (
     Command("run", "run:run_models", "build what changed and read out the experiments",
@@ -45,7 +45,7 @@ COMMANDS = {c.name: c for c in (
             ("mmops data list",)),
     Command("data fetch", "data:fetch_source", "get the files of a public data set",
             ("mmops data fetch hillstrom",), "A partly downloaded file is continued next time."),
-    Command("data check", "data:check_tables", "judge the quality of a source without changing anything",
+    Command("data check", "checks:check_tables", "judge the quality of a source without changing anything",
             ("mmops data check retailer",)),
     Command("data add", "additions:add_file", "bring a file of your own: a dry run first, then a question",
             ("mmops data add orders.csv --as orders --source shop", "mmops data add mails.xlsx --as assignments --source shop --yes")),

@@ -97,7 +97,7 @@ def model_row(
     decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=readout["sentences"]["decision"] if readout else "")
 
-# %% ../../nbs/api/cli/40_status.ipynb #a2c5a1e1
+# %% ../../nbs/api/cli/40_status.ipynb #a543a670
 def waiting_for_source(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
@@ -109,7 +109,7 @@ def waiting_for_source(
     lines = [f"{source}: {r['severity']}: {r['message']} {r['next_step']}".rstrip() for r in asks[:3]]
     if len(asks) > 3: lines.append(f"{source}: {len(asks)-3} more findings. Read them with `mmops data check {source}`.")
     rejected = {name: t["n_rejected"] for name, t in account["tables"].items() if t.get("n_rejected")}
-    return lines + [f"{source}.{name}: {n:,} rows could not be used. See them with `mmops data check {source} --rows 20`." for name, n in rejected.items()]
+    return lines + [f"{source}.{name}: {n:,} rows could not be used. See them with `mmops data check {source}`." for name, n in rejected.items()]
 
 # %% ../../nbs/api/cli/40_status.ipynb #84d6eeb1
 def failed_runs(
