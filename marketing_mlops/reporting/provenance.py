@@ -24,7 +24,7 @@ from ..workspace.clock import Clock, clock_for
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, file_sha256, find_workspace
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #9f01a09a
+# %% ../../nbs/api/reporting/80_provenance.ipynb #99706513
 @dataclass(frozen=True)
 class SourceFacts:
     "Where a source's tables come from, and what is known about them."
@@ -38,15 +38,21 @@ class SourceFacts:
     tables:dict[str, Path] # Accepted table → its Parquet file
     accounts:dict[str, dict] = field(default_factory=dict) # Table → what ingestion did with its rows
     verdict:Verdict|None = None # What validation said; None where it has not run
+    late:tuple[tuple[str, str, str], ...] = () # (table, column of the file, when): known only during the contact or after the outcome
 
     @property
     def clock(self)->Clock: "The clock the source's age is judged by."; return clock_for(self.as_of)
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #edc1aeea
+# %% ../../nbs/api/reporting/80_provenance.ipynb #c98a5d3a
 def _json_beside(name, *folders):
     "The first of several JSON files that exists, or None."
     path = next((folder/name for folder in folders if (folder/name).is_file()), None)
     return json.loads(path.read_text(encoding="utf-8")) if path else None
+
+def _late_columns(mapping):
+    "Columns a mapping declares as known only during the contact or after the outcome."
+    return tuple((table, column if c.to in ("value", "number") else c.to, c.known) for table, t in mapping.tables.items()
+                 for column, c in t.columns.items() if c.known in ("during", "after_outcome"))
 
 def source_facts(
     source:str, # A source of params.yaml
@@ -61,7 +67,7 @@ def source_facts(
     return SourceFacts(source, settings.get("kind", "file"), (mapping.as_of if mapping else None) or (SIMULATED_END.date().isoformat() if settings.get("kind") == "simulated" else None), mapping.publisher if mapping else None,
                        mapping.note if mapping else "", {k: v for k, v in settings.items() if k != "kind"},
                        {name: f.sha256 for name, f in mapping.files.items() if f.sha256} if mapping else {}, accepted_tables(workspace, source),
-                       account.get("tables", {}), Verdict.from_dict(verdict) if verdict else None)
+                       account.get("tables", {}), Verdict.from_dict(verdict) if verdict else None, _late_columns(mapping) if mapping else ())
 
 # %% ../../nbs/api/reporting/80_provenance.ipynb #3b3c6a48
 def provenance_block(
