@@ -10,8 +10,9 @@ __all__ = ['CAMPAIGNS', 'CREATIVES', 'CONTACTS', 'TOUCHPOINTS', 'MEDIA', 'CAMPAI
 # %% ../../nbs/api/contracts/50_campaign_tables.ipynb #54cab5a4
 from .columns import Column, Table, event_times
 
-# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #d3661266
-CAMPAIGNS = Table("campaigns", definition="What marketing plans and pays as one thing.", key=("campaign_id",), owner="marketing@example.com", columns=(
+# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #015b5187
+CAMPAIGNS = Table("campaigns", definition="What marketing plans and pays as one thing.",
+    key=("campaign_id",), owner="marketing@example.com", columns=(
     Column("campaign_id", "string", "Campaign, as its platform numbers it.", nullable=False),
     Column("name", "string", "Name given by people; may hold anything."),
     Column("channel", "string", "Channel it runs on, such as email, search, social, display, tv."),
@@ -24,8 +25,9 @@ CAMPAIGNS = Table("campaigns", definition="What marketing plans and pays as one 
     Column("owner", "string", "Role that answers for it."),
 ))
 
-# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #914300a1
-CREATIVES = Table("creatives", definition="What people saw, one row for each version.", key=("creative_id",), owner="marketing@example.com", columns=(
+# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #ca6cfcb5
+CREATIVES = Table("creatives", definition="What people saw, one row for each version.",
+    key=("creative_id",), owner="marketing@example.com", columns=(
     Column("creative_id", "string", "Version, as its platform numbers it.", nullable=False),
     Column("campaign_id", "string", "Campaign it belongs to.", references="campaigns.campaign_id"),
     Column("name", "string", "Name given by people; may hold anything."),
@@ -34,11 +36,12 @@ CREATIVES = Table("creatives", definition="What people saw, one row for each ver
     Column("language", "string", "Language of the text, such as de."),
 ))
 
-# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #06aee98b
+# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #8073d5c5
 CONTACTS = Table("contacts", definition="Messages to known people and what became of them.", key=("contact_id", "kind"),
     owner="marketing@example.com", freshness_days=2, event_time="occurred_at", columns=(
     Column("contact_id", "string", "One message to one person.", nullable=False),
-    Column("kind", "string", "What happened to the message.", nullable=False, allowed=("send", "delivery", "bounce", "complaint", "unsubscribe")),
+    Column("kind", "string", "What happened to the message.",
+           nullable=False, allowed=("send", "delivery", "bounce", "complaint", "unsubscribe")),
     Column("customer_id", "string", "Who was contacted.", nullable=False, pii="pseudonym", references="customers.customer_id"),
     Column("channel", "string", "How, such as email, sms, phone, post, push.", nullable=False),
     Column("campaign_id", "string", "Campaign the message belongs to.", references="campaigns.campaign_id"),
@@ -48,8 +51,9 @@ CONTACTS = Table("contacts", definition="Messages to known people and what becam
     *event_times("it happened"),
 ))
 
-# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #8cdec900
-TOUCHPOINTS = Table("touchpoints", definition="What people saw and did: impressions, clicks, opens and visits.", key=("touchpoint_id",),
+# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #9b38d0a8
+TOUCHPOINTS = Table("touchpoints", definition="What people saw and did: impressions, clicks, opens and visits.",
+    key=("touchpoint_id",),
     owner="marketing@example.com", freshness_days=2, event_time="occurred_at", columns=(
     Column("touchpoint_id", "string", "One thing seen or done.", nullable=False),
     Column("kind", "string", "What was seen or done.", nullable=False, allowed=("impression", "click", "open", "visit")),

@@ -19,7 +19,7 @@ Personal = Literal["pseudonym", "direct", "attribute"]
 COLUMN_TYPES = get_args(ColumnType)
 PERSONAL_MARKS = get_args(Personal)
 
-# %% ../../nbs/api/contracts/20_columns.ipynb #bc483e79
+# %% ../../nbs/api/contracts/20_columns.ipynb #aaa84a45
 @dataclass(frozen=True)
 class Column:
     "What one column of a table holds."
@@ -35,8 +35,11 @@ class Column:
     references:str|None=None # "table.column" that must hold the value
 
     def __post_init__(self):
-        if self.type not in COLUMN_TYPES: raise ValueError(f"{self.name} has type {self.type!r}; allowed: {', '.join(COLUMN_TYPES)}.{closest(self.type, COLUMN_TYPES)}")
-        if self.pii not in (None, *PERSONAL_MARKS): raise ValueError(f"{self.name} has the mark {self.pii!r}; allowed: {', '.join(PERSONAL_MARKS)}")
+        if self.type not in COLUMN_TYPES:
+            words = ", ".join(COLUMN_TYPES)
+            raise ValueError(f"{self.name} has type {self.type!r}; allowed: {words}.{closest(self.type, COLUMN_TYPES)}")
+        if self.pii not in (None, *PERSONAL_MARKS):
+            raise ValueError(f"{self.name} has the mark {self.pii!r}; allowed: {', '.join(PERSONAL_MARKS)}")
 
 # %% ../../nbs/api/contracts/20_columns.ipynb #1b5bcfea
 def limits_of(
@@ -48,7 +51,7 @@ def limits_of(
     if low is not None and high is not None: return f"{low} to {high}"
     return f"{low} or more" if low is not None else f"at most {high}" if high is not None else ""
 
-# %% ../../nbs/api/contracts/20_columns.ipynb #db42d845
+# %% ../../nbs/api/contracts/20_columns.ipynb #7b297c99
 @dataclass(frozen=True)
 class Table:
     "What one canonical table holds."
@@ -64,7 +67,7 @@ class Table:
     @property
     def names(self)->tuple[str, ...]: "Its columns, in order."; return tuple(column.name for column in self.columns)
     @property
-    def required(self)->tuple[str, ...]: "Columns that must be there."; return tuple(column.name for column in self.columns if not column.nullable)
+    def required(self)->tuple[str, ...]: "Columns that must be there."; return tuple(each.name for each in self.columns if not each.nullable)
 
     def column(self, name:str)->Column:
         "The column called `name`. Raises `ValueError` with the columns there are."

@@ -10,20 +10,22 @@ __all__ = ['CUSTOMERS', 'IDENTIFIERS', 'CONSENTS', 'KNOWN_WHEN', 'TRAITS', 'CUST
 # %% ../../nbs/api/contracts/30_customer_tables.ipynb #f31e52e7
 from .columns import Column, Table, event_times
 
-# %% ../../nbs/api/contracts/30_customer_tables.ipynb #3e1acc9c
+# %% ../../nbs/api/contracts/30_customer_tables.ipynb #26c48f8f
 CUSTOMERS = Table("customers", definition="One row for each person a source can tell apart.", key=("customer_id",),
     owner="customer-data@example.com", columns=(
-    Column("customer_id", "string", "Pseudonym of the customer, a keyed hash made at ingestion.", nullable=False, pii="pseudonym"),
+    Column("customer_id", "string", "Pseudonym of the customer, a keyed hash made at ingestion.",
+           nullable=False, pii="pseudonym"),
     Column("market", "string", "Market the customer belongs to, as named in the settings."),
     Column("account_id", "string", "Business account the customer orders for.", pii="pseudonym"),
     Column("household_id", "string", "Household the customer lives in.", pii="pseudonym"),
     Column("first_seen_at", "instant", "When the source first recorded the customer.", "UTC"),
 ))
 
-# %% ../../nbs/api/contracts/30_customer_tables.ipynb #97af3100
+# %% ../../nbs/api/contracts/30_customer_tables.ipynb #1e7c19b4
 IDENTIFIERS = Table("identifiers", definition="Dated links between a person and something that identifies her.",
     key=("kind", "value_hash", "valid_from"), owner="data-protection@example.com", columns=(
-    Column("customer_id", "string", "Customer the identifier belongs to; missing while she is anonymous.", pii="pseudonym", references="customers.customer_id"),
+    Column("customer_id", "string", "Customer the identifier belongs to; missing while she is anonymous.",
+           pii="pseudonym", references="customers.customer_id"),
     Column("anonymous_id", "string", "Visitor the identifier belongs to before she is known.", pii="pseudonym"),
     Column("kind", "string", "What sort of identifier it is.", nullable=False,
            allowed=("customer_number", "email", "phone", "cookie", "device", "loyalty_card", "postal_address", "other")),
@@ -34,30 +36,35 @@ IDENTIFIERS = Table("identifiers", definition="Dated links between a person and 
     Column("valid_to", "instant", "Until when the link held; missing while it holds.", "UTC"),
 ))
 
-# %% ../../nbs/api/contracts/30_customer_tables.ipynb #decb5898
+# %% ../../nbs/api/contracts/30_customer_tables.ipynb #440995fb
 CONSENTS = Table("consents", definition="What each person agreed to or withdrew, statement by statement.",
     key=("customer_id", "purpose", "occurred_at"), owner="data-protection@example.com", freshness_days=2, event_time="occurred_at", columns=(
-    Column("customer_id", "string", "Who made the statement.", nullable=False, pii="pseudonym", references="customers.customer_id"),
+    Column("customer_id", "string", "Who made the statement.",
+           nullable=False, pii="pseudonym", references="customers.customer_id"),
     Column("purpose", "string", "What the data may be used for.", nullable=False,
            allowed=("email", "sms", "phone", "post", "push", "advertising", "profiling", "personalisation", "measurement")),
     Column("is_granted", "bool", "True for agreement, False for withdrawal.", nullable=False),
-    Column("legal_basis", "string", "Ground for the use.", allowed=("consent", "contract", "legitimate_interest", "legal_obligation")),
+    Column("legal_basis", "string", "Ground for the use.",
+           allowed=("consent", "contract", "legitimate_interest", "legal_obligation")),
     Column("policy_version", "string", "Wording the person saw."),
     Column("source", "string", "Where the statement was made."),
     *event_times("the statement was made"),
 ))
 
-# %% ../../nbs/api/contracts/30_customer_tables.ipynb #4ed4d10a
+# %% ../../nbs/api/contracts/30_customer_tables.ipynb #1f90e1ae
 KNOWN_WHEN = ("before_contact", "during", "after_outcome", "timestamp")
 
-TRAITS = Table("traits", definition="What is known about each person, one trait a row.", key=("customer_id", "trait", "occurred_at"),
+TRAITS = Table("traits", definition="What is known about each person, one trait a row.",
+    key=("customer_id", "trait", "occurred_at"),
     owner="customer-data@example.com", freshness_days=31, event_time="occurred_at", columns=(
-    Column("customer_id", "string", "Whom the trait describes.", nullable=False, pii="pseudonym", references="customers.customer_id"),
+    Column("customer_id", "string", "Whom the trait describes.",
+           nullable=False, pii="pseudonym", references="customers.customer_id"),
     Column("trait", "string", "Name of the trait, such as age_band.", nullable=False),
     Column("value", "string", "The trait as text.", pii="attribute"),
     Column("number", "float", "The trait as a number, in `unit`.", pii="attribute"),
     Column("unit", "string", "Unit of the number."),
-    Column("known_when", "string", "When the value is known: before the contact, during it, after the outcome, or at known_at.", nullable=False, allowed=KNOWN_WHEN),
+    Column("known_when", "string", "When the value is known: before the contact, during it, after the outcome, or at known_at.",
+           nullable=False, allowed=KNOWN_WHEN),
     *event_times("the trait was observed"),
 ))
 

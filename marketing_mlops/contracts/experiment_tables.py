@@ -10,8 +10,9 @@ __all__ = ['EXPERIMENTS', 'ASSIGNMENTS', 'OUTCOMES', 'EXPERIMENT_TABLES']
 # %% ../../nbs/api/contracts/60_experiment_tables.ipynb #5ab6e20d
 from .columns import Column, Table, event_times
 
-# %% ../../nbs/api/contracts/60_experiment_tables.ipynb #d9ca796e
-EXPERIMENTS = Table("experiments", definition="The arms of each experiment.", key=("experiment_id", "arm"), owner="marketing@example.com", columns=(
+# %% ../../nbs/api/contracts/60_experiment_tables.ipynb #a4555b61
+EXPERIMENTS = Table("experiments", definition="The arms of each experiment.",
+    key=("experiment_id", "arm"), owner="marketing@example.com", columns=(
     Column("experiment_id", "string", "Experiment, by the name it is registered under.", nullable=False),
     Column("arm", "string", "Arm, as named in the assignments.", nullable=False),
     Column("share", "float", "Share of people the arm was meant to get.", "share, 0 to 1", nullable=False, minimum=0, maximum=1),

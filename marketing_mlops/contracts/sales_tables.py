@@ -10,8 +10,9 @@ __all__ = ['PRODUCTS', 'ORDERS', 'ORDER_LINES', 'EXCHANGE_RATES', 'TARGETS', 'SA
 # %% ../../nbs/api/contracts/40_sales_tables.ipynb #369b07e6
 from .columns import Column, Table, event_times
 
-# %% ../../nbs/api/contracts/40_sales_tables.ipynb #7b96f92c
-PRODUCTS = Table("products", definition="The catalogue, one row for each product.", key=("product_id",), owner="sales-data@example.com", columns=(
+# %% ../../nbs/api/contracts/40_sales_tables.ipynb #1f6d8214
+PRODUCTS = Table("products", definition="The catalogue, one row for each product.",
+    key=("product_id",), owner="sales-data@example.com", columns=(
     Column("product_id", "string", "Product, as the shop numbers it.", nullable=False),
     Column("name", "string", "Name shown to customers."),
     Column("category", "string", "Category the product is sold in."),
@@ -33,16 +34,18 @@ ORDERS = Table("orders", definition="One row for each purchase.", key=("order_id
     *event_times("the order was placed"),
 ))
 
-# %% ../../nbs/api/contracts/40_sales_tables.ipynb #4e037f91
+# %% ../../nbs/api/contracts/40_sales_tables.ipynb #b6b62570
 ORDER_LINES = Table("order_lines", definition="Sales, returns and cancellations, line by line.", key=("order_line_id",),
     owner="sales-data@example.com", freshness_days=2, event_time="occurred_at", columns=(
     Column("order_line_id", "string", "Line, unique over all orders.", nullable=False),
     Column("order_id", "string", "Order the line belongs to.", nullable=False, references="orders.order_id"),
     Column("kind", "string", "What the line records.", nullable=False, allowed=("sale", "return", "cancellation", "adjustment")),
-    Column("sale_line_id", "string", "Sale that a return or cancellation takes back, where the source says which.", references="order_lines.order_line_id"),
+    Column("sale_line_id", "string", "Sale that a return or cancellation takes back, where the source says which.",
+           references="order_lines.order_line_id"),
     Column("product_id", "string", "What was sold.", references="products.product_id"),
     Column("quantity", "int", "Pieces; negative for what came back.", "pieces", nullable=False),
-    Column("unit_price", "money", "Price of one piece before discount, tax included where `tax` is given.", "currency of the row", nullable=False),
+    Column("unit_price", "money", "Price of one piece before discount, tax included where `tax` is given.",
+           "currency of the row", nullable=False),
     Column("discount", "money", "Reduction for the whole line; has the sign of the quantity.", "currency of the row"),
     Column("tax", "money", "Tax contained in the line after discount; has the sign of the quantity.", "currency of the row"),
     Column("cost", "money", "Cost of the goods of the line; has the sign of the quantity.", "currency of the row"),
@@ -50,8 +53,9 @@ ORDER_LINES = Table("order_lines", definition="Sales, returns and cancellations,
     *event_times("the sale, return or cancellation took place"),
 ))
 
-# %% ../../nbs/api/contracts/40_sales_tables.ipynb #a3ff5eea
-EXCHANGE_RATES = Table("exchange_rates", definition="What currencies were worth, day by day.", key=("from_currency", "to_currency", "day"),
+# %% ../../nbs/api/contracts/40_sales_tables.ipynb #2e3270de
+EXCHANGE_RATES = Table("exchange_rates", definition="What currencies were worth, day by day.",
+    key=("from_currency", "to_currency", "day"),
     owner="finance@example.com", columns=(
     Column("from_currency", "string", "ISO 4217 code of the amount to be converted.", nullable=False),
     Column("to_currency", "string", "ISO 4217 code it is converted to.", nullable=False),

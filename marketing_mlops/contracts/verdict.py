@@ -54,7 +54,7 @@ def _plain_value(name:str, value):
     if value is None or isinstance(value, bool|int|float|str): return value
     return str(value)
 
-# %% ../../nbs/api/contracts/10_verdict.ipynb #5512e7cf
+# %% ../../nbs/api/contracts/10_verdict.ipynb #057077d7
 def markdown_text(
     text, # Anything; shown as its `str`
 )->str: # One line, safe between words and inside a table cell
@@ -67,11 +67,12 @@ def markdown_table(
     rows:Iterable[Iterable], # One iterable of cells for each row; None shows as a dash
 )->str: # With every cell escaped
     "A Markdown table."
-    lines = [list(header), ["---"]*len(list(header))] if not isinstance(header, list) else [header, ["---"]*len(header)]
-    shown = [[cell if cell == "---" else markdown_text("–" if cell is None else cell) for cell in line] for line in (*lines, *rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in shown)
+    def line(cells): return "| " + " | ".join(cells) + " |"
+    header = list(header)
+    shown = ([markdown_text("–" if cell is None else cell) for cell in row] for row in rows)
+    return "\n".join([line(map(markdown_text, header)), line(["---"]*len(header)), *map(line, shown)])
 
-# %% ../../nbs/api/contracts/10_verdict.ipynb #8e88d505
+# %% ../../nbs/api/contracts/10_verdict.ipynb #edfd7254
 @dataclass(frozen=True)
 class Verdict:
     "What the evidence about `subject` says, and why."
@@ -97,7 +98,8 @@ class Verdict:
 
     def _repr_markdown_(self)->str:
         rows = [[each.severity, each.message, each.value, each.threshold, each.next_step] for each in self.reasons]
-        return f"**{self.status}** · {markdown_text(self.subject)}" + ("\n\n" + markdown_table(["weight", "reason", "found", "allowed", "what to do"], rows) if rows else "")
+        table = "\n\n" + markdown_table(["weight", "reason", "found", "allowed", "what to do"], rows) if rows else ""
+        return f"**{self.status}** · {markdown_text(self.subject)}{table}"
 
 # %% ../../nbs/api/contracts/10_verdict.ipynb #3086b4a6
 def judged(
@@ -128,7 +130,7 @@ DECISIONS = {
 }
 NEEDS_EVIDENCE = ("ship", "promote")   # may not rest on a failed or unanswered question
 
-# %% ../../nbs/api/contracts/10_verdict.ipynb #00672ba6
+# %% ../../nbs/api/contracts/10_verdict.ipynb #513ccf7a
 @dataclass(frozen=True)
 class Decision:
     "What to do about `subject`, from the closed set of its kind."
@@ -147,18 +149,20 @@ class Decision:
 
     def to_dict(self)->dict:
         "Plain content for JSON."
-        return {**asdict(self), "verdicts": [each.to_dict() for each in self.verdicts], "expires_on": self.expires_on and self.expires_on.isoformat()}
+        verdicts = [each.to_dict() for each in self.verdicts]
+        return {**asdict(self), "verdicts": verdicts, "expires_on": self.expires_on and self.expires_on.isoformat()}
 
     @classmethod
     def from_dict(cls, content:dict)->"Decision":
         "The decision `to_dict` described."
-        expires = content.get("expires_on")
-        return cls(**content | {"verdicts": [Verdict.from_dict(each) for each in content["verdicts"]], "expires_on": expires and date.fromisoformat(expires)})
+        verdicts,expires = [Verdict.from_dict(each) for each in content["verdicts"]], content.get("expires_on")
+        return cls(**content | {"verdicts": verdicts, "expires_on": expires and date.fromisoformat(expires)})
 
     def _repr_markdown_(self)->str:
         rows = [["owner", self.owner or None], ["valid until", self.expires_on], ["would change it", self.would_change or None],
                 *([each.subject, each.status] for each in self.verdicts)]
-        return f"**{self.decision}** · {markdown_text(self.subject)}\n\n{markdown_text(self.sentence)}\n\n" + markdown_table(["", ""], rows)
+        shown = [f"**{self.decision}** · {markdown_text(self.subject)}", markdown_text(self.sentence), markdown_table(["", ""], rows)]
+        return "\n\n".join(shown)
 
 # %% ../../nbs/api/contracts/10_verdict.ipynb #d6276faf
 def _check_decision(decision:Decision):

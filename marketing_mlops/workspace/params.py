@@ -15,7 +15,7 @@ from pathlib import Path
 from .errors import ParameterError, closest
 from .places import Workspace, write_text
 
-# %% ../../nbs/api/workspace/50_params.ipynb #0c0ba987
+# %% ../../nbs/api/workspace/50_params.ipynb #aa97b70a
 def read_yaml(
     path:str|Path, # A file with a mapping at its top
 )->dict: # Empty for an empty file
@@ -23,17 +23,19 @@ def read_yaml(
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
     try: found = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8-sig"))
-    except FileNotFoundError: raise _wrong_key(path, None, "the file does not exist.", "Create it, or copy one made by `mmops init FOLDER`.") from None
-    except UnicodeDecodeError as e: raise _wrong_key(path, None, f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8.") from None
-    except MarkedYAMLError as e: raise _wrong_key(path, None, f"line {e.problem_mark.line+1}: {e.problem}.", "Correct the line; blanks, not tabs, indent YAML.") from None
-    except YAMLError as e: raise _wrong_key(path, None, f"it is no YAML: {e}", "Correct the file.") from None
-    if isinstance(found, dict|None): return found or {}
-    raise _wrong_key(path, None, f"the top of the file is a {type(found).__name__}; `key: value` lines are allowed.", "Start with `sources:` and `models:`.")
+    except FileNotFoundError: problem,remedy = "the file does not exist.", "Create it, or copy one made by `mmops init FOLDER`."
+    except UnicodeDecodeError as e: problem,remedy = f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8."
+    except MarkedYAMLError as e: problem,remedy = f"line {e.problem_mark.line+1}: {e.problem}.", "Correct the line; YAML is indented by blanks, not tabs."
+    except YAMLError as e: problem,remedy = f"it is no YAML: {e}", "Correct the file."
+    else:
+        if isinstance(found, dict|None): return found or {}
+        problem,remedy = f"the top of the file is a {type(found).__name__}; `key: value` lines are allowed.", "Start with `sources:` and `models:`."
+    raise _wrong_key(path, None, problem, remedy) from None
 
-# %% ../../nbs/api/workspace/50_params.ipynb #5051538e
-def _wrong_key(path, key, problem:str, remedy:str): return ParameterError(f"{path}: {problem}", remedy, file=str(path), key=key)
+def _wrong_key(path, key:str|None, problem:str, remedy:str)->ParameterError:
+    return ParameterError(f"{path}: {problem}", remedy, file=str(path), key=key)
 
-# %% ../../nbs/api/workspace/50_params.ipynb #110b0fbc
+# %% ../../nbs/api/workspace/50_params.ipynb #e8b35922
 @dataclass(frozen=True)
 class Params:
     "The sources and models of a workspace, whichever file declares them."
@@ -47,14 +49,17 @@ class Params:
 
     def _found(self, kind:str, among:Mapping, name:str)->dict:
         if name in among: return among[name]
-        raise ParameterError(f"There is no {kind} {name!r}; known: {', '.join(sorted(among)) or 'none'}.{closest(name, among)}",
+        known = ", ".join(sorted(among)) or "none"
+        raise ParameterError(f"There is no {kind} {name!r}; known: {known}.{closest(name, among)}",
                              f"Correct the name, or declare it under {kind}s: in params.yaml.", file="params.yaml", key=f"{kind}s.{name}")
 
-# %% ../../nbs/api/workspace/50_params.ipynb #3fe7ff0b
+# %% ../../nbs/api/workspace/50_params.ipynb #4b362238
 TASKS = ("propensity", "uplift", "lifetime_value")
 REQUIRED_OF_A_MODEL = ("owner", "purpose", "audience", "source", "task")
-OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm", "gates", "holdout", "release", "monitoring")
+OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm",
+                       "gates", "holdout", "release", "monitoring")
 
+# %% ../../nbs/api/workspace/50_params.ipynb #cc43a02c
 def check_model(
     name:str, # Key of the model
     spec:dict, # What the file says about it
@@ -62,15 +67,20 @@ def check_model(
     path:str|Path="params.yaml", # File to name in an error
 )->None:
     "Raises `ParameterError` naming file and key when `spec` cannot be used."
-    key,known = f"models.{name}", (*REQUIRED_OF_A_MODEL, *OPTIONAL_OF_A_MODEL)
-    if not isinstance(spec, dict): raise _wrong_key(path, key, f"{key} is {spec!r}; `key: value` lines are allowed.", f"Describe it by {', '.join(REQUIRED_OF_A_MODEL)}.")
+    key = f"models.{name}"
+    if not isinstance(spec, dict):
+        raise _wrong_key(path, key, f"{key} is {spec!r}; `key: value` lines are allowed.", f"Describe it by {', '.join(REQUIRED_OF_A_MODEL)}.")
     for word in spec:
-        if word not in known and closest(word, known): raise _wrong_key(path, f"{key}.{word}", f"unknown key {key}.{word}.{closest(word, known)}", "Correct the key.")
+        near = closest(word, (*REQUIRED_OF_A_MODEL, *OPTIONAL_OF_A_MODEL))
+        if near and word not in (*REQUIRED_OF_A_MODEL, *OPTIONAL_OF_A_MODEL):
+            raise _wrong_key(path, f"{key}.{word}", f"unknown key {key}.{word}.{near}", "Correct the key.")
     for word in REQUIRED_OF_A_MODEL:
-        if spec.get(word) in (None, ""): raise _wrong_key(path, f"{key}.{word}", f"{key}.{word} is missing.", f"Add a line `{word}: …` below {key}.")
+        if spec.get(word) in (None, ""):
+            raise _wrong_key(path, f"{key}.{word}", f"{key}.{word} is missing.", f"Add a line `{word}: …` below {key}.")
     for word,allowed in (("task", TASKS), ("source", sources)):
-        if spec[word] not in allowed: raise _wrong_key(path, f"{key}.{word}",
-            f"{key}.{word} is {spec[word]!r}; allowed: {', '.join(allowed) or 'none'}.{closest(spec[word], allowed)}", f"Correct {key}.{word}.")
+        if spec[word] not in tuple(allowed):
+            words = ", ".join(allowed) or "none"
+            raise _wrong_key(path, f"{key}.{word}", f"{key}.{word} is {spec[word]!r}; allowed: {words}.{closest(spec[word], allowed)}", f"Correct {key}.{word}.")
 
 # %% ../../nbs/api/workspace/50_params.ipynb #678a208c
 PARAMETER_FILES = ("params.yaml", "data/replays/params.yaml")
@@ -88,15 +98,18 @@ def read_params(
     for name,spec in found["models"].items(): check_model(name, spec, found["sources"], files[f"models.{name}"])
     return Params(found["sources"], found["models"], files)
 
-# %% ../../nbs/api/workspace/50_params.ipynb #d6773fb1
+# %% ../../nbs/api/workspace/50_params.ipynb #f26701cb
 def _take(path:Path, kind:str, content:dict, into:dict, files:dict):
-    if kind not in content: raise _wrong_key(path, kind, f"the key {kind} is missing.{closest(kind, content)}", f"Add `{kind}:` (`{kind}: {{}}` when there are none).")
-    given = content[kind] or {}
-    if not isinstance(given, dict): raise _wrong_key(path, kind, f"{kind} is a {type(given).__name__}; one key for each name is allowed.", "Write `name:` lines below it.")
-    for name,value in given.items():
+    "Take the sources or models of one file, and remember which file they are from."
+    if kind not in content:
+        raise _wrong_key(path, kind, f"the key {kind} is missing.{closest(kind, content)}", f"Add `{kind}:` (`{kind}: {{}}` when there are none).")
+    if not isinstance(content[kind] or {}, dict):
+        raise _wrong_key(path, kind, f"{kind} is a {type(content[kind]).__name__}; one key for each name is allowed.", "Write `name:` lines below it.")
+    for name,value in (content[kind] or {}).items():
         key = f"{kind}.{name}"
         if key in files: raise _wrong_key(path, key, f"{key} is also declared in {files[key]}.", "Keep one of them.")
-        if kind == "sources" and not isinstance(value, dict): raise _wrong_key(path, key, f"{key} is {value!r}; settings such as {{kind: file}} are allowed.", "Correct it.")
+        if kind == "sources" and not isinstance(value, dict):
+            raise _wrong_key(path, key, f"{key} is {value!r}; settings such as {{kind: file}} are allowed.", "Correct it.")
         into[str(name)],files[key] = value, path
 
 # %% ../../nbs/api/workspace/50_params.ipynb #41010fb8
