@@ -183,30 +183,30 @@ def customers(rng, arms, n=3_000, gain=0.):
 
 ARMS = {"one arm": dict(arms=["a"]), "three arms": dict(arms=["a", "b", "c"])}
 
-@scenario("decision", "no effect and a worthwhile effect of 0 ships, at most 2.5 % promised", 1_000, (0, .040), **ARMS)
+@scenario("decision", "no effect and a worthwhile effect of 0 ships, at most 2.5 % promised", 2_000, (0, .035), **ARMS)
 def ships_nothing(rng, arms): return read_out(experiment(arms, 0.), customers(rng, arms)).decision.decision == "ship"
 
-@scenario("decision", "an effect exactly worthwhile ships, at most 2.5 % promised", 1_000, (0, .040), **ARMS)
+@scenario("decision", "an effect exactly worthwhile ships, at most 2.5 % promised", 2_000, (0, .035), **ARMS)
 def ships_the_threshold(rng, arms): return read_out(experiment(arms, .5), customers(rng, arms, gain=.5)).decision.decision == "ship"
 
-@scenario("decision", "an arm whose effect is exactly worthwhile is stopped, at most 2.5 % promised", 1_000, (0, .040), **ARMS)
+@scenario("decision", "an arm whose effect is exactly worthwhile is stopped, at most 2.5 % promised", 2_000, (0, .035), **ARMS)
 def stops_the_threshold(rng, arms):
     return any(d.decision == "stop" for d in read_out(experiment(arms, .5), customers(rng, arms, gain=.5)).arm_decisions.values())
 
-@scenario("decision", "customers chosen by a random score and compared with the rest ship, at most 2.5 % promised", 1_000, (0, .040))
+@scenario("decision", "customers chosen by a random score and compared with the rest ship, at most 2.5 % promised", 2_000, (0, .035))
 def random_score_ships(rng):
     units = customers(rng, ["a"]).assign(score=lambda u: rng.random(len(u)))
     chosen = units["score"] > units["score"].median()
     return read_out(experiment(["a"], 0.), units.assign(arm=np.where(chosen, "a", "control"), spend_per_customer=
         rng.permutation(units["spend_per_customer"]))).decision.decision == "ship"
 
-@scenario("decision", "an unharmed guardrail without margin stops an arm, at most 2.5 % promised", 1_000, (0, .040))
+@scenario("decision", "an unharmed guardrail without margin stops an arm, at most 2.5 % promised", 2_000, (0, .035))
 def stops_unharmed(rng):
     units = customers(rng, ["a"], gain=3.)
     units["complaint_rate"] = rng.binomial(1, .01, len(units))
     return read_out(experiment(["a"], 0., guardrails=["complaint_rate"]), units).decision.decision == "stop"
 
-@scenario("decision", "a guardrail harmed by exactly its margin lets an arm ship, at most 2.5 % promised", 1_000, (0, .040))
+@scenario("decision", "a guardrail harmed by exactly its margin lets an arm ship, at most 2.5 % promised", 2_000, (0, .035))
 def ships_harm(rng):
     units = customers(rng, ["a"], gain=4.)
     units["complaint_rate"] = rng.binomial(1, np.where(units["arm"] == "a", .015, .010))

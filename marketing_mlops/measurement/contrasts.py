@@ -58,7 +58,7 @@ def make_contrast(
         check = _or_refusal(lambda: bootstrap_difference(treated.numerators, control.numerators, level, metric.unit, seed=seed))
     return Contrast(metric, role, *arms, difference, lift, check)
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #0e422d9c
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #a26cbb8f
 def compare_family(
     units:pd.DataFrame,              # A unit frame that passed `check_units`
     experiment:Experiment,           # Its contrasts and its level
@@ -74,6 +74,7 @@ def compare_family(
     adjusted = iter(holm_adjusted([c.difference.p_value for c in measured]))
     return [replace(c, p_adjusted=float(next(adjusted))) if isinstance(c.difference, Difference) else c for c in made]
 
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #8ce46152
 def compare_arms(
     experiment:Experiment,                  # Arms, control and the role of each metric
     units:pd.DataFrame,                     # A unit frame
@@ -85,7 +86,7 @@ def compare_arms(
     return tuple(contrast for role in ("goal", "guardrail", "diagnostic")
                  for contrast in compare_family(units, experiment, [metrics[n] for n, r in roles.items() if r == role], role))
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #3b44bb26
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #cc67fe0e
 def _ends(prefix:str, estimate)->dict:
     names = [prefix + end for end in ("value", "low", "high")]
     if not isinstance(estimate, Estimate): return dict.fromkeys(names)
@@ -102,6 +103,7 @@ def contrast_row(
                 p_value=d and d.p_value, p_adjusted=c.p_adjusted, method=d and d.method)
     return row | _ends("lift_", c.lift) | _ends("check_", c.check) | dict(note=" ".join(refused))
 
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #a7667049
 def difference_table(
     contrasts:Iterable[Contrast], # As `compare_arms` returns them
 )->pd.DataFrame: # One row per contrast, in the same order; metric, role, arm, control, value, low, high and more

@@ -10,12 +10,13 @@ The rules are short, and were fixed before any data. **Ship** when the whole int
 __all__ = ['GOAL_STATUS', 'GOAL_WORDS', 'money_factor', 'in_money', 'gain_in_money', 'goal_verdict', 'harm_of',
            'guardrail_verdict', 'decision_for_arm']
 
-# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #13a3b0ea
+# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #e53cf74f
 from collections.abc import Iterable
 from typing import Literal
 from ..contracts.verdict import Reason, Verdict
 from .contrasts import Contrast
 from .experiments import Experiment
+from .figures_in_words import in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable, side_of
 
 # %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #8a755162
@@ -50,7 +51,7 @@ def gain_in_money(
     return Estimate(gain.value, min(gain.low, check.low), max(gain.high, check.high), gain.level, gain.n,
                     f"{gain.method} and {check.method}", gain.unit)
 
-# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #39b8aa70
+# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #7db9c77a
 GOAL_STATUS = {"above": "pass", "below": "fail", "open": "review"}
 GOAL_WORDS = {"above": "wholly above", "below": "wholly below", "open": "not clear of"}
 
@@ -63,12 +64,11 @@ def goal_verdict(
     try: gain = gain_in_money(contrast, experiment)
     except NotMeasurable as e: return Verdict(subject, "unknown", [Reason(e.code, e.problem, None, threshold, e.remedy, severity="unknown")])
     side = side_of(gain, threshold)
-    message = (f"The interval {gain.low:.4f} to {gain.high:.4f} {gain.unit} per customer is {GOAL_WORDS[side]} "
-               f"the worthwhile effect of {threshold:g} {gain.unit}.")
+    message = f"The gain of {interval_in_words(gain)} per customer is {GOAL_WORDS[side]} the worthwhile effect of {in_words(threshold, gain.unit)}."
     next_step = "Measure more customers." if side == "open" else ""
-    return Verdict(subject, GOAL_STATUS[side], [Reason("worthwhile_effect", message, gain.value, threshold, next_step, severity=GOAL_STATUS[side])])
+    return Verdict(subject, GOAL_STATUS[side], [Reason("worthwhile_effect", message, round(gain.value, 6), threshold, next_step, severity=GOAL_STATUS[side])])
 
-# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #e0c52373
+# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #c02296f6
 def harm_of(
     contrast:Contrast, # A guardrail of one arm
 )->Estimate: # Positive is harm, in the guardrail's unit
@@ -88,10 +88,11 @@ def guardrail_verdict(
     except NotMeasurable as e: return Verdict(subject, "unknown", [Reason(e.code, e.problem, None, limit, e.remedy, severity="unknown")])
     side = side_of(harm, limit)
     status = "fail" if side == "above" else "review" if margin is not None and side == "open" else "pass"
-    found = f"Harm lies between {harm.low:.5f} and {harm.high:.5f} {harm.unit}"
-    message = f"{found}; up to {limit:g} is tolerable." if margin is not None else f"{found}; harm is {'proven' if status == 'fail' else 'not proven'}."
+    tolerable = f"up to {in_words(limit, harm.unit, gain=True).lstrip('+')} is tolerable" if margin is not None else (
+        f"harm is {'proven' if status == 'fail' else 'not proven'}")
+    message = f"Harm of {interval_in_words(harm)}; {tolerable}."
     next_step = {"fail": "Stop the arm.", "review": "Measure more customers."}.get(status, "")
-    return Verdict(subject, status, [Reason("guardrail", message, harm.value, limit, next_step, severity=status)])
+    return Verdict(subject, status, [Reason("guardrail", message, round(harm.value, 8), limit, next_step, severity=status)])
 
 # %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #1fd1f379
 def decision_for_arm(

@@ -10,15 +10,16 @@ Conditions come first. When the split of the arms cannot be explained, or the re
 __all__ = ['CONDITION_WORDS', 'verdicts_for', 'reason_for', 'unmet', 'condition_sentence', 'guardrail_change', 'decide_arm',
            'gain_of', 'whole_decision', 'decide_experiment']
 
-# %% ../../nbs/api/measurement/90_experiment_decisions.ipynb #fa15129b
+# %% ../../nbs/api/measurement/90_experiment_decisions.ipynb #bc428343
 from collections.abc import Iterable
 from ..contracts.verdict import Decision, Verdict
 from .contrasts import Contrast
 from .differences import Difference
 from .effect_verdicts import decision_for_arm, gain_in_money, goal_verdict, guardrail_verdict
 from .experiments import Experiment
+from .figures_in_words import digits_for, in_words, listed
 from .intervals import NotMeasurable
-from .readout_sentences import change_sentence, customers_sentence, digits_for, in_words, listed
+from .readout_sentences import change_sentence, customers_sentence
 
 # %% ../../nbs/api/measurement/90_experiment_decisions.ipynb #70989010
 def verdicts_for(

@@ -10,7 +10,7 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 __all__ = ['conditions_for', 'happened_sentence', 'sureness_sentences', 'runner_up_sentence', 'Readout', 'labelled', 'read_out',
            'first_assignment', 'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #0ad4f751
+# %% ../../nbs/api/measurement/95_readouts.ipynb #50a064cb
 from dataclasses import dataclass, replace
 from datetime import datetime
 import pandas as pd
@@ -19,10 +19,11 @@ from ..contracts.verdict import Decision, Verdict, markdown_text
 from .arm_tables import arm_table
 from .contrasts import Contrast, compare_arms, difference_table, make_contrast
 from .experiment_decisions import decide_experiment
-from .experiments import SET_AFTERWARDS, Experiment
+from .experiments import Experiment
+from .figures_in_words import in_words, listed
 from .multiplicity import simultaneous_level
 from .reading_plans import maturity_verdict, plan_verdict
-from .readout_sentences import gain_sentence, guardrail_sentence, in_words, listed
+from .readout_sentences import gain_sentence, guardrail_sentence
 from .sample_ratio import sample_ratio
 from .unit_frames import MetricColumn, check_units, metric_column
 from ..workspace.clock import Clock
