@@ -35,18 +35,19 @@ class Codes:
     facts: tuple[ColumnFacts, ...] # Every column of the table, without sample and counts
     folder: Path|None = None # Where they are kept; None in memory
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #7d89ece3
+# %% ../../nbs/api/explorers/30_codes.ipynb #3cc5eedd
 most_charts = 12
 
 def _is_identifier(facts, schema):
-    "Declared key or reference, or text in which most values differ."
-    if schema is not None:
-        declared = schema.column(facts.name) if facts.name in schema.names else None
-        if facts.name in schema.key or (declared is not None and declared.references): return True
+    "Single key; part of a key or reference with more than a thousand values; text in which most values differ."
     if facts.note.startswith("not drawn"): return True
-    return facts.lowest is None and facts.missing < facts.rows and (facts.counts is None or len(facts.counts) > max(50, facts.rows/2))
+    if schema is not None and schema.key == (facts.name,): return True
+    listed = schema is not None and facts.name in schema.names and (facts.name in schema.key or schema.column(facts.name).references is not None)
+    present, names = facts.rows - facts.missing, None if facts.counts is None else len(facts.counts)
+    most = max(50, present/2)
+    return facts.lowest is None and present > 0 and (names is None or names > (min(1_000, most) if listed else most))
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #2a000d06
+# %% ../../nbs/api/explorers/30_codes.ipynb #c59912d7
 def is_personal(
     column:str, # Column name
     schema:Schema|None, # Declared table, or None where there is none
@@ -56,7 +57,7 @@ def is_personal(
 
 def drawn_columns(
     facts:tuple[ColumnFacts, ...], # All columns
-    schema:Schema|None = None, # Declared table: keys and references are not drawn
+    schema:Schema|None = None, # Declared table: keys are not drawn
     columns:list[str]|None = None, # Columns wanted; None: chosen here
 )->list[str]: # At most twelve unless named
     "Columns that get a chart. Raises DataError for a column that is not there or may not be shown."
@@ -179,8 +180,8 @@ def load_codes(
     return Codes(record["rows"], dimensions, dict(zip(dimensions, kept)), dict(zip(record["measures"], sums)),
                  tuple(ColumnFacts(**f) for f in record["facts"]), folder)
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #4610c18c
-_rules = 1 # Raise it when the same file has to be coded differently
+# %% ../../nbs/api/explorers/30_codes.ipynb #382584e8
+_rules = 2 # Raise it when the same file has to be coded differently
 _kept = 3
 
 def codes_key(
@@ -198,7 +199,7 @@ def _forget_older(folder, keep):
     entries = sorted((p for p in folder.iterdir() if (p/"codes.json").exists()), key=lambda p: (p/"codes.json").stat().st_mtime)
     for entry in entries[:-keep]: shutil.rmtree(entry, ignore_errors=True)
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #e07f4acf
+# %% ../../nbs/api/explorers/30_codes.ipynb #52c40bcc
 def cached_codes(
     path:Path, # Parquet file
     cache:Path, # Folder for codes, such as data/state/cache/codes
@@ -208,7 +209,7 @@ def cached_codes(
     **options, # `columns`, `bins`, `measures` as in `build_codes`
 )->Codes:
     "Codes of a Parquet file: opened if they are there, built and kept if not."
-    shelf = cache/f"{path.parent.name}-{path.stem}"
+    shelf, options = cache/f"{path.parent.name}-{path.stem}", dict(columns=None, bins=40, measures=()) | options
     entry = shelf/codes_key(path, schema, **options)
     if not (entry/"codes.json").exists():
         save_codes(build_codes(path, schema, progress=progress, **options), entry)

@@ -41,11 +41,19 @@ def accepted_path(
     has = f"accepted tables are {', '.join(known)}" if known else "nothing has been accepted yet"
     raise WorkspaceError(f"There is no accepted table {table!r}{f' of source {source!r}' if source else ''}; {has}.", "Run `make run` first; it makes and validates the tables.")
 
-# %% ../../nbs/api/explorers/80_table_explorer.ipynb #d1d4ac9a
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #6b251553
 def _extreme(facts, value):
     if value is None: return ""
     return calendar_text(value) if facts.stored_as.startswith(("timestamp", "date")) else number_text(value)
 
+_type_words = dict(string="string", large_string="string", dictionary="string", double="float", float="float", int="int", uint="int",
+                   decimal="money", timestamp="instant", date="date", bool="bool", null="nothing")
+
+def _type_word(stored_as):
+    "An Arrow type in the words of the schemas, as far as they have one."
+    return next((word for prefix, word in _type_words.items() if stored_as.startswith(prefix)), stored_as)
+
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #c63e0e7b
 def profile_facts(
     facts:tuple[ColumnFacts, ...], # From the codes of a table
     schema:Schema|None = None, # Gives units and definitions
@@ -56,7 +64,7 @@ def profile_facts(
         about = schema.column(f.name) if schema is not None and f.name in schema.names else None
         masked = f.note.endswith("masked")
         distinct = "masked" if masked else "over 100,000" if f.distinct is None else f"{f.distinct:,}"
-        rows.append(dict(column=f.name, type=about.type if about else f.stored_as, missing=f"{100*f.missing/max(1, f.rows):.1f} %", distinct=distinct,
+        rows.append(dict(column=f.name, type=about.type if about else _type_word(f.stored_as), missing=f"{100*f.missing/max(1, f.rows):.1f} %", distinct=distinct,
                          lowest=_extreme(f, f.lowest), highest=_extreme(f, f.highest), unit=about.unit if about else "",
                          note=f.note, definition=about.definition if about else ""))
     return pd.DataFrame(rows, columns=["column", "type", "missing", "distinct", "lowest", "highest", "unit", "note", "definition"])

@@ -2,6 +2,7 @@
 import json, os, secrets, shutil, socket, subprocess, sys, time, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
+from playwright.sync_api import TimeoutError, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
@@ -88,7 +89,6 @@ class Watched:
 @contextmanager
 def browser(address: str, *, width: int = 1280, height: int = 900, dark: bool = False):
     "Headless Chromium on one page."
-    from playwright.sync_api import sync_playwright
     with sync_playwright() as p:
         chromium = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
@@ -110,6 +110,15 @@ def run_all(page):
     page.click(".jp-NotebookPanel .jp-CodeCell .cm-content")
     page.click("text=Run >> nth=0")
     page.click(".lm-Menu-itemLabel:has-text('Run All Cells') >> nth=0")
+
+def run_until(page, selector: str, attempts: int = 3):
+    "Run all cells until `selector` shows; a click that comes before Lab listens is lost, so it is repeated."
+    for _ in range(attempts):
+        run_all(page)
+        try: return page.wait_for_selector(selector, timeout=20_000)
+        except TimeoutError:
+            if "Error" in (words := page.inner_text(".jp-Notebook")): break
+    raise RuntimeError(f"the notebook shows no {selector}: {words[-1500:]}")
 
 def narrow(page, width: int = 390, height: int = 844):
     "A telephone's width, the side bar folded away."
