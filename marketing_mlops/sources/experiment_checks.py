@@ -9,10 +9,10 @@ __all__ = ['SPLIT_ALARM_RATE', 'USUAL_WINDOW_DAYS', 'promised_arms', 'arm_counts
            'find_wrong_split', 'find_two_arms', 'find_overlaps', 'find_late_registration', 'instant_from',
            'find_unwanted_contacts']
 
-# %% ../../nbs/api/sources/82_experiment_checks.ipynb #a52a101c
+# %% ../../nbs/api/sources/82_experiment_checks.ipynb #4bef2cab
 import math
 from datetime import date, datetime, timezone
-from .evidence import Evidence, Finding, open_evidence, register_check, rows_where
+from .evidence import Evidence, Finding, open_evidence, quoted, register_check, rows_where
 from ..workspace.errors import closest
 
 # %% ../../nbs/api/sources/82_experiment_checks.ipynb #73ac50bc
@@ -101,14 +101,14 @@ def find_two_arms(evidence:Evidence)->list[Finding]:
                              "Keep the first assignment of each person, or leave these people out of every arm."))
     return found
 
-# %% ../../nbs/api/sources/82_experiment_checks.ipynb #c17784b0
+# %% ../../nbs/api/sources/82_experiment_checks.ipynb #2d6d5075
 USUAL_WINDOW_DAYS = 14 # Where an experiment promises no window
 
 @register_check("overlap", "People who are in two experiments whose windows overlap.")
 def find_overlaps(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "customer_id", "occurred_at"): return []
     holdouts = "SELECT DISTINCT experiment_id FROM assignments WHERE is_holdout" if evidence.has("assignments", "is_holdout") else "SELECT NULL WHERE false"
-    days = " ".join(f"WHEN '{promise['name']}' THEN {int(promise.get('outcome_window_days', USUAL_WINDOW_DAYS))}" for promise in evidence.experiments)
+    days = " ".join(f"WHEN '{quoted(promise['name'])}' THEN {int(promise.get('outcome_window_days', USUAL_WINDOW_DAYS))}" for promise in evidence.experiments)
     window = f"CASE experiment_id {days} ELSE {USUAL_WINDOW_DAYS} END" if days else str(USUAL_WINDOW_DAYS)
     pairs = evidence.ask(f"""WITH people AS (SELECT experiment_id, customer_id, row_, occurred_at AS begins, occurred_at + INTERVAL 1 DAY*{window} AS ends FROM assignments WHERE experiment_id NOT IN ({holdouts}))
         SELECT a.experiment_id, b.experiment_id, count(*), list(a.row_ ORDER BY a.row_)[:5] FROM people a JOIN people b
@@ -116,13 +116,13 @@ def find_overlaps(evidence:Evidence)->list[Finding]:
     return [Finding("overlap", "assignments", "experiment_id", f"{n:,} people are in {one} and {other} at the same time.", "review", n, 0, tuple(rows),
                     "Check that both drew at random and independently, or read them out together.") for one, other, n, rows in pairs]
 
-# %% ../../nbs/api/sources/82_experiment_checks.ipynb #b54baf1a
+# %% ../../nbs/api/sources/82_experiment_checks.ipynb #907cd057
 @register_check("registered_late", "Experiments that were written down after they had begun.")
 def find_late_registration(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "occurred_at"): return []
     found = []
     for promise in evidence.experiments:
-        name, said = promise["name"].replace("'", "''"), promise.get("registered_at")
+        name, said = quoted(promise["name"]), promise.get("registered_at")
         first = evidence.ask(f"SELECT strftime(min(occurred_at), '%Y-%m-%d %H:%M'), epoch(min(occurred_at)) FROM assignments WHERE experiment_id = '{name}'")[0]
         if first[0] is None: continue
         if not said: found.append(Finding("registered_late", "assignments", "occurred_at", f"nobody knows when {promise['name']} was written down; its threshold counts as set afterwards.", "pass"))

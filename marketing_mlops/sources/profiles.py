@@ -8,16 +8,16 @@ A short description of every column of every table, as the data-quality page sho
 __all__ = ['MOST_EXACT', 'FEWEST_PEOPLE', 'MOST_VALUES', 'column_facts', 'mark_of', 'type_of', 'frequent_values',
            'profile_tables']
 
-# %% ../../nbs/api/sources/85_profiles.ipynb #ee7c0aa9
+# %% ../../nbs/api/sources/85_profiles.ipynb #6fe30059
 from collections.abc import Mapping
 from pathlib import Path
 import pandas as pd
 from ..contracts.columns import Column
 from ..contracts.schemas import TABLES
-from .evidence import Evidence, open_evidence
+from .evidence import Evidence, open_evidence, quoted
 from ..workspace.clock import Clock, WallClock
 
-# %% ../../nbs/api/sources/85_profiles.ipynb #00d64b73
+# %% ../../nbs/api/sources/85_profiles.ipynb #f274c9f1
 MOST_EXACT = 1000 # Distinct values up to which the count is exact
 
 def column_facts(
@@ -26,12 +26,12 @@ def column_facts(
 )->pd.DataFrame: # One row a column: column, type, n_rows, n_missing, n_distinct, minimum, maximum (text, missing where hidden)
     "Counts and bounds of every column."
     names = list(evidence.columns[table])
-    asked = ", ".join(f'count("{name}"), approx_count_distinct("{name}"), CAST(min("{name}") AS VARCHAR), CAST(max("{name}") AS VARCHAR)' for name in names)
+    asked = ", ".join('count("{0}"), approx_count_distinct("{0}"), CAST(min("{0}") AS VARCHAR), CAST(max("{0}") AS VARCHAR)'.format(quoted(name, '"')) for name in names)
     n_rows, *flat = evidence.ask(f"SELECT count(*), {asked} FROM {table}")[0]
     rows = []
     for i, name in enumerate(names):
         present, distinct, low, high = flat[4*i:4*i + 4]
-        if distinct <= 1.1*MOST_EXACT: distinct = evidence.ask(f'SELECT count(DISTINCT "{name}") FROM {table}')[0][0]
+        if distinct <= 1.1*MOST_EXACT: distinct = evidence.ask(f"""SELECT count(DISTINCT "{quoted(name, '"')}") FROM {table}""")[0][0]
         hidden = mark_of(table, name) is not None
         rows.append(dict(column=name, type=type_of(evidence, table, name), n_rows=n_rows, n_missing=n_rows - present, n_distinct=distinct,
                          minimum=None if hidden else low, maximum=None if hidden else high))

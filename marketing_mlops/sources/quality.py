@@ -98,7 +98,7 @@ def judge_candidate(
     params = params or read_params(workspace)
     return check_source(candidate_tables(source, workspace), source=source, clock=clock_of(workspace, source, params), experiments=experiments_of(params, source))
 
-# %% ../../nbs/api/sources/89_quality.ipynb #bbbcc3f1
+# %% ../../nbs/api/sources/89_quality.ipynb #1859881e
 def accept(
     source:str, # Name of the source
     workspace:Workspace, # Where it was ingested
@@ -108,18 +108,18 @@ def accept(
 )->QualityReport: # Of the tables now in use
     "Put the candidate tables in use. Raises ContractError with everything that failed; then the accepted tables stay as they were."
     report = report or judge_candidate(source, workspace, params)
-    if report.verdict.status == "fail": raise contract_error(report)
+    if report.verdict.status not in ("pass", "review"): raise contract_error(report)
     with swap_folder(workspace.accepted(source)) as folder:
         for table, file in candidate_tables(source, workspace).items(): shutil.copyfile(file, folder/file.name)
         write_json(folder/"verdict.json", report.verdict.to_dict())
     return report
 
-# %% ../../nbs/api/sources/89_quality.ipynb #a0c9b593
+# %% ../../nbs/api/sources/89_quality.ipynb #9a049b4b
 def contract_error(
-    report:QualityReport, # With at least one failed finding
+    report:QualityReport, # With at least one finding that failed or could not be answered
 )->ContractError: # Ready to be raised
     "The error that says why a source was not accepted."
-    failed = [each for each in report.findings if each.severity == "fail"]
+    failed = [each for each in report.findings if each.severity in ("fail", "unknown")]
     if not failed: raise ValueError(f"the report on {report.source} has no failed finding; its verdict is {report.verdict.status}")
     first, more = failed[0], len(failed) - 1
     others = f" {more} more {'failure' if more == 1 else 'failures'}: {'; '.join(each.reason.message for each in failed[1:3])}" if more else ""

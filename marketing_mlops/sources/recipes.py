@@ -15,7 +15,7 @@ import hashlib
 import duckdb
 import pandas as pd
 
-# %% ../../nbs/api/sources/60_recipes.ipynb #94082c83
+# %% ../../nbs/api/sources/60_recipes.ipynb #3b5579aa
 SIMULATED_END = datetime(2026, 6, 30, 23, 59, 59, tzinfo=timezone.utc)
 
 @dataclass(frozen=True)
@@ -27,6 +27,9 @@ class Recipe:
     incidents:tuple[str, ...] = () # Names from the incidents page
 
     def __post_init__(self):
+        for name in ("customers", "months", "seed"):
+            if not isinstance(getattr(self, name), int) or isinstance(getattr(self, name), bool): raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
+        if isinstance(self.incidents, str): raise ValueError(f"incidents must be a list of names, got {self.incidents!r}")
         if self.customers < 100: raise ValueError(f"customers must be at least 100, got {self.customers}")
         if not 6 <= self.months <= 60: raise ValueError(f"months must lie in [6, 60], got {self.months}; six hold one campaign")
         object.__setattr__(self, "incidents", tuple(self.incidents))
