@@ -52,25 +52,25 @@ def declared(stage):
     deps = [ROOT/d for d in stage["deps"] if "$" not in d]
     return [d for d in deps if d.suffix == ".ipynb"], [d for d in deps if d.is_relative_to(ROOT/PACKAGE)]
 
-@pytest.mark.parametrize("stage", stages())
+@pytest.mark.parametrize("stage", list(stages()))
 def test_a_stage_declares_every_module_its_notebooks_need(stage):
     notebooks, code = declared(stage)
     missing = {f.relative_to(ROOT).as_posix() for f in closure(*notebooks) if not any(f == d or f.is_relative_to(d) for d in code)}
     assert not missing
 
-@pytest.mark.parametrize("stage", stages())
+@pytest.mark.parametrize("stage", list(stages()))
 def test_a_stage_declares_no_folder_it_does_not_need(stage):
     notebooks, code = declared(stage)
     needed = closure(*notebooks)
     needless = {d.relative_to(ROOT).as_posix() for d in code if not any(f == d or f.is_relative_to(d) for f in needed)}
     assert not needless
 
-@pytest.mark.parametrize("stage", stages())
+@pytest.mark.parametrize("stage", list(stages()))
 def test_a_stage_keeps_its_last_good_outputs(stage):
     outs = [*stage["outs"], *stage.get("metrics", []), *stage.get("plots", [])]
     assert all(isinstance(out, dict) and all(o.get("persist") for o in out.values()) for out in outs)
 
-@pytest.mark.parametrize("stage", stages())
+@pytest.mark.parametrize("stage", list(stages()))
 def test_the_notebook_of_a_stage_is_one_of_its_dependencies(stage):
     job = stage["cmd"].split()[1]
     assert ROOT/"nbs"/"jobs"/f"{job}.ipynb" in declared(stage)[0]
