@@ -1,7 +1,7 @@
 """Answers of other people's software, recorded for tests: run each part in an environment of its own.
 
-    python -m venv /tmp/a && /tmp/a/bin/pip install tea-tasting arch && /tmp/a/bin/python make_oracles.py ratio bootstrap
-    python -m venv /tmp/b && /tmp/b/bin/pip install gbstats && /tmp/b/bin/python make_oracles.py split lift
+    pip install tea-tasting arch   &&  python make_oracles.py ratio bootstrap
+    pip install gbstats            &&  python make_oracles.py split lift      (wants an older numpy)
 
 The data are made by formulas, so that both sides have the same without a shared source of chance.
 """
