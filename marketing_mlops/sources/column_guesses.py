@@ -52,7 +52,7 @@ def are_groups(cells:pd.Series)->float: "1 where a handful of texts repeat, as t
 def are_ids(cells:pd.Series)->float: "Share of short texts without line breaks that are no decimal amounts."; return float((cells.str.len().le(64) & ~cells.str.fullmatch(r"-?\d+[.,]\d*[1-9]\d*")).mean())
 def are_texts(cells:pd.Series)->float: "Anything is a text."; return 1.
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #8f7b7cfb
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #f82bb5a0
 @dataclass(frozen=True)
 class Role:
     "One meaning a column may have."
@@ -64,7 +64,7 @@ class Role:
     by_values:bool=False # May be recognised by its values alone, whatever its name
 
 TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "bought", "gekauft am", "purchased", "paid at", "day", "when", "zeit", "tag", "sent", "assigned", "invoice date", "fecha", "date commande")
-CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd nr", "user", "user id", "member", "buyer", "kaufer", "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
+CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd", "kd nr", "cust", "user", "user id", "member", "buyer", "kaufer", "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
 
 ORDER_ROLES = (
     Role("order_id", "number of the order", ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr", "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "belegnr", "purchase id"), are_ids),

@@ -8,13 +8,13 @@ Draft the tables of a mapping from a file: orders with their lines, assignments 
 __all__ = ['KNOWN_AT_ONCE', 'CONTROL_WORDS', 'TABLE_DRAFTS', 'rows_are', 'draft_orders', 'arms_of', 'control_of', 'shares_of',
            'experiment_name', 'draft_assignments', 'roles_of', 'draft_plain', 'draft_tables']
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #a738d9a8
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #9bab5215
 from collections.abc import Callable
 from dataclasses import dataclass
 import pandas as pd
 from ..contracts.schemas import TABLES
 from .column_guesses import PERSON_ROLES, ROLES, Role, are_amounts, are_counts, are_texts, are_times
-from .drafts import Draft, currency_of, identifier_pieces, time_piece
+from .drafts import Draft, currency_of, identifier_pieces, time_piece, zone_of
 
 # %% ../../nbs/api/sources/80_table_drafts.ipynb #99ba238a
 KNOWN_AT_ONCE = {"rule": "copy", "column": "occurred_at", "note": "known when it happened, as far as the file says"}
@@ -116,7 +116,7 @@ def shares_of(
     draft.ask("--shares equal", f"The groups have {', '.join(f'{k:,} ({a})' for a, k in arms.items())} customers; which shares were planned, in sum 1? A split that differs from the plan means that something went wrong with the lists.", ("equal", observed))
     return equal
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #ffe9d193
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #fa392746
 def experiment_name(
     draft:Draft, # Of a file of assignments
 )->str: # Said, or the name of the file
@@ -140,8 +140,10 @@ def draft_assignments(
 
 def _assigned_when(draft):
     if draft.column("occurred_at") and not draft.wishes.sent_on: return {draft.column("occurred_at"): time_piece(draft)}, {}
-    if not draft.wishes.sent_on: draft.ask("--sent-on DATE", f"{draft.rows.name} has no date; on which day did the mail go out, such as 2026-02-20?")
-    return {}, {"occurred_at": {"rule": "constant", "value": draft.wishes.sent_on or "1970-01-01", "note": "day of the mail, as stated by the owner of the file"}}
+    zone, sent = zone_of(draft), pd.to_datetime(draft.wishes.sent_on or "", format="ISO8601", errors="coerce")
+    if pd.isna(sent): draft.ask("--sent-on DATE", f"{draft.rows.name} has no date; on which day did the mail go out, such as 2026-02-20?")
+    day = pd.Timestamp(0 if pd.isna(sent) else sent).tz_localize(zone)
+    return {}, {"occurred_at": {"rule": "constant", "value": day.isoformat(), "note": "day of the mail, as stated by the owner of the file"}}
 
 # %% ../../nbs/api/sources/80_table_drafts.ipynb #e6091809
 _TESTS = {"money": are_amounts, "int": are_counts, "instant": are_times, "date": are_times}
