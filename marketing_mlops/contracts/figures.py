@@ -7,14 +7,13 @@ Look a metric up with `metric`, register a team's own with `register_metric`, an
 # %% auto #0
 __all__ = ['METRICS', 'metric', 'register_metric', 'MetricValue', 'why_not_measured', 'Identification', 'identified_value']
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #509f9d55
+# %% ../../nbs/api/contracts/82_figures.ipynb #b64285ba
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from .campaign_metrics import CAMPAIGN_METRICS
 from .measures import Metric, Quantity
 from .sales_metrics import OUTCOME_METRICS, SALES_METRICS
-from .schemas import table
 from .verdict import markdown_text
 from ..workspace.errors import TermError, closest
 
@@ -35,7 +34,7 @@ def register_metric(
     if METRICS.setdefault(declared.name, declared) is not declared: raise ValueError(f"a metric {declared.name!r} is declared already")
     return declared
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #b28f2bf1
+# %% ../../nbs/api/contracts/82_figures.ipynb #97ba0f8a
 @dataclass(frozen=True)
 class MetricValue:
     "A figure with what it stands on, or the reason why there is none."
@@ -49,28 +48,38 @@ class MetricValue:
 
     @property
     def is_measured(self)->bool: "Whether there is a value."; return self.value is not None
-    def __str__(self)->str: return f"not measured: {self.why}" if self.value is None else f"{self.value:,.2f} {self.currency}" if self.currency else f"{self.value:,.4g}"
-    def _repr_markdown_(self)->str: return f"**{markdown_text(METRICS[self.metric].label if self.metric in METRICS else self.metric)}** {markdown_text(self)}"
+    def __str__(self)->str:
+        if self.value is None: return f"not measured: {self.why}"
+        return f"{self.value:,.2f} {self.currency}" if self.currency else f"{self.value:,.4g}"
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #6959f1c4
+    def _repr_markdown_(self)->str:
+        label = METRICS[self.metric].label if self.metric in METRICS else self.metric
+        return f"**{markdown_text(label)}** {markdown_text(self)}"
+
+# %% ../../nbs/api/contracts/82_figures.ipynb #18c3f300
 def why_not_measured(
     declared:Metric, # Any metric
     tables:Mapping, # Canonical tables by name
 )->str: # "" when it can be measured
     "What is missing to measure a metric, in words."
-    from marketing_mlops.contracts.metric_rows import rows_of, table_columns   # brings pandas along
+    from marketing_mlops.contracts.scopes import rows_of, table_columns   # brings pandas along
     if declared.identified_by: return f"it claims an effect, and needs {' or '.join(declared.identified_by)}".replace("_", " ")
     for quantity in filter(None, (declared.numerator, declared.denominator)):
         there = table_columns(tables, quantity.table)
         if not there: return f"there is no table {quantity.table}"
-        reads = {"line_amount": ("quantity", "unit_price", "kind", *(["cost"] if "cost" in declared.net_of else [])), "first_order": ("customer_id",)}.get(quantity.measure, ())
-        wanted = (*[name for name,_ in quantity.where], *reads, *([quantity.measure] if quantity.measure in table(quantity.table).names else []))
-        gone = [name for name in wanted if name not in there]
+        reads = _columns_read_by(quantity, declared)
+        gone = [name for name in reads if name not in there]
         if gone: return f"{quantity.table} has no column {gone[0]}"
-        if "cost" in reads and (gaps := int(rows_of(tables, quantity.table, ["cost"]).cost.isna().sum())): return f"cost is missing in {gaps} rows of {quantity.table}"
+        gaps = int(rows_of(tables, quantity.table, ["cost"]).cost.isna().sum()) if "cost" in reads and quantity.measure != "cost" else 0
+        if gaps: return f"cost is missing in {gaps} rows of {quantity.table}"
     return ""
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #58316854
+def _columns_read_by(quantity:Quantity, declared:Metric)->tuple[str, ...]:
+    amount = ("quantity", "unit_price", "kind", *(("cost",) if "cost" in declared.net_of else ()))
+    own = {"line_amount": amount, "first_order": ("customer_id",), "rows": (), "person": ()}.get(quantity.measure, (quantity.measure,))
+    return (*(name for name,_ in quantity.where), *own)
+
+# %% ../../nbs/api/contracts/82_figures.ipynb #ec6626e1
 @dataclass(frozen=True)
 class Identification:
     "Evidence that identifies an effect, with the effect it found."
@@ -87,6 +96,8 @@ def identified_value(
     "The value of a claim about an effect, from the evidence for it."
     declared = metric(declared) if isinstance(declared, str) else declared
     if evidence.kind not in declared.identified_by:
-        return MetricValue(declared.name, None, why=f"{evidence.kind or 'no evidence'} does not identify it; {' or '.join(declared.identified_by) or 'nothing'} would")
+        would = " or ".join(declared.identified_by) or "nothing"
+        return MetricValue(declared.name, None, why=f"{evidence.kind or 'no evidence'} does not identify it; {would} would".replace("_", " "))
     if evidence.spend <= 0: return MetricValue(declared.name, None, why=f"{evidence.name} had no additional spend")
-    return MetricValue(declared.name, evidence.revenue/evidence.spend, evidence.revenue, evidence.spend, identified_by=f"{evidence.kind} {evidence.name}".replace("_", " "))
+    return MetricValue(declared.name, evidence.revenue/evidence.spend, evidence.revenue, evidence.spend,
+                       identified_by=f"{evidence.kind.replace('_', ' ')} {evidence.name}")

@@ -8,16 +8,16 @@ Look a word up with `term` before you use it in a column, a parameter or a page,
 __all__ = ['EXPERIMENT_TERMS', 'ESTIMATE_TERMS', 'JUDGEMENT_TERMS', 'WORKSPACE_TERMS', 'STAGE_TERMS', 'PRODUCT_TERMS',
            'COLUMN_TERMS', 'Term', 'term_key', 'register_term', 'glossary', 'term', 'unresolved', 'term_table']
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #f80dbcca
+# %% ../../nbs/api/contracts/90_glossary.ipynb #934c6d67
 from collections.abc import Iterable
 from dataclasses import dataclass
 from .figures import METRICS
-from .measures import quantity_words
+from .measures import Metric, quantity_words
 from .schemas import TABLES
 from .verdict import markdown_table, markdown_text
 from ..workspace.errors import TermError, closest
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #ae5fbb61
+# %% ../../nbs/api/contracts/90_glossary.ipynb #d70602fe
 @dataclass(frozen=True)
 class Term:
     "A word and what it means here."
@@ -27,7 +27,8 @@ class Term:
     owner:str="marketing@example.com" # Role that answers for the definition, as a mail address
 
     def _repr_markdown_(self)->str:
-        return f"**{markdown_text(self.name.replace('_', ' '))}** · {markdown_text(self.definition)}" + (f" *({markdown_text(self.unit)})*" if self.unit else "")
+        unit = f" *({markdown_text(self.unit)})*" if self.unit else ""
+        return f"**{markdown_text(self.name.replace('_', ' '))}** · {markdown_text(self.definition)}{unit}"
 
 def term_key(
     name:str, # As somebody wrote it
@@ -159,7 +160,7 @@ def register_term(
     if known not in (None, added): raise ValueError(f"{added.name!r} is defined already: {known.definition}")
     return _ADDED.setdefault(added.name, added)
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #379c11d4
+# %% ../../nbs/api/contracts/90_glossary.ipynb #b0ae0b43
 def _column_terms()->dict[str, Term]:
     meanings, found = {}, {}
     for table in TABLES.values():
@@ -170,9 +171,16 @@ def _column_terms()->dict[str, Term]:
     alone |= {table.key[0]: found[f"{table.name}.{table.key[0]}"] for table in TABLES.values() if len(table.key) == 1}
     return found | {name: Term(name, each.definition, each.unit, each.owner) for name,each in alone.items()}
 
+# %% ../../nbs/api/contracts/90_glossary.ipynb #f5981402
+def _metric_unit(metric:Metric)->str:
+    top,bottom = metric.numerator, metric.denominator
+    if metric.kind == "proportion": return "share, 0 to 1"
+    if top.is_money and bottom is not None and bottom.is_money: return "currency unit for each currency unit"
+    if top.is_money: return "reporting currency"
+    return quantity_words(top) if bottom is None else f"{quantity_words(top)} for each in {quantity_words(bottom)}"
+
 def _metric_terms()->dict[str, Term]:
-    def unit(each): return {"total": "", "proportion": "share, 0 to 1"}.get(each.kind, "") or ("reporting currency" if each.currency_rule == "reporting" and each.numerator.is_money else quantity_words(each.numerator))
-    return {name: Term(name, each.definition, unit(each), each.owner) for name,each in METRICS.items()}
+    return {name: Term(name, each.definition, _metric_unit(each), each.owner) for name,each in METRICS.items()}
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #c5b2caf9
 def glossary()->dict[str, Term]: # By name, in alphabetical order
@@ -198,9 +206,10 @@ def unresolved(
     words = glossary()
     return [name for name in dict.fromkeys(names) if term_key(name) not in words]
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #d44c9e98
+# %% ../../nbs/api/contracts/90_glossary.ipynb #bac9a2ac
 def term_table(
     names:Iterable[str], # Words to explain
 )->str: # Markdown with word, definition, unit, owner
     "The definitions of some words, as a Markdown table. Raises `TermError` for a word that has none."
-    return markdown_table(["word", "definition", "unit", "owner"], [[each.name.replace("_", " "), each.definition, each.unit, each.owner] for each in map(term, names)])
+    rows = [[each.name.replace("_", " "), each.definition, each.unit, each.owner] for each in map(term, names)]
+    return markdown_table(["word", "definition", "unit", "owner"], rows)

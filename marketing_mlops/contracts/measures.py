@@ -34,15 +34,16 @@ class Quantity:
     def is_money(self)->bool: "Whether its numbers are amounts."; return self.measure == "line_amount" or (
         not self.distinct and self.measure not in RULES and table(self.table).column(self.measure).type == "money")
 
-# %% ../../nbs/api/contracts/74_measures.ipynb #57abca12
+# %% ../../nbs/api/contracts/74_measures.ipynb #931fe620
 def quantity_words(
     quantity:Quantity, # What is counted
 )->str: # Such as "number of contacts with kind bounce"
     "A quantity as a phrase."
-    what = {"rows": "number of", "line_amount": "amount of", "first_order": "first", "person": "people in"}.get(quantity.measure, f"{quantity.measure} of")
-    what = f"different {quantity.measure} of" if quantity.distinct and quantity.measure != "person" else what
+    what = {"rows": "number of", "line_amount": "amount of", "first_order": "first", "person": "people in"}.get(quantity.measure)
+    what = what or f"{'different ' if quantity.distinct else ''}{quantity.measure} of"
     kept = " and ".join(f"{name} {' or '.join(values)}" for name,values in quantity.where)
-    return f"{what} {quantity.table}" + (f" with {kept}" if kept else "") + (f", {quantity.at_least} or more" if quantity.at_least > 1 else "")
+    threshold = f", {quantity.at_least} or more" if quantity.at_least > 1 else ""
+    return f"{what} {quantity.table}" + (f" with {kept}" if kept else "") + threshold
 
 # %% ../../nbs/api/contracts/74_measures.ipynb #33d3ebce
 Kind = Literal["total", "ratio", "mean", "proportion", "quantile"]
@@ -51,7 +52,7 @@ Role = Literal["goal", "guardrail", "diagnostic"]
 NET_OF = ("returns", "discount", "tax", "cost")
 IDENTIFIED_BY = ("experiment", "holdout", "mix_model")
 
-# %% ../../nbs/api/contracts/74_measures.ipynb #4412a576
+# %% ../../nbs/api/contracts/74_measures.ipynb #00c06a3d
 @dataclass(frozen=True)
 class Metric:
     "A figure, declared once."
@@ -75,18 +76,22 @@ class Metric:
     def __post_init__(self): _check_metric(self)
 
     def _repr_markdown_(self)->str:
-        rows = [["kind", self.kind], ["numerator", quantity_words(self.numerator)], ["denominator", self.denominator and quantity_words(self.denominator)],
-                ["unit of analysis", self.unit_of_analysis], ["net of", ", ".join(self.net_of) or None], ["better", self.direction],
-                ["role", self.role], ["owner", self.owner]]
+        parts = {"numerator": quantity_words(self.numerator), "denominator": self.denominator and quantity_words(self.denominator)}
+        rest = {"unit of analysis": self.unit_of_analysis, "net of": ", ".join(self.net_of) or None, "better": self.direction}
+        rows = ({"kind": self.kind} | parts | rest | {"role": self.role, "owner": self.owner}).items()
         return f"**{markdown_text(self.label)}** · {markdown_text(self.definition)}\n\n" + markdown_table(["", ""], rows)
 
-# %% ../../nbs/api/contracts/74_measures.ipynb #e7e54913
+# %% ../../nbs/api/contracts/74_measures.ipynb #5deeec60
 def _check_metric(metric:Metric):
-    for name,words in (("kind", get_args(Kind)), ("direction", get_args(Direction)), ("role", get_args(Role)), ("currency_rule", ("none", "reporting"))):
+    closed = {"kind": get_args(Kind), "direction": get_args(Direction), "role": get_args(Role), "currency_rule": ("none", "reporting")}
+    for name,words in closed.items():
         found = getattr(metric, name)
-        if found not in words: raise ValueError(f"{metric.name}: {name} must be one of {', '.join(words)}, got {found!r}.{closest(found, words)}")
+        if found not in words:
+            raise ValueError(f"{metric.name}: {name} must be one of {', '.join(words)}, got {found!r}.{closest(found, words)}")
     for name,words in (("net_of", NET_OF), ("identified_by", IDENTIFIED_BY)):
         strange = [word for word in getattr(metric, name) if word not in words]
         if strange: raise ValueError(f"{metric.name}: {name} holds {strange[0]!r}; allowed: {', '.join(words)}")
-    if (metric.kind == "total") != (metric.denominator is None): raise ValueError(f"{metric.name}: a total has no denominator, every other kind needs one")
-    if metric.numerator.is_money and metric.currency_rule != "reporting": raise ValueError(f"{metric.name}: amounts need currency_rule 'reporting'")
+    if (metric.kind == "total") != (metric.denominator is None):
+        raise ValueError(f"{metric.name}: a total has no denominator, every other kind needs one")
+    if metric.numerator.is_money and metric.currency_rule != "reporting":
+        raise ValueError(f"{metric.name}: amounts need currency_rule 'reporting'")

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/contracts/72_money.ipynb #a010ff33
+# %% ../../nbs/api/contracts/72_money.ipynb #639ecd31
 UNITS_PER_CURRENCY_UNIT = 10_000
 
 def money_units(
@@ -25,11 +25,14 @@ def money_units(
     "Amounts as whole ten-thousandths. Raises `DataError` for a missing amount that must not be missing."
     gaps = int(amounts.isna().sum())
     if gaps and missing is None:
-        raise DataError(f"{amounts.name} is missing in {gaps} of {len(amounts)} rows.", "Fill it in the source; an unknown amount cannot be added.",
-                        column=amounts.name, rows=np.flatnonzero(amounts.isna())[:5].tolist())
-    if pd.api.types.is_float_dtype(amounts.dtype): return np.rint(amounts.fillna((missing or 0)/UNITS_PER_CURRENCY_UNIT).to_numpy()*UNITS_PER_CURRENCY_UNIT).astype("int64")
+        raise DataError(f"{amounts.name} is missing in {gaps} of {len(amounts)} rows.",
+                        "Fill it in the source; an unknown amount cannot be added.", column=amounts.name, rows=_first_rows(amounts.isna()))
+    if pd.api.types.is_float_dtype(amounts.dtype):
+        return np.rint((amounts*UNITS_PER_CURRENCY_UNIT).fillna(missing or 0)).to_numpy("int64")
     if pd.api.types.is_integer_dtype(amounts.dtype) and not gaps: return amounts.to_numpy("int64")*UNITS_PER_CURRENCY_UNIT
     return _lower_halves(pa.array(amounts, from_pandas=True), Decimal(missing or 0)/UNITS_PER_CURRENCY_UNIT)
+
+def _first_rows(wrong:pd.Series)->list[int]: return np.flatnonzero(wrong)[:5].tolist()
 
 def money_of(
     units:int, # Ten-thousandths of a currency unit
@@ -59,7 +62,7 @@ def _no_rate(source:str, target:str, day, n_rows:int)->DataError:
     return DataError(f"There is no exchange rate from {source} to {target} on or before {day}, needed for {n_rows} rows.",
                      f"Add a row {source}, {target}, {day} to the table exchange_rates.", file="exchange_rates", column="rate", rows=n_rows)
 
-# %% ../../nbs/api/contracts/72_money.ipynb #3c69810c
+# %% ../../nbs/api/contracts/72_money.ipynb #a08c468b
 def converted(
     units:np.ndarray, # int64 ten-thousandths, one for each row
     currencies:pd.Series, # ISO 4217 code of each row
@@ -73,10 +76,11 @@ def converted(
         rows = np.flatnonzero(currencies == currency)
         stated,values = _stated(rates, currency, to_currency) if rates is not None else (np.empty(0, "datetime64[D]"), np.empty(0))
         position = np.searchsorted(stated, days[rows], side="right") - 1
-        if (position < 0).any(): raise _no_rate(currency, to_currency, days[rows[np.flatnonzero(position < 0)]].min(), int((position < 0).sum()))
+        if (position < 0).any(): raise _no_rate(currency, to_currency, days[rows[position < 0]].min(), int((position < 0).sum()))
         result[rows] = np.rint(units[rows]*values[position]).astype("int64")
-    if currencies.isna().any(): raise DataError(f"currency is missing in {int(currencies.isna().sum())} rows with an amount.", "State the currency in the mapping.", column="currency",
-                                                rows=np.flatnonzero(currencies.isna())[:5].tolist())
+    if currencies.isna().any():
+        raise DataError(f"currency is missing in {int(currencies.isna().sum())} rows with an amount.", "State the currency in the mapping.",
+                        column="currency", rows=_first_rows(currencies.isna()))
     return result
 
 # %% ../../nbs/api/contracts/72_money.ipynb #4d7c34fd

@@ -68,7 +68,7 @@ def pandas_types(
     declared = table(declared) if isinstance(declared, str) else declared
     return {field.name: dtype(declared.column(field.name), field.type) for field in arrow_schema(declared, present)}
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #bbb4309b
+# %% ../../nbs/api/contracts/70_schemas.ipynb #5cff1d6a
 def canonical_frame(
     rows:"pa.Table", # As read from Parquet
     declared:Table|str, # A table or its name
@@ -76,14 +76,16 @@ def canonical_frame(
     "An Arrow table as a frame with the canonical types."
     types = pandas_types(declared, rows.column_names)
     schema = arrow_schema(declared, rows.column_names)
-    arrow_types = {field.type: types[field.name] for field in schema if not isinstance(types[field.name], str)}
-    nullable = {name: kind for name,kind in types.items() if kind in ("Int64", "boolean")}
-    import pandas as pd
-    frame = rows.select(schema.names).cast(schema).to_pandas(types_mapper=arrow_types.get, ignore_metadata=True)
-    for name,kind in nullable.items(): frame[name] = pd.array(rows[name].to_pylist(), dtype=kind) if rows[name].null_count else frame[name].astype(kind)
+    kept_by_arrow = {field.type: types[field.name] for field in schema if not isinstance(types[field.name], str)}
+    rows = rows.select(schema.names).cast(schema)
+    frame = rows.to_pandas(types_mapper=kept_by_arrow.get, ignore_metadata=True)
+    for name,kind in types.items():
+        if kind not in ("Int64", "boolean"): continue
+        import pandas as pd
+        frame[name] = pd.array(rows[name].to_pylist(), dtype=kind) if rows[name].null_count else frame[name].astype(kind)
     return frame
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #905239eb
+# %% ../../nbs/api/contracts/70_schemas.ipynb #04c1ed58
 def canonical_arrow(
     df:"pd.DataFrame", # Canonical columns
     declared:Table|str, # A table or its name
@@ -91,14 +93,14 @@ def canonical_arrow(
     "A frame as an Arrow table, ready to be written. Raises `ValueError` for instants without a time zone."
     import pyarrow as pa
     schema = arrow_schema(declared, df.columns)
-    def array(field):
-        if not pa.types.is_timestamp(field.type): return pa.array(df[field.name], type=field.type, from_pandas=True)
-        if df[field.name].isna().all(): return pa.nulls(len(df), field.type)
-        if getattr(df[field.name].dtype, "tz", None) is None: raise ValueError(f"{field.name} is {df[field.name].dtype}; an instant needs a time zone")
-        return pa.array(df[field.name].dt.tz_convert(None), type=pa.timestamp("us"), from_pandas=True).cast(field.type)
-    return pa.Table.from_arrays([array(field) for field in schema], schema=schema)
+    def array(values, kind):
+        if not pa.types.is_timestamp(kind): return pa.array(values, type=kind, from_pandas=True)
+        if values.isna().all(): return pa.nulls(len(values), kind)
+        if getattr(values.dtype, "tz", None) is None: raise ValueError(f"{values.name} is {values.dtype}; an instant needs a time zone")
+        return pa.array(values.dt.tz_convert(None), type=pa.timestamp("us"), from_pandas=True).cast(kind)
+    return pa.Table.from_arrays([array(df[field.name], field.type) for field in schema], schema=schema)
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #e4ff5df9
+# %% ../../nbs/api/contracts/70_schemas.ipynb #25dea064
 def frame_of_rows(
     declared:Table|str, # A table or its name
     rows:Iterable[Mapping], # Values by column; instants and days may be ISO texts, money may be any number
@@ -107,12 +109,17 @@ def frame_of_rows(
     import pyarrow as pa
     rows = list(rows)
     declared = table(declared) if isinstance(declared, str) else declared
-    schema = arrow_schema(declared, {name for row in rows for name in row})
-    read = {"money": lambda value: Decimal(str(value)).quantize(Decimal("1.0000")),
-            "instant": lambda value: datetime.fromisoformat(value) if isinstance(value, str) else value,
-            "date": lambda value: date.fromisoformat(value) if isinstance(value, str) else value}
-    def cell(name, value): return value if value is None else read.get(declared.column(name).type, lambda same: same)(value)
-    return canonical_frame(pa.Table.from_pylist([{name: cell(name, value) for name,value in row.items()} for row in rows], schema=schema), declared)
+    names = {name: declared.column(name) for row in rows for name in row}
+    schema = arrow_schema(declared, names)
+    types = {name: declared.column(name).type for name in schema.names}
+    cells = [{name: _cell(types[name], value) for name,value in row.items()} for row in rows]
+    return canonical_frame(pa.Table.from_pylist(cells, schema=schema), declared)
+
+def _cell(kind:str, value):
+    if value is None: return None
+    if kind == "money": return Decimal(str(value)).quantize(Decimal("1.0000"))
+    if not isinstance(value, str): return value
+    return datetime.fromisoformat(value) if kind == "instant" else date.fromisoformat(value) if kind == "date" else value
 
 # %% ../../nbs/api/contracts/70_schemas.ipynb #af8fe863
 @dataclass(frozen=True)
@@ -129,29 +136,32 @@ class Violation:
         shown = ", ".join(f"row {row}" + ("" if value is None else f" holds {value!r}") for row,value in self.examples)
         return f"{self.table}.{self.column}: {self.rule} in {self.n_rows} rows" + (f" ({shown})" if shown else "") + f". {self.remedy}"
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #ce90bdcc
+# %% ../../nbs/api/contracts/70_schemas.ipynb #f8516e11
 def _column_violations(df, declared:Table)->list[Violation]:
     strangers = [str(name) for name in df.columns if name not in declared.names]
-    gone = [name for name in declared.required if name not in df.columns]
-    found = [Violation(declared.name, name, "missing_column", len(df), (), f"Map a column to {name}.{closest(name, strangers)}") for name in gone]
-    return found + [Violation(declared.name, name, "unknown_column", len(df), (), f"Remove it, or map it to a column of {declared.name}.{closest(name, declared.names)}")
-                    for name in strangers]
+    def violation(name, rule, remedy): return Violation(declared.name, name, rule, len(df), (), remedy)
+    gone = [violation(name, "missing_column", f"Map a column to {name}.{closest(name, strangers)}")
+            for name in declared.required if name not in df.columns]
+    return gone + [violation(name, "unknown_column", f"Remove it, or map it to a column of {declared.name}.{closest(name, declared.names)}")
+                   for name in strangers]
 
+# %% ../../nbs/api/contracts/70_schemas.ipynb #ae2c7143
 def _has_type(values, kind:str)->bool:
     import pandas as pd
     from pandas.api import types
-    if kind in ("money", "date"): return isinstance(values.dtype, pd.ArrowDtype) and str(values.dtype).startswith({"money": "decimal", "date": "date"}[kind])
+    if kind in ("money", "date"):
+        return isinstance(values.dtype, pd.ArrowDtype) and str(values.dtype).startswith({"money": "decimal", "date": "date"}[kind])
     if kind == "instant": return isinstance(values.dtype, pd.DatetimeTZDtype) and str(values.dt.tz) == "UTC"
     if kind == "int": return types.is_integer_dtype(values.dtype)
     return dict(string=types.is_string_dtype, bool=types.is_bool_dtype, float=types.is_numeric_dtype)[kind](values)
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #8ff29a2c
 def _type_violations(df, declared:Table)->list[Violation]:
     found = []
     for column in declared.columns:
-        if column.name not in df.columns or _has_type(df[column.name], column.type) or df[column.name].isna().all(): continue
+        if column.name not in df.columns or df[column.name].isna().all() or _has_type(df[column.name], column.type): continue
         hint = " State its time zone in the mapping." if column.type == "instant" else ""
-        found.append(Violation(declared.name, column.name, "type", len(df), (), f"It is {df[column.name].dtype}; read it as {column.type}.{hint}"))
+        remedy = f"It is {df[column.name].dtype}; read it as {column.type}.{hint}"
+        found.append(Violation(declared.name, column.name, "type", len(df), (), remedy))
     return found
 
 # %% ../../nbs/api/contracts/70_schemas.ipynb #c465c5e3
@@ -166,7 +176,7 @@ def _pandera_schema(df, declared:Table, skipped:set[str]):
     key = list(declared.key) if set(declared.key) <= set(df.columns) else None
     return pap.DataFrameSchema(columns, unique=key)
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #98712cbf
+# %% ../../nbs/api/contracts/70_schemas.ipynb #fe3a2c21
 def _value_violations(df, declared:Table, skipped:set[str])->list[Violation]:
     import pandera.pandas as pap
     try: _pandera_schema(df, declared, skipped).validate(df, lazy=True)
@@ -175,11 +185,12 @@ def _value_violations(df, declared:Table, skipped:set[str])->list[Violation]:
 
 def _violation(df, declared:Table, error)->Violation:
     rule = getattr(error.check, "name", None) or {"not_nullable": "null", "multiple_fields_uniqueness": "duplicate_key"}[error.check]
+    names = declared.key if rule == "duplicate_key" else (error.schema.name,)
     rows = sorted(set(error.failure_cases["index"]))
-    if rule == "duplicate_key": return Violation(declared.name, ", ".join(declared.key), rule, len(rows), _examples(df, declared, rows, declared.key), "Remove the copies, or widen the key in the source.")
-    column = declared.column(error.schema.name)
-    remedy = "Map a column that is always filled, or correct these rows." if rule == "null" else f"Allowed: {limits_of(column)}. Correct the rows, or map their values."
-    return Violation(declared.name, column.name, rule, len(rows), _examples(df, declared, rows, (column.name,)), remedy)
+    remedy = {"duplicate_key": "Remove the copies, or widen the key in the source.",
+              "null": "Map a column that is always filled, or correct these rows."}.get(rule)
+    remedy = remedy or f"Allowed: {limits_of(declared.column(names[0]))}. Correct the rows, or map their values."
+    return Violation(declared.name, ", ".join(names), rule, len(rows), _examples(df, declared, rows, names), remedy)
 
 def _examples(df, declared:Table, rows:list, names:tuple)->tuple:
     hidden = any(declared.column(name).pii for name in names)

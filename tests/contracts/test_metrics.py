@@ -238,7 +238,7 @@ def test_units_may_be_households():
     found = unit_values("net_revenue_per_customer", CAMPAIGN | {"customers": customers}, pd.DataFrame({"household_id": ["h2", "h1"]}))
     assert found.household_id.tolist() == ["h2", "h1"] and found.numerator.tolist() == [0, 800]
 
-@pytest.mark.parametrize("units, says", [(pd.DataFrame({"id": ["ann"]}), "needs a column unit_id"), (pd.DataFrame({"unit_id": ["ann", "ann"]}), "more than once")])
+@pytest.mark.parametrize("units, says", [(pd.DataFrame({"id": ["ann"]}), "needs one of the columns unit_id"), (pd.DataFrame({"unit_id": ["ann", "ann"]}), "more than once")])
 def test_units_that_are_no_units_are_refused(units, says):
     with pytest.raises(ValueError, match=says): unit_values("net_revenue_per_customer", CAMPAIGN, units)
 
