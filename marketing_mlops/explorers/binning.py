@@ -58,12 +58,12 @@ def code_type(
     "Smallest integer type that holds every code of `dimension`."
     return np.dtype(np.uint8 if bin_count(dimension) <= 256 else np.uint16)
 
-# %% ../../nbs/api/explorers/10_binning.ipynb #7ee19f12
+# %% ../../nbs/api/explorers/10_binning.ipynb #3b9db1e9
 def number_text(
     value:float, # Any finite or infinite number
 )->str: # At most four significant digits, with thousands separators
     "How `value` is written on an axis."
-    if value == 0 or not math.isfinite(value): return f"{value:g}"
+    if value == 0 or not 1e-6 <= abs(value) < 1e15: return f"{value:.4g}"
     digits = max(0, 3 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{min(digits, 12)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
@@ -100,13 +100,14 @@ def _log_cuts(sample, bins):
 def _quantile_cuts(sample, bins):
     return [float(q) for q in np.quantile(sample, np.arange(1, bins)/bins) if q > sample.min()]
 
-# %% ../../nbs/api/explorers/10_binning.ipynb #399a2f77
+# %% ../../nbs/api/explorers/10_binning.ipynb #964eea01
 def number_cuts(
     sample:np.ndarray, # Finite values, at least one
     bins:int = 40, # Value bins wanted, 1 to 300
     scale:Scale = "auto", # Shape of the bins
 )->list[float]: # Ascending, possibly empty when all values are equal
     "Inner boundaries for the values in `sample`."
+    sample = np.where(np.abs(sample) < 1e-150, 0, np.clip(sample, -1e150, 1e150)) # beyond, arithmetic of floats ends
     whole = bool((sample == np.floor(sample)).all())
     if whole and sample.max() - sample.min() < bins and scale == "auto":
         return [float(v) for v in range(int(sample.min()) + 1, int(sample.max()) + 1)]

@@ -20,13 +20,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-# %% ../../nbs/api/explorers/20_scanning.ipynb #aa2b03e6
+# %% ../../nbs/api/explorers/20_scanning.ipynb #95518426
 Table = Path|pd.DataFrame
 batch_rows = 500_000
 
 def _arrow(part, kind=None):
     "A piece of a frame's column as Arrow array; instants in UTC."
-    if not isinstance(part.dtype, pd.DatetimeTZDtype): return pa.Array.from_pandas(part, type=kind)
+    if not isinstance(part.dtype, pd.DatetimeTZDtype):
+        array = pa.Array.from_pandas(part, type=kind)
+        return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
     return pa.Array.from_pandas(part.dt.tz_convert(None).to_numpy()).cast(pa.timestamp(part.dtype.unit, "UTC"))
 
 def _object_type(column):

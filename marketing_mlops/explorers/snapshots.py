@@ -9,9 +9,10 @@ A saved page is read by people who may not see single customers. Bins with fewer
 # %% auto #0
 __all__ = ['hide_small', 'draw_charts', 'compare_charts', 'Snapshot', 'take_snapshot']
 
-# %% ../../nbs/api/explorers/70_snapshots.ipynb #33a08e06
+# %% ../../nbs/api/explorers/70_snapshots.ipynb #d61fd81b
 from dataclasses import dataclass
 from html import escape
+import re
 import numpy as np
 import pandas as pd
 from .binning import Dimension, bin_text, special_bins, value_bins
@@ -28,11 +29,15 @@ def hide_small(
     "Counts without the cells that describe too few rows."
     return np.where(counts < minimum_rows, 0, counts)
 
-# %% ../../nbs/api/explorers/70_snapshots.ipynb #b4d5cbe7
+# %% ../../nbs/api/explorers/70_snapshots.ipynb #27b4c085
 _width, _height, _plot = 300, 150, 84 # One chart, and the height of its bars, in pixels
 _names = 5                            # Categories shown
 
-def _text(x, y, words, look, anchor="start"): return f'<text x="{x:g}" y="{y:g}" class="{look}" text-anchor="{anchor}">{escape(words)}</text>'
+_unprintable = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]") # not allowed in XML, however written
+
+def _plain(words): return escape(_unprintable.sub("?", words))
+
+def _text(x, y, words, look, anchor="start"): return f'<text x="{x:g}" y="{y:g}" class="{look}" text-anchor="{anchor}">{_plain(words)}</text>'
 
 def _clip(words, length): return words if len(words) <= length else words[:length - 1] + "…"
 
@@ -41,18 +46,19 @@ def _ceiling(counts):
     return float(1.2*second if second and first > 4*second else first) or 1.0
 
 def _columns(counts, top, step, look):
-    heights = np.minimum(1, counts/top)*_plot
-    path = "".join(f"M{i*step:.1f} {_plot}v{-h:.1f}h{max(1, step - 1):.1f}v{h:.1f}z" for i, h in enumerate(heights) if h)
+    "Standing bars; the last one, missing values, a little apart."
+    heights, last = np.minimum(1, counts/top)*_plot, len(counts) - 1
+    path = "".join(f"M{i*step + 8*(i == last):.1f} {_plot}v{-h:.1f}h{max(1, step - 1):.1f}v{h:.1f}z" for i, h in enumerate(heights) if h)
     return f'<path d="{path}" class="{look}"/>'
 
-# %% ../../nbs/api/explorers/70_snapshots.ipynb #f1a2f31c
+# %% ../../nbs/api/explorers/70_snapshots.ipynb #c04cd87f
 def _histogram(dimension, everything, selected, inside):
     "Bars of a range, missing values at the right."
     n, top = value_bins(dimension), _ceiling(everything)
-    step = _width/max(1, len(everything))
+    step = (_width - 8)/max(1, len(everything))
     ends = [_text(0, _plot + 14, dimension.first[0], "muted")] if n else []
-    if n > 1: ends.append(_text(n*step, _plot + 14, dimension.last[-1], "muted", "end"))
-    if everything[n] and not n: ends.append(_text(0, _plot + 14, "missing", "muted"))
+    if n > 1: ends.append(_text(n*step - (20 if everything[n] else 0), _plot + 14, dimension.last[-1], "muted", "end"))
+    if everything[n]: ends.append(_text(_width, _plot + 14, "none", "muted", "end"))
     layers = ((everything, "ghost"), (selected, "out"), (inside, "bar"))
     return "".join(_columns(c, top, step, look) for c, look in layers) + "".join(ends)
 
@@ -64,7 +70,7 @@ def _categories(dimension, everything, selected, inside):
         if not everything[i]: break
         y, length = row*19, (_width - 150)/top
         bars = "".join(f'<rect x="104" y="{y + 2}" height="12" width="{c[i]*length:.1f}" class="{look}"/>' for c, look in ((everything, "ghost"), (selected, "out"), (inside, "bar")))
-        parts.append(_text(0, y + 12, _clip(labels[i], 17), "ink") + bars + _text(_width, y + 12, f"{selected[i]:,}", "muted", "end"))
+        parts.append(_text(0, y + 12, _clip(labels[i], 15), "ink") + bars + _text(_width, y + 12, f"{selected[i]:,}", "muted", "end"))
     return "".join(parts)
 
 # %% ../../nbs/api/explorers/70_snapshots.ipynb #3c2957a4
@@ -82,7 +88,7 @@ def _card(dimension, everything, selected, inside, filtered):
     mark = _text(_width, 0, "filtered", "bar head", "end") if filtered else ""
     return _text(0, 0, _clip(heading, 44), "ink head") + mark + body
 
-# %% ../../nbs/api/explorers/70_snapshots.ipynb #c23f1427
+# %% ../../nbs/api/explorers/70_snapshots.ipynb #b1ae821c
 def draw_charts(
     dimensions:dict[str, Dimension], # Charts, in order
     everything:dict[str, np.ndarray], # Rows per bin of the whole table
@@ -97,7 +103,7 @@ def draw_charts(
     cards = [f'<g transform="translate({x} {y})">{_card(d, everything[name], selected[name], inside[name], name in filtered)}</g>'
              for i, (name, d) in enumerate(dimensions.items()) for x, y in [place(i)]]
     width, height = 40 + per_row*_width + (per_row - 1)*gap, 62 + -(-len(cards)//per_row)*_height
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(title)}">'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{_plain(title)}">'
             f'{_style()}<rect width="{width}" height="{height}" rx="8" class="paper"/>{_text(20, 30, title, "ink head")}{"".join(cards)}</svg>')
 
 # %% ../../nbs/api/explorers/70_snapshots.ipynb #0bed9e38

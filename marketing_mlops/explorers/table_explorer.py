@@ -7,11 +7,12 @@ The first hour with a table decides what is asked of it later. `TableExplorer` s
 # %% auto #0
 __all__ = ['accepted_path', 'profile_facts', 'open_codes', 'reading_notes', 'TableExplorer']
 
-# %% ../../nbs/api/explorers/80_table_explorer.ipynb #bde7859c
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #0cbdd69a
 from collections.abc import Callable
 from pathlib import Path
 import re
 import pandas as pd
+import pyarrow as pa
 from fastcore.basics import patch
 from ..contracts.columns import Table as Schema
 from ..contracts.schemas import TABLES
@@ -69,7 +70,7 @@ def profile_facts(
                          note=f.note, definition=about.definition if about else ""))
     return pd.DataFrame(rows, columns=["column", "type", "missing", "distinct", "lowest", "highest", "unit", "note", "definition"])
 
-# %% ../../nbs/api/explorers/80_table_explorer.ipynb #bab46e4d
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #e89a5e18
 def _open_file(path, schema, workspace, options):
     cache = workspace.state/"cache"/"codes" if workspace else None
     with show_progress(f"Coding {path.stem}", row_count(path)) as report:
@@ -88,7 +89,7 @@ def open_codes(
     path = table if isinstance(table, Path) else accepted_path(workspace, table, source)
     if not path.exists(): raise DataError(f"There is no file {path.name} in {path.parent.name}.", "Check the path.", file=path)
     try: return _open_file(path, schema, workspace, options)
-    except OSError as error: raise DataError(f"{path.name} cannot be read as Parquet: {error}", "Read it with pandas and pass the frame.", file=path) from error
+    except (OSError, pa.ArrowInvalid) as error: raise DataError(f"{path.name} cannot be read as Parquet: {str(error).splitlines()[0]}", "Read it with pandas and pass the frame.", file=path) from error
 
 # %% ../../nbs/api/explorers/80_table_explorer.ipynb #8d54fe50
 def reading_notes(
