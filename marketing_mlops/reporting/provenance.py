@@ -82,14 +82,21 @@ def provenance_block(
     shown |= {f"SHA-256 of {name}": digest for name, digest in facts.files.items()}
     return facts_block(shown | ({"Note": facts.note} if facts.note else {}))
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #992b2cac
+# %% ../../nbs/api/reporting/80_provenance.ipynb #2bcc4e28
+def _newest_day(path):
+    "Day of the newest event in a table; empty for one without events."
+    import pyarrow.compute as pc, pyarrow.parquet as pq
+    if "occurred_at" not in pq.read_schema(path).names: return ""
+    newest = pc.max(pq.read_table(path, columns=["occurred_at"])["occurred_at"]).as_py()
+    return f"{newest:%Y-%m-%d}" if newest else ""
+
 def tables_block(
     facts:SourceFacts, # What is known about the source
     only:list[str]|None=None, # Tables to show; None for all
 )->Block:
     "The accepted tables a page was made from."
     import pyarrow.parquet as pq
-    rows = [dict(table=name, rows=pq.read_metadata(path).num_rows, newest=(facts.accounts.get(name, {}).get("newest_event") or "")[:10], hash=file_sha256(path)[:12])
+    rows = [dict(table=name, rows=pq.read_metadata(path).num_rows, newest=_newest_day(path), hash=file_sha256(path)[:12])
             for name, path in facts.tables.items() if only is None or name in only]
     if not rows: return Block('<p class="line">No table of this source has been accepted yet.</p>', "No table of this source has been accepted yet.")
     return table_block(pd.DataFrame(rows), formats={"rows": show_count}, labels={"table": "Table", "rows": "Rows", "newest": "Newest event", "hash": "SHA-256 begins"})

@@ -28,7 +28,7 @@ def report_notebook(
     if name in names: return path
     raise WorkspaceError(f"There is no report {name!r} in nbs/reports; there are {', '.join(names) or 'none'}.{closest(name, names)}", "Correct the name, or write the notebook.", name=name)
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #00c0f936
+# %% ../../nbs/api/reporting/88_reports.ipynb #044df8ed
 def _write_page(run_folder, live=False):
     "Render the executed notebook of a run beside it; None where the run left none."
     from marketing_mlops.reporting.pages import render_page
@@ -52,18 +52,19 @@ def run_report(
         raise
     _write_page(run.folder, live)
     into = into or workspace.report_folder(run.key)
-    write_json(into/f"{name}.json", dict(report=name, parameters=_portable(run.parameters), results=run.results, semantic_hash=run.semantic_hash))
+    write_json(into/f"{name}.json", dict(report=name, subject=run.key, parameters=_portable(run.parameters), results=run.results, semantic_hash=run.semantic_hash))
     write_text(into/f"{name}.html", (run.folder/"page.html").read_text(encoding="utf-8"))
     return into/f"{name}.html"
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #5c96fc5f
 def _portable(parameters): return {k: v for k, v in parameters.items() if k != "workspace" and v is not None}
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #489e48a4
+# %% ../../nbs/api/reporting/88_reports.ipynb #d644dbce
 @dataclass(frozen=True)
 class ReportEntry:
     "One report as the list shows it."
     model:str # Folder of the report: a model or a source
+    subject:str # What the report is about: the value of its first parameter
     report:str # Name of the notebook
     address:str # Of the page, seen from data/index.html
     word:str # Decision or verdict, empty where the report gives none
@@ -82,10 +83,10 @@ def read_entry(
     if not page.is_file() or not isinstance(content, dict) or "report" not in content: return None
     found = content.get("results", {})
     sentence = found.get("sentence") or found.get("readout", {}).get("sentences", {}).get("decision", "")
-    return ReportEntry(results.parent.name, content["report"], page.relative_to(folder).as_posix(), found.get("decision") or found.get("verdict") or "",
+    return ReportEntry(results.parent.name, str(content.get("subject", results.parent.name)), content["report"], page.relative_to(folder).as_posix(), found.get("decision") or found.get("verdict") or "",
                        sentence, found.get("owner", ""), tuple(label for label in found.get("labels", []) if label))
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #7185427c
+# %% ../../nbs/api/reporting/88_reports.ipynb #f7c36d60
 NOTHING_YET = "Nothing has been reported in this workspace yet. Type one of these in its folder:"
 TO_BEGIN = {"The demonstration": "make run", "The same without make": "python tasks.py run", "Your own files": "mmops data add FILE --as orders"}
 
@@ -97,19 +98,20 @@ def entry_html(
     meaning = meaning_of(entry.word) if entry.word else "unknown"
     facts = " · ".join(part for part in (entry.owner, *entry.labels) if part)
     return (f'<div class="line {meaning}"><p><strong class="{meaning}">{html.escape(entry.word.replace("_", " ").capitalize() or "No verdict")}</strong> · '
-            f'<a href="{html.escape(entry.address)}">{html.escape(entry.report.replace("_", " ").capitalize())}: {html.escape(entry.model)}</a></p>'
+            f'<a href="{html.escape(entry.address)}">{html.escape(entry.report.replace("_", " ").capitalize())}: {html.escape(entry.subject)}</a></p>'
             + (f"<p>{html.escape(entry.sentence)}</p>" if entry.sentence else "") + (f'<p class="next">{html.escape(facts)}</p>' if facts else "") + "</div>")
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #05596b72
+# %% ../../nbs/api/reporting/88_reports.ipynb #0a37b0e5
 def report_index(
     workspace:Workspace, # Whose reports are listed
 )->Path: # data/index.html
-    "Write the list of reports. Readouts come first, then the pages about data."
+    "Write the list of reports: readouts first, then the pages about data; the default models lead."
     from marketing_mlops.reporting.blocks import facts_block
     from marketing_mlops.reporting.pages import heading_html, page_css, page_frame
     folder = workspace.path("data")
     entries = [e for results in sorted(workspace.path("data", "report").glob("*/*.json")) if (e := read_entry(results, folder))]
-    entries.sort(key=lambda e: (e.report != "campaign_readout", e.report, e.model))
+    first = workspace.settings.default_models
+    entries.sort(key=lambda e: (e.report != "campaign_readout", e.report, e.model not in first, e.model))
     counted = f"{len(entries)} page{'s' if len(entries) != 1 else ''} in this workspace."
     heading = heading_html("Reports", dict(summary=counted if entries else NOTHING_YET))
     body = "".join(entry_html(e) for e in entries) or facts_block(TO_BEGIN).html

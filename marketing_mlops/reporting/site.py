@@ -138,7 +138,7 @@ def add_formulas(
         return visit
     app.add_html_math_renderer("ours", (write(False), None), (write(True), None))
 
-# %% ../../nbs/api/reporting/94_site.ipynb #535395d9
+# %% ../../nbs/api/reporting/94_site.ipynb #d660b990
 CONFIGURATION = '''from marketing_mlops.reporting.site import add_formulas as setup
 project = html_title = {title!r}
 extensions = ["myst_parser", "sphinx_design", "sphinx_copybutton"]
@@ -148,7 +148,7 @@ myst_dmath_allow_space = myst_dmath_allow_digits = False
 suppress_warnings = ["myst.header"]
 html_theme, html_math_renderer = "pydata_sphinx_theme", "ours"
 html_static_path, html_css_files = ["static"], ["site.css"]
-html_show_sourcelink = html_show_sphinx = html_copy_source = False
+html_show_search_summary = html_show_sourcelink = html_show_sphinx = html_copy_source = False
 html_last_updated_fmt = None
 html_context = dict(default_mode="auto")
 copybutton_exclude = ".linenos, .gp, .go"

@@ -1,0 +1,168 @@
+"""The two reports, run as the pipeline and as papermill run them, on data whose answer is known."""
+import json, os, shutil, subprocess, sys
+from decimal import Decimal
+from pathlib import Path
+import numpy as np
+import pandas as pd
+import pytest
+from marketing_mlops.contracts.verdict import Reason, Verdict
+from marketing_mlops.reporting.campaigns import campaign_units, read_campaign
+from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, readout_answer
+from marketing_mlops.reporting.reports import report_index, run_report
+from marketing_mlops.sources.ingestion import ingest, write_table
+from marketing_mlops.workspace.errors import DataError, ParameterError, StageError
+from marketing_mlops.workspace.params import read_params
+from marketing_mlops.workspace.places import find_workspace, write_json
+
+ARM = 'Spring <script>document.title="pwned"</script>'
+PARAMS = f"""
+sources:
+  shop: {{kind: file}}
+models:
+  spring:
+    owner: model-owner@example.com
+    purpose: Who gets the mail
+    audience: Customers with consent
+    source: shop
+    task: uplift
+    experiment:
+      name: spring_mail
+      hypothesis: The mail raises spend per customer
+      objective: Spring season
+      owner: marketing@example.com
+      control: no_mail
+      arms: {{no_mail: 0.5, '{ARM}': 0.5}}
+      goal: spend_per_customer
+      guardrails: []
+      diagnostics: [visit_rate]
+      worthwhile_effect: 0.50
+      currency: USD
+      outcome_window_days: 14
+      planned_customers: 2000
+      stopping_rule: fixed_horizon
+  quiet: {{owner: model-owner@example.com, purpose: p, audience: a, source: shop, task: propensity}}
+"""
+
+def accepted(workspace, gain=2.):
+    "2,000 customers, half with a mail that brings `gain` USD each."
+    rng, n = np.random.default_rng(3), 2000
+    folder = workspace.accepted("shop")
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = [f"c{i:04}" for i in range(n)]
+    at = pd.Series([pd.Timestamp("2026-03-10 06:00", tz="UTC")]*n).astype("datetime64[us, UTC]")
+    treated = np.arange(n) % 2 == 1
+    spend = np.where(rng.random(n) < .3, rng.gamma(2, 10, n), 0) + treated*gain
+    common = dict(experiment_id="spring_mail", customer_id=ids, occurred_at=at, known_at=at)
+    write_table(pd.DataFrame(common | dict(arm=np.where(treated, ARM, "no_mail"))), "assignments", folder)
+    write_table(pd.DataFrame(common | dict(visit=spend > 0, conversion=spend > 0, spend=[Decimal(f"{s:.2f}") for s in spend], currency="USD", window_days=14)), "outcomes", folder)
+    write_table(pd.DataFrame(dict(customer_id=ids)), "customers", folder)
+    write_json(folder/"verdict.json", Verdict("shop", "pass").to_dict())
+
+@pytest.fixture
+def shop(tmp_path, repository):
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n")
+    (tmp_path/"params.yaml").write_text(PARAMS)
+    shutil.copytree(repository/"nbs"/"reports", tmp_path/"nbs"/"reports")
+    mapping = tmp_path/"data/sources/shop/mapping.yaml"
+    mapping.parent.mkdir(parents=True)
+    mapping.write_text("name: shop\nkind: file\nas_of: 2026-06-30\nfiles: {a.csv: {}}\ntables: {customers: {file: a.csv, columns: {n: customer_id}}}\n")
+    workspace = find_workspace(tmp_path)
+    accepted(workspace)
+    return workspace
+
+def test_a_figure_that_changes_in_the_data_changes_the_sentence(shop):
+    said = {}
+    for gain in (2., 0.55, -1.):
+        accepted(shop, gain)
+        said[gain] = str(readout_answer(read_campaign("spring", shop))).splitlines()[0]
+    assert [s.split(".")[0] for s in said.values()] == ["Ship", "Hold", "Stop"]
+    assert len(set(said.values())) == 3
+
+def test_the_readout_shows_a_name_with_a_script_as_text_and_is_the_same_twice(shop, tools):
+    page = run_report("campaign_readout", {"model": "spring"}, shop)
+    first = page.read_bytes(), page.with_suffix(".json").read_bytes()
+    assert run_report("campaign_readout", {"model": "spring"}, shop) == page
+    assert (page.read_bytes(), page.with_suffix(".json").read_bytes()) == first
+    parts = tools.Parts(first[0].decode())
+    assert "script" not in parts.elements and ARM in "".join(parts.text)
+    assert "2026-03-10" in first[0].decode() and str(shop.root) not in first[0].decode() + first[1].decode()
+
+def test_the_first_screen_says_decision_sureness_change_and_labels(shop, tools):
+    text = "".join(tools.Parts(run_report("campaign_readout", {"model": "spring"}, shop).read_text()).text)
+    order = [text.index(part) for part in ("replay", "set afterwards", "Ship", "What happened", "How sure", "With 95 % confidence", "What would change it", "What each arm did")]
+    assert order == sorted(order)
+
+def test_data_that_nobody_validated_are_unknown_on_the_readout(shop):
+    (shop.accepted("shop")/"verdict.json").unlink()
+    page = run_report("campaign_readout", {"model": "spring"}, shop).read_text()
+    assert "Unknown</strong> · Data quality of shop" in page and "have not been validated" in page
+
+def test_the_quality_page_leads_with_its_verdict_and_next_step(shop, tools):
+    late = Reason("late", "orders: <b>50</b> rows came late.", 50, 0, "Ask `sales`.", severity="review")
+    write_json(shop.accepted("shop")/"verdict.json", Verdict("shop", "review", [late]).to_dict())
+    page = run_report("data_quality", {"source": "shop"}, shop, shop.report_folder("spring"))
+    text = "".join(tools.Parts(page.read_text()).text)
+    assert text.index("Review") < text.index("<b>50</b> rows came late") < text.index("Ask sales") < text.index("What became of every row")
+
+@pytest.mark.parametrize("name, parameters, error, words", [
+    ("campaign_readout", {"model": "sprnig"}, StageError, "Did you mean 'spring'?"), ("campaign_readout", {"model": "quiet"}, StageError, "has no experiment"),
+    ("campaign_readout", {"modle": "spring"}, ParameterError, "model"), ("data_quality", {"source": "shpo"}, StageError, "Did you mean 'shop'?")])
+def test_a_wrong_word_ends_in_two_lines_and_keeps_the_page(shop, name, parameters, error, words):
+    kept = run_report("campaign_readout", {"model": "spring"}, shop).read_bytes()
+    with pytest.raises(error) as raised: run_report(name, parameters, shop, shop.report_folder("spring"))
+    assert words in str(raised.value) and len(str(raised.value).splitlines()) == 2
+    assert (shop.report_folder("spring")/"campaign_readout.html").read_bytes() == kept
+
+def test_without_accepted_tables_the_error_says_what_to_run(shop):
+    shutil.rmtree(shop.accepted("shop"))
+    with pytest.raises(DataError, match="mmops run"): read_campaign("spring", shop)
+
+def test_an_arm_nobody_declared_is_refused_by_name(shop):
+    folder = shop.accepted("shop")
+    frame = pd.read_parquet(folder/"assignments.parquet")
+    pd.DataFrame(frame.assign(arm=frame.arm.replace("no_mail", "no mail"))).to_parquet(folder/"assignments.parquet")
+    with pytest.raises(DataError, match="no mail"): read_campaign("spring", shop)
+
+def test_shuffled_rows_give_the_same_units(shop):
+    from marketing_mlops.measurement.experiments import read_experiment
+    experiment = read_experiment(read_params(shop).model("spring")["experiment"])
+    tables = {p.stem: pd.read_parquet(p) for p in shop.accepted("shop").glob("*.parquet")}
+    from marketing_mlops.contracts.schemas import canonical_frame
+    import pyarrow.parquet as pq
+    tables = {p.stem: canonical_frame(pq.read_table(p), p.stem) for p in shop.accepted("shop").glob("*.parquet")}
+    shuffled = {name: df.sample(frac=1, random_state=1)[list(df.columns[::-1])] for name, df in tables.items()}
+    pd.testing.assert_frame_equal(campaign_units(experiment, tables), campaign_units(experiment, shuffled))
+
+def test_papermill_runs_a_report_from_any_folder(shop, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    command = [sys.executable, "-m", "papermill", str(shop.root/"nbs/reports/campaign_readout.ipynb"), "out.ipynb", "-p", "model", "spring", "-p", "workspace", str(shop.root), "--log-level", "ERROR", "--no-progress-bar"]
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "ignore"})
+    assert done.returncode == 0, done.stderr[-2000:]
+    from marketing_mlops.reporting.pages import render_page
+    page = render_page(elsewhere/"out.ipynb")
+    assert "Ship" in page and str(shop.root) not in page
+
+def test_the_list_names_every_report_and_its_decision(shop, tools):
+    run_report("campaign_readout", {"model": "spring"}, shop)
+    run_report("data_quality", {"source": "shop"}, shop, shop.report_folder("spring"))
+    (shop.report_folder("spring")/"broken.json").write_text("{")
+    listed = report_index(shop).read_text()
+    text = "".join(tools.Parts(listed).text)
+    assert "2 pages in this workspace" in text and text.index("Campaign readout: spring") < text.index("Data quality: shop")
+    assert 'href="report/spring/campaign_readout.html"' in listed
+
+def test_hillstrom_is_read_out_to_the_digits_of_the_reference(tmp_path, repository, datasets, monkeypatch):
+    monkeypatch.setenv("MMOPS_DATASETS", str(datasets))
+    for name in ("settings.ini", "params.yaml"): shutil.copy2(repository/name, tmp_path/name)
+    for name in ("data/sources", "data/replays"): shutil.copytree(repository/name, tmp_path/name)
+    workspace = find_workspace(tmp_path)
+    folder, private = workspace.accepted("hillstrom"), workspace.private("hillstrom")
+    for place in (folder, private): place.mkdir(parents=True)
+    ingest("hillstrom", workspace, read_params(workspace), folder, private)
+    campaign = read_campaign("hillstrom_email", workspace)
+    arms, differences = str(arms_block(campaign.readout)), str(differences_block(campaign.readout))
+    for figure in ("21,307", "30,311.69 USD", "1.422617 USD", "18.2757 %", "1.2531 %", "21,387", "23,038.11 USD", "1.077202 USD", "15.1400 %", "0.8837 %", "21,306", "13,908.33 USD", "0.652789 USD", "10.6167 %", "0.5726 %"):
+        assert figure in arms, figure
+    for figure in ("+0.7698 USD", "5.300", "+0.4244 USD", "3.256", "+7.6590 points", "22.486", "+4.5233 points", "13.949", "+0.6805 points", "7.385", "+0.3111 points", "3.780"):
+        assert figure in differences, figure
+    assert campaign.readout.label == "set afterwards, replay"
