@@ -9,8 +9,7 @@ a person is asked, a script has to say `--yes`."""
 # %% auto #0
 __all__ = ['shares_from', 'with_answer', 'rejected_lines', 'proposal_lines', 'ask_person', 'wishes_from', 'add_file']
 
-# %% ../../nbs/api/cli/47_additions.ipynb #09e6978f
-import sys
+# %% ../../nbs/api/cli/47_additions.ipynb #44c1f2a2
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Annotated, TYPE_CHECKING
 from fastcore.meta import delegates
 from ..workspace.errors import MappingError, ParameterError
 from ..workspace.places import Workspace, find_workspace
-from .terminal import confirm, printable, show_progress, text_table
+from .terminal import confirm, is_interactive, printable, show_progress, text_table
 if TYPE_CHECKING:
     from marketing_mlops.sources.drafts import Question, Wishes
     from marketing_mlops.sources.proposals import Proposal
@@ -87,9 +86,9 @@ def ask_person(
         if text := put(f"{printable(question.text)}{printable(choices)}\n> ").strip(): wishes = with_answer(wishes, question, text)
     return wishes
 
-# %% ../../nbs/api/cli/47_additions.ipynb #6f224472
+# %% ../../nbs/api/cli/47_additions.ipynb #87ac0ab7
 def _clarified(proposal:"Proposal", propose, wishes:"Wishes")->"Proposal":
-    while proposal.questions and sys.stdin and sys.stdin.isatty() and sys.stdout.isatty():
+    while proposal.questions and is_interactive():
         asked, wishes = wishes, ask_person(wishes, proposal.questions)
         if wishes == asked: break
         proposal = propose(wishes)

@@ -50,7 +50,7 @@ def _check_free(folder:Path):
         raise WorkspaceError(f"{folder} is not empty; it holds {', '.join(found[:3])}{' …' if len(found) > 3 else ''}.",
                              "Name a folder that is empty or does not exist yet.")
 
-# %% ../../nbs/api/cli/70_init.ipynb #5698fa8e
+# %% ../../nbs/api/cli/70_init.ipynb #77c2dc29
 def _inside_git(folder:Path)->bool:
     parent = next(p for p in folder.resolve().parents if p.is_dir())
     return subprocess.run(["git", "rev-parse", "--git-dir"], cwd=parent, capture_output=True).returncode == 0
@@ -58,11 +58,7 @@ def _inside_git(folder:Path)->bool:
 def _initialise_history(folder:Path, target:Path):
     has_git = bool(shutil.which("git"))
     if has_git and not _inside_git(target): subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
-    config = ["[core]", "    analytics = false", "    check_update = false", "    autostage = false"]
-    (folder/".dvc").mkdir()
-    (folder/".dvc"/"config").write_text("\n".join(config+([] if has_git else ["    no_scm = true"]))+"\n")
-    (folder/".dvc"/".gitignore").write_text("/config.local\n/tmp\n/cache\n")
-    (folder/".dvcignore").write_text("# Patterns of files DVC ignores\n")
+    if not has_git: (folder/".dvc"/"config.local").write_text("[core]\n    no_scm = true\n")
 
 # %% ../../nbs/api/cli/70_init.ipynb #f630ea40
 def fill_workspace(

@@ -57,15 +57,16 @@ def difference_lines(
                 "p": "" if row.get("p_value") is None else f"{row['p_value']:.3g}"}
     return text_table(map(line, differences))
 
-# %% ../../nbs/api/cli/25_readout_lines.ipynb #baa62c27
+# %% ../../nbs/api/cli/25_readout_lines.ipynb #dcb7bb9f
 def readout_lines(
     readout:Mapping, # Content of `campaign_readout.json`
 )->str: # Several lines, without a final newline
     "A readout as text: decision, arms, differences, and what would change it."
-    said, notes = readout["sentences"], [r["note"] for r in (*readout["arms"], *readout["differences"]) if r.get("note")]
+    said = readout["sentences"]
+    notes = [f"{r['metric']} of {r['arm']}: {r['note']}" for r in (*readout["arms"], *readout["differences"]) if r.get("note")]
     parts = [f"{printable(readout['experiment'])} ({readout['label']})",
              f"Decision: {printable(said['decision'])}",
              arm_lines(readout["arms"]), difference_lines(readout["differences"]),
-             *(f"Not measured: {printable(note)}" for note in dict.fromkeys(notes)),
+             *(f"Not measured for {printable(note)}" for note in notes),
              f"What would change it: {printable(said['would_change'])}"]
     return "\n\n".join(parts)

@@ -9,23 +9,22 @@ run says `unchanged` and takes no time worth mentioning."""
 # %% auto #0
 __all__ = ['stage_progress', 'outcome_sentence', 'result_pages', 'show_result', 'run_models']
 
-# %% ../../nbs/api/cli/30_run.ipynb #f73e73a9
-import sys
+# %% ../../nbs/api/cli/30_run.ipynb #45c28fbb
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from ..workspace.places import Workspace, find_workspace
 from .readout_lines import readout_lines
 from .status import saved_readout
-from .terminal import open_page, page_address, printable
+from .terminal import is_interactive, open_page, page_address, printable
 
-# %% ../../nbs/api/cli/30_run.ipynb #d385d919
+# %% ../../nbs/api/cli/30_run.ipynb #2bb7633e
 @contextmanager
 def stage_progress(
-    at_terminal:bool|None=None, # None: look whether standard error is one
+    at_terminal:bool|None=None, # None: look whether somebody sits there
 )->Iterator[Callable]: # Told of every `StageOutcome`
     "What `reproduce` tells while it works."
-    if sys.stderr.isatty() if at_terminal is None else at_terminal:
+    if is_interactive() if at_terminal is None else at_terminal:
         from marketing_mlops.jobs.pipeline import stage_lines
         with stage_lines() as show: yield show
     else: yield lambda outcome: outcome.status == "made" and print(f"made {printable(outcome.stage)}", flush=True)
@@ -58,7 +57,11 @@ def show_result(
     print(f"\n{readout_lines(readout)}\n" if readout else f"\n{printable(model)} has no experiment to read out.\n")
     for page in result_pages(workspace, model): print(page_address(page))
 
-# %% ../../nbs/api/cli/30_run.ipynb #c61a909e
+# %% ../../nbs/api/cli/30_run.ipynb #e0408f78
+def _listed_anew(workspace:Workspace)->Path:
+    from marketing_mlops.reporting.reports import report_index
+    return report_index(workspace)
+
 def run_models(
     *models:str, # Models or sources to bring up to date; the default models of settings.ini if none is named
     force:bool=False, # Build everything again, also what did not change
@@ -67,12 +70,12 @@ def run_models(
 )->None:
     "Builds what changed, reads out the experiments of the models and says where the pages are."
     from marketing_mlops.jobs.pipeline import reproduce
-    from marketing_mlops.reporting.reports import report_index
     from marketing_mlops.workspace.params import read_params
     found = find_workspace(workspace)
     names = [*(models or found.settings.default_models)]
     with stage_progress() as progress: done = reproduce(found, names, force=force, progress=progress)
-    index, shown = report_index(found), [name for name in names if name in read_params(found).models]
+    listed, shown = found.path("data", "index.html"), [name for name in names if name in read_params(found).models]
+    index = listed if done.is_current and listed.is_file() else _listed_anew(found)
     for name in shown: show_result(found, name)
     print(f"\n{outcome_sentence(done)}\nAll reports: {page_address(index)}")
     if not no_open: open_page(next((p for name in shown[:1] for p in result_pages(found, name)), index) if len(shown) == 1 else index)

@@ -17,9 +17,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-# %% ../../nbs/api/cli/60_template.ipynb #b1c87627
+# %% ../../nbs/api/cli/60_template.ipynb #4b612038
 TEMPLATE_FILES = (
-    "settings.ini", "params.yaml", "dvc.yaml", ".gitattributes", ".gitignore",
+    "settings.ini", "params.yaml", "dvc.yaml", ".gitattributes", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     "nbs/jobs/*.ipynb", "nbs/jobs/.notest", "nbs/reports/*.ipynb", "nbs/reports/.notest",
     "data/sources/retailer/mapping.yaml",
 )

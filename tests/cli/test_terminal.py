@@ -2,7 +2,7 @@
 import sys
 import pytest
 from hypothesis import given, strategies as st
-from marketing_mlops.cli.terminal import confirm, page_address, printable, text_table, show_progress
+from marketing_mlops.cli.terminal import confirm, is_interactive, page_address, printable, text_table, show_progress
 
 @given(st.text())
 def test_no_text_from_data_steers_the_terminal(text):
@@ -16,9 +16,20 @@ def test_a_table_has_one_line_per_row(rows):
 def test_a_missing_key_prints_as_empty():
     assert text_table([{"arm": "mail", "lift": 0.5}, {"arm": "none"}]).splitlines()[-1] == "none"
 
-def test_enter_means_no(monkeypatch):
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+@pytest.fixture
+def terminal(monkeypatch):
+    "A person at a terminal."
+    for stream in (sys.stdin, sys.stdout): monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    for name in ("CI", "JPY_PARENT_PID"): monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+@pytest.mark.parametrize("name, value", [("CI", "true"), ("JPY_PARENT_PID", "4711"), ("TERM", "dumb")])
+def test_nobody_is_asked_where_nobody_can_type(terminal, monkeypatch, name, value):
+    assert is_interactive()
+    monkeypatch.setenv(name, value)
+    assert not is_interactive() and confirm("Write it?") is None
+
+def test_enter_means_no(terminal, monkeypatch):
     for answer, expected in (("", False), ("n", False), ("maybe", False), ("y", True), (" YES ", True)):
         monkeypatch.setattr("builtins.input", lambda _, answer=answer: answer)
         assert confirm("Write it?") is expected
