@@ -135,11 +135,11 @@ def stage_environment(
         file = Path(folder)/"error.json"
         with _environment(PATH=path, MMOPS_ERROR_FILE=str(file), MMOPS_WORKSPACE=str(workspace.root), DVC_NO_ANALYTICS="1"): yield file
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #fd455463
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #0799623c
 def _run_dvc(workspace, targets, force, run_stage, file):
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    logging.getLogger("dvc").setLevel(logging.ERROR) # its own lines and bars would stand between ours
+    logging.getLogger("dvc").setLevel(logging.CRITICAL) # its own lines and bars would stand between ours
     try:
         with contextlib.closing(Repo(str(workspace.root))) as repo:
             with contextlib.chdir(workspace.root): repo.reproduce(targets, glob=True, force=force, repro_fn=run_stage)
