@@ -8,7 +8,8 @@ Documentation is read by people without a checkout: the marketer who wants to kn
 
 # %% auto #0
 __all__ = ['NOT_PAGES', 'SECTIONS', 'BOXES', 'CONFIGURATION', 'site_notebooks', 'page_summary', 'listing', 'folder_pages',
-           'glossary_text', 'write_pages', 'add_formulas', 'write_configuration', 'Site', 'build_site', 'main']
+           'glossary_entries', 'glossary_text', 'write_pages', 'add_formulas', 'write_configuration', 'Site',
+           'build_site', 'main']
 
 # %% ../../nbs/api/reporting/94_site.ipynb #71f53b17
 import hashlib, json, re, shutil
@@ -82,18 +83,28 @@ def folder_pages(
         if entries: texts[f"{section}/index"] = f"# {title}\n\n> {summary}\n\n" + listing(entries)
     return texts
 
-# %% ../../nbs/api/reporting/94_site.ipynb #cab0f095
-def glossary_text(
+# %% ../../nbs/api/reporting/94_site.ipynb #68c957be
+def glossary_entries(
     terms:list[Term], # Terms with name, definition, unit and owner
-)->str: # Markdown of the glossary page
-    "All terms in alphabetical order."
+)->dict[str, str]: # Entry in Sphinx's form by lower-case name, in alphabetical order
+    "Each term with its definition, unit and owner."
     entries = {}
     for term in sorted(terms, key=lambda t: t.name.lower()):
         more = "; ".join(text for text in (term.unit and f"unit: {term.unit}", term.owner and f"owner: {term.owner}") if text)
-        line = f"{' '.join(term.definition.split())}" + (f" *({more})*" if more else "")
-        entries.setdefault(term.name.lower(), (term.name, []))[1].append(line)
-    body = "\n".join(f"{name}\n  {' '.join(lines)}\n" for name, lines in entries.values())
-    return f"# Glossary\n\nOne word per thing, everywhere: pages, columns, parameters, metrics, commands.\n\n```{{glossary}}\n{body}```\n"
+        line = " ".join(term.definition.split()) + (f" *({more})*" if more else "")
+        key = term.name.lower()
+        entries[key] = f"{entries[key].rstrip()} {line}\n" if key in entries else f"{term.name}\n  {line}\n"
+    return entries
+
+def glossary_text(
+    terms:list[Term], # As in `glossary_entries`
+)->str: # Markdown of the glossary page
+    "All terms, words before columns."
+    parts, entries = [], glossary_entries(terms)
+    for title, is_column in (("Words", False), ("Columns", True)):
+        inside = [entry for name, entry in entries.items() if ("." in name) == is_column]
+        if inside: parts.append(f"## {title}\n\n```{{glossary}}\n" + "\n".join(inside) + "```\n")
+    return "# Glossary\n\n> One word per thing, everywhere: pages, columns, parameters, metrics, commands.\n\n" + "\n".join(parts)
 
 # %% ../../nbs/api/reporting/94_site.ipynb #dbdb1f12
 def _write_changed(path, text):
@@ -138,7 +149,7 @@ def add_formulas(
         return visit
     app.add_html_math_renderer("ours", (write(False), None), (write(True), None))
 
-# %% ../../nbs/api/reporting/94_site.ipynb #d660b990
+# %% ../../nbs/api/reporting/94_site.ipynb #07ed3e6a
 CONFIGURATION = '''from marketing_mlops.reporting.site import add_formulas as setup
 project = html_title = {title!r}
 extensions = ["myst_parser", "sphinx_design", "sphinx_copybutton"]
@@ -147,6 +158,7 @@ myst_disable_syntax = ["html_block", "html_inline"]
 myst_dmath_allow_space = myst_dmath_allow_digits = False
 suppress_warnings = ["myst.header"]
 html_theme, html_math_renderer = "pydata_sphinx_theme", "ours"
+highlight_language = "none"
 html_static_path, html_css_files = ["static"], ["site.css"]
 html_show_search_summary = html_show_sourcelink = html_show_sphinx = html_copy_source = False
 html_last_updated_fmt = None

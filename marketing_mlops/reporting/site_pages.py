@@ -8,7 +8,7 @@ A page of this project is source, lesson and reference at once. In the notebook 
 
 # %% auto #0
 __all__ = ['cell_definitions', 'name_anchor', 'exported_cells', 'name_targets', 'link_names', 'signature_text', 'fence',
-           'reference_text', 'output_text', 'site_address', 'prose_text', 'page_text']
+           'reference_text', 'lesson_text', 'output_text', 'site_address', 'prose_text', 'page_text']
 
 # %% ../../nbs/api/reporting/92_site_pages.ipynb #1d59cb80
 import ast, hashlib, json, posixpath, re
@@ -118,6 +118,15 @@ def reference_text(
     if all(isinstance(n, (ast.Assign, ast.AnnAssign)) for n in ast.parse(source).body): return "\n\n".join(p for p in parts if p)
     return "\n\n".join([p for p in parts if p] + [f"::::{{dropdown}} Source\n{fence(source, 'python')}\n::::"])
 
+# %% ../../nbs/api/reporting/92_site_pages.ipynb #57e8c9b4
+def lesson_text(
+    source:str, # Source of a code cell
+)->str: # A fenced block in the language of the lesson
+    "A lesson's code; a cell of `!commands` as shell."
+    lines = [line for line in source.splitlines() if line.strip()]
+    if all(line.startswith("!") for line in lines): return fence("\n".join(line[1:] for line in lines), "sh")
+    return fence(source, "ipython3" if any(line.startswith(("!", "%")) for line in lines) else "python")
+
 # %% ../../nbs/api/reporting/92_site_pages.ipynb #f056b5ce
 def output_text(
     output:dict, # One output of a lesson
@@ -156,7 +165,7 @@ def prose_text(
     text = re.sub(r"^(:{3,})\s*\{\.callout-(\w+)[^}]*\}", r"\1{\2}", source, flags=re.M)
     return link_names(re.sub(r"!?\[([^\]]*)\]\((?!https?:|mailto:|#|/)([^)\s]+)\)", move, text), targets)
 
-# %% ../../nbs/api/reporting/92_site_pages.ipynb #141b1b05
+# %% ../../nbs/api/reporting/92_site_pages.ipynb #95bdcd70
 def page_text(
     notebook:dict, # A page, as its JSON file holds it
     targets:dict[str, str], # As in `link_names`
@@ -177,5 +186,5 @@ def page_text(
 def _code_parts(directives, source, cell, targets, address, level, save):
     "An exported cell as entries, any other as code with its outputs."
     if {"export", "exports"} & set(directives): return [reference_text(source, targets, address, level)]
-    code = [] if directives.get("echo") == "false" else [fence(source, "python")]
+    code = [] if directives.get("echo") == "false" else [lesson_text(source)]
     return code + [output_text(output, save) for output in cell.get("outputs", [])]
