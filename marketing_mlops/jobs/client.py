@@ -6,7 +6,7 @@ The stage command `mmops-stage` and the way to a warm worker. Standard library o
 
 # %% auto #0
 __all__ = ['STAGE', 'COLD', 'worker_home', 'connect_worker', 'start_worker', 'worker_status', 'stop_worker', 'begin_run',
-           'run_warm', 'wait_for_end', 'engine_name', 'main']
+           'run_warm', 'wait_for_end', 'engine_name', 'ended_lines', 'main']
 
 # %% ../../nbs/api/jobs/50_client.ipynb #d2955fdb
 import os, select, signal, socket, sys
@@ -138,17 +138,30 @@ def engine_name(
     if name not in ("warm", "kernel"): raise ValueError(f"MMOPS_ENGINE is {name!r}; allowed are 'warm' and 'kernel'")
     return name if platform == "linux" else "kernel"
 
-# %% ../../nbs/api/jobs/50_client.ipynb #31623714
+# %% ../../nbs/api/jobs/50_client.ipynb #a8d707c4
 STAGE = "marketing_mlops.jobs.stages"
 COLD = f"import sys; from {STAGE} import main; sys.exit(main(*sys.argv[1:]))"
 
-def main()->int: # Exit code of the stage; 130 after Ctrl-C
+def ended_lines(
+    stage:str, # The stage and its parameters, as typed
+    answer:dict, # Of the worker
+)->str: # Two lines, '' where the run has ended by itself
+    "What to say about a run that was ended from outside."
+    if answer["exit"] >= 0 and answer["reason"] != "deadline": return ""
+    why = answer["reason"] or f"signal {-answer['exit']}"
+    return (f"{stage} was ended before it finished ({why}).\n"
+            "Earlier outputs are unchanged: start it again, and look at its run under data/runs if it happens twice.")
+
+# %% ../../nbs/api/jobs/50_client.ipynb #fcb83772
+def main()->int: # Exit code of the stage; 130 after Ctrl-C, 128 + the number of a signal that ended it
     "`mmops-stage JOB [NAME=VALUE ...]`: runs `nbs/jobs/JOB.ipynb` of this workspace with these parameters."
-    if engine_name() == "kernel": os.execv(sys.executable, [sys.executable, "-c", COLD, *sys.argv[1:]])
-    try: answer = run_warm(worker_home(), STAGE + ":main", sys.argv[1:], deadline_s=24*3600)
+    words = sys.argv[1:]
+    try:
+        if engine_name() == "kernel": os.execv(sys.executable, [sys.executable, "-c", COLD, *words])
+        answer = run_warm(worker_home(), STAGE + ":main", words, deadline_s=24*3600)
     except KeyboardInterrupt: return 130
-    if answer["exit"] < 0 or answer["reason"] == "deadline":
-        why = answer["reason"] or f"signal {-answer['exit']}"
-        print(f"{' '.join(sys.argv[1:])} was ended before it finished ({why}).\n"
-              "Earlier outputs are unchanged: start it again, and look at its run under data/runs if it happens twice.", file=sys.stderr)
+    except (OSError, ValueError) as error:
+        print(f"{' '.join(str(error).split())}.\nMMOPS_ENGINE=kernel runs the stage without the warm worker.", file=sys.stderr)
+        return 1
+    if (lines := ended_lines(" ".join(words), answer)): print(lines, file=sys.stderr)
     return answer["exit"] if answer["exit"] >= 0 else 128 - answer["exit"]

@@ -19,7 +19,7 @@ from ..workspace import errors
 from ..workspace.errors import StageError
 from ..workspace.places import Workspace, file_sha256
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #bfc6a2d5
+# %% ../../nbs/api/jobs/80_runner.ipynb #623aba5b
 def failure(
     stopped:BaseException, # What papermill raised, or an error from outside the notebook
     run:Run, # The run that stopped
@@ -31,6 +31,7 @@ def failure(
     ours, lines = getattr(errors, name, None), text.split("\n")
     if isinstance(ours, type) and issubclass(ours, errors.MmopsError) and len(lines) == 2: return StageError(*lines, **fields)
     said = next((line for line in lines if line.strip()), "no message")[:300]
+    if name == "KeyboardInterrupt": said = "its process was ended from outside, or its deadline had passed"
     where = f" in its cell {stopped.cell_index + 1}" if hasattr(stopped, "cell_index") else ""
     return StageError(f"{run.job} ({run.key}) stopped{where}: {name}: {said}",
         f"Open {run.executed.relative_to(root).as_posix()}: the failing cell is marked; {run.notebook} is where to mend it.", **fields)
