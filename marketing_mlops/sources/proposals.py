@@ -22,18 +22,18 @@ from .raw_files import FileFormat, RawRows, read_rows, sniff_format
 from .table_drafts import arms_of, control_of, draft_tables, experiment_name, roles_of, shares_of
 from .typed_tables import TypedTable, typed_table
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #9827375f
+# %% ../../nbs/api/sources/84_proposals.ipynb #0da5ce8e
 @dataclass(frozen=True)
 class Proposal:
     "A mapping for one file, tried out and not yet written."
     source:str # Name of the source it will belong to
     table:str # What the file was said to be
-    path:Path # The file
-    content:dict # Its part of mapping.yaml: files and tables
+    path:Path=field(repr=False) # The file
+    content:dict=field(repr=False) # Its part of mapping.yaml: files and tables
     columns:tuple[tuple[str, str, str], ...] # (column of the file, what it becomes, why)
     questions:tuple[Question, ...]=() # What only the owner can answer; none left: it can be written
     notes:tuple[str, ...]=() # What was assumed
-    trial:dict[str, TypedTable]=field(default_factory=dict) # Canonical table → what the file gives
+    trial:dict[str, TypedTable]=field(default_factory=dict, repr=False) # Canonical table → what the file gives
     problems:tuple[str, ...]=() # Errors of the trial, two lines each
     experiment:dict|None=None # For assignments: the experiment block of a model
 

@@ -95,11 +95,11 @@ def _mixture(name, encoding, rows, which):
     return DataError(f"{name} mixes encodings: {which}; {len(rows)} rows differ from the declared {encoding}.",
                      "Export the file in one piece from one system, as UTF-8.", file=name, rows=rows[:5])
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #39dfc818
+# %% ../../nbs/api/sources/10_raw_files.ipynb #32bb6787
 @dataclass(frozen=True)
 class RawRows:
     "The rows of a raw file, all as text."
-    frame:pd.DataFrame # Columns as in the file; index: row number, the header being row 1
+    frame:pd.DataFrame=field(repr=False) # Columns as in the file; index: row number, the header being row 1
     unreadable:dict[int, str]=field(default_factory=dict) # Row number → why it could not be read
     name:str="" # File name for messages
 

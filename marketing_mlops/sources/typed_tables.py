@@ -7,8 +7,8 @@ Apply a mapping to the rows of a raw file: convert its columns, derive the ones 
 # %% auto #0
 __all__ = ['TypedTable', 'check_header', 'typed_table']
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #6b76c17d
-from dataclasses import dataclass, replace
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #38e40bd5
+from dataclasses import dataclass, field, replace
 import pandas as pd
 from ..contracts.schemas import TABLES, Table
 from ..workspace.errors import DataError, closest
@@ -18,13 +18,13 @@ from .identities import masked, redacted
 from .mappings import ColumnMapping, Mapping, TableMapping
 from .raw_files import RawRows
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #7e3db464
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #a1d10977
 @dataclass(frozen=True)
 class TypedTable:
     "One canonical table made from one raw file, before identities are hashed."
     name:str # Canonical table
-    frame:pd.DataFrame # Canonical columns; index: row number in the file
-    rejected:pd.DataFrame # Columns column, reason, value (masked); index: row number; a row with two faults stands twice
+    frame:pd.DataFrame=field(repr=False) # Canonical columns; index: row number in the file; kept out of print, it still names people
+    rejected:pd.DataFrame=field(repr=False) # Columns column, reason, value (masked); index: row number; a row with two faults stands twice
     n_read:int # Rows in the file, unreadable ones included
     n_left_out:int # Rows the mapping leaves out by `where` or `one_row_per`
     unused:tuple[str, ...]=() # Columns of the file the mapping does not use for any table
