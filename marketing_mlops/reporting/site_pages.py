@@ -118,12 +118,13 @@ def reference_text(
     if all(isinstance(n, (ast.Assign, ast.AnnAssign)) for n in ast.parse(source).body): return "\n\n".join(p for p in parts if p)
     return "\n\n".join([p for p in parts if p] + [f"::::{{dropdown}} Source\n{fence(source, 'python')}\n::::"])
 
-# %% ../../nbs/api/reporting/92_site_pages.ipynb #57e8c9b4
+# %% ../../nbs/api/reporting/92_site_pages.ipynb #cdadb17a
 def lesson_text(
     source:str, # Source of a code cell
 )->str: # A fenced block in the language of the lesson
-    "A lesson's code; a cell of `!commands` as shell."
+    "A lesson's code; a cell of commands as shell."
     lines = [line for line in source.splitlines() if line.strip()]
+    if re.match(r"%%(sh|bash)\b", lines[0]): return fence("\n".join(lines[1:]), "sh")
     if all(line.startswith("!") for line in lines): return fence("\n".join(line[1:] for line in lines), "sh")
     return fence(source, "ipython3" if any(line.startswith(("!", "%")) for line in lines) else "python")
 
