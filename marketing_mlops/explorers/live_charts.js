@@ -180,16 +180,22 @@ function makeHistogram(dim, id, actions) {
     axis.append(svg("path", { d: `M0 ${PLOT.height + .5}H${plotWidth()}` + (missing ? `M${width - PLOT.special} ${PLOT.height + .5}H${width}` : "") }));
     if (missing) text(width, "end", n ? "none" : "missing");
     if (!n) return;
-    const last = dim.inclusive && dim.first[n - 1] === dim.last[n - 1] ? dim.first[n - 1] : dim.last[n - 1];
+    const last = dim.last[n - 1];
     if (n === 1) { text(plotWidth() / 2, "middle", binText(dim, 0, 0)); return; }
+    const room = 6.1;                                            // width of a character at 11 px
+    if (dim.first.every((words, i) => words === dim.last[i])) {  // one value per bin: its name stands under it
+      const widest = Math.max(...dim.first.map((words) => words.length)) * room + 8;
+      for (let i = 0; i < n; i += Math.ceil(widest / step())) text((i + .5) * step(), "middle", dim.first[i]);
+      return;
+    }
     text(0, "start", dim.first[0]);
-    const room = 6.1, end = plotWidth() - (missing ? 14 : 0);   // room: width of a character at 11 px
+    const end = plotWidth() - (missing ? 14 : 0);
     let free = dim.first[0].length * room + 8;
     const stop = end - last.length * room - 8;
     const widest = Math.max(...dim.first.map((words) => words.length)) * room + 16;
     const every = Math.max(1, Math.round(n / clamp(Math.floor(plotWidth() / widest) - 1, 1, 5)));
     for (let i = every; i < n; i += every) {
-      const half = dim.first[i].length * room / 2, x = i * step() + (dim.first[i] === dim.last[i] ? step() / 2 : 0);
+      const half = dim.first[i].length * room / 2, x = i * step();
       if (x - half > free && x + half < stop) { text(x, "middle", dim.first[i]); free = x + half + 8; }
     }
     if (free < stop + 10) text(end, "end", last);
