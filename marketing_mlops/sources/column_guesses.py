@@ -7,7 +7,8 @@ Guess what the columns of a file mean. A guess is a proposal for a person to con
 # %% auto #0
 __all__ = ['TIME_WORDS', 'CUSTOMER_WORDS', 'ORDER_ROLES', 'PERSON_ROLES', 'ASSIGNMENT_ROLES', 'ROLES', 'name_words',
            'name_likeness', 'are_times', 'are_amounts', 'are_counts', 'are_emails', 'are_phones', 'are_currencies',
-           'are_groups', 'are_ids', 'are_texts', 'Role', 'Guess', 'role_scores', 'guess_columns']
+           'are_groups', 'are_ids', 'are_unlike', 'have_cents', 'are_texts', 'Role', 'Guess', 'role_scores',
+           'guess_columns']
 
 # %% ../../nbs/api/sources/75_column_guesses.ipynb #fd4a8890
 import difflib, re, unicodedata
@@ -40,7 +41,7 @@ def name_likeness(
         return .6 if len("".join(parts)) > 3 and "".join(parts) in joined else 0.
     return max(map(likeness, words))
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #37ffd34b
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #55c6400c
 def _readable(cells, kind, **options): return float(max(1 - len(convert(cells, kind, ColumnMapping("x", decimal=d, **options)).problems)/len(cells) for d in ".,"))
 def are_times(cells:pd.Series)->float: "Share readable as dates with one pattern."; return float(bool(date_formats(cells, .8)))
 def are_amounts(cells:pd.Series)->float: "Share readable as amounts of money."; return _readable(cells, "money")
@@ -50,9 +51,11 @@ def are_phones(cells:pd.Series)->float: "Share of phone numbers."; return float(
 def are_currencies(cells:pd.Series)->float: "Share of three-letter codes."; return float(cells.str.fullmatch(r"[A-Z]{3}").mean())
 def are_groups(cells:pd.Series)->float: "1 where a handful of texts repeat, as the arms of an experiment do."; return float(1 < cells.nunique() <= 12 and len(cells) >= 2*cells.nunique())
 def are_ids(cells:pd.Series)->float: "Share of short texts without line breaks that are no decimal amounts."; return float((cells.str.len().le(64) & ~cells.str.fullmatch(r"-?\d+[.,]\d*[1-9]\d*")).mean())
+def are_unlike(cells:pd.Series)->float: "1 where every row has another short text, as order numbers do."; return float(cells.is_unique and are_ids(cells) >= .8 and not are_times(cells.head(200)))
+def have_cents(cells:pd.Series)->float: "1 where most amounts have a fraction, as sums of money do."; return float(cells.str.contains(r"\d[.,]\d{1,2}(?!\d)").mean() > .5 and are_amounts(cells) >= .8)
 def are_texts(cells:pd.Series)->float: "Anything is a text."; return 1.
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #f82bb5a0
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #1afe32d5
 @dataclass(frozen=True)
 class Role:
     "One meaning a column may have."
@@ -61,16 +64,16 @@ class Role:
     words:tuple[str, ...] # What such columns are called
     fits:Callable[[pd.Series], float] # Share of the filled cells that fit, in [0, 1]
     required:bool=False # The table cannot be made without it
-    by_values:bool=False # May be recognised by its values alone, whatever its name
+    alone:Callable[[pd.Series], float]|None=None # Recognises the column by its values, whatever its name
 
-TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "bought", "gekauft am", "purchased", "paid at", "day", "when", "zeit", "tag", "sent", "assigned", "invoice date", "fecha", "date commande")
+TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "placed", "bought", "gekauft am", "purchased", "paid at", "day", "when", "zeit", "tag", "sent", "assigned", "invoice date", "fecha", "date commande")
 CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd", "kd nr", "cust", "user", "user id", "member", "buyer", "kaufer", "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
 
 ORDER_ROLES = (
-    Role("order_id", "number of the order", ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr", "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "belegnr", "purchase id"), are_ids),
+    Role("order_id", "number of the order", ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr", "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "belegnr", "purchase id", "ref", "reference"), are_ids, alone=are_unlike),
     Role("customer_id", "customer", CUSTOMER_WORDS, are_ids, required=True),
-    Role("occurred_at", "day or time of the order", TIME_WORDS, are_times, required=True, by_values=True),
-    Role("amount", "what was paid for the row in all", ("amount", "total", "order total", "sum", "summe", "gesamt", "betrag", "umsatz", "revenue", "sales", "value", "order value", "turnover", "paid", "net", "gross", "wert", "importe", "montant"), are_amounts),
+    Role("occurred_at", "day or time of the order", TIME_WORDS, are_times, required=True, alone=are_times),
+    Role("amount", "what was paid for the row in all", ("amount", "total", "order total", "sum", "summe", "gesamt", "betrag", "umsatz", "revenue", "sales", "value", "order value", "turnover", "paid", "net", "gross", "wert", "worth", "importe", "montant"), are_amounts, alone=have_cents),
     Role("unit_price", "price of one piece", ("unit price", "price", "preis", "stuckpreis", "einzelpreis", "item price", "price each"), are_amounts),
     Role("quantity", "pieces", ("quantity", "qty", "pieces", "menge", "anzahl", "stuck", "count", "units", "items"), are_counts),
     Role("product_id", "article", ("product", "product id", "sku", "article", "item", "item id", "artikel", "artikelnr", "stock code", "ean", "asin"), are_ids),
@@ -79,20 +82,20 @@ ORDER_ROLES = (
     Role("currency", "currency of the amounts", ("currency", "wahrung", "waehrung", "curr", "devise"), are_currencies),
     Role("channel", "where the order was placed", ("channel", "kanal", "shop", "source", "store type"), are_texts))
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #2aad00e7
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #727e6866
 PERSON_ROLES = (
-    Role("email", "e-mail address", ("email", "e mail", "mail address", "mailadresse"), are_emails, by_values=True),
+    Role("email", "e-mail address", ("email", "e mail", "mail address", "mailadresse"), are_emails, alone=are_emails),
     Role("phone", "phone number", ("phone", "telefon", "mobile", "handy", "tel"), are_phones))
 
 ASSIGNMENT_ROLES = (
     Role("customer_id", "customer", CUSTOMER_WORDS, are_ids, required=True),
-    Role("arm", "group the customer was put into", ("arm", "group", "gruppe", "variant", "variante", "segment", "treatment", "cell", "test", "bucket", "version", "split", "kampagnengruppe", "mailing", "mail"), are_groups, required=True, by_values=True),
-    Role("occurred_at", "day or time of the mail", TIME_WORDS, are_times, by_values=True),
+    Role("arm", "group the customer was put into", ("arm", "group", "gruppe", "variant", "variante", "segment", "treatment", "cell", "test", "bucket", "version", "split", "kampagnengruppe", "mailing", "mail"), are_groups, required=True, alone=are_groups),
+    Role("occurred_at", "day or time of the mail", TIME_WORDS, are_times, alone=are_times),
     Role("stratum", "group within which the arms were drawn", ("stratum", "strata", "block", "schicht"), are_groups))
 
 ROLES:dict[str, tuple[Role, ...]] = {"orders": ORDER_ROLES + PERSON_ROLES, "assignments": ASSIGNMENT_ROLES + PERSON_ROLES}
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #a8abb370
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #ac1942fc
 @dataclass(frozen=True)
 class Guess:
     "What one column probably is."
@@ -101,6 +104,13 @@ class Guess:
     why:str # 'by its name', 'by its values' or 'as you said'
     rivals:tuple[str, ...]=() # Columns that fit nearly as well
 
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #10bd91bf
+def _scores(column, cells, role):
+    "Score by the name, where the values agree; else by the values alone."
+    likeness = name_likeness(column, role.words)
+    if likeness and role.fits(cells if role.fits is are_groups else cells.drop_duplicates().head(1000)) >= .8: return likeness, 0.
+    return 0., .3*(role.alone is not None and role.alone(cells) >= .8)
+
 def role_scores(
     rows:pd.DataFrame, # The file as text
     roles:tuple[Role, ...], # What its columns may be
@@ -108,13 +118,10 @@ def role_scores(
     "How well each column fits each role, best first."
     found = []
     for column in rows:
-        cells = rows[column].str.strip().loc[lambda s: s != ""].drop_duplicates().head(1000)
-        repeated = rows[column].loc[rows[column] != ""].head(5000)
+        cells = rows[column].str.strip().loc[lambda s: s != ""].head(5000)
         for role in roles if len(cells) else ():
-            name = name_likeness(column, role.words)
-            if not (name or role.by_values) or (fit := role.fits(repeated if role.fits is are_groups else cells)) < .8: continue
-            if name: found.append((column, role.name, name + role.required*.001, "by its name"))
-            else: found.append((column, role.name, .3*fit, "by its values"))
+            by_name, by_values = _scores(column, cells, role)
+            if by_name or by_values: found.append((column, role.name, max(by_name, by_values) + role.required*.001, "by its name" if by_name else "by its values"))
     return pd.DataFrame(found, columns=["column", "role", "score", "why"]).sort_values("score", ascending=False, kind="stable", ignore_index=True)
 
 # %% ../../nbs/api/sources/75_column_guesses.ipynb #44c4a2c1
