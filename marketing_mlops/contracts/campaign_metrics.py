@@ -11,47 +11,56 @@ __all__ = ['CAC', 'CPA', 'CTR', 'ROAS', 'CLAIMED_ROAS', 'INCREMENTAL_ROAS', 'MAR
 # %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #df53aee5
 from .measures import Metric, Quantity
 
-# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #7ae6d400
+# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #6f8bc9ab
 _SPEND = Quantity("media", "spend")
 _NEW_CUSTOMERS = Quantity("orders", "first_order")
 
-CAC = Metric("cac", "Customer acquisition cost", "ratio", _SPEND, _NEW_CUSTOMERS, unit_of_analysis="row", currency_rule="reporting", direction="lower",
-    owner="media@example.com", definition="Media spend divided by customers whose first order falls into the period, whatever brought them.")
-CPA = Metric("cpa", "Cost per claimed conversion", "ratio", _SPEND, Quantity("media", "claimed_conversions"), unit_of_analysis="row",
-    currency_rule="reporting", direction="lower", owner="media@example.com", definition="Media spend divided by the conversions the platforms claim for themselves.")
-CTR = Metric("ctr", "Click-through rate", "ratio", Quantity("media", "clicks"), Quantity("media", "impressions"), unit_of_analysis="row", direction="higher",
-    owner="media@example.com", definition="Clicks billed divided by impressions, where the platform reports both.")
+_COST = dict(unit_of_analysis="row", currency_rule="reporting", direction="lower", owner="media@example.com")
 
-# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #0a96adc8
+CAC = Metric("cac", "Customer acquisition cost", "ratio", _SPEND, _NEW_CUSTOMERS, **_COST,
+    definition="Media spend divided by customers whose first order falls into the period, whatever brought them.")
+CPA = Metric("cpa", "Cost per claimed conversion", "ratio", _SPEND, Quantity("media", "claimed_conversions"), **_COST,
+    definition="Media spend divided by the conversions the platforms claim for themselves.")
+CTR = Metric("ctr", "Click-through rate", "ratio", Quantity("media", "clicks"), Quantity("media", "impressions"), unit_of_analysis="row",
+    direction="higher", owner="media@example.com", definition="Clicks billed divided by impressions, where the platform reports both.")
+
+# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #e63f4967
 _REVENUE = Quantity("order_lines", "line_amount")
-_RETURN = dict(unit_of_analysis="row", net_of=("returns", "discount", "tax"), currency_rule="reporting", direction="higher", owner="media@example.com")
+_RETURN = dict(unit_of_analysis="row", currency_rule="reporting", direction="higher", owner="media@example.com")
+_NET = _RETURN | dict(net_of=("returns", "discount", "tax"))
 
-ROAS = Metric("roas", "Blended return on ad spend", "ratio", _REVENUE, _SPEND, **_RETURN,
+ROAS = Metric("roas", "Blended return on ad spend", "ratio", _REVENUE, _SPEND, **_NET,
     definition="All net revenue divided by all media spend; describes the business and attributes nothing.")
-CLAIMED_ROAS = Metric("claimed_roas", "Claimed return on ad spend", "ratio", Quantity("media", "claimed_revenue"), _SPEND, unit_of_analysis="row",
-    currency_rule="reporting", direction="higher", owner="media@example.com", definition="Revenue the platforms claim for themselves divided by media spend.")
-INCREMENTAL_ROAS = Metric("incremental_roas", "Incremental return on ad spend", "ratio", _REVENUE, _SPEND, **_RETURN,
-    identified_by=("experiment", "holdout", "mix_model"), definition="Net revenue that would not have come without the spend, divided by that spend.")
-MARGINAL_ROAS = Metric("marginal_roas", "Marginal return on ad spend", "ratio", _REVENUE, _SPEND, **_RETURN,
-    identified_by=("experiment", "mix_model"), definition="Net revenue the next unit of spend brings, divided by that unit.")
+CLAIMED_ROAS = Metric("claimed_roas", "Claimed return on ad spend", "ratio", Quantity("media", "claimed_revenue"), _SPEND, **_RETURN,
+    definition="Revenue the platforms claim for themselves divided by media spend.")
+INCREMENTAL_ROAS = Metric("incremental_roas", "Incremental return on ad spend", "ratio", _REVENUE, _SPEND, **_NET, identified_by=("experiment", "holdout", "mix_model"),
+    definition="Net revenue that would not have come without the spend, divided by that spend.")
+MARGINAL_ROAS = Metric("marginal_roas", "Marginal return on ad spend", "ratio", _REVENUE, _SPEND, **_NET, identified_by=("experiment", "mix_model"),
+    definition="Net revenue the next unit of spend brings, divided by that unit.")
 
-# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #1bb0163f
+# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #8d938f45
 _IMPRESSIONS = (("kind", ("impression",)),)
 
-REACH = Metric("reach", "Reach", "total", Quantity("touchpoints", "person", _IMPRESSIONS, distinct=True), unit_of_analysis="visitor", direction="higher",
-    owner="media@example.com", definition="Different people who were shown something, known or anonymous.")
-FREQUENCY = Metric("frequency", "Frequency", "ratio", Quantity("touchpoints", "rows", _IMPRESSIONS), REACH.numerator, unit_of_analysis="visitor",
-    owner="media@example.com", definition="Impressions divided by the people they reached.")
+_PEOPLE = dict(unit_of_analysis="visitor", owner="media@example.com")
 
-# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #4af86426
-ENGAGEMENT_TIME = Metric("engagement_time", "Engagement time", "mean", Quantity("touchpoints", "engagement_seconds", (("kind", ("visit",)),)),
-    Quantity("touchpoints", where=(("kind", ("visit",)),)), unit_of_analysis="visit", direction="higher",
+REACH = Metric("reach", "Reach", "total", Quantity("touchpoints", "person", _IMPRESSIONS, distinct=True), direction="higher", **_PEOPLE,
+    definition="Different people who were shown something, known or anonymous.")
+FREQUENCY = Metric("frequency", "Frequency", "ratio", Quantity("touchpoints", "rows", _IMPRESSIONS), REACH.numerator, **_PEOPLE,
+    definition="Impressions divided by the people they reached.")
+
+# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #3ddac64a
+_VISITS = (("kind", ("visit",)),)
+
+ENGAGEMENT_TIME = Metric("engagement_time", "Engagement time", "mean", Quantity("touchpoints", "engagement_seconds", _VISITS),
+    Quantity("touchpoints", "rows", _VISITS), unit_of_analysis="visit", direction="higher",
     definition="Seconds a visit lasted with the page in view, averaged over visits of known length.")
 
 def _received(name:str, label:str, kind:str, what:str)->Metric:
-    return Metric(name, label, "proportion", Quantity("contacts", where=(("kind", (kind,)),)), Quantity("contacts", where=(("kind", ("delivery",)),)),
-                  direction="lower", role="guardrail", definition=f"Share of customers who {what}, of those a message was delivered to; in an experiment, of all assigned.")
+    answers,deliveries = (Quantity("contacts", where=(("kind", (each,)),)) for each in (kind, "delivery"))
+    return Metric(name, label, "proportion", answers, deliveries, direction="lower", role="guardrail",
+                  definition=f"Share of customers who {what}, of those a message was delivered to; in an experiment, of all assigned.")
 
 UNSUBSCRIBE_RATE = _received("unsubscribe_rate", "Unsubscribe rate", "unsubscribe", "unsubscribed")
 COMPLAINT_RATE = _received("complaint_rate", "Complaint rate", "complaint", "complained")
-CAMPAIGN_METRICS = (CAC, CPA, CTR, ROAS, CLAIMED_ROAS, INCREMENTAL_ROAS, MARGINAL_ROAS, REACH, FREQUENCY, ENGAGEMENT_TIME, UNSUBSCRIBE_RATE, COMPLAINT_RATE)
+CAMPAIGN_METRICS = (CAC, CPA, CTR, ROAS, CLAIMED_ROAS, INCREMENTAL_ROAS, MARGINAL_ROAS, REACH, FREQUENCY,
+                    ENGAGEMENT_TIME, UNSUBSCRIBE_RATE, COMPLAINT_RATE)

@@ -51,7 +51,7 @@ def limits_of(
     if low is not None and high is not None: return f"{low} to {high}"
     return f"{low} or more" if low is not None else f"at most {high}" if high is not None else ""
 
-# %% ../../nbs/api/contracts/20_columns.ipynb #7b297c99
+# %% ../../nbs/api/contracts/20_columns.ipynb #09f06d26
 @dataclass(frozen=True)
 class Table:
     "What one canonical table holds."
@@ -67,7 +67,7 @@ class Table:
     @property
     def names(self)->tuple[str, ...]: "Its columns, in order."; return tuple(column.name for column in self.columns)
     @property
-    def required(self)->tuple[str, ...]: "Columns that must be there."; return tuple(each.name for each in self.columns if not each.nullable)
+    def required(self)->tuple[str, ...]: "Columns that must be there."; return tuple(c.name for c in self.columns if not c.nullable)
 
     def column(self, name:str)->Column:
         "The column called `name`. Raises `ValueError` with the columns there are."

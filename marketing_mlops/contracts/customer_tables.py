@@ -36,9 +36,10 @@ IDENTIFIERS = Table("identifiers", definition="Dated links between a person and 
     Column("valid_to", "instant", "Until when the link held; missing while it holds.", "UTC"),
 ))
 
-# %% ../../nbs/api/contracts/30_customer_tables.ipynb #440995fb
+# %% ../../nbs/api/contracts/30_customer_tables.ipynb #c88c1bb0
 CONSENTS = Table("consents", definition="What each person agreed to or withdrew, statement by statement.",
-    key=("customer_id", "purpose", "occurred_at"), owner="data-protection@example.com", freshness_days=2, event_time="occurred_at", columns=(
+    key=("customer_id", "purpose", "occurred_at"), owner="data-protection@example.com",
+    freshness_days=2, event_time="occurred_at", columns=(
     Column("customer_id", "string", "Who made the statement.",
            nullable=False, pii="pseudonym", references="customers.customer_id"),
     Column("purpose", "string", "What the data may be used for.", nullable=False,

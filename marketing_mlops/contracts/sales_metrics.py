@@ -12,14 +12,14 @@ __all__ = ['NET_REVENUE', 'CONTRIBUTION_MARGIN', 'AVERAGE_ORDER_VALUE', 'REPEAT_
 # %% ../../nbs/api/contracts/78_sales_metrics.ipynb #9bbc6199
 from .measures import Metric, Quantity
 
-# %% ../../nbs/api/contracts/78_sales_metrics.ipynb #085b39dd
+# %% ../../nbs/api/contracts/78_sales_metrics.ipynb #5fb7c28e
 _PAID_FOR = Quantity("order_lines", "line_amount")
 
 NET_REVENUE = Metric("net_revenue", "Net revenue", "total", _PAID_FOR, net_of=("returns", "discount", "tax"), currency_rule="reporting",
     unit_of_analysis="row", direction="higher", role="goal", owner="finance@example.com",
     definition="Quantity times price of all order lines, less discount and tax; returns and cancellations are subtracted on their own day.")
-CONTRIBUTION_MARGIN = Metric("contribution_margin", "Contribution margin", "total", _PAID_FOR, net_of=("returns", "discount", "tax", "cost"),
-    currency_rule="reporting", unit_of_analysis="row", direction="higher", role="goal", owner="finance@example.com",
+CONTRIBUTION_MARGIN = Metric("contribution_margin", "Contribution margin", "total", _PAID_FOR,
+    net_of=("returns", "discount", "tax", "cost"), currency_rule="reporting", unit_of_analysis="row", direction="higher", role="goal", owner="finance@example.com",
     definition="Net revenue less the cost of the goods, before any marketing cost.")
 
 # %% ../../nbs/api/contracts/78_sales_metrics.ipynb #1a63b039
@@ -36,10 +36,11 @@ NEW_CUSTOMER_SHARE = Metric("new_customer_share", "New-customer share", "proport
     unit_of_analysis="buyer", owner="customer-data@example.com",
     definition="Share of the period's buyers whose first order in the data falls into it.")
 
-# %% ../../nbs/api/contracts/78_sales_metrics.ipynb #07c9af87
+# %% ../../nbs/api/contracts/78_sales_metrics.ipynb #7538dded
 _VISITORS = Quantity("touchpoints", "person", (("kind", ("visit",)),), distinct=True)
 
-CONVERSION = Metric("conversion", "Conversion of visitors", "proportion", Quantity("orders"), _VISITORS, unit_of_analysis="visitor", direction="higher",
+CONVERSION = Metric("conversion", "Conversion of visitors", "proportion", Quantity("orders"), _VISITORS,
+    unit_of_analysis="visitor", direction="higher",
     definition="Share of the period's visitors who placed an order in it.")
 SALES_METRICS = (NET_REVENUE, CONTRIBUTION_MARGIN, AVERAGE_ORDER_VALUE, REPEAT_RATE, NEW_CUSTOMER_SHARE, CONVERSION)
 
@@ -48,11 +49,12 @@ NET_REVENUE_PER_CUSTOMER = Metric("net_revenue_per_customer", "Net revenue per c
     net_of=("returns", "discount", "tax"), currency_rule="reporting", direction="higher", role="goal", owner="finance@example.com",
     definition="Net revenue of the period divided by all customers, buyers or not; guest orders are left out.")
 
-# %% ../../nbs/api/contracts/78_sales_metrics.ipynb #bbadccea
+# %% ../../nbs/api/contracts/78_sales_metrics.ipynb #cc72bb13
 VISIT_RATE = Metric("visit_rate", "Visit rate", "proportion", Quantity("outcomes", "visit"), Quantity("outcomes"), direction="higher",
     definition="Share of customers who visited the shop in the outcome window, as the source counted it.")
-CONVERSION_RATE = Metric("conversion_rate", "Conversion rate", "proportion", Quantity("outcomes", "conversion"), Quantity("outcomes"), direction="higher",
-    role="goal", definition="Share of customers who did what the campaign asked for in the outcome window, as the source counted it.")
+CONVERSION_RATE = Metric("conversion_rate", "Conversion rate", "proportion", Quantity("outcomes", "conversion"), Quantity("outcomes"),
+    direction="higher", role="goal",
+    definition="Share of customers who did what the campaign asked for in the outcome window, as the source counted it.")
 SPEND_PER_CUSTOMER = Metric("spend_per_customer", "Spend per customer", "mean", Quantity("outcomes", "spend"), Quantity("outcomes"),
     currency_rule="reporting", direction="higher", role="goal",
     definition="What customers spent in the outcome window divided by all customers, as the source counted it.")

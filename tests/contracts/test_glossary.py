@@ -4,7 +4,7 @@ from marketing_mlops.contracts import glossary as page
 from marketing_mlops.contracts.figures import METRICS
 from marketing_mlops.contracts.glossary import Term, glossary, register_term, term, term_key, term_table, unresolved
 from marketing_mlops.contracts.schemas import TABLES
-from marketing_mlops.contracts.verdict import DECISIONS, STATUSES
+from marketing_mlops.contracts.verdict import DECISIONS, VERDICT_STATUSES
 from marketing_mlops.workspace.errors import TermError
 from marketing_mlops.workspace.params import TASKS
 
@@ -32,7 +32,7 @@ def test_what_others_declare_is_all_there():
     stages = "ingest validate features train evaluate bundle score monitor report".split()
     decisions = [each for allowed in DECISIONS.values() for each in allowed]
     columns = [f"{each.name}.{name}" for each in TABLES.values() for name in each.names]
-    assert unresolved([*STATUSES, *decisions, *stages, *TABLES, *METRICS, *TASKS, *columns]) == []
+    assert unresolved([*VERDICT_STATUSES, *decisions, *stages, *TABLES, *METRICS, *TASKS, *columns]) == []
 
 @pytest.mark.parametrize("spelling", ["net_revenue", "Net revenue", "NET-REVENUE", " net  revenue "])
 def test_every_spelling_finds_the_word(spelling): assert term(spelling).name == "net_revenue"

@@ -4,10 +4,10 @@ from datetime import date
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from marketing_mlops.contracts.verdict import (DECISIONS, NEEDS_EVIDENCE, STATUSES, Decision, Reason, Verdict, combine, judged, markdown_table,
+from marketing_mlops.contracts.verdict import (DECISIONS, NEEDS_EVIDENCE, VERDICT_STATUSES, Decision, Reason, Verdict, combine, judged, markdown_table,
                                                markdown_text, worst_status)
 
-statuses = st.sampled_from(STATUSES)
+statuses = st.sampled_from(VERDICT_STATUSES)
 def verdict(status, subject="x"): return judged(subject, [] if status == "pass" else [Reason("code", "message", severity=status)])
 
 @given(st.lists(statuses, min_size=1))
@@ -27,7 +27,7 @@ def test_nothing_judged_is_unknown_and_not_a_pass():
 @given(statuses, statuses)
 def test_no_verdict_is_milder_than_its_reason(status, severity):
     reason = Reason("c", "m", severity=severity)
-    if STATUSES.index(severity) > STATUSES.index(status):
+    if VERDICT_STATUSES.index(severity) > VERDICT_STATUSES.index(status):
         with pytest.raises(ValueError): Verdict("x", status, [reason])
     else: assert Verdict("x", status, [reason]).status == status
 
@@ -42,7 +42,7 @@ def test_what_is_no_number_is_no_value(value):
     with pytest.raises(ValueError, match="must be finite"): Reason("c", "m", value, severity="review")
 
 @pytest.mark.parametrize("kind, decision", [(kind, decision) for kind, allowed in DECISIONS.items() for decision in allowed])
-@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("status", VERDICT_STATUSES)
 def test_acting_needs_evidence_that_neither_failed_nor_is_missing(kind, decision, status):
     make = lambda: Decision("x", kind, decision, "sentence", [verdict(status)], "marketing@example.com", date(2026, 1, 1), "more data")
     if decision in NEEDS_EVIDENCE and status in ("fail", "unknown"):
