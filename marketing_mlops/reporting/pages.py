@@ -10,7 +10,7 @@ The reviewer of a campaign has no Jupyter. They get a file by e-mail, open it on
 __all__ = ['FORMS', 'NOTHING', 'FOOTERS', 'error_html', 'output_html', 'PageParts', 'page_parts', 'heading_html', 'code_html',
            'page_css', 'content_hash', 'page_frame', 'render_page']
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #80431790
+# %% ../../nbs/api/reporting/70_pages.ipynb #8434f5ba
 import ast, base64, hashlib, html, json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,16 +18,16 @@ from importlib import resources
 from pathlib import Path
 from ..jobs.results import INPUT_TYPE, RESULT_TYPE
 from .blocks import HEADING_MIME, inline_html
-from .charts import SPEC_MIME, draw_svg
+from .charts import NARROW_MIME
 from .colours import palette_css
 from .markup import ANSI, image_html, markdown_html, math_html, safe_html, text_html
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #a5e90b62
+# %% ../../nbs/api/reporting/70_pages.ipynb #97b21b9a
 def _text(content): return "".join(content) if isinstance(content, list) else content
 
 def _picture(data):
-    "An SVG with the chart's words, drawn again for phones where the specification is there."
-    narrow = draw_svg(data[SPEC_MIME], width=340) if SPEC_MIME in data else None
+    "An SVG with the chart's words, and its drawing for phones where there is one."
+    narrow = _text(data[NARROW_MIME]) if NARROW_MIME in data else None
     return image_html(_text(data["image/svg+xml"]), _text(data.get("text/plain", "Chart")), narrow=narrow)
 
 def _markup(data):

@@ -11,9 +11,10 @@ __all__ = ['SENTENCES', 'WHEN', 'Quality', 'read_quality', 'quality_sentence', '
            'quality_answer', 'findings_block', 'checks_block', 'rows_block', 'rejected_reasons', 'rejected_chart',
            'known_block', 'freshness_block', 'profile_blocks']
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #a2e4893e
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #1abb04a8
 from dataclasses import dataclass
 from datetime import datetime
+import altair as alt
 import pandas as pd
 from ..contracts.schemas import TABLES
 from ..contracts.verdict import Verdict
@@ -127,10 +128,10 @@ def rejected_reasons(
     counts = {f"{table}, {reason}": n for table, a in quality.facts.accounts.items() for reason, n in a.get("rejected", {}).items()}
     return pd.DataFrame({"reason": list(counts), "rows": list(counts.values())}).sort_values(["rows", "reason"], ascending=[False, True], ignore_index=True).head(10)
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #035f4a72
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #24ade6c0
 def rejected_chart(
     quality:Quality, # What is known about a source
-)->object: # A chart, or a sentence where no row was rejected
+)->alt.LayerChart|Block: # A sentence where no row was rejected
     "Rejected rows by reason."
     reasons = rejected_reasons(quality)
     if reasons.empty: return Block("<p>No row was rejected.</p>", "No row was rejected.")
