@@ -192,13 +192,11 @@ def _from_files(source, settings, workspace, into, private):
     _write_private(typed, files, identifiers, private, mapping)
     return IngestResult(source, accounts, len(identifiers))
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #ea3b732e
+# %% ../../nbs/api/sources/70_ingestion.ipynb #34c3a02b
 def _simulated(source, settings, workspace, into, private):
-    from marketing_mlops.sources.simulator import simulate
-    simulate(**{k: v for k, v in settings.items() if k != "kind"}, into=into)
-    made = into/"identifiers.parquet"
-    if made.exists(): shutil.move(made, private/made.name)
-    else: write_table(_identifier_table([], None, b""), "identifiers", private)
+    from marketing_mlops.sources.simulator import recipe_of, simulate
+    recipe = recipe_of(settings)
+    simulate(recipe.customers, recipe.months, recipe.seed, recipe.incidents, into, private=private)
     return IngestResult(source, {path.stem: _account_of_file(path) for path in sorted(into.glob("*.parquet")) if path.stem in TABLES},
                         _account_of_file(private/"identifiers.parquet").n_written)
 
