@@ -9,8 +9,8 @@ a person is asked, a script has to say `--yes`."""
 # %% auto #0
 __all__ = ['shares_from', 'with_answer', 'rejected_lines', 'proposal_lines', 'ask_person', 'wishes_from', 'add_file']
 
-# %% ../../nbs/api/cli/47_additions.ipynb #44c1f2a2
-from collections.abc import Iterable, Sequence
+# %% ../../nbs/api/cli/47_additions.ipynb #5887458a
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, TYPE_CHECKING
@@ -74,16 +74,16 @@ def proposal_lines(
              "\n".join(f"Problem: {printable(p)}" for p in proposal.problems)]
     return "\n\n".join(filter(None, parts))
 
-# %% ../../nbs/api/cli/47_additions.ipynb #374c28bd
+# %% ../../nbs/api/cli/47_additions.ipynb #eeffe60b
 def ask_person(
     wishes:"Wishes", # What was said so far
     questions:Iterable["Question"], # What is open
-    put=input, # Shows a text and returns what was typed
+    put:Callable[[str], str]|None=None, # Shows a text and returns what was typed; None asks at the terminal
 )->"Wishes": # With every answer that was given; Enter alone leaves a question open
     "Puts each open question once."
     for question in questions:
-        choices = f" ({' or '.join(question.choices)})" if question.choices else ""
-        if text := put(f"{printable(question.text)}{printable(choices)}\n> ").strip(): wishes = with_answer(wishes, question, text)
+        choices = f"({' or '.join(question.choices)})" if question.choices else ""
+        if text := (put or input)(f"{printable(question.text)} {printable(choices)}\n> ").strip(): wishes = with_answer(wishes, question, text)
     return wishes
 
 # %% ../../nbs/api/cli/47_additions.ipynb #87ac0ab7

@@ -1,0 +1,138 @@
+"""`mmops run` prints published figures to their digits, says what did not change, and what a stop leaves behind."""
+import os, shutil, signal, subprocess, sys, time
+from pathlib import Path
+import pytest
+from marketing_mlops.cli.readout_lines import readout_lines
+from marketing_mlops.cli.status import saved_readout
+from marketing_mlops.workspace.places import find_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+@pytest.fixture(scope="module")
+def small(new_workspace, run_mmops):
+    "A workspace with a small simulation, built."
+    folder = new_workspace("small")
+    params = folder/"params.yaml"
+    params.write_text(params.read_text().replace("customers: 20000", "customers: 2000").replace("months: 18", "months: 8"))
+    done = run_mmops("run", cwd=folder)
+    assert done.returncode == 0, done.stdout+done.stderr
+    return folder, done
+
+def test_what_is_printed_is_what_the_report_keeps(small):
+    folder, done = small
+    assert readout_lines(saved_readout(find_workspace(folder), "retailer_promo_uplift")) in done.stdout
+
+def test_the_address_of_the_result_is_printed_and_exists(small):
+    folder, done = small
+    pages = [line for line in done.stdout.splitlines() if line.endswith(".html")]
+    assert "data/report/retailer_promo_uplift/campaign_readout.html" in pages
+    for page in pages: assert (folder/page.removeprefix("All reports: ")).is_file()
+    assert "\x1b" not in done.stdout and done.stderr == ""
+
+def test_a_second_run_says_unchanged_and_changes_nothing(small, run_mmops, snapshot):
+    folder, _ = small
+    before = snapshot(folder/"data") | {"lock": (folder/"dvc.lock").read_bytes()}
+    done = run_mmops("run", cwd=folder)
+    assert done.returncode == 0 and "Unchanged: all 3 stages are up to date." in done.stdout and "made " not in done.stdout
+    after = snapshot(folder/"data") | {"lock": (folder/"dvc.lock").read_bytes()}
+    assert {k: v for k, v in after.items() if "state/" not in k} == {k: v for k, v in before.items() if "state/" not in k}
+
+def test_status_knows_what_the_run_left(small, run_mmops):
+    folder, _ = small
+    shown = run_mmops("status", cwd=folder).stdout
+    assert "retailer  replay" in shown and "stale\n  nothing" in shown
+
+def test_a_changed_parameter_is_stale_until_the_next_run(small, run_mmops):
+    folder, _ = small
+    params = folder/"params.yaml"
+    text = params.read_text()
+    try:
+        params.write_text(text.replace("worthwhile_effect: 0.50", "worthwhile_effect: 0.60"))
+        assert "report@retailer_promo_uplift: parameter" in run_mmops("status", cwd=folder).stdout
+    finally: params.write_text(text)
+    assert "stale\n  nothing" in run_mmops("status", cwd=folder).stdout
+
+@pytest.mark.parametrize("change, says", [
+    (("    source: retailer\n", ""), ["params.yaml", "models.retailer_promo_uplift.source"]),
+    (("source: retailer\n", "source: retailr\n"), ["retailr", "Did you mean 'retailer'?"]),
+    (("models:\n", "modles:\n"), ["params.yaml", "Did you mean"]),
+    (("task: uplift", "task: [uplift"), ["params.yaml"]),
+    (("control: no_mail", "control: nobody"), ["control"]),
+], ids=["missing key", "unknown source", "misspelt top", "broken YAML", "unknown arm"])
+def test_a_wrong_parameter_ends_in_two_lines_and_keeps_every_output(small, run_mmops, is_refused, snapshot, change, says):
+    folder, _ = small
+    params, before = folder/"params.yaml", snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
+    text = params.read_text()
+    assert change[0] in text
+    try:
+        params.write_text(text.replace(*change))
+        is_refused(run_mmops("run", cwd=folder), *says)
+    finally: params.write_text(text)
+    assert snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate") == before
+
+def test_an_unknown_model_is_answered_with_the_nearest(small, run_mmops, is_refused):
+    is_refused(run_mmops("run", "retailer_promo_uplft", cwd=small[0]), "Did you mean 'retailer_promo_uplift'?")
+
+def test_outside_a_workspace_the_remedy_is_named(run_mmops, is_refused, tmp_path):
+    is_refused(run_mmops("run", "--workspace", tmp_path, cwd=tmp_path), "mmops init")
+
+def test_ctrl_c_says_what_is_left_and_the_next_run_goes_on(small, run_mmops, snapshot):
+    folder, _ = small
+    before = snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
+    code = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "20", "PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen([sys.executable, "-c", code, "run", "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list((folder/"data"/"runs"/"ingest"/"retailer").glob("*/run.json"))[1:]: time.sleep(.05)
+    os.killpg(running.pid, signal.SIGINT)
+    _, complaint = running.communicate(timeout=60)
+    assert running.returncode == 130 and complaint.splitlines()[0] == "Stopped by Ctrl-C." and len(complaint.splitlines()) == 2, complaint
+    assert snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate") == before
+    done = run_mmops("run", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+def test_a_report_with_other_parameters_leaves_the_pipelines_alone(small, run_mmops, snapshot, is_refused):
+    folder, _ = small
+    before = snapshot(folder/"data"/"report")
+    done = run_mmops("report", "data_quality", "-p", "source=retailer", "candidate=true", "--into", "quality.html", cwd=folder)
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == "quality.html" and "<html" in (folder/"quality.html").read_text()
+    is_refused(run_mmops("report", "data_quality", "-p", "sorce=retailer", cwd=folder), "Did you mean 'source'?")
+    is_refused(run_mmops("report", "data_qualty", cwd=folder), "Did you mean 'data_quality'?")
+    assert snapshot(folder/"data"/"report") == before
+
+@pytest.fixture(scope="module")
+def hillstrom(datasets, tmp_path_factory, run_mmops):
+    "The published experiment, read out in a copy of the tracked files."
+    folder = tmp_path_factory.mktemp("replay")/"copy"
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT/name).is_file() and not name.startswith(("tests/", "nbs/api/", "requirements")):
+            (folder/name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT/name, folder/name)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    done = run_mmops("run", "hillstrom_email", cwd=folder, MMOPS_DATASETS=str(datasets), CI="1")
+    assert done.returncode == 0, done.stdout+done.stderr
+    yield done.stdout
+    from marketing_mlops.jobs.client import stop_worker
+    stop_worker(str(folder))
+
+# arm, customers, visits, visit rate, conversions, conversion rate, spend, spend per head: the reference table, digit by digit
+REFERENCE = [("Mens E-Mail", "21,307", "3,894", "0.182757", "267", "0.012531", "30,311.69", "1.422617"),
+             ("Womens E-Mail", "21,387", "3,238", "0.151400", "189", "0.008837", "23,038.11", "1.077202"),
+             ("No E-Mail", "21,306", "2,262", "0.106167", "122", "0.005726", "13,908.33", "0.652789")]
+DIFFERENCES = [("visit_rate", "Mens", "+0.076590", "22.486"), ("conversion_rate", "Mens", "+0.006805", "7.385"), ("spend_per_customer", "Mens", "+0.769827", "5.300"),
+               ("visit_rate", "Womens", "+0.045233", "13.949"), ("conversion_rate", "Womens", "+0.003111", "3.780"), ("spend_per_customer", "Womens", "+0.424412", "3.256")]
+
+@pytest.mark.parametrize("arm, n, visits, visit_rate, conversions, conversion_rate, spend, per_head", REFERENCE, ids=[r[0] for r in REFERENCE])
+def test_the_published_arm_table_is_printed_to_its_digits(hillstrom, arm, n, visits, visit_rate, conversions, conversion_rate, spend, per_head):
+    for metric, total, value in (("visit_rate", visits, visit_rate), ("conversion_rate", conversions, conversion_rate), ("spend_per_customer", spend, per_head)):
+        line = next(line for line in hillstrom.splitlines() if line.startswith(metric) and f"  {arm}" in line and "−" not in line)
+        assert f" {n} " in line and f" {total} " in line and f" {value} " in line and " to " in line
+
+@pytest.mark.parametrize("metric, mail, difference, statistic", DIFFERENCES, ids=[f"{d[1]} {d[0]}" for d in DIFFERENCES])
+def test_each_mail_is_held_against_none(hillstrom, metric, mail, difference, statistic):
+    line = next(line for line in hillstrom.splitlines() if line.startswith(metric) and f"{mail} E-Mail − No E-Mail" in line)
+    assert f" {difference} " in line and f" {statistic} " in line and " to " in line
+
+def test_a_replay_says_that_its_threshold_was_set_afterwards(hillstrom):
+    assert "minethatdata_email (set afterwards, replay)" in hillstrom
