@@ -34,7 +34,7 @@ def register_metric(
     if METRICS.setdefault(declared.name, declared) is not declared: raise ValueError(f"a metric {declared.name!r} is declared already")
     return declared
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #97ba0f8a
+# %% ../../nbs/api/contracts/82_figures.ipynb #ed96400c
 @dataclass(frozen=True)
 class MetricValue:
     "A figure with what it stands on, or the reason why there is none."
@@ -50,7 +50,8 @@ class MetricValue:
     def is_measured(self)->bool: "Whether there is a value."; return self.value is not None
     def __str__(self)->str:
         if self.value is None: return f"not measured: {self.why}"
-        return f"{self.value:,.2f} {self.currency}" if self.currency else f"{self.value:,.4g}"
+        shown = f"{self.value:,.2f} {self.currency}" if self.currency else f"{self.value:,.4g}"
+        return f"{shown} ({self.identified_by})" if self.identified_by else shown
 
     def _repr_markdown_(self)->str:
         label = METRICS[self.metric].label if self.metric in METRICS else self.metric

@@ -115,7 +115,7 @@ def _check(file, key:str, text:str):
 
 def _parts(text:str)->tuple[str, ...]: return tuple(part.strip() for part in text.split(",") if part.strip())
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #747373c4
+# %% ../../nbs/api/workspace/20_settings.ipynb #f48ead14
 def _sections(file:Path)->dict[str, dict[str, str]]:
     parser = configparser.ConfigParser(interpolation=None, default_section="\0", delimiters=("=",))
     parser.optionxform = str
@@ -125,10 +125,15 @@ def _sections(file:Path)->dict[str, dict[str, str]]:
     except UnicodeDecodeError as e:
         raise _wrong(file, None, f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8.") from None
     except configparser.Error as e:
-        raise _wrong(file, None, f"line {_line(e)} cannot be read: {e.message}", "Write `key = value` lines below a [section].") from None
+        raise _wrong(file, None, _unreadable(e), "Write `key = value` lines below a [section], each key once.") from None
     return {name: dict(parser[name]) for name in parser.sections()}
 
-def _line(e:configparser.Error)->int: return getattr(e, "lineno", None) or (getattr(e, "errors", None) or [("?",)])[0][0]
+def _unreadable(e:configparser.Error)->str:
+    if isinstance(e, configparser.DuplicateOptionError): return f"line {e.lineno}: the key {e.option!r} stands twice in [{e.section}]."
+    if isinstance(e, configparser.DuplicateSectionError): return f"line {e.lineno}: the section [{e.section}] stands twice."
+    if isinstance(e, configparser.MissingSectionHeaderError): return f"line {e.lineno} stands before any [section]: {e.line.strip()!r}."
+    number,line = e.errors[0]
+    return f"line {number} is no `key = value` line: " + line.replace(r"\n", "") + "."
 
 # %% ../../nbs/api/workspace/20_settings.ipynb #badaf8fa
 def _settings_value(file:Path, key:str, text:str):
