@@ -10,14 +10,14 @@ The reviewer of a campaign has no Jupyter. They get a file by e-mail, open it on
 __all__ = ['FORMS', 'NOTHING', 'FOOTERS', 'error_html', 'output_html', 'PageParts', 'page_parts', 'heading_html', 'code_html',
            'page_css', 'content_hash', 'page_frame', 'render_page']
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #8434f5ba
+# %% ../../nbs/api/reporting/70_pages.ipynb #919e0386
 import ast, base64, hashlib, html, json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from ..jobs.results import INPUT_TYPE, RESULT_TYPE
-from .blocks import HEADING_MIME, inline_html
+from .blocks import HEADING_MIME, explained_html, inline_html, word_hint
 from .charts import NARROW_MIME
 from .colours import palette_css
 from .markup import ANSI, image_html, markdown_html, math_html, safe_html, text_html
@@ -116,13 +116,13 @@ def page_parts(
     parts.title = parts.heading.get("title") or parts.title
     return parts
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #2c11abcf
+# %% ../../nbs/api/reporting/70_pages.ipynb #e2761f3f
 def heading_html(
     title:str, # Text
     heading:dict, # As `PageHeading` displays it; may be empty
 )->str:
     "The top of the page: title, summary, labels, facts."
-    def mark(label): return f'<li class="{"registered" if label.startswith("registered") else "live" if label == "live" else "careful"}">{html.escape(label)}</li>'
+    def mark(label): return f'<li class="{"registered" if label.startswith("registered") else "live" if label == "live" else "careful"}">{explained_html(label, word_hint(label))}</li>'
     labels = "".join(mark(label) for label in heading.get("labels", []))
     facts = "".join(f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd></div>" for k, v in heading.get("facts", []))
     summary = heading.get("summary", "")

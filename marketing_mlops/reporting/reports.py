@@ -59,7 +59,7 @@ def run_report(
 # %% ../../nbs/api/reporting/88_reports.ipynb #5c96fc5f
 def _portable(parameters): return {k: v for k, v in parameters.items() if k != "workspace" and v is not None}
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #d644dbce
+# %% ../../nbs/api/reporting/88_reports.ipynb #9d737f9a
 @dataclass(frozen=True)
 class ReportEntry:
     "One report as the list shows it."
@@ -82,11 +82,12 @@ def read_entry(
     except ValueError: return None
     if not page.is_file() or not isinstance(content, dict) or "report" not in content: return None
     found = content.get("results", {})
+    word = found.get("decision") or found.get("verdict") or ""
     sentence = found.get("sentence") or found.get("readout", {}).get("sentences", {}).get("decision", "")
-    return ReportEntry(results.parent.name, str(content.get("subject", results.parent.name)), content["report"], page.relative_to(folder).as_posix(), found.get("decision") or found.get("verdict") or "",
+    return ReportEntry(results.parent.name, str(content.get("subject", results.parent.name)), content["report"], page.relative_to(folder).as_posix(), str(word),
                        sentence, found.get("owner", ""), tuple(label for label in found.get("labels", []) if label))
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #f7c36d60
+# %% ../../nbs/api/reporting/88_reports.ipynb #beed29af
 NOTHING_YET = "Nothing has been reported in this workspace yet. Type one of these in its folder:"
 TO_BEGIN = {"The demonstration": "make run", "The same without make": "python tasks.py run", "Your own files": "mmops data add FILE --as orders"}
 
@@ -94,8 +95,8 @@ def entry_html(
     entry:ReportEntry, # One report
 )->str:
     "One entry of the list, escaped."
-    from marketing_mlops.reporting.colours import meaning_of
-    meaning = meaning_of(entry.word) if entry.word else "unknown"
+    from marketing_mlops.reporting.colours import MEANINGS
+    meaning = next((name for name, words in MEANINGS.items() if entry.word in words), "unknown")
     facts = " · ".join(part for part in (entry.owner, *entry.labels) if part)
     return (f'<div class="line {meaning}"><p><strong class="{meaning}">{html.escape(entry.word.replace("_", " ").capitalize() or "No verdict")}</strong> · '
             f'<a href="{html.escape(entry.address)}">{html.escape(entry.report.replace("_", " ").capitalize())}: {html.escape(entry.subject)}</a></p>'

@@ -178,7 +178,7 @@ def write_configuration(
     _write_changed(into/"static"/"site.css", variables + rules)
     _write_changed(into/"conf.py", CONFIGURATION.format(title=title))
 
-# %% ../../nbs/api/reporting/94_site.ipynb #31187213
+# %% ../../nbs/api/reporting/94_site.ipynb #17c81137
 @dataclass(frozen=True)
 class Site:
     "A documentation site as it was built."
@@ -192,11 +192,13 @@ def _run_sphinx(pages, html, cache):
     except ModuleNotFoundError as error:
         raise WorkspaceError("Sphinx is not installed, so the documentation cannot be built.",
                              "Run `make docs`, which installs it; or install the dependency group `docs`.") from error
-    import io
-    warnings = io.StringIO()
-    app = Sphinx(str(pages), str(pages), str(html), str(cache), "html", status=None, warning=warnings, parallel=2)
-    app.build()
-    return tuple(ANSI.sub("", line).replace(str(pages), "").strip() for line in warnings.getvalue().splitlines() if line.strip())
+    import io, warnings
+    told = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore") # what Sphinx's extensions tell each other about coming versions
+        app = Sphinx(str(pages), str(pages), str(html), str(cache), "html", status=None, warning=told, parallel=2)
+        app.build()
+    return tuple(ANSI.sub("", line).replace(str(pages), "").strip() for line in told.getvalue().splitlines() if line.strip())
 
 # %% ../../nbs/api/reporting/94_site.ipynb #53dc718c
 def build_site(
