@@ -6,7 +6,7 @@ The stage command `mmops-stage` and the way to a warm worker. Standard library o
 
 # %% auto #0
 __all__ = ['STAGE', 'COLD', 'worker_home', 'connect_worker', 'start_worker', 'worker_status', 'stop_worker', 'begin_run',
-           'run_warm', 'wait_for_end', 'engine_name', 'ended_lines', 'main']
+           'run_warm', 'wait_for_end', 'engine_name', 'ended_lines', 'run_cold', 'main']
 
 # %% ../../nbs/api/jobs/50_client.ipynb #d2955fdb
 import os, select, signal, socket, sys
@@ -152,12 +152,22 @@ def ended_lines(
     return (f"{stage} was ended before it finished ({why}).\n"
             "Earlier outputs are unchanged: start it again, and look at its run under data/runs if it happens twice.")
 
-# %% ../../nbs/api/jobs/50_client.ipynb #fcb83772
+# %% ../../nbs/api/jobs/50_client.ipynb #b75c242c
+def run_cold(
+    words:list[str], # The stage and its parameters, as typed
+)->int: # Exit code; returns only on Windows
+    "Runs the stage in a new Python with the stock kernel, in place of this process."
+    command = [sys.executable, "-c", COLD, *words]
+    if os.name != "nt": os.execv(sys.executable, command)
+    import subprocess
+    return subprocess.run(command).returncode
+
+# %% ../../nbs/api/jobs/50_client.ipynb #71e8a986
 def main()->int: # Exit code of the stage; 130 after Ctrl-C, 128 + the number of a signal that ended it
     "`mmops-stage JOB [NAME=VALUE ...]`: runs `nbs/jobs/JOB.ipynb` of this workspace with these parameters."
     words = sys.argv[1:]
     try:
-        if engine_name() == "kernel": os.execv(sys.executable, [sys.executable, "-c", COLD, *words])
+        if engine_name() == "kernel": return run_cold(words)
         answer = run_warm(worker_home(), STAGE + ":main", words, deadline_s=24*3600)
     except KeyboardInterrupt: return 130
     except (OSError, ValueError) as error:

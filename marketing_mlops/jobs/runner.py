@@ -89,7 +89,7 @@ def start_run(
         notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name,
         notebook_sha256=file_sha256(notebook), version=marketing_mlops.__version__))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #999c6950
+# %% ../../nbs/api/jobs/80_runner.ipynb #888e62e6
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -98,7 +98,7 @@ def run_notebook(
     job:str|None=None, # Name under data/runs, the notebook's if None
     key:str|None=None, # What it runs for; the value of the first parameter if None
     engine:str|None=None, # 'warm' or 'kernel', by `MMOPS_ENGINE` and platform if None
-    deadline_s:float=3600., # The run is ended after so many seconds (stock kernel: each cell)
+    deadline_s:float=6*3600., # The run is ended after so many seconds (stock kernel: each cell)
 )->Run: # Finished, with its results
     "Runs a notebook. Raises `ParameterError` before and `StageError` after it has started; both are two lines."
     notebook = Path(notebook)

@@ -36,7 +36,7 @@ def parameter_words(
             raise ParameterError(f"{word!r} is not a parameter; parameters are written name=value.", "Write for instance source=retailer.", file=None, key=word)
     return dict(word.split("=", 1) for word in words)
 
-# %% ../../nbs/api/jobs/85_stages.ipynb #8ad796a4
+# %% ../../nbs/api/jobs/85_stages.ipynb #4d59b9ea
 def run_stage(
     job:str, # Name of a notebook under `nbs/jobs`
     parameters:dict, # Its parameters by name, as text or typed
@@ -44,7 +44,8 @@ def run_stage(
     workspace:Workspace, # Where it runs
 )->Run: # Finished
     "Runs a job's notebook. Its evidence is filed under its first parameter: the source or the model."
-    return run_notebook(job_notebook(workspace, job), parameters, workspace=workspace, job=job)
+    deadline_s = float(os.environ.get("MMOPS_DEADLINE_S") or 6*3600)
+    return run_notebook(job_notebook(workspace, job), parameters, workspace=workspace, job=job, deadline_s=deadline_s)
 
 # %% ../../nbs/api/jobs/85_stages.ipynb #bb001d5b
 def report_error(

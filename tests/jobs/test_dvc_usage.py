@@ -127,3 +127,21 @@ def test_the_environment_is_as_it_was_after_a_run(made_workspace):
     before = dict(os.environ)
     reproduce(find_workspace(made_workspace))
     assert dict(os.environ) == before
+
+@pytest.mark.parametrize("stage", [("validate", "source=retailer"), ("report", f"model={MODEL}")])
+def test_the_stock_kernel_gives_the_same_bytes(made_workspace, stage):
+    before = fingerprint(made_workspace)
+    env = os.environ | dict(MMOPS_ENGINE="kernel", MMOPS_WORKSPACE=str(made_workspace))
+    done = subprocess.run([BIN/"mmops-stage", *stage], cwd=made_workspace, env=env, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert fingerprint(made_workspace) == before
+
+def test_run_all_in_jupyterlab_gives_the_same_bytes(made_workspace):
+    "JupyterLab starts a stock kernel in the notebook's own folder and injects nothing."
+    import nbclient, nbformat
+    before = fingerprint(made_workspace)
+    for name in ("validate", "report"):
+        page = made_workspace/"nbs"/"jobs"/f"{name}.ipynb"
+        env = {k: v for k, v in os.environ.items() if k != "MMOPS_WORKSPACE"}
+        nbclient.NotebookClient(nbformat.read(page, 4), resources=dict(metadata=dict(path=str(page.parent)))).execute(env=env, stderr=subprocess.DEVNULL)
+    assert fingerprint(made_workspace) == before
