@@ -28,10 +28,10 @@ SELECT campaign || '_wave_' || wave, campaign, campaign, wave, n_waves, sent_at,
   ('subject_line_2026', 1, 1, TIMESTAMP '2026-05-19 08:00:00', ['plain_subject', 'question_subject'])
 ) waves(campaign, wave, n_waves, sent_at, arms) WHERE sent_at > getvariable('first_day') + INTERVAL 30 DAY"""
 
-# %% ../../nbs/api/sources/64_simulated_mailings.ipynb #20413119
+# %% ../../nbs/api/sources/64_simulated_mailings.ipynb #7c8c2390
 MAILINGS["sim_agreements"] = """
 SELECT no, purpose, CAST(joined_on AS TIMESTAMP) + seconds(3600*(6 + 10*uniform(no, 'agreed ' || purpose))) AS agreed_at
-FROM sim_customers, (VALUES ('email', .69), ('sms', .22), ('advertising', .55), ('profiling', .7)) purposes(purpose, share)
+FROM sim_customers, (VALUES ('email', .70), ('sms', .22), ('advertising', .55), ('profiling', .7)) purposes(purpose, share)
 WHERE uniform(no, 'agrees ' || purpose) < share"""
 MAILINGS["sim_audience"] = """
 WITH sendings AS (
@@ -51,13 +51,13 @@ MAILINGS["sim_reached"] = """
 SELECT a.*, w.mailing IS NOT NULL AND w.mailing = a.mailing AS unsubscribes
 FROM sim_audience a LEFT JOIN sim_withdrawals w USING (no) WHERE w.withdrawn_at IS NULL OR a.sent_at < w.withdrawn_at"""
 
-# %% ../../nbs/api/sources/64_simulated_mailings.ipynb #7d1ce3b0
+# %% ../../nbs/api/sources/64_simulated_mailings.ipynb #f38e5be7
 MAILINGS["consents"] = """
 WITH said AS (
   SELECT customer_id, purpose, true AS is_granted, 'sign-up form' AS source, agreed_at AS occurred_at FROM sim_agreements JOIN sim_customers USING (no)
   UNION ALL
   SELECT customer_id, 'email', false, 'sign-up form', CAST(joined_on AS TIMESTAMP) + INTERVAL 6 HOUR FROM sim_customers
-  WHERE uniform(no, 'agrees email') >= .69 AND uniform(no, 'refuses aloud') < .4
+  WHERE uniform(no, 'agrees email') >= .70 AND uniform(no, 'refuses aloud') < .4
   UNION ALL
   SELECT customer_id, 'email', false, 'unsubscribe link', withdrawn_at FROM sim_withdrawals)
 SELECT customer_id, purpose, is_granted, 'consent' AS legal_basis, CASE WHEN occurred_at < '2025-06-01' THEN '2023-2' ELSE '2025-1' END AS policy_version,
