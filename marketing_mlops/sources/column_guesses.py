@@ -41,21 +41,29 @@ def name_likeness(
         return .6 if len("".join(parts)) > 3 and "".join(parts) in joined else 0.
     return max(map(likeness, words))
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #55c6400c
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #e25d67aa
 def _readable(cells, kind, **options): return float(max(1 - len(convert(cells, kind, ColumnMapping("x", decimal=d, **options)).problems)/len(cells) for d in ".,"))
 def are_times(cells:pd.Series)->float: "Share readable as dates with one pattern."; return float(bool(date_formats(cells, .8)))
 def are_amounts(cells:pd.Series)->float: "Share readable as amounts of money."; return _readable(cells, "money")
 def are_counts(cells:pd.Series)->float: "Share of whole numbers."; return _readable(cells, "int")
+
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #2b20d076
 def are_emails(cells:pd.Series)->float: "Share of e-mail addresses."; return float(cells.str.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+").mean())
 def are_phones(cells:pd.Series)->float: "Share of phone numbers."; return float(cells.str.fullmatch(r"[+0][\d ()/-]{6,}").mean())
 def are_currencies(cells:pd.Series)->float: "Share of three-letter codes."; return float(cells.str.fullmatch(r"[A-Z]{3}").mean())
 def are_groups(cells:pd.Series)->float: "1 where a handful of texts repeat, as the arms of an experiment do."; return float(1 < cells.nunique() <= 12 and len(cells) >= 2*cells.nunique())
-def are_ids(cells:pd.Series)->float: "Share of short texts without line breaks that are no decimal amounts."; return float((cells.str.len().le(64) & ~cells.str.fullmatch(r"-?\d+[.,]\d*[1-9]\d*")).mean())
-def are_unlike(cells:pd.Series)->float: "1 where every row has another short text, as order numbers do."; return float(cells.is_unique and are_ids(cells) >= .8 and not are_times(cells.head(200)))
-def have_cents(cells:pd.Series)->float: "1 where most amounts have a fraction, as sums of money do."; return float(cells.str.contains(r"\d[.,]\d{1,2}(?!\d)").mean() > .5 and are_amounts(cells) >= .8)
+def are_ids(cells:pd.Series)->float:
+    "Share of short texts that are no decimal amounts."
+    return float((cells.str.len().le(64) & ~cells.str.fullmatch(r"-?\d+[.,]\d*[1-9]\d*")).mean())
+def are_unlike(cells:pd.Series)->float:
+    "1 where every row has another short text, as order numbers do."
+    return float(cells.is_unique and are_ids(cells) >= .8 and not are_times(cells.head(200)))
+def have_cents(cells:pd.Series)->float:
+    "1 where most amounts have a fraction, as sums of money do."
+    return float(cells.str.contains(r"\d[.,]\d{1,2}(?!\d)").mean() > .5 and are_amounts(cells) >= .8)
 def are_texts(cells:pd.Series)->float: "Anything is a text."; return 1.
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #1afe32d5
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #e260f11f
 @dataclass(frozen=True)
 class Role:
     "One meaning a column may have."
@@ -66,14 +74,21 @@ class Role:
     required:bool=False # The table cannot be made without it
     alone:Callable[[pd.Series], float]|None=None # Recognises the column by its values, whatever its name
 
-TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "placed", "bought", "gekauft am", "purchased", "paid at", "day", "when", "zeit", "tag", "sent", "assigned", "invoice date", "fecha", "date commande")
-CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd", "kd nr", "cust", "user", "user id", "member", "buyer", "kaufer", "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
+TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "placed", "bought", "gekauft am", "purchased", "paid at", "day", "when",
+              "zeit", "tag", "sent", "assigned", "invoice date", "fecha", "date commande")
+CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd", "kd nr", "cust", "user", "user id", "member", "buyer", "kaufer",
+                  "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
 
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #b3c90abe
 ORDER_ROLES = (
-    Role("order_id", "number of the order", ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr", "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "belegnr", "purchase id", "ref", "reference"), are_ids, alone=are_unlike),
+    Role("order_id", "number of the order",
+         ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr",
+          "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "belegnr", "purchase id", "ref", "reference"), are_ids, alone=are_unlike),
     Role("customer_id", "customer", CUSTOMER_WORDS, are_ids, required=True),
     Role("occurred_at", "day or time of the order", TIME_WORDS, are_times, required=True, alone=are_times),
-    Role("amount", "what was paid for the row in all", ("amount", "total", "order total", "sum", "summe", "gesamt", "betrag", "umsatz", "revenue", "sales", "value", "order value", "turnover", "paid", "net", "gross", "wert", "worth", "importe", "montant"), are_amounts, alone=have_cents),
+    Role("amount", "what was paid for the row in all",
+         ("amount", "total", "order total", "sum", "summe", "gesamt", "betrag", "umsatz", "revenue", "sales", "value", "order value", "turnover", "paid",
+          "net", "gross", "wert", "worth", "importe", "montant"), are_amounts, alone=have_cents),
     Role("unit_price", "price of one piece", ("unit price", "price", "preis", "stuckpreis", "einzelpreis", "item price", "price each"), are_amounts),
     Role("quantity", "pieces", ("quantity", "qty", "pieces", "menge", "anzahl", "stuck", "count", "units", "items"), are_counts),
     Role("product_id", "article", ("product", "product id", "sku", "article", "item", "item id", "artikel", "artikelnr", "stock code", "ean", "asin"), are_ids),
@@ -82,14 +97,16 @@ ORDER_ROLES = (
     Role("currency", "currency of the amounts", ("currency", "wahrung", "waehrung", "curr", "devise"), are_currencies),
     Role("channel", "where the order was placed", ("channel", "kanal", "shop", "source", "store type"), are_texts))
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #727e6866
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #d840cfba
 PERSON_ROLES = (
     Role("email", "e-mail address", ("email", "e mail", "mail address", "mailadresse"), are_emails, alone=are_emails),
     Role("phone", "phone number", ("phone", "telefon", "mobile", "handy", "tel"), are_phones))
 
 ASSIGNMENT_ROLES = (
     Role("customer_id", "customer", CUSTOMER_WORDS, are_ids, required=True),
-    Role("arm", "group the customer was put into", ("arm", "group", "gruppe", "variant", "variante", "segment", "treatment", "cell", "test", "bucket", "version", "split", "kampagnengruppe", "mailing", "mail"), are_groups, required=True, alone=are_groups),
+    Role("arm", "group the customer was put into",
+         ("arm", "group", "gruppe", "variant", "variante", "segment", "treatment",
+          "cell", "test", "bucket", "version", "split", "kampagnengruppe", "mailing", "mail"), are_groups, required=True, alone=are_groups),
     Role("occurred_at", "day or time of the mail", TIME_WORDS, are_times, alone=are_times),
     Role("stratum", "group within which the arms were drawn", ("stratum", "strata", "block", "schicht"), are_groups))
 

@@ -60,7 +60,7 @@ def _amounts(text, column):
     rounded = pc.round(exact, 4, "half_to_even").cast(pa.decimal128(18, 4))
     return pd.Series(pd.array(rounded, dtype=MONEY), index=text.index), f"is no amount{f' in {column.currency}' if column.currency else ''}"
 
-# %% ../../nbs/api/sources/40_conversions.ipynb #6621dcc9
+# %% ../../nbs/api/sources/40_conversions.ipynb #561842a4
 INSTANT = "datetime64[us, UTC]"
 _OFFSET = r"(?:[+-]\d{2}:?\d{2}|Z)$"
 _ISO = r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?\s*(?:[+-]\d{2}:?\d{2}|Z)?"
@@ -82,7 +82,8 @@ def _unix_instants(text, column):
     digits = r"\d{9,11}(?:\.\d*)?" if column.date_format == "unix" else r"\d{12,14}(?:\.\d*)?"
     plain = pd.to_numeric(text.where(text.str.fullmatch(digits)), errors="coerce")
     micros = (plain*(1_000_000 if column.date_format == "unix" else 1_000)).round().astype("Int64")
-    return _plausible(pd.to_datetime(micros, unit="us", utc=True, errors="coerce").astype(INSTANT)), "is no count of seconds since 1970" + ("" if column.date_format == "unix" else " in thousandths")
+    unit = "seconds" if column.date_format == "unix" else "thousandths of a second"
+    return _plausible(pd.to_datetime(micros, unit="us", utc=True, errors="coerce").astype(INSTANT)), f"is no count of {unit} since 1970"
 
 # %% ../../nbs/api/sources/40_conversions.ipynb #4e0fdc4b
 def _plausible(times): return times.where(times.dt.year.between(1900, 2200))

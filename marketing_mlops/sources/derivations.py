@@ -73,7 +73,7 @@ def _typed(values, to, rows, defaults):
     if converted.problems.empty: return converted.values
     raise _refused(rows, to, f"yields {values[converted.problems.index[0]]!r}, which {converted.problems.iloc[0]}")
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #ff0e19f4
+# %% ../../nbs/api/sources/50_derivations.ipynb #7edb79bf
 @rule
 def constant(rows:RowsSoFar, value)->pd.Series:
     "The same `value` in every row."
@@ -91,7 +91,8 @@ def lookup(rows:RowsSoFar, column:str, values:dict)->pd.Series:
     text = rows.column(column).astype("str")
     strange = text[text.notna() & ~text.isin(listed)]
     if len(strange): raise DataError(
-        f"{rows.file}: column {column!r} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({len(strange):,} rows hold something unlisted).{closest(strange.iloc[0], listed)} The mapping lists {', '.join(listed)}.",
+        f"{rows.file}: column {column!r} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({len(strange):,} rows hold something unlisted)."
+        f"{closest(strange.iloc[0], listed)} The mapping lists {', '.join(listed)}.",
         f"Correct the rows, or add the value under `values` for table {rows.table.name} in the mapping.", file=rows.file, column=column, rows=[int(r) for r in strange.index[:5]])
     return text.map(listed).astype("str")
 
@@ -152,7 +153,7 @@ def sale_of_return(rows:RowsSoFar, customer:str)->pd.Series:
     latest = pairs.sort_values(["occurred_at_sold", f"{line}_sold"]).drop_duplicates("row", keep="last").set_index("row")[f"{line}_sold"]
     return latest.reindex(rows.raw.index).astype("str")
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #4d81f76c
+# %% ../../nbs/api/sources/50_derivations.ipynb #65e96359
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 @rule
@@ -163,5 +164,6 @@ def month_in_row_order(rows:RowsSoFar, column:str, first:str, last:str)->pd.Seri
     year = int(first[:4]) + (filled.diff() < 0).fillna(False).cumsum()
     days = year.astype("str") + "-" + filled.astype("str").str.zfill(2) + "-01"
     if len(days) and (days.iloc[0][:7], days.iloc[-1][:7]) == (first, last): return days.where(month.notna())
-    raise DataError(f"{rows.file}: the rows are not in the order of time: read downwards, column {column!r} leads from {first} to {days.iloc[-1][:7] if len(days) else None}, the publisher says {first} to {last}.",
+    raise DataError(f"{rows.file}: the rows are not in the order of time: "
+                    f"read downwards, column {column!r} leads from {first} to {days.iloc[-1][:7] if len(days) else None}, the publisher says {first} to {last}.",
                     "Restore the file's original order of rows; years cannot be derived otherwise.", file=rows.file, column=column)

@@ -92,14 +92,15 @@ def _ask_about(draft, role):
     elif guess and guess.rivals and (role.required or role.name in ("amount", "order_id")):
         draft.ask(f"--column NAME={role.name}", f"Both {guess.column!r} and {', '.join(map(repr, guess.rivals))} could be the {role.meaning}; which is it?", (guess.column, *guess.rivals))
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #994343c7
+# %% ../../nbs/api/sources/78_drafts.ipynb #9cab93e4
 def time_piece(
     draft:Draft, # Its column for occurred_at is known
 )->dict: # Entry under columns: in the mapping
     "How the column of times is read; asks for what the file cannot tell."
     cells, wishes = draft.cells("occurred_at"), draft.wishes
     readings = [wishes.date_format] if wishes.date_format else date_formats(cells, .8) or ["iso"]
-    if readings[1:]: draft.ask("--date-format FORMAT", f"{cells.iloc[0]!r} in column {draft.column('occurred_at')!r} can be read in {len(readings)} ways; which is right?", [f"{f} = {_read_as(cells.iloc[0], f)}" for f in readings])
+    if readings[1:]: draft.ask("--date-format FORMAT", f"{cells.iloc[0]!r} in column {draft.column('occurred_at')!r} can be read in {len(readings)} ways; which is right?",
+                               [f"{f} = {_read_as(cells.iloc[0], f)}" for f in readings])
     piece = {"to": "occurred_at"} | ({} if readings[0] == "iso" else {"date_format": readings[0]})
     says_itself = readings[0] in ("unix", "unix_ms") or "%z" in readings[0] or cells.str.contains(r"(?:[+-]\d{2}:?\d{2}|Z)$").all()
     return piece if says_itself else piece | {"zone": zone_of(draft)}

@@ -8,8 +8,7 @@ Call `ingest` to turn the raw files of a source into candidate tables, and `read
 __all__ = ['IDENTIFIER_KINDS', 'TableAccount', 'IngestResult', 'raw_files_of', 'raw_path', 'write_table', 'ingest',
            'accepted_tables', 'table_path', 'read_table']
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #97b988fb
-import shutil
+# %% ../../nbs/api/sources/70_ingestion.ipynb #05c82ffd
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import pandas as pd
@@ -164,7 +163,7 @@ def _account(typed, df, mapping):
                         {to: f"{d.rule}" + (f": {d.note}" if d.note else "") for to, d in t.derived.items()},
                         {to: k for to, k in known.items() if k != "known_at"}, t.file, typed.unused)
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #cfc3238c
+# %% ../../nbs/api/sources/70_ingestion.ipynb #8647f38c
 def ingest(
     source:str, # A source of params.yaml
     workspace:Workspace, # Where its mapping and files are
@@ -187,7 +186,9 @@ def _from_files(source, settings, workspace, into, private):
     identifiers = _identifier_table(pieces, mapping, key)
     accounts = {name: _account(t, hashed[name], mapping) for name, t in typed.items()}
     customers = None if "customers" in hashed else _customers_mentioned(hashed)
-    if customers is not None: hashed["customers"], accounts["customers"] = customers, TableAccount(len(customers), len(customers), derived={"customer_id": "everybody the other tables mention"})
+    if customers is not None:
+        hashed["customers"] = customers
+        accounts["customers"] = TableAccount(len(customers), len(customers), derived={"customer_id": "everybody the other tables mention"})
     for name, df in hashed.items(): write_table(df, name, into)
     _write_private(typed, files, identifiers, private, mapping)
     return IngestResult(source, accounts, len(identifiers))
@@ -207,7 +208,7 @@ def _account_of_file(path):
     if "occurred_at" in file.schema_arrow.names and n: newest = pc.max(file.read(["occurred_at"])["occurred_at"]).as_py().isoformat()
     return TableAccount(n, n, newest_event=newest)
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #1b335d12
+# %% ../../nbs/api/sources/70_ingestion.ipynb #a139c0fd
 def accepted_tables(
     workspace:Workspace, # Where to look
     source:str, # Of params.yaml
@@ -224,7 +225,8 @@ def table_path(
     there = accepted_tables(workspace, source)
     if table in there: return there[table]
     if not there: raise WorkspaceError(f"Source {source!r} has no accepted tables.", "Run `mmops run`, or `dvc repro` for its validate stage.", source=source)
-    raise WorkspaceError(f"Source {source!r} has no table {table!r}; it has {', '.join(there)}.{closest(table, there)}", "Correct the name, or map the table in its mapping.yaml.", source=source)
+    raise WorkspaceError(f"Source {source!r} has no table {table!r}; it has {', '.join(there)}.{closest(table, there)}",
+                         "Correct the name, or map the table in its mapping.yaml.", source=source)
 
 def read_table(
     workspace:Workspace, # Where to look

@@ -110,7 +110,7 @@ class Mapping:
     zone:str|None=None # IANA time zone of times without offset
     note:str="" # For the reader of the data-quality page
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #167e81bd
+# %% ../../nbs/api/sources/30_mappings.ipynb #f418d087
 def _known_tables(mapping): return [(n, t, TABLES[n]) for n, t in mapping.tables.items() if n in TABLES]
 
 def _unknown_names(mapping):
@@ -122,9 +122,11 @@ def _unknown_columns(mapping):
     for name, t, table in _known_tables(mapping):
         allowed = [*table.names, *(f"identifiers.{i}" for i in IDENTIFIERS)]
         for where, to in [(f"columns.{c}", m.to) for c, m in t.columns.items()] + [(f"derived.{c}", c) for c in t.derived]:
-            if to not in allowed: yield f"tables.{name}.{where}", f"leads to {to!r}, which table {name} does not have.{closest(to, allowed)} It has {', '.join(table.names)}", "Correct the column it leads to."
+            if to in allowed: continue
+            yield (f"tables.{name}.{where}", f"leads to {to!r}, which table {name} does not have.{closest(to, allowed)} It has {', '.join(table.names)}",
+                   "Correct the column it leads to.")
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #d27aa99a
+# %% ../../nbs/api/sources/30_mappings.ipynb #6ee2c098
 def _doubled_columns(mapping):
     for name, t, _ in _known_tables(mapping):
         targets = [m.to for m in t.columns.values()] + [to for to, d in t.derived.items() if d.options.get("column") != to]
@@ -135,26 +137,31 @@ def _missing_columns(mapping):
     for name, t, table in _known_tables(mapping):
         given = {m.to for m in t.columns.values()} | set(t.derived) | ({"trait", "known_when"} if name == "traits" else set())
         for column in table.required:
-            if column not in given: yield f"tables.{name}", f"has nothing that leads to {column!r}, which every row needs ({table.column(column).definition})", f"Map a column to {column}, or derive it by a rule."
+            if column in given: continue
+            yield (f"tables.{name}", f"has nothing that leads to {column!r}, which every row needs ({table.column(column).definition})",
+                   f"Map a column to {column}, or derive it by a rule.")
 
 def _unknown_words(mapping):
     for name, t, table in _known_tables(mapping):
         words = (*KNOWN, *(c.name for c in table.columns if c.type in ("instant", "date")))
         said = {f"columns.{c}": m.known for c, m in t.columns.items()} | {f"derived.{c}": d.known for c, d in t.derived.items()}
         for where, known in said.items():
-            if known not in (*words, "known_at"): yield f"tables.{name}.{where}.known", f"is {known!r}.{closest(known, words)} Allowed are {', '.join(words)}", "Say when the value was known."
+            if known in (*words, "known_at"): continue
+            yield f"tables.{name}.{where}.known", f"is {known!r}.{closest(known, words)} Allowed are {', '.join(words)}", "Say when the value was known."
         if not 0 <= t.tolerance <= 1: yield f"tables.{name}.tolerance", f"is {t.tolerance}; it is a share between 0 and 1", "Write 0.02 for two per cent."
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #196a5811
+# %% ../../nbs/api/sources/30_mappings.ipynb #ca079027
 def _zones(mapping):
     zones = {"zone": mapping.zone} | {f"tables.{n}.columns.{c}.zone": m.zone for n, t in mapping.tables.items() for c, m in t.columns.items()}
     for key, zone in zones.items():
-        if zone and zone not in zoneinfo.available_timezones(): yield key, f"is {zone!r}, which is no IANA time zone.{closest(zone, zoneinfo.available_timezones())}", "Write it like Europe/Berlin or UTC."
+        if not zone or zone in zoneinfo.available_timezones(): continue
+        yield key, f"is {zone!r}, which is no IANA time zone.{closest(zone, zoneinfo.available_timezones())}", "Write it like Europe/Berlin or UTC."
 
 def _identity(mapping):
     if mapping.kind not in ("file", "simulated"): yield "kind", f"is {mapping.kind!r}; allowed are file and simulated", "Correct it."
     if mapping.identity not in ("public", "keyed"): yield "identity", f"is {mapping.identity!r}; allowed are public and keyed", "Write keyed for your own customers."
-    if mapping.identity == "public" and not mapping.public: yield "identity", "is public, but the source is not marked `public: true`", "Write `identity: keyed` for your own customers: the public key is printed in the documentation."
+    if mapping.identity == "public" and not mapping.public:
+        yield "identity", "is public, but the source is not marked `public: true`", "Write `identity: keyed` for your own customers: the public key is printed in the documentation."
     if mapping.public and not mapping.publisher: yield "publisher", "is missing for a public source", "Name its publisher, address and licence."
 
 def _checksums(mapping):
@@ -175,12 +182,13 @@ def check_mapping(
     more = f" ({len(slips)-1} more: {', '.join(k for k, *_ in slips[1:4])})" if slips[1:] else ""
     raise MappingError(f"{file}: {key} {what}{more}.", remedy, file=file, key=key, slips=slips)
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #90b1c8df
+# %% ../../nbs/api/sources/30_mappings.ipynb #b4adba1d
 def _built(kind, piece, key, file, **given):
     allowed = [f.name for f in fields(kind) if f.name not in given]
     if not isinstance(piece, dict): raise _mistake(file, key, f"is {piece!r}, where keys are expected ({', '.join(allowed)})", "Write it as `key: value` lines.")
     for word in piece:
-        if word not in allowed: raise _mistake(file, f"{key}.{word}" if key else word, f"is not a key of a mapping here.{closest(str(word), allowed)} Allowed are {', '.join(allowed)}", "Correct or remove the key.")
+        if word in allowed: continue
+        raise _mistake(file, f"{key}.{word}" if key else word, f"is not a key of a mapping here.{closest(str(word), allowed)} Allowed are {', '.join(allowed)}", "Correct or remove the key.")
     for f in fields(kind):
         if f.name in allowed and f.name not in piece and f.default is MISSING and f.default_factory is MISSING:
             raise _mistake(file, f"{key}.{f.name}", "is missing", f"Add a line `{f.name}: …` below {key or 'the top'}.")

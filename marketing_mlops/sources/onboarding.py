@@ -18,20 +18,23 @@ from ..workspace.places import Workspace, write_text
 from .mappings import mapping_from
 from .proposals import Proposal, source_name
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #45c75f5e
+# %% ../../nbs/api/sources/86_onboarding.ipynb #3a061ed1
 def _check_ready(proposal):
     if proposal.problems: raise MappingError(*proposal.problems[0].split("\n", 1), file=proposal.path.name)
     if proposal.questions:
         more = f" ({len(proposal.questions)-1} more to answer)" if proposal.questions[1:] else ""
-        raise MappingError(f"{proposal.path.name}: {proposal.questions[0].text}{more}", f"Answer with {proposal.questions[0].flag}" + (f": {' or '.join(proposal.questions[0].choices)}." if proposal.questions[0].choices else "."), file=proposal.path.name)
+        first = proposal.questions[0]
+        raise MappingError(f"{proposal.path.name}: {first.text}{more}", f"Answer with {first.flag}" + (f": {' or '.join(first.choices)}." if first.choices else "."), file=proposal.path.name)
 
 def _merged(existing, proposal):
     "Mapping content with the proposal in it; raises where another file already makes the same table."
     if existing.get("kind", "file") != "file" or existing.get("public"):
-        raise MappingError(f"Source {proposal.source!r} holds {'published' if existing.get('public') else 'simulated'} data; your own files do not belong there.", "Give another name with --source NAME.", file=proposal.path.name)
+        what = "published" if existing.get("public") else "simulated"
+        raise MappingError(f"Source {proposal.source!r} holds {what} data; your own files do not belong there.", "Give another name with --source NAME.", file=proposal.path.name)
     for name, piece in (existing.get("tables") or {}).items():
         if name in proposal.content["tables"] and piece.get("file") != proposal.path.name:
-            raise MappingError(f"Source {proposal.source!r} already makes {name} from {piece.get('file')}.", f"Use --source NAME for another source, name the file {piece.get('file')}, or remove the table from its mapping.yaml.", file=proposal.path.name)
+            raise MappingError(f"Source {proposal.source!r} already makes {name} from {piece.get('file')}.",
+                               f"Use --source NAME for another source, name the file {piece.get('file')}, or remove the table from its mapping.yaml.", file=proposal.path.name)
     return existing | {part: (existing.get(part) or {}) | proposal.content[part] for part in ("files", "tables")}
 
 # %% ../../nbs/api/sources/86_onboarding.ipynb #526f834b
@@ -85,7 +88,7 @@ def write_mapping(
     edit_params(workspace.path("params.yaml"), lambda c: _add_to_params(c, proposal.source, params, model if is_new else None, entry))
     return Added(proposal.source, copied, path, model, is_new)
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #8d0d2649
+# %% ../../nbs/api/sources/86_onboarding.ipynb #ebb6398d
 def _model_of(proposal, workspace, clock, content):
     currency = _currency_in(content)
     experiment = proposal.experiment | ({"currency": currency} if currency else {})
@@ -100,7 +103,8 @@ def _copied(path, folder):
     return Path(own.name).replace(target)
 
 def _write_yaml(path, proposal, content):
-    if not path.is_file(): write_text(path, f"# What the files of {proposal.source} mean. Proposed by `mmops data add` and yours to correct.\nname: {proposal.source}\nkind: file\nidentity: keyed\n")
+    head = f"# What the files of {proposal.source} mean. Proposed by `mmops data add` and yours to correct.\nname: {proposal.source}\nkind: file\nidentity: keyed\n"
+    if not path.is_file(): write_text(path, head)
     def change(existing):
         for part in ("files", "tables"):
             if not isinstance(existing.get(part), dict): existing[part] = {}

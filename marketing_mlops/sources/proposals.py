@@ -22,7 +22,7 @@ from .raw_files import FileFormat, RawRows, read_rows, sniff_format
 from .table_drafts import arms_of, control_of, draft_tables, experiment_name, roles_of, shares_of
 from .typed_tables import TypedTable, typed_table
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #0da5ce8e
+# %% ../../nbs/api/sources/84_proposals.ipynb #38d3574e
 @dataclass(frozen=True)
 class Proposal:
     "A mapping for one file, tried out and not yet written."
@@ -48,9 +48,9 @@ class Proposal:
 
     def _repr_markdown_(self)->str:
         columns = markdown_table(["column", "becomes", "because"], [[markdown_text(c) for c in row] for row in self.columns])
-        counts = markdown_table(["table", "read", "written", "left out", "rejected"], [[name, f"{t.n_read:,}", f"{len(t.frame):,}", f"{t.n_left_out:,}", f"{t.n_rejected:,}"] for name, t in self.trial.items()])
-        said = "\n".join(f"- {markdown_text(str(x))}" for x in (*self.questions, *self.problems, *self.notes))
-        return f"{columns}\n\n{counts}\n\n{said}"
+        counted = [[name, f"{t.n_read:,}", f"{len(t.frame):,}", f"{t.n_left_out:,}", f"{t.n_rejected:,}"] for name, t in self.trial.items()]
+        counts = markdown_table(["table", "read", "written", "left out", "rejected"], counted)
+        return "\n\n".join([columns, counts, "\n".join(f"- {markdown_text(str(x))}" for x in (*self.questions, *self.problems, *self.notes))])
 
 # %% ../../nbs/api/sources/84_proposals.ipynb #d4531107
 def _tried(content, rows, source):
@@ -85,11 +85,12 @@ def source_name(
     "A name a source can have."
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "source"
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #6194d93f
+# %% ../../nbs/api/sources/84_proposals.ipynb #92f904ee
 def _experiment_block(draft):
     name, arms, wishes = experiment_name(draft), arms_of(draft), draft.wishes
     if wishes.worthwhile_effect is None:
-        draft.ask("--worthwhile-effect AMOUNT", "How much more net revenue per customer makes the mail worth sending? Take what one mail costs you in all; 0.50 means fifty cents. Readouts are judged against this figure.")
+        draft.ask("--worthwhile-effect AMOUNT", "How much more net revenue per customer makes the mail worth sending? "
+                  "Take what one mail costs you in all; 0.50 means fifty cents. Readouts are judged against this figure.")
     control = control_of(draft)
     treated = " or ".join(a for a in arms if a != control)
     return dict(name=name, hypothesis=f"{treated} raises net revenue per customer within {wishes.window_days} days compared with {control}",
@@ -97,7 +98,7 @@ def _experiment_block(draft):
                 goal="net_revenue_per_customer", guardrails=[], worthwhile_effect=wishes.worthwhile_effect, currency=(wishes.currency or next(iter(draft.currencies), "EUR")).upper(),
                 outcome_window_days=wishes.window_days, planned_customers=sum(arms.values()), stopping_rule="fixed_horizon")
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #b949a34b
+# %% ../../nbs/api/sources/84_proposals.ipynb #0e042cfd
 def propose_mapping(
     file:str|Path, # CSV (also .gz), Parquet or Excel
     table:str, # What it is: orders, order_lines, assignments, or another canonical table
@@ -107,8 +108,11 @@ def propose_mapping(
     workspace:Workspace|None=None, # Markets and currency to offer; None offers none
 )->Proposal: # Tried out on the whole file, nothing written
     "A mapping for `file`. Raises DataError for an unreadable file and MappingError for an unknown table, column or role."
-    if table not in TABLES: raise MappingError(f"{table!r} is not a table.{closest(table, TABLES)} There are {', '.join(TABLES)}.", "Say what the file is with --as orders or --as assignments.", file=Path(file).name)
-    path, source = Path(file), source or source_name(Path(file).name.split(".")[0])
+    if table not in TABLES:
+        raise MappingError(f"{table!r} is not a table.{closest(table, TABLES)} There are {', '.join(TABLES)}.",
+                           "Say what the file is with --as orders or --as assignments.", file=Path(file).name)
+    path = Path(file)
+    source = source or source_name(path.name.split(".")[0])
     format = sniff_format(path)
     rows = read_rows(path, format)
     zones, currencies = _offers(workspace)
@@ -117,9 +121,10 @@ def propose_mapping(
     experiment = _experiment_block(draft) if table == "assignments" else None
     content = {"files": {path.name: {"format": words} if (words := _format_words(format)) else {}}, "tables": tables}
     trial, problems = _tried(content, rows, source)
-    if any(q.flag.startswith("--column") for q in draft.questions): problems = []
+    if any(q.flag.startswith("--column") for q in draft.questions): problems = []   # the question says it already
     return Proposal(source, table, path, content, _column_lines(draft, tables), tuple(draft.questions), tuple(draft.notes), trial, tuple(problems), experiment)
 
+# %% ../../nbs/api/sources/84_proposals.ipynb #bdbf6e46
 def _offers(workspace):
     if workspace is None: return (), ()
     settings = workspace.settings

@@ -163,11 +163,12 @@ def _parquet_rows(path, format):
     text = {c: table[c].cast(pa.string()).to_pandas() for c in _distinct_names(table.column_names, path.name)}
     return _numbered(pd.DataFrame(text), {}, 2, path.name)
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #41d24ab5
+# %% ../../nbs/api/sources/10_raw_files.ipynb #b3dca2f8
 def _excel_rows(path, format):
     from openpyxl import load_workbook
     try: book = load_workbook(path, read_only=True, data_only=True)
-    except Exception as e: raise DataError(f"{path.name} is no readable Excel file ({type(e).__name__}).", "Open it in Excel and save it as .xlsx without a password.", file=path.name) from None
+    except Exception as e:
+        raise DataError(f"{path.name} is no readable Excel file ({type(e).__name__}).", "Open it in Excel and save it as .xlsx without a password.", file=path.name) from None
     if format.sheet and format.sheet not in book.sheetnames:
         raise DataError(f"{path.name} has no sheet {format.sheet!r}; it has {', '.join(book.sheetnames)}.", "Correct the sheet in the mapping.", file=path.name)
     rows = list((book[format.sheet] if format.sheet else book.worksheets[0]).iter_rows(min_row=format.skip_rows+1, values_only=True))

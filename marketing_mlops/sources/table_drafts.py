@@ -81,8 +81,9 @@ def _ask_for_amount(draft):
     fitting = [c for c in draft.rows.frame if c not in used and (cells := draft.rows.frame[c].str.strip().loc[lambda s: s != ""]).size and are_amounts(cells.head(1000)) >= .8]
     draft.ask("--column NAME=amount", "Which column is the amount paid, for the order or for the line?", fitting or [c for c in draft.rows.frame if c not in used])
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #74a63558
-CONTROL_WORDS = {"control", "kontrolle", "kontrollgruppe", "no mail", "no e-mail", "no email", "no_mail", "none", "no", "holdout", "untreated", "baseline", "keine", "kein mailing", "nicht kontaktiert", "control group", "ctrl"}
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #d9ad8eed
+CONTROL_WORDS = {"control", "kontrolle", "kontrollgruppe", "no mail", "no e-mail", "no email", "no_mail", "none", "no", "holdout",
+                 "untreated", "baseline", "keine", "kein mailing", "nicht kontaktiert", "control group", "ctrl"}
 
 def arms_of(
     draft:Draft, # Of a file of assignments
@@ -101,7 +102,7 @@ def control_of(
     draft.ask("--control ARM", f"{wrong}Which group did not get the mail, so that the others are compared with it?", arms)
     return next(iter(arms), "control")
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #ca7cd1e0
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #1fbf57ad
 def shares_of(
     draft:Draft, # Of a file of assignments
 )->dict[str, float]: # Promised share of each arm, sum 1
@@ -113,7 +114,8 @@ def shares_of(
     # four standard deviations: one equal split in 16,000 would be asked about in vain
     if wish == "equal" or (wish is None and all(abs(k - n*equal[a]) <= 4*(n*equal[a]*(1-equal[a]))**.5 for a, k in arms.items())): return equal
     observed = ",".join(f"{a}={k/n:.2f}" for a, k in arms.items())
-    draft.ask("--shares equal", f"The groups have {', '.join(f'{k:,} ({a})' for a, k in arms.items())} customers; which shares were planned, in sum 1? A split that differs from the plan means that something went wrong with the lists.", ("equal", observed))
+    draft.ask("--shares equal", f"The groups have {', '.join(f'{k:,} ({a})' for a, k in arms.items())} customers; which shares were planned, in sum 1? "
+              "A split that differs from the plan means that something went wrong with the lists.", ("equal", observed))
     return equal
 
 # %% ../../nbs/api/sources/80_table_drafts.ipynb #fa392746
@@ -145,7 +147,7 @@ def _assigned_when(draft):
     day = pd.Timestamp(0 if pd.isna(sent) else sent).tz_localize(zone)
     return {}, {"occurred_at": {"rule": "constant", "value": day.isoformat(), "note": "day of the mail, as stated by the owner of the file"}}
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #e6091809
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #ad7dd32d
 _TESTS = {"money": are_amounts, "int": are_counts, "instant": are_times, "date": are_times}
 
 def roles_of(
@@ -154,7 +156,9 @@ def roles_of(
     "The roles of a table: its own registry entry, or one role per canonical column."
     if table in ROLES: return ROLES[table]
     own = [c for c in TABLES[table].columns if c.name not in ("known_at", "is_time_derived", "currency")]
-    return tuple(Role(c.name, c.definition.rstrip(".").lower(), (c.name.replace("_", " "), c.name.removesuffix("_id").removesuffix("_at").replace("_", " ")), _TESTS.get(c.type, are_texts), required=not c.nullable) for c in own) + PERSON_ROLES*("customer_id" in TABLES[table].names)
+    def words(name): return name.replace("_", " "), name.removesuffix("_id").removesuffix("_at").replace("_", " ")
+    roles = tuple(Role(c.name, c.definition.rstrip(".").lower(), words(c.name), _TESTS.get(c.type, are_texts), required=not c.nullable) for c in own)
+    return roles + PERSON_ROLES*("customer_id" in TABLES[table].names)
 
 def draft_plain(
     draft:Draft, # Of a file
