@@ -16,7 +16,7 @@ PAGES = {
     "nbs/api/contracts/10_terms.ipynb": [cell("code", "#| default_exp contracts.terms"), cell("markdown", "# Terms\n> Words."), cell("markdown", "#| export\n\n`Term` and `term` differ; `unknown_name` is nobody's."),
         cell("code", "#| export\nimport json"), cell("code", "#| export\nclass Term:\n    \"A word.\"\n    name:str # As written"), cell("code", "#| export\ndef term(\n    name:str, # As `<b>` written\n)->str: # Found\n    \"One word, see `Term`.\"\n    raise RuntimeError('never run')"),
         cell("markdown", "## Use\nCosts $5 and $\\frac{a}{b}$; <b>not bold</b> stays text."),
-        cell("code", "term('x')", dict(output_type="stream", name="stdout", text="two ``` ticks"), dict(output_type="stream", name="stderr", text="FutureWarning: /home/somebody")),
+        cell("code", "term('x')", dict(output_type="stream", name="stdout", text="two ``` ticks"), dict(output_type="stream", name="stderr", text="FutureWarning: old.py:3")),
         cell("code", "frame", dict(output_type="execute_result", data={"text/html": "<table><tr><td>1</td></tr></table><script>alert(1)</script>", "text/plain": "1"})),
         cell("code", "#| hide\nsecret = 1")],
     "nbs/api/jobs/10_results.ipynb": [cell("markdown", "# Results\n> Found."), cell("code", "#| export\ndef main(): ...")],
