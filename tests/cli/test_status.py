@@ -64,6 +64,15 @@ def test_only_the_newest_run_of_a_job_counts(workspace):
     run("20260331T070000000000Z-aaaa", "done")
     assert failed_runs(workspace) == []
 
+def test_a_refused_delivery_does_not_make_a_source_fresh(workspace):
+    ingested(workspace, orders=account(datetime.now(timezone.utc).isoformat()))
+    assert source_row(workspace, "shop")["freshness"] == "fresh"
+    folder = workspace.runs("validate", "shop")/"20260331T060000000000Z-aaaa"
+    write_json(folder/"run.json", dict(job="validate", key="shop", run_id=folder.name, status="failed", parameters={}, engine="warm",
+                                       started_at="2026-03-31T06:00:00+00:00", error=dict(problem="40 rows hold no date.", remedy="Correct them.")))
+    row = source_row(workspace, "shop")
+    assert (row["freshness"], row["newest"], row["age"]) == ("newest delivery refused", "", "")
+
 def test_a_run_that_was_killed_is_found(workspace):
     folder = workspace.runs("validate", "shop")/"20260331T060000000000Z-aaaa"
     write_json(folder/"run.json", dict(job="validate", key="shop", run_id=folder.name, status="running", parameters={}, engine="warm", started_at="2026-03-31T06:00:00+00:00"))
