@@ -34,7 +34,7 @@ class Command:
         module, name = self.target.split(":")
         return getattr(import_module(f"marketing_mlops.cli.{module}"), name)
 
-# %% ../../nbs/api/cli/20_commands.ipynb #128634e2
+# %% ../../nbs/api/cli/20_commands.ipynb #a6aaab81
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
 COMMANDS = {c.name: c for c in (
     Command("run", "run:run_models", "build what changed and read out the experiments",
@@ -44,7 +44,7 @@ COMMANDS = {c.name: c for c in (
     Command("data list", "data:list_sources", "the sources of this workspace",
             ("mmops data list",)),
     Command("data fetch", "data:fetch_source", "get the files of a public data set",
-            ("mmops data fetch hillstrom",), "A partly downloaded file is continued next time."),
+            ("mmops data fetch hillstrom",), "What was only partly downloaded is never used; the next try starts afresh."),
     Command("data check", "checks:check_tables", "judge the quality of a source without changing anything",
             ("mmops data check retailer",)),
     Command("data add", "additions:add_file", "bring a file of your own: a dry run first, then a question",

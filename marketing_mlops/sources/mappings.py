@@ -19,7 +19,7 @@ from ..workspace.errors import MappingError, ParameterError, closest
 from ..workspace.params import read_yaml
 from .raw_files import FileFormat
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #f133fa24
+# %% ../../nbs/api/sources/30_mappings.ipynb #383f900a
 KNOWN = ("before_contact", "during", "after_outcome")
 IDENTIFIERS = ("email", "phone", "name", "address")
 
@@ -28,6 +28,7 @@ class ColumnMapping:
     "What one column of a raw file means."
     to:str # Canonical column, or identifiers.email, .phone, .name, .address
     known:str="known_at" # before_contact, during, after_outcome, or the time column from which on it is known
+    type:str|None=None # For the reader; must be the type of the canonical column
     date_format:str="iso" # iso, unix, unix_ms, or a pattern such as %d.%m.%Y %H:%M
     zone:str|None=None # Of a time written without offset; None is the mapping's zone
     currency:str|None=None # Of an amount (ISO 4217); None is the mapping's currency
@@ -150,7 +151,13 @@ def _unknown_words(mapping):
             yield f"tables.{name}.{where}.known", f"is {known!r}.{closest(known, words)} Allowed are {', '.join(words)}", "Say when the value was known."
         if not 0 <= t.tolerance <= 1: yield f"tables.{name}.tolerance", f"is {t.tolerance}; it is a share between 0 and 1", "Write 0.02 for two per cent."
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #ca079027
+# %% ../../nbs/api/sources/30_mappings.ipynb #db2f4318
+def _types(mapping):
+    for name, t, table in _known_tables(mapping):
+        for column, m in t.columns.items():
+            if m.type is None or m.to not in table.names or m.type == table.column(m.to).type: continue
+            yield f"tables.{name}.columns.{column}.type", f"is {m.type!r}, but {name}.{m.to} is {table.column(m.to).type}", f"Write type: {table.column(m.to).type}, or leave it out."
+
 def _zones(mapping):
     zones = {"zone": mapping.zone} | {f"tables.{n}.columns.{c}.zone": m.zone for n, t in mapping.tables.items() for c, m in t.columns.items()}
     for key, zone in zones.items():
@@ -168,8 +175,8 @@ def _checksums(mapping):
     for name, f in mapping.files.items():
         if f.downloads and not f.content_sha256: yield f"files.{name}.content_sha256", "is missing, and the file is downloaded", "Add the SHA-256 of its unpacked content."
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #1011be1c
-CHECKS = [_unknown_names, _unknown_columns, _doubled_columns, _missing_columns, _unknown_words, _zones, _identity, _checksums]
+# %% ../../nbs/api/sources/30_mappings.ipynb #d7ccb845
+CHECKS = [_unknown_names, _unknown_columns, _doubled_columns, _missing_columns, _unknown_words, _types, _zones, _identity, _checksums]
 
 def check_mapping(
     mapping:Mapping, # As read or as proposed
