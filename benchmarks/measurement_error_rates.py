@@ -4,11 +4,12 @@
     python benchmarks/measurement_error_rates.py NAME ...   prints single scenarios
 
 Every scenario draws data with a known truth many times and counts. `allowed` is what was promised, widened by the
-chance of the count; a scenario of the kind "limit" promises nothing: it shows where a method stops being safe.
+chance of the count; a scenario of the kind "limit" shows where a method stops being safe, and its `allowed` is what was
+seen to be kept there.
 Each has a random stream of its own, made of the seed and its name, so that adding one changes no other.
 """
 import json, subprocess, sys, zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -105,8 +106,7 @@ def welch_coverage_spend(rng, n, m):
 @scenario("coverage", "95 % bootstrap t interval holds the true difference of spend", 1_000, (.93, .97),
           **{"20,000 each": dict(n=20_000, m=20_000), "4,000 each": dict(n=4_000, m=4_000)})
 def bootstrap_coverage_spend(rng, n, m):
-    try: return holds(bootstrap_difference(gamma_spend(rng, n, .025), gamma_spend(rng, m, .0125), seed=int(rng.integers(2**31))), .0125*113.53)
-    except NotMeasurable: return True
+    return holds(bootstrap_difference(gamma_spend(rng, n, .05), gamma_spend(rng, m, .025), seed=int(rng.integers(2**31))), .025*113.53)
 
 @scenario("coverage", "95 % Fieller interval holds the true lift", 10_000, (.94, .96),
           **{"gamma amounts, 200 each": {}})
@@ -117,7 +117,8 @@ def fieller_coverage_shares(rng):
     return holds(relative_lift(difference_of_proportions(int(rng.binomial(5_000, .06)), 5_000, int(rng.binomial(5_000, .05)), 5_000)), .20)
 
 # --- where methods stop being safe: a small holdout and a heavy tail ---
-HOLDOUT = {"lognormal 1, 20,000 and 1,000": dict(n=20_000, m=1_000, sigma=1.), "lognormal 2, 20,000 and 1,000": dict(n=20_000, m=1_000, sigma=2.),
+HOLDOUT = {"lognormal 1, 20,000 and 1,000": dict(n=20_000, m=1_000, sigma=1.), "lognormal 1, 20,000 and 2,500": dict(n=20_000, m=2_500, sigma=1.),
+           "lognormal 2, 20,000 and 1,000": dict(n=20_000, m=1_000, sigma=2.), "lognormal 1.5, 20,000 and 5,000": dict(n=20_000, m=5_000, sigma=1.5),
            "lognormal 2, 4,000 each": dict(n=4_000, m=4_000, sigma=2.)}
 
 def _no_effect(rng, n, m, sigma): return lognormal_spend(rng, n, sigma=sigma), lognormal_spend(rng, m, sigma=sigma)
@@ -125,12 +126,7 @@ def _no_effect(rng, n, m, sigma): return lognormal_spend(rng, n, sigma=sigma), l
 @scenario("limit", "97.5 % Welch interval lies wholly above zero although nothing differs", 2_000, (0, 1), **HOLDOUT)
 def welch_above(rng, n, m, sigma): return difference_of_means(*_no_effect(rng, n, m, sigma), .975).estimate.low > 0
 
-@scenario("limit", "97.5 % bootstrap t interval lies wholly above zero although nothing differs", 1_000, (0, 1), **HOLDOUT)
-def bootstrap_above(rng, n, m, sigma):
-    try: return bootstrap_difference(*_no_effect(rng, n, m, sigma), .975, seed=int(rng.integers(2**31))).low > 0
-    except NotMeasurable: return False
-
-@scenario("limit", "both 97.5 % intervals lie wholly above zero although nothing differs", 1_000, (0, 1), **HOLDOUT)
+@scenario("limit", "both 97.5 % intervals are to be had and lie wholly above zero although nothing differs", 2_000, (0, .027), **HOLDOUT)
 def both_above(rng, n, m, sigma):
     treated, control = _no_effect(rng, n, m, sigma)
     if difference_of_means(treated, control, .975).estimate.low <= 0: return False
@@ -192,6 +188,13 @@ def ships_the_threshold(rng, arms): return read_out(experiment(arms, .5), custom
 @scenario("decision", "an arm whose effect is exactly worthwhile is stopped, at most 2.5 % promised", 2_000, (0, .035), **ARMS)
 def stops_the_threshold(rng, arms):
     return any(d.decision == "stop" for d in read_out(experiment(arms, .5), customers(rng, arms, gain=.5)).arm_decisions.values())
+
+@scenario("limit", "no effect ships beside a holdout of 2,500 with a lognormal tail, 2.5 % promised", 2_000, (0, .045))
+def ships_beside_a_holdout(rng):
+    spend = [lognormal_spend(rng, n) for n in (20_000, 2_500)]
+    arm = np.repeat(["a", "control"], [20_000, 2_500])
+    units = pd.DataFrame(dict(unit_id=np.arange(22_500).astype(str), arm=arm, spend_per_customer=np.concatenate(spend)))
+    return read_out(replace(experiment(["a"], 0.), arms={"a": 8/9, "control": 1/9}), units).decision.decision == "ship"
 
 @scenario("decision", "customers chosen by a random score and compared with the rest ship, at most 2.5 % promised", 2_000, (0, .035))
 def random_score_ships(rng):

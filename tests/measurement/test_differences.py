@@ -13,7 +13,7 @@ from marketing_mlops.measurement.intervals import Moments, NotMeasurable, mean_i
 from marketing_mlops.measurement.lifts import fieller_bounds, relative_lift
 from marketing_mlops.measurement.multiplicity import holm_adjusted, simultaneous_level
 from marketing_mlops.measurement.ratios import ratio_moments
-from marketing_mlops.measurement.resampling import FEWEST_SPENDERS, bootstrap_difference
+from marketing_mlops.measurement.resampling import bootstrap_difference, effective_spenders
 from marketing_mlops.measurement.sample_sizes import customers_needed, further_customers
 
 def oracle(name): return json.loads((Path(__file__).parent/"oracles"/f"{name}.json").read_text())
@@ -143,12 +143,18 @@ def test_resampling_is_reproducible_and_blind_to_the_order_of_rows():
     assert first != bootstrap_difference(treated, control, seed=4)
 
 def test_resampling_needs_spenders_and_spread():
-    few = np.append(np.full(FEWEST_SPENDERS-1, 20.), np.zeros(900))
+    few = np.append(np.full(29, 20.), np.zeros(900))
     with pytest.raises(NotMeasurable) as refused: bootstrap_difference(few, few)
     assert refused.value.code == "few_spenders"
     nearly = np.append(np.full(60, 20.), 21.)
     with pytest.raises(NotMeasurable) as refused: bootstrap_difference(nearly, nearly)
     assert refused.value.code == "no_variation"
+
+def test_one_large_spender_beside_many_is_too_few_and_the_heavier_tail_counts_for_both_arms():
+    even, odd = np.append(np.full(200, 20.), np.zeros(800)), np.append(np.full(200, 20.), np.append(50_000., np.zeros(799)))
+    assert effective_spenders(even) == pytest.approx(200) and effective_spenders(odd) < 2
+    for arms in ((even, odd), (odd, even)):
+        with pytest.raises(NotMeasurable): bootstrap_difference(*arms)
 
 def test_dense_and_negative_amounts_are_resampled_too():
     rng = np.random.default_rng(6)

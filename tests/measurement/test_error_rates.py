@@ -26,10 +26,11 @@ def test_the_record_names_command_seed_count_and_commit(benchmark):
     assert RECORDED["seed"] == benchmark.SEED and RECORDED["command"] and RECORDED["commit"]
     assert {row["name"]: row["draws"] for row in RECORDED["scenarios"]} == {s.name: s.draws for s in benchmark.SCENARIOS.values()}
 
-def test_two_opinions_err_less_often_than_one():
+def test_two_opinions_keep_a_promise_one_breaks():
     rates = {row["name"]: row["observed"] for row in RECORDED["scenarios"]}
-    for case in ("lognormal 1, 20,000 and 1,000", "lognormal 2, 20,000 and 1,000", "lognormal 2, 4,000 each"):
-        assert rates[f"both_above[{case}]"] <= max(rates[f"welch_above[{case}]"], rates[f"bootstrap_above[{case}]"]) + .02
+    cases = [name[len("both_above"):] for name in rates if name.startswith("both_above")]
+    assert cases and all(rates[f"both_above{case}"] <= .027 for case in cases)
+    assert max(rates[f"welch_above{case}"] for case in cases) > .05
 
 @pytest.mark.parametrize("name", ["wilson_coverage[p 0.1, n 200]", "newcombe_coverage[50 % and 40 % of 60]", "split_alarm[2,000 customers]"])
 def test_a_scenario_gives_the_recorded_figure_again(benchmark, name):

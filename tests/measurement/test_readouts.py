@@ -5,8 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from marketing_mlops.contracts.verdict import Decision
+from marketing_mlops.measurement.contrasts import Contrast
+from marketing_mlops.measurement.differences import difference_of_means
+from marketing_mlops.measurement.effect_verdicts import goal_verdict
 from marketing_mlops.measurement.experiments import read_experiment
-from marketing_mlops.measurement.intervals import NotMeasurable
+from marketing_mlops.measurement.intervals import Moments
+from marketing_mlops.measurement.lifts import relative_lift
 from marketing_mlops.measurement.readouts import read_out
 from marketing_mlops.measurement.sample_ratio import sample_ratio
 from marketing_mlops.measurement.unit_frames import MetricColumn, gather_units, metric_column
@@ -264,3 +268,18 @@ def test_sample_ratio_refuses_strange_arms_and_shares():
         with pytest.raises(ValueError): sample_ratio(counts, shares)
     assert sample_ratio({}, {"a": .5, "b": .5}).status == "unknown"
     assert sample_ratio({"a": 400}, {"a": .5, "b": .5}).status == "fail"
+
+# --- two opinions ---
+@pytest.mark.parametrize("low,high,status", [(.6, 1.4, "pass"), (.4, 1.4, "review"), (-1., .45, "review"), (.6, 3., "pass")])
+def test_a_goal_is_clear_only_where_both_opinions_are(low, high, status):
+    goal = MetricColumn("spend_per_customer", "Spend per customer", "mean", "EUR")
+    gain = difference_of_means(Moments(4_000, 2., 9.), Moments(4_000, 1., 9.), unit="EUR")
+    contrast = Contrast(goal, "goal", "mail", "none", gain, relative_lift(gain), replace(gain.estimate, low=low, high=high))
+    assert goal_verdict(contrast, read_experiment(BASE)).status == status
+
+@pytest.mark.parametrize("high,status", [(1.6, "review"), (1.4, "fail")])
+def test_a_goal_is_stopped_only_where_both_opinions_lie_below(high, status):
+    goal = MetricColumn("spend_per_customer", "Spend per customer", "mean", "EUR")
+    gain = difference_of_means(Moments(4_000, 2., 9.), Moments(4_000, 1., 9.), unit="EUR")
+    contrast = Contrast(goal, "goal", "mail", "none", gain, relative_lift(gain), replace(gain.estimate, high=high))
+    assert goal_verdict(contrast, read_experiment(BASE | dict(worthwhile_effect=1.5))).status == status
