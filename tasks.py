@@ -104,7 +104,9 @@ def lab(*options):
 def test(*options):
     install("dev")
     workers = str(min(4, os.cpu_count() or 1))
-    call(BIN/"nbdev-test", "--n-workers", workers, "--cell-timeout", "240")
+    say("pages: every notebook in a process of its own")
+    call(BIN/"python", "tests/house/run_pages.py")
+    say("tests")
     call(BIN/"python", "-m", "pytest", "-n", workers, "-m", "not slow", *options)
 
 def test_slow(*options):

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Runs every page of the documentation in a process of its own, forked from a parent that has only imported libraries.
+
+    python tests/house/run_pages.py                  all pages
+    python tests/house/run_pages.py nbs/api/sources  a folder or single pages
+
+`nbdev-test` runs pages one after another in the same workers, so a page can pass by what another page left behind;
+here it cannot. The parent imports third-party libraries once and never our package: a page costs its own cells.
+"""
+import importlib, os, signal, sys, time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARIES = ["numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "sklearn.base", "pandera.pandas", "altair", "vl_convert", "nbformat",
+             "papermill", "markdown_it", "bleach", "rich.progress", "ipywidgets", "anywidget", "IPython", "fastcore.test", "nbdev.test", "ruamel.yaml"]
+DEADLINE_S = 300
+
+def pages(names):
+    given = [ROOT/n for n in names] or [ROOT/"nbs"/box for box in ("api", "tutorials", "how_to", "explanations")]
+    found = [p for g in given for p in ([g] if g.suffix == ".ipynb" else sorted(g.rglob("*.ipynb")))]
+    return [p for p in [*([ROOT/"nbs"/"index.ipynb"] if not names else []), *found] if not {".ipynb_checkpoints", "_proc"} & set(p.parts)]
+
+def run_page(page):
+    "In the child: executes the page and ends the process, whatever happened."
+    code = 1
+    try:
+        from nbdev.test import test_nb
+        signal.alarm(DEADLINE_S)
+        code = 0 if test_nb(page, basepath=ROOT, cell_timeout=240)[0] else 1
+    finally:
+        sys.stdout.flush(); sys.stderr.flush(); os._exit(code)
+
+def main(names):
+    for name in LIBRARIES: importlib.import_module(name)
+    waiting, running, failed, times = list(reversed(pages(names))), {}, [], []
+    total = len(waiting)
+    while waiting or running:
+        while waiting and len(running) < min(4, os.cpu_count() or 1):
+            page = waiting.pop()
+            pid = os.fork()
+            if not pid: run_page(page)
+            running[pid] = page, time.monotonic()
+        pid, status = os.wait()
+        if pid not in running: continue
+        page, started = running.pop(pid)
+        times.append((time.monotonic()-started, page.relative_to(ROOT)))
+        if status: failed.append(page.relative_to(ROOT)); print(f"FAILED {failed[-1]}", flush=True)
+        elif len(times) % 20 == 0: print(f"{len(times)} of {total} pages", flush=True)
+    slow = [f"{page} {seconds:.0f} s" for seconds, page in sorted(times, reverse=True)[:3]]
+    print(f"{total-len(failed)} of {total} pages passed, each in a process of its own; slowest: {', '.join(slow)}")
+    return 1 if failed else 0
+
+if __name__ == "__main__": sys.exit(main(sys.argv[1:]))
