@@ -9,7 +9,7 @@ a person is asked, a script has to say `--yes`."""
 # %% auto #0
 __all__ = ['shares_from', 'with_answer', 'rejected_lines', 'proposal_lines', 'ask_person', 'wishes_from', 'add_file']
 
-# %% ../../nbs/api/cli/47_additions.ipynb #5887458a
+# %% ../../nbs/api/cli/47_additions.ipynb #8b2c5feb
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Annotated, TYPE_CHECKING
 from fastcore.meta import delegates
 from ..workspace.errors import MappingError, ParameterError
 from ..workspace.places import Workspace, find_workspace
-from .terminal import confirm, is_interactive, printable, show_progress, text_table
+from .terminal import confirm, is_interactive, printable, terminal_progress, text_table
 if TYPE_CHECKING:
     from marketing_mlops.sources.drafts import Question, Wishes
     from marketing_mlops.sources.proposals import Proposal
@@ -137,7 +137,7 @@ def _write_if_agreed(proposal:"Proposal", found:Workspace, yes:bool):
     if added.model: print(f"{'Added' if added.is_new_model else 'Kept'} the model {added.model} in params.yaml. Next: `mmops run {added.model}`.")
     else: print(f"Next: say who got the mail, with `mmops data add FILE --as assignments --source {added.source}`.")
 
-# %% ../../nbs/api/cli/47_additions.ipynb #62b3a439
+# %% ../../nbs/api/cli/47_additions.ipynb #62a0edd9
 @delegates(wishes_from)
 def add_file(
     file:str, # CSV (also gzipped), Parquet or Excel file
@@ -153,7 +153,7 @@ def add_file(
     if not as_: raise ParameterError(f"mmops data add: what {file} is remains unsaid.", "Add --as orders, --as assignments, or another canonical table.")
     if not Path(file).is_file(): raise ParameterError(f"There is no file {file}.", "Correct its name; a name with spaces needs quotes.")
     found, wishes = find_workspace(workspace), wishes_from(**answers)
-    with show_progress(f"Reading {file}"): proposal = propose_mapping(file, as_, source, wishes=wishes, workspace=found)
+    with terminal_progress(f"Reading {file}"): proposal = propose_mapping(file, as_, source, wishes=wishes, workspace=found)
     proposal = _clarified(proposal, lambda said: propose_mapping(file, as_, source, wishes=said, workspace=found), wishes)
     print(proposal_lines(proposal, show), end="\n\n")
     _refuse_open(proposal)

@@ -9,14 +9,14 @@ thrown away, asks every check of the house, and prints all findings at once."""
 # %% auto #0
 __all__ = ['set_aside', 'finding_lines', 'judge_files', 'check_tables']
 
-# %% ../../nbs/api/cli/46_checks.ipynb #71a1b411
+# %% ../../nbs/api/cli/46_checks.ipynb #990d8c93
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from ..contracts.verdict import Reason
 from ..workspace.params import Params, read_params
 from ..workspace.places import Workspace, find_workspace
-from .terminal import printable, show_progress, text_table
+from .terminal import printable, terminal_progress, text_table
 
 # %% ../../nbs/api/cli/46_checks.ipynb #12e77225
 def set_aside(
@@ -56,7 +56,7 @@ def judge_files(
     tables = {p.stem: p for p in sorted(into.glob("*.parquet")) if p.stem in account.tables and p.stem != "identifiers"}
     return account, check_source(tables, source=source, clock=clock_of(workspace, source, params), experiments=experiments_of(params, source))
 
-# %% ../../nbs/api/cli/46_checks.ipynb #5c53e2ef
+# %% ../../nbs/api/cli/46_checks.ipynb #63d571f8
 def check_tables(
     source:str, # Source to judge, such as retailer
     show:int=20, # Rows set aside to list at most; 0 lists all
@@ -67,7 +67,7 @@ def check_tables(
     found = find_workspace(workspace)
     params = read_params(found)
     params.source(source)
-    with show_progress(f"Checking {source}"), TemporaryDirectory() as folder:
+    with terminal_progress(f"Checking {source}"), TemporaryDirectory() as folder:
         account, report = judge_files(source, found, params, Path(folder))
         aside = set_aside(Path(folder)/"private")
     print(text_table({"table": name, "read": f"{a.n_read:,}", "used": f"{a.n_written:,}", "left out": f"{a.n_left_out:,}", "rejected": f"{a.n_rejected:,}",

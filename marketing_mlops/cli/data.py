@@ -9,12 +9,12 @@ bringing a file of your own is `mmops data add` (`add_file`)."""
 # %% auto #0
 __all__ = ['source_summary', 'list_sources', 'fetch_source']
 
-# %% ../../nbs/api/cli/45_data.ipynb #1b64cf56
+# %% ../../nbs/api/cli/45_data.ipynb #cc7bf55e
 from collections.abc import Mapping
 from ..workspace.errors import MmopsError, ParameterError
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, find_workspace
-from .terminal import show_progress, text_table
+from .terminal import terminal_progress, text_table
 
 # %% ../../nbs/api/cli/45_data.ipynb #fddb8443
 def source_summary(
@@ -42,7 +42,7 @@ def list_sources(
     rows = [source_summary(found, name, settings) for name, settings in read_params(found).sources.items()]
     print(text_table(rows) or "There are no sources. Next: `mmops data add FILE --as orders --source shop`.")
 
-# %% ../../nbs/api/cli/45_data.ipynb #e480f71d
+# %% ../../nbs/api/cli/45_data.ipynb #79b4e761
 def fetch_source(
     name:str, # Source to fetch, such as hillstrom
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
@@ -54,7 +54,7 @@ def fetch_source(
     if read_params(found).source(name).get("kind") == "simulated":
         raise ParameterError(f"Source {name!r} is simulated; it has no files to fetch.", "`mmops run` makes it.")
     mapping, rows = read_mapping(found.source_folder(name)), []
-    with show_progress(f"Fetching {name}") as step:
+    with terminal_progress(f"Fetching {name}") as step:
         for file in mapping.files:
             step(f"{name}: {file}")
             rows.append(dict(file=file, kilobytes=f"{raw_path(mapping, file, found).stat().st_size/1000:,.0f}", publisher=mapping.publisher.name if mapping.publisher else "your own"))

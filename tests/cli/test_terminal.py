@@ -2,7 +2,7 @@
 import sys
 import pytest
 from hypothesis import given, strategies as st
-from marketing_mlops.cli.terminal import confirm, is_interactive, page_address, printable, text_table, show_progress
+from marketing_mlops.cli.terminal import confirm, is_interactive, page_address, printable, text_table, terminal_progress
 
 @given(st.text())
 def test_no_text_from_data_steers_the_terminal(text):
@@ -39,7 +39,7 @@ def test_a_script_is_never_asked(monkeypatch):
     assert confirm("Write it?") is None
 
 def test_progress_in_a_log_is_one_line_per_step(capsys):
-    with show_progress("work") as step:
+    with terminal_progress("work") as step:
         step("ingest\x1b[2J")
         step("validate")
     captured = capsys.readouterr()
