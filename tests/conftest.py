@@ -56,12 +56,13 @@ def tiny_workspace(_tiny_template, tmp_path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def warm_home(tmp_path_factory):
-    "One warm worker for all notebooks that the tests of this process run; it ends with them."
+    "One folder for the warm workers of all notebooks that the tests of this process run; they end when it is removed."
     home = tmp_path_factory.mktemp("warm")
-    before = os.environ.get("MMOPS_WARM_HOME")
-    os.environ["MMOPS_WARM_HOME"] = str(home)
-    yield home
-    if hasattr(os, "fork"):
-        from marketing_mlops.jobs.client import stop_worker
-        stop_worker(str(home))
-    os.environ.pop("MMOPS_WARM_HOME") if before is None else os.environ.update(MMOPS_WARM_HOME=before)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MMOPS_WARM_HOME", str(home))
+        patch.setenv("MMOPS_WARM_IDLE", "60")                  # for tests that are killed before they come to their end
+        yield home
+        if hasattr(os, "fork"):
+            from marketing_mlops.jobs.client import stop_worker
+            stop_worker(str(home))
+    shutil.rmtree(home, ignore_errors=True)                    # workers started with another environment see that it is gone
