@@ -98,7 +98,7 @@ def judge_candidate(
     params = params or read_params(workspace)
     return check_source(candidate_tables(source, workspace), source=source, clock=clock_of(workspace, source, params), experiments=experiments_of(params, source))
 
-# %% ../../nbs/api/sources/99_quality.ipynb #1859881e
+# %% ../../nbs/api/sources/99_quality.ipynb #80b0e5d8
 def accept(
     source:str, # Name of the source
     workspace:Workspace, # Where it was ingested
@@ -111,6 +111,8 @@ def accept(
     if report.verdict.status not in ("pass", "review"): raise contract_error(report)
     with swap_folder(workspace.accepted(source)) as folder:
         for table, file in candidate_tables(source, workspace).items(): shutil.copyfile(file, folder/file.name)
+        account = workspace.ingested(source)/"ingest.json"
+        if account.is_file(): shutil.copyfile(account, folder/account.name)
         write_json(folder/"verdict.json", report.verdict.to_dict())
     return report
 
