@@ -137,7 +137,7 @@ def _write_if_agreed(proposal:"Proposal", found:Workspace, yes:bool):
     if added.model: print(f"{'Added' if added.is_new_model else 'Kept'} the model {added.model} in params.yaml. Next: `mmops run {added.model}`.")
     else: print(f"Next: say who got the mail, with `mmops data add FILE --as assignments --source {added.source}`.")
 
-# %% ../../nbs/api/cli/47_additions.ipynb #62a0edd9
+# %% ../../nbs/api/cli/47_additions.ipynb #342400ff
 @delegates(wishes_from)
 def add_file(
     file:str, # CSV (also gzipped), Parquet or Excel file
@@ -153,6 +153,7 @@ def add_file(
     if not as_: raise ParameterError(f"mmops data add: what {file} is remains unsaid.", "Add --as orders, --as assignments, or another canonical table.")
     if not Path(file).is_file(): raise ParameterError(f"There is no file {file}.", "Correct its name; a name with spaces needs quotes.")
     found, wishes = find_workspace(workspace), wishes_from(**answers)
+    if source: found.source_folder(source)   # refuses a name that is no folder's
     with terminal_progress(f"Reading {file}"): proposal = propose_mapping(file, as_, source, wishes=wishes, workspace=found)
     proposal = _clarified(proposal, lambda said: propose_mapping(file, as_, source, wishes=said, workspace=found), wishes)
     print(proposal_lines(proposal, show), end="\n\n")

@@ -110,7 +110,7 @@ def test_an_open_question_is_an_error_even_with_yes(new_workspace, run_mmops, is
 @pytest.mark.parametrize("words, says", [
     (("--as", "order"), "Did you mean 'orders'?"), ((), "--as orders"), (("--as", "orders", "--column", "total"), "--column"),
     (("--as", "orders", "--column", "totl=amount"), "Did you mean 'total'?"), (("--as", "orders", "--window-days", "two"), "--window-days"),
-    (("--as", "orders", "--source", "../elsewhere"), "name"), (("--as", "orders", "--source", "retailer", "--currency", "EUR", "--zone", "UTC", "--yes"), "retailer"),
+    (("--as", "orders", "--source", "../elsewhere"), "cannot be the name of a source"), (("--as", "orders", "--source", "retailer", "--currency", "EUR", "--zone", "UTC", "--yes"), "retailer"),
 ])
 def test_a_wrong_flag_is_named(words, says, new_workspace, run_mmops, is_refused, tmp_path):
     (tmp_path/"orders.csv").write_text("order_id,customer_id,date,total\n"+"".join(f"{i},c{i % 50},2026-03-{i % 28+1:02},{i % 40}.50\n" for i in range(200)))

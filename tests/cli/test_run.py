@@ -77,19 +77,35 @@ def test_an_unknown_model_is_answered_with_the_nearest(small, run_mmops, is_refu
 def test_outside_a_workspace_the_remedy_is_named(run_mmops, is_refused, tmp_path):
     is_refused(run_mmops("run", "--workspace", tmp_path, cwd=tmp_path), "mmops init")
 
+def _start_forced(folder):
+    "A forced run that has just begun its first stage."
+    code = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "20", "PYTHONUNBUFFERED": "1"}
+    runs = folder/"data"/"runs"/"ingest"/"retailer"
+    before = len(list(runs.glob("*/run.json")))
+    running = subprocess.Popen([sys.executable, "-c", code, "run", "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while len(list(runs.glob("*/run.json"))) == before and running.poll() is None: time.sleep(.05)
+    return running
+
 def test_ctrl_c_says_what_is_left_and_the_next_run_goes_on(small, run_mmops, snapshot):
     folder, _ = small
     before = snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
-    code = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
-    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "20", "PYTHONUNBUFFERED": "1"}
-    running = subprocess.Popen([sys.executable, "-c", code, "run", "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not list((folder/"data"/"runs"/"ingest"/"retailer").glob("*/run.json"))[1:]: time.sleep(.05)
+    running = _start_forced(folder)
     os.killpg(running.pid, signal.SIGINT)
     _, complaint = running.communicate(timeout=60)
     assert running.returncode == 130 and complaint.splitlines()[0] == "Stopped by Ctrl-C." and len(complaint.splitlines()) == 2, complaint
     assert snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate") == before
     done = run_mmops("run", cwd=folder)
     assert done.returncode == 0, done.stderr
+
+def test_two_runs_at_once_the_second_is_told_so(small, run_mmops, is_refused):
+    folder, _ = small
+    first = _start_forced(folder)
+    second, status = run_mmops("run", cwd=folder), run_mmops("status", cwd=folder)
+    _, complaint = first.communicate(timeout=120)
+    assert first.returncode == 0, complaint
+    is_refused(second, "Another run of this workspace is under way")
+    assert status.returncode == 0 and "a run is under way" in status.stdout
 
 def test_a_report_with_other_parameters_leaves_the_pipelines_alone(small, run_mmops, snapshot, is_refused):
     folder, _ = small
