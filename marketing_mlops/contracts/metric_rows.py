@@ -17,12 +17,12 @@ from .schemas import table
 from .scopes import PERIODS, Scope, in_period, rows_of, table_columns, with_column, with_period
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #d97fb623
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #1041ca8a
 def _line_amounts(rows:pd.DataFrame, metric:Metric)->np.ndarray:
     "Ten-thousandths for each order line, net of the metric's basis."
     quantity,price = rows.quantity.to_numpy("int64"), money_units(rows.unit_price)
     if len(rows) and float(np.abs(quantity).max())*float(np.abs(price).max()) > 9e18:
-        raise DataError("An order line is worth more than 900 billion.", "Correct quantity or price.", column="unit_price")
+        raise DataError("An order line is worth more than 900 trillion.", "Correct quantity or price.", column="unit_price")
     amounts = quantity*price
     for name in ("discount", "tax"):
         if name in metric.net_of and name in rows: amounts = amounts - money_units(rows[name], missing=0)

@@ -68,12 +68,13 @@ def pandas_types(
     declared = table(declared) if isinstance(declared, str) else declared
     return {field.name: dtype(declared.column(field.name), field.type) for field in arrow_schema(declared, present)}
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #5cff1d6a
+# %% ../../nbs/api/contracts/70_schemas.ipynb #e1495568
 def canonical_frame(
     rows:"pa.Table", # As read from Parquet
     declared:Table|str, # A table or its name
 )->"pd.DataFrame": # With `pandas_types`
     "An Arrow table as a frame with the canonical types."
+    import pandas as pd
     types = pandas_types(declared, rows.column_names)
     schema = arrow_schema(declared, rows.column_names)
     kept_by_arrow = {field.type: types[field.name] for field in schema if not isinstance(types[field.name], str)}
@@ -81,7 +82,6 @@ def canonical_frame(
     frame = rows.to_pandas(types_mapper=kept_by_arrow.get, ignore_metadata=True)
     for name,kind in types.items():
         if kind not in ("Int64", "boolean"): continue
-        import pandas as pd
         frame[name] = pd.array(rows[name].to_pylist(), dtype=kind) if rows[name].null_count else frame[name].astype(kind)
     return frame
 
@@ -121,7 +121,7 @@ def _cell(kind:str, value):
     if not isinstance(value, str): return value
     return datetime.fromisoformat(value) if kind == "instant" else date.fromisoformat(value) if kind == "date" else value
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #af8fe863
+# %% ../../nbs/api/contracts/70_schemas.ipynb #efc442a5
 @dataclass(frozen=True)
 class Violation:
     "One rule that one column breaks."
@@ -134,7 +134,8 @@ class Violation:
 
     def __str__(self)->str:
         shown = ", ".join(f"row {row}" + ("" if value is None else f" holds {value!r}") for row,value in self.examples)
-        return f"{self.table}.{self.column}: {self.rule} in {self.n_rows} rows" + (f" ({shown})" if shown else "") + f". {self.remedy}"
+        where = f"{self.n_rows} row" + ("" if self.n_rows == 1 else "s") + (f" ({shown})" if shown else "")
+        return f"{self.table}.{self.column}: the rule {self.rule!r} is broken in {where}. {self.remedy}"
 
 # %% ../../nbs/api/contracts/70_schemas.ipynb #f8516e11
 def _column_violations(df, declared:Table)->list[Violation]:
