@@ -45,18 +45,26 @@ class SettingsError(MmopsError): "A key of `settings.ini` is unknown, missing or
 class ParameterError(MmopsError): "A parameter is unknown, missing or of the wrong type; fields: `file`, `key`."
 class TermError(MmopsError): "A word is used that the glossary does not define; fields: `name`."
 
-# %% ../../nbs/api/workspace/10_errors.ipynb #bea81209
+# %% ../../nbs/api/workspace/10_errors.ipynb #d33b62af
 class DataError(MmopsError):
     "A file or table is not as declared; fields: `file`, `column`, `rows` (None where they do not apply)."
-    def __init__(self, problem:str, remedy:str, *, file=None, column=None, rows=None, **fields):
+    def __init__(self,
+        problem:str, # What is wrong, with the value found
+        remedy:str, # What to do now
+        *,
+        file:str|None=None, # The file or table, where there is one
+        column:str|None=None, # The column, where there is one
+        rows:list[int]|int|None=None, # A handful of rows to look at, or how many there are
+        **fields, # Further facts a caller may react to
+    ):
         super().__init__(problem, remedy, file=file, column=column, rows=rows, **fields)
 
     @property
-    def file(self): return self.fields["file"]
+    def file(self)->str|None: return self.fields["file"]
     @property
-    def column(self): return self.fields["column"]
+    def column(self)->str|None: return self.fields["column"]
     @property
-    def rows(self): return self.fields["rows"]
+    def rows(self)->list[int]|int|None: return self.fields["rows"]
 
 class MappingError(DataError): "A mapping and its file do not fit together."
 class ContractError(DataError): "A table breaks its contract; the field `violations` lists every breach."
