@@ -6,8 +6,8 @@ The warm worker. Standard library at import; `serve` imports third-party librari
 
 # %% auto #0
 __all__ = ['NEEDED_FIRST', 'NEEDED_SOON', 'NEEDED_LATER', 'preload', 'forget_our_package', 'WarmRun', 'become_run', 'run_child',
-           'fork_run', 'end_run', 'kill_group', 'reap', 'Zygote', 'answer_client', 'hear_client', 'turn', 'is_over',
-           'listen', 'detach', 'serve']
+           'tell_client', 'fork_run', 'end_run', 'kill_group', 'reap', 'Zygote', 'answer_client', 'hear_client', 'turn',
+           'is_over', 'listen', 'detach', 'serve']
 
 # %% ../../nbs/api/jobs/40_zygote.ipynb #275669a7
 import atexit, ctypes, dataclasses, gc, importlib, os, random, select, signal, socket, sys, threading, time, traceback
@@ -33,7 +33,7 @@ def forget_our_package()->None:
     "Removes `marketing_mlops` from this process, so that the next import reads the files anew."
     for name in [m for m in sys.modules if m.split(".")[0] == "marketing_mlops"]: del sys.modules[name]
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #088755d8
+# %% ../../nbs/api/jobs/40_zygote.ipynb #53f04a54
 @dataclasses.dataclass
 class WarmRun:
     "A forked child and the client it works for."
@@ -43,7 +43,8 @@ class WarmRun:
     deadline:float # `time.monotonic` value after which the run is ended
     grace:float = 5. # Seconds between the polite signal and the one that cannot be ignored
     killed_at:float|None = None # When SIGKILL is due, None while the run may go on
-    reason:str = "" # Why the zygote ended it: 'client gone', 'deadline', 'stopped'; empty if it did not
+    reason:str = "" # Why the zygote ended it: 'client gone', 'deadline', 'interrupted', 'stopped'; empty if it did not
+    has_client:bool = True # Whether its client is still there
 
 # %% ../../nbs/api/jobs/40_zygote.ipynb #08b07217
 def become_run(
@@ -90,7 +91,16 @@ def run_child(
             except (OSError, ValueError): pass                 # whoever was listening has gone
         os._exit(code if isinstance(code, int) else 0)
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #dec03eef
+# %% ../../nbs/api/jobs/40_zygote.ipynb #00f1f38a
+def tell_client(
+    connection:socket.socket, # To a client, who may have gone
+    message:dict, # Anything JSON can say
+)->None:
+    "Sends a message if there still is somebody to hear it."
+    try: send_message(connection, message)
+    except OSError: pass
+
+# %% ../../nbs/api/jobs/40_zygote.ipynb #787c13ae
 def fork_run(
     request:dict, # As sent by the client
     files:list[int], # Open files sent with it; closed here
@@ -105,7 +115,7 @@ def fork_run(
     try: os.setpgid(pid, pid)
     except OSError: pass                                       # the child was quicker
     for fd in files: os.close(fd)
-    send_message(connection, dict(accepted=pid))
+    tell_client(connection, dict(accepted=pid))
     deadline = time.monotonic() + request["deadline_s"]
     return WarmRun(pid, os.pidfd_open(pid), connection, deadline, request.get("grace_s", 5.))
 
@@ -128,7 +138,7 @@ def kill_group(
     try: os.killpg(run.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError): pass
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #241743a9
+# %% ../../nbs/api/jobs/40_zygote.ipynb #fe19e678
 def reap(
     run:WarmRun, # A run whose child has ended
 )->dict: # 'exit': exit code, negative the signal that ended it; 'reason': why the zygote ended it, or ''
@@ -137,8 +147,7 @@ def reap(
     code = os.waitstatus_to_exitcode(os.waitpid(run.pid, 0)[1])
     os.close(run.process)
     answer = dict(exit=code, reason=run.reason)
-    try: send_message(run.connection, answer)
-    except OSError: pass                                       # the client has gone, nobody to tell
+    tell_client(run.connection, answer)
     run.connection.close()
     return answer
 
@@ -154,40 +163,40 @@ class Zygote:
     used_at:float = dataclasses.field(default_factory=time.monotonic) # When it last had something to do
     is_stopping:bool = False # Told to stop: ends when its runs have
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #2d3f225a
+# %% ../../nbs/api/jobs/40_zygote.ipynb #c20a2812
 def answer_client(zygote:Zygote)->None:
     "Accepts one client and does what it asks for."
     connection, _ = zygote.listener.accept()
     connection.settimeout(5)                                   # a client sends its request at once or has a problem
     try: request, files = receive_message(connection, 8)
-    except OSError: return connection.close()
+    except (OSError, ValueError): return connection.close()    # it left, or what it says is no JSON
     connection.settimeout(None)
     if request and request["do"] == "run" and not zygote.is_stopping:
         zygote.used_at = time.monotonic()
         private = [zygote.listener.fileno(), *(fd for r in zygote.runs for fd in (r.connection.fileno(), r.process))]
-        try: return zygote.runs.append(fork_run(request, files, connection, private))
-        except BrokenPipeError: return connection.close()      # gone before it began
+        return zygote.runs.append(fork_run(request, files, connection, private))
     for fd in files: os.close(fd)
     if request and request["do"] == "stop":
         zygote.is_stopping = True
         for run in zygote.runs: end_run(run, "stopped")
-    if request: send_message(connection, dict(pid=os.getpid(), n_running=len(zygote.runs), n_to_import=len(zygote.waiting)))
+    if request: tell_client(connection, dict(pid=os.getpid(), n_running=len(zygote.runs), n_to_import=len(zygote.waiting)))
     connection.close()
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #66eae987
+# %% ../../nbs/api/jobs/40_zygote.ipynb #55f9d602
 def hear_client(run:WarmRun)->None:
     "Reacts to a message from, or the end of, the client of a run."
     try: message, _ = receive_message(run.connection)
-    except OSError: message = None
-    if message and message["do"] == "interrupt": end_run(run, "interrupted", signal.SIGINT)
-    elif run.reason != "client gone": end_run(run, "client gone")
+    except (OSError, ValueError): message = None
+    if message and message["do"] == "interrupt": return end_run(run, "interrupted", signal.SIGINT)
+    run.has_client = False
+    if not run.killed_at: end_run(run, "client gone")
 
 def turn(
     zygote:Zygote, # Changed: runs come and go
     wait_s:float, # How long to wait when there is nothing to do
 )->None:
     "One turn of the loop: clients, messages, ended children, the clock."
-    heard = [r.connection for r in zygote.runs if r.reason != "client gone"]
+    heard = [r.connection for r in zygote.runs if r.has_client]
     ended = [r.process for r in zygote.runs]
     ready = select.select([zygote.listener, *heard, *ended], [], [], wait_s)[0]
     now = time.monotonic()
@@ -195,18 +204,20 @@ def turn(
         if run.process in ready:
             zygote.used_at = now
             reap(run); zygote.runs.remove(run)
-        elif run.connection in ready: hear_client(run)
-        elif run.killed_at and now > run.killed_at: kill_group(run)
+            continue
+        if run.connection in ready: hear_client(run)
+        if run.killed_at and now > run.killed_at: kill_group(run)
         elif not run.killed_at and now > run.deadline: end_run(run, "deadline")
     if zygote.listener in ready: answer_client(zygote)
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #5e315b3a
+# %% ../../nbs/api/jobs/40_zygote.ipynb #7c364e98
 def is_over(zygote:Zygote, identity:tuple[int,int])->bool:
     "Whether the zygote has to end: told to, idle for too long, or its folder is no longer the one it was started for."
     try: info = os.stat(zygote.home); is_there = (info.st_dev, info.st_ino) == identity
     except OSError: is_there = False
     if not is_there:
-        for run in zygote.runs: end_run(run, "stopped")
+        for run in zygote.runs:
+            if not run.killed_at: end_run(run, "stopped")
     is_idle = time.monotonic() - zygote.used_at > zygote.idle_s
     return not zygote.runs and (zygote.is_stopping or is_idle or not is_there)
 

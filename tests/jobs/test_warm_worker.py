@@ -117,6 +117,28 @@ def test_a_run_that_ignores_the_polite_signal_is_killed(home):
     connection.close()
     until(lambda: not any(map(is_running, processes)))
 
+def test_a_run_past_its_deadline_is_killed_also_when_its_client_goes_meanwhile(home):
+    code(home, SLEEPER.replace("def main():", "import signal\ndef main():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)"))
+    connection = ask(home, deadline_s=1, wait=False)
+    started = pids(home)
+    time.sleep(1.3)                                            # the deadline has passed, the grace period has not
+    connection.close()
+    until(lambda: not any(map(is_running, started)))
+
+def test_a_client_that_leaves_before_its_answer_leaves_no_run_and_a_worker_alive(home):
+    code(home, SLEEPER)
+    ask_nothing = dict(do="status")
+    with connect_worker(str(home)) as connection: send_message(connection, ask_nothing)
+    pid = worker_status(str(home))["pid"]
+    with open(home/"out.txt", "w") as out, connect_worker(str(home)) as connection:
+        send_message(connection, dict(do="run", function="job:main", arguments=[], environment=dict(os.environ), folder=str(home),
+            deadline_s=60, grace_s=1.), (out.fileno(), out.fileno()))
+    with connect_worker(str(home)) as connection: connection.sendall(b"\0\0\0\1x") # no JSON
+    until(lambda: worker_status(str(home))["n_running"] == 0)
+    assert worker_status(str(home))["pid"] == pid
+    time.sleep(.2)
+    assert not (home/"pids").exists() or not any(map(is_running, pids(home)))
+
 def test_a_run_past_its_deadline_is_ended_and_says_so(home):
     code(home, SLEEPER)
     answer, _ = ask(home, deadline_s=1)
