@@ -51,6 +51,7 @@ def timed(work, repeats=7):
 
 def spread(times):
     "Median, 95th percentile and count of a list of milliseconds."
+    if not times: raise RuntimeError("no event was followed by a new picture")
     ordered = sorted(times)
     return dict(median=round(statistics.median(ordered), 1), p95=round(ordered[min(len(ordered) - 1, int(.95*len(ordered)))], 1), n=len(ordered))
 
@@ -154,21 +155,33 @@ def pointer_moves(page, n=60):
         page.wait_for_timeout(45)
     page.mouse.up()
 
-def new_brushes(page, n=20, rest=0, shift=0):
-    "Press on the other of two charts, each time under filters never asked before; `rest`: ms the pointer rests on it first."
+def answered(page, before):
+    "Wait until one more event has its picture."
+    page.wait_for_function("n => probe.times.length > n", arg=before, timeout=10_000)
+
+def new_brushes(page, n=20, rest=0, step=1):
+    "Press on a chart without a brush, under two filters of other charts of which one was just changed; `rest`: ms the pointer rests first."
     for i in range(n):
-        box = box_of(page, "seen_at" if i % 2 else "engagement_seconds")
-        page.mouse.move(*at(box, .1 + .02*i + shift))
+        target = ("seen_at", "engagement_seconds")[i % 2]
+        page.evaluate("c => document.querySelector(`[data-column=${c}] .mmx-clear`).click()", target)
+        page.evaluate("document.querySelectorAll('[data-column=price] .mmx-handle')[1].focus()")
+        page.keyboard.press("ArrowRight" if i % (12*step) < 6*step else "ArrowLeft")
+        page.wait_for_timeout(500)
+        box = box_of(page, target)
+        page.mouse.move(*at(box, .1 + .02*i))
         if rest: page.wait_for_timeout(rest)
         page.mouse.down()
-        page.wait_for_timeout(450); page.mouse.move(*at(box, .4 + .025*i + shift), steps=2)
-        page.mouse.up(); page.wait_for_timeout(150)
+        answered(page, i)
+        page.mouse.move(*at(box, .4 + .025*i), steps=2)
+        page.mouse.up()
+        page.wait_for_timeout(100)
 
 def new_choices(page, n=16):
     "Click a name in one chart and in another, in turn."
     for i in range(n):
         page.locator(f"[data-column={'channel' if i % 2 else 'country'}] .mmx-row").nth(i//4 % 5).click()
-        page.wait_for_timeout(500)
+        answered(page, i)
+        page.wait_for_timeout(250)
 
 def burst(page):
     "Two hundred pointer moves as fast as they come; when does the last frame show after them?"
@@ -205,7 +218,7 @@ def in_the_browser(folder, home):
         brush(page, "price", .1, .5)
         page.evaluate("probe.long = 0")
         result["new_brush_ms"] = moves(page, "net_revenue", lambda: new_brushes(page), ["pointerdown"])
-        result["new_brush_after_resting_ms"] = moves(page, "net_revenue", lambda: new_brushes(page, rest=450, shift=.004), ["pointerdown"])
+        result["new_brush_after_resting_ms"] = moves(page, "net_revenue", lambda: new_brushes(page, rest=450, step=2), ["pointerdown"])
         result["new_choice_ms"] = moves(page, "net_revenue", lambda: new_choices(page), ["click"])
         result["longest_main_thread_task_ms"] = round(page.evaluate("probe.long"))
         page.locator(".jp-CodeCell .cm-content").nth(1).click()
@@ -213,6 +226,11 @@ def in_the_browser(folder, home):
         page.wait_for_timeout(1500)
         result["outgoing_requests"], result["console_errors"] = len(watched.outgoing), len(watched.errors)
     return result
+
+def priority():
+    "Scheduling priority of this session over other work on the machine; 0 is ordinary."
+    group = Path("/proc/self/autogroup")
+    return int(group.read_text().split()[-1]) if group.exists() else os.nice(0)
 
 def main(rows=10_000_000):
     import anywidget, jupyterlab
@@ -229,7 +247,7 @@ def main(rows=10_000_000):
         memory = json.loads((folder/"memory.json").read_text())
         size = round(path.stat().st_size/1e6)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    record = dict(command="python benchmarks/explorer_latency.py", seed=SEED, rows=rows, columns=len(SCHEMA), parquet_megabytes=size, cores=os.cpu_count(), load_at_start=load, commit=commit,
+    record = dict(command="python benchmarks/explorer_latency.py", seed=SEED, rows=rows, columns=len(SCHEMA), parquet_megabytes=size, cores=os.cpu_count(), load_at_start=load, priority=priority(), commit=commit,
                   versions=dict(jupyterlab=jupyterlab.__version__, anywidget=anywidget.__version__, numpy=np.__version__, pyarrow=pa.__version__),
                   browser="Chromium, headless, software raster", kernel=kernel, screen=screen,
                   kernel_memory_megabytes=dict(own=memory["RssAnon"], mapped=memory["RssFile"], peak=memory["VmHWM"]))

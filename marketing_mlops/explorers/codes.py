@@ -199,7 +199,7 @@ def _forget_older(folder, keep):
     entries = sorted((p for p in folder.iterdir() if (p/"codes.json").exists()), key=lambda p: (p/"codes.json").stat().st_mtime)
     for entry in entries[:-keep]: shutil.rmtree(entry, ignore_errors=True)
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #52c40bcc
+# %% ../../nbs/api/explorers/30_codes.ipynb #28d40239
 def cached_codes(
     path:Path, # Parquet file
     cache:Path, # Folder for codes, such as data/state/cache/codes
@@ -209,6 +209,7 @@ def cached_codes(
     **options, # `columns`, `bins`, `measures` as in `build_codes`
 )->Codes:
     "Codes of a Parquet file: opened if they are there, built and kept if not."
+    path = path.resolve()
     shelf, options = cache/f"{path.parent.name}-{path.stem}", dict(columns=None, bins=40, measures=()) | options
     entry = shelf/codes_key(path, schema, **options)
     if not (entry/"codes.json").exists():

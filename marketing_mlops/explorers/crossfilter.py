@@ -173,68 +173,54 @@ def _groups(active, sizes):
         groups.append([name]) if home is None else home.append(name)
     return groups
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #3020a810
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #3c0ef796
 @patch
-def _group_tables(self:CrossFilter, active, rows_of, weights=None):
-    "Tables of the active with each other chart over the rows `rows_of` gives per chunk."
-    arrays, groups = self.codes.arrays, [[active, *g] for g in _groups(active, self.sizes)]
-    shapes = [[self.sizes[o] for o in g] for g in groups]
-    def work(part):
-        rows = rows_of(part)
-        picked = {o: arrays[o][part][rows] for o in self.sizes}
-        heavy = None if weights is None else weights[part][rows]
-        return [_joint([picked[o] for o in g], shape, heavy) for g, shape in zip(groups, shapes)]
+def _count_groups(self:CrossFilter, groups, part, rows, weights=None):
+    "Joint counts of each group of charts over some rows of a chunk."
+    picked = {o: self.codes.arrays[o][part][rows] for o in {o for g in groups for o in g}}
+    heavy = None if weights is None else weights[part][rows]
+    return [_joint([picked[o] for o in g], [self.sizes[o] for o in g], heavy) for g in groups]
+
+def _taken_apart(counts, groups, sizes):
+    "Table of the first chart of each group with each of the others."
     tables = {}
-    for group, shape, flat in zip(groups, shapes, self._sum(work)):
-        cube, axes = flat.reshape(shape), range(1, len(shape))
+    for flat, group in zip(counts, groups):
+        cube, axes = flat.reshape([sizes[o] for o in group]), range(1, len(group))
         tables |= {o: cube.sum(axis=tuple(a for a in axes if a != i)) for i, o in enumerate(group) if i}
-    return {o: tables[o] for o in self.sizes if o != active}
+    return tables
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #f3d5d6e5
-@patch
-def _once_table(self:CrossFilter, active, name, once, weights=None):
-    arrays, shape = self.codes.arrays, [self.sizes[active], self.sizes[name]]
-    def work(part):
-        rows = once[part.start][name]
-        return [_joint([arrays[active][part][rows], arrays[name][part][rows]], shape, None if weights is None else weights[part][rows])]
-    return self._sum(work)[0].reshape(shape)
-
-@patch
-def _rejected_rows(self:CrossFilter, filters):
-    "Per chunk: how often each row is rejected, and the rows only one filter rejects."
-    chunks = self._chunks()
-    work = lambda part: _rejections(self.codes.arrays, filters, self.sizes, part)
-    with ThreadPoolExecutor(self.threads) as pool: found = dict(zip((c.start for c in chunks), pool.map(work, chunks)))
-    return {k: times for k, (times, _) in found.items()}, {k: once for k, (_, once) in found.items()}
-
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #624659b5
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #e09cc8a6
 @patch
 def _filtered_tables(self:CrossFilter, active, filters, weights=None):
     "Own counts of the active chart and its table with every other chart, under filters of those."
-    times, once = self._rejected_rows(filters)
-    passing = sum(int((t == 0).sum()) for t in times.values())
-    if weights is None and passing > self.codes.rows/2:
-        rejected = self._group_tables(active, lambda part: np.flatnonzero(times[part.start]))
-        tables = {o: self._pair(active, o) - t for o, t in rejected.items()}
-    else: tables = self._group_tables(active, lambda part: np.flatnonzero(times[part.start] == 0), weights)
+    arrays, sizes = self.codes.arrays, self.sizes
+    groups, alone = [[active, *g] for g in _groups(active, sizes)], [[active, name] for name in filters if len(filters) > 1 or weights is not None]
+    first = _rejections(arrays, filters, sizes, self._chunks()[0])[0]
+    invert = weights is None and (first == 0).mean() > .5 if len(first) else False
+    def work(part):
+        times, once = _rejections(arrays, filters, sizes, part)
+        rows = np.flatnonzero(times != 0 if invert else times == 0)
+        singles = [self._count_groups([pair], part, once[pair[1]], weights)[0] for pair in alone]
+        return [*self._count_groups(groups, part, rows, weights), *singles]
+    counts = self._sum(work)
+    tables, only = _taken_apart(counts, groups, sizes), _taken_apart(counts[len(groups):], alone, sizes)
+    if invert: tables = {o: self._pair(active, o) - t for o, t in tables.items()}
     own = next(iter(tables.values())).sum(axis=1)
-    for name in filters:
-        alone = len(filters) == 1 and weights is None
-        tables[name] = self._pair(active, name) if alone else tables[name] + self._once_table(active, name, once, weights)
-    return own, tables
+    lone = {} if alone else {o: self._pair(active, o) for o in filters}
+    return own, tables | {o: tables[o] + t for o, t in only.items()} | lone
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #b3528da8
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #7e947c4c
 @patch
 def _tables(self:CrossFilter, active, filters, measure):
     others = [o for o in self.sizes if o != active]
     if measure is None and not filters: return self.totals[active], {o: self._pair(active, o) for o in others}
     if measure is None: return self._filtered_tables(active, filters)
-    weights = self.codes.measures[measure]
-    if filters: sums = self._filtered_tables(active, filters, weights)[1]
-    else: sums = self._group_tables(active, lambda part: slice(None), weights)
-    own = self._filtered_tables(active, filters)[0] if filters else self.totals[active]
-    return own, sums
+    weights, groups = self.codes.measures[measure], [[active, *g] for g in _groups(active, self.sizes)]
+    if filters: return self._filtered_tables(active, filters)[0], self._filtered_tables(active, filters, weights)[1]
+    sums = self._sum(lambda part: self._count_groups(groups, part, slice(None), weights))
+    return self.totals[active], _taken_apart(sums, groups, self.sizes)
 
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #de81405e
 @patch
 def activate(self:CrossFilter,
     active:str, # Chart about to be dragged
