@@ -22,16 +22,16 @@ from .multiplicity import holm_adjusted, simultaneous_level
 from .resampling import bootstrap_difference
 from .unit_frames import MetricColumn, arm_values, check_units
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #9d62744b
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #dc3f4e0b
 @dataclass(frozen=True)
 class Contrast:
     "One metric of one arm against the control."
-    metric:MetricColumn
+    metric:MetricColumn # What is compared, and which direction is good
     role:str     # goal, guardrail or diagnostic
     arm:str      # The treated arm
     control:str  # The arm it is compared with
-    difference:Difference|NotMeasurable
-    lift:Estimate|NotMeasurable
+    difference:Difference|NotMeasurable # Treated minus control, in the metric's unit
+    lift:Estimate|NotMeasurable # The gain as a share of the control; 0.10 means ten percent more
     check:Estimate|NotMeasurable|None = None # By resampling; None where no second opinion is asked for
     p_adjusted:float|None = None # Holm over the family; None where not measurable
 
