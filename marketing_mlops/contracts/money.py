@@ -83,12 +83,12 @@ def converted(
                         column="currency", rows=_first_rows(currencies.isna()))
     return result
 
-# %% ../../nbs/api/contracts/72_money.ipynb #4d7c34fd
+# %% ../../nbs/api/contracts/72_money.ipynb #37942424
 def common_currency(
     currencies:pd.Series, # ISO 4217 codes found in the rows
     reporting:str|None=None, # Reporting currency of the workspace
 )->str: # The currency to show the figure in; "" when there are no rows
-    "The reporting currency, else the only one there is."
+    "The reporting currency, else the only one there is. Raises `DataError` for several currencies and none to report in."
     if reporting: return reporting
     found = sorted(set(currencies.dropna()))
     if len(found) > 1: raise DataError(f"Amounts in {', '.join(found)} cannot be added.", "Name a reporting currency.", column="currency")

@@ -37,7 +37,7 @@ def in_words(
     if not float(f"{shown:.{decimals}f}"): number = number.lstrip("+−")
     return f"{number} {('percentage points' if gain else '%') if unit == 'share' else unit}"
 
-# %% ../../nbs/api/measurement/83_figures_in_words.ipynb #4defc1fe
+# %% ../../nbs/api/measurement/83_figures_in_words.ipynb #413d4e21
 def interval_in_words(
     estimate:Estimate, # A difference
 )->str: # "+0.49 to +1.05 USD"
@@ -48,8 +48,9 @@ def interval_in_words(
     return f"{low.split(' ')[0]} to {high}"
 
 def listed(
-    items:Iterable[str], # Things to name
+    items:Iterable[str], # Things to name, at least one
 )->str: # "a, b and c"
     "Things named in a sentence."
-    *first, last = list(items)
+    if not (items := list(items)): raise ValueError("there is nothing to list; say in words that there is none")
+    *first, last = items
     return f"{', '.join(first)} and {last}" if first else last
