@@ -21,8 +21,9 @@ from .unit_numbers import added_up, population_of, unit_numbers
 from ..workspace.errors import DataError
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/contracts/84_assigned_units.ipynb #4dd044bd
+# %% ../../nbs/api/contracts/84_assigned_units.ipynb #a6262aeb
 _WINDOW = ("start of window", "end of window")
+UNIT_NAMES = {"unit_id": "customer_id", "customer_id": "customer_id", "account_id": "account_id", "household_id": "household_id"}
 
 def _amounts_of(quantity:Quantity, declared:Metric, scope:Scope, windows:pd.DataFrame)->pd.DataFrame:
     "Counted rows of the units, with the columns of `windows`."
@@ -37,9 +38,7 @@ def _amounts_of(quantity:Quantity, declared:Metric, scope:Scope, windows:pd.Data
         if quantity.table != "outcomes" and windows[bound].notna().any(): rows = rows[holds(rows.occurred_at, rows[bound])]
     return rows
 
-# %% ../../nbs/api/contracts/84_assigned_units.ipynb #7c58303c
-UNIT_NAMES = {"unit_id": "customer_id", "customer_id": "customer_id", "account_id": "account_id", "household_id": "household_id"}
-
+# %% ../../nbs/api/contracts/84_assigned_units.ipynb #84beb489
 def _sums_of(quantity:Quantity, declared:Metric, scope:Scope, windows:pd.DataFrame)->pd.Series:
     "A quantity for each unit, zero where there is none; in the order of `windows`."
     if quantity.table == "outcomes": scope = replace(scope, start=None, end=None)
