@@ -11,7 +11,7 @@ does that, because a cached stage could then hide that data stopped arriving."""
 __all__ = ['Freshness', 'table_freshness', 'read_json', 'source_clock', 'newest_run', 'is_refused', 'source_row', 'saved_readout',
            'model_row', 'waiting_for_source', 'failed_runs', 'stale_lines', 'show_status']
 
-# %% ../../nbs/api/cli/40_status.ipynb #df456342
+# %% ../../nbs/api/cli/40_status.ipynb #5f2b5c7a
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,9 +22,11 @@ from ..contracts.schemas import TABLES
 from ..workspace.clock import Clock, age_in_days, clock_for
 from ..workspace.places import Workspace, find_workspace
 from .terminal import printable, text_table
-if TYPE_CHECKING: from marketing_mlops.jobs.runs import Run
+if TYPE_CHECKING:
+    from marketing_mlops.jobs.runs import Run
+    from marketing_mlops.jobs.staleness import StaleStage
 
-# %% ../../nbs/api/cli/40_status.ipynb #7450dba7
+# %% ../../nbs/api/cli/40_status.ipynb #477c4c7c
 @dataclass(frozen=True)
 class Freshness:
     "The newest event of one table, held against its budget."
@@ -34,7 +36,9 @@ class Freshness:
     budget_days:float|None # Allowed age; None where none is declared
 
     @property
-    def is_late(self)->bool: "Is it older than allowed?"; return self.budget_days is not None and self.age_days > self.budget_days
+    def is_late(self)->bool:
+        "Is it older than allowed?"
+        return self.budget_days is not None and self.age_days > self.budget_days
 
 def table_freshness(
     tables:Mapping[str, dict], # Table → its account in `ingest.json`
@@ -118,7 +122,7 @@ def model_row(
     decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=readout["sentences"]["decision"] if readout else "")
 
-# %% ../../nbs/api/cli/40_status.ipynb #a543a670
+# %% ../../nbs/api/cli/40_status.ipynb #3337955e
 def waiting_for_source(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
@@ -130,7 +134,7 @@ def waiting_for_source(
     lines = [f"{source}: {r['severity']}: {r['message']} {r['next_step']}".rstrip() for r in asks[:3]]
     if len(asks) > 3: lines.append(f"{source}: {len(asks)-3} more findings. Read them with `mmops data check {source}`.")
     rejected = {name: t["n_rejected"] for name, t in account["tables"].items() if t.get("n_rejected")}
-    return lines + [f"{source}.{name}: {n:,} rows could not be used. See them with `mmops data check {source}`." for name, n in rejected.items()]
+    return lines + [f"{source}.{name}: {n:,} row{'s' if n > 1 else ''} could not be used. See them with `mmops data check {source}`." for name, n in rejected.items()]
 
 # %% ../../nbs/api/cli/40_status.ipynb #da765f62
 def failed_runs(
@@ -141,9 +145,9 @@ def failed_runs(
     return [f"{run.job} ({run.key}) {run.status}: {(run.error or {}).get('problem', 'it left no message.')} Evidence: {run.folder.relative_to(workspace.root).as_posix()}"
             for run in runs if run and run.status in ("failed", "killed", "interrupted")]
 
-# %% ../../nbs/api/cli/40_status.ipynb #07eb2b35
+# %% ../../nbs/api/cli/40_status.ipynb #a789015b
 def stale_lines(
-    stages:Iterable, # `StaleStage` records
+    stages:Iterable["StaleStage"], # As `stale_stages` finds them
 )->list[str]: # One line per stale stage, one for all that were never built
     "What would be built by the next run, and why."
     stages = list(stages)

@@ -151,12 +151,12 @@ def notebook_text(
     content = dict(cells=[cell(i, *c) for i, c in enumerate(cells)], metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
     return json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True)+"\n"
 
-# %% ../../nbs/api/cli/60_template.ipynb #5c0a8357
+# %% ../../nbs/api/cli/60_template.ipynb #286c57c4
 def written_files(
     name:str, # Name of the team's package, such as `spring_campaigns`
     version:str, # Version of marketing_mlops the workspace is made with
 )->dict[str, str]: # Path relative to the workspace → text
-    "The files that carry the team's own name."
+    "The files that are written rather than copied."
     fill = dict(name=name, version=version)
     return {"pyproject.toml": PROJECT.substitute(fill), "README.md": README.substitute(fill),
             "tests/test_workspace.py": CHECK.substitute(fill), "nbs/api/10_break_even.ipynb": notebook_text(STARTING_PAGE),
