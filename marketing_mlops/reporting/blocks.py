@@ -110,12 +110,12 @@ def verdict_block(
     body = f'<div class="line {meaning}"><p><strong class="{meaning}">{verdict.status.capitalize()}</strong> · {html.escape(name)}{more}</p>{reasons}</div>'
     return Block(body, "\n".join([f"{verdict.status.capitalize()} · {name}"] + [f"  {r.message} {r.next_step}".rstrip() for r in verdict.reasons]))
 
-# %% ../../nbs/api/reporting/60_blocks.ipynb #6bdd4b13
+# %% ../../nbs/api/reporting/60_blocks.ipynb #746a917d
 def facts_block(
-    facts:dict[str, str|int|float|None], # Values by name; None is shown as `not measured`
+    facts:dict[str, str|int|float|None], # Values by name; None and NaN are shown as `not measured`
 )->Block:
     "Names and values as a list."
-    pairs = [(str(name), NOT_MEASURED if value is None else str(value)) for name, value in facts.items()]
+    pairs = [(str(name), NOT_MEASURED if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)) for name, value in facts.items()]
     rows = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in pairs)
     return Block(f'<dl class="facts">{rows}</dl>', "\n".join(f"{name}: {value}" for name, value in pairs))
 

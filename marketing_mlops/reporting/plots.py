@@ -92,7 +92,7 @@ def plot_intervals(
                base.mark_point(filled=True, size=110, opacity=1, color=PALETTE["series_1"].light).encode(x=alt.X(value, type="quantitative"))]
     return finish_chart(alt.layer(*layers), title, describe_intervals(df, [label, value, low, high], unit), height=46*len(rows) + 8)
 
-# %% ../../nbs/api/reporting/40_plots.ipynb #f965c151
+# %% ../../nbs/api/reporting/40_plots.ipynb #5e3bef71
 def plot_bars(
     df:pd.DataFrame, # One row per bar
     *, label:str, value:str, # Columns of `df`
@@ -102,9 +102,11 @@ def plot_bars(
 )->alt.LayerChart:
     "Horizontal bars from zero with their figures written at the end."
     check_columns(df, [label, value])
+    least, largest = df[value].astype(float).min(), df[value].astype(float).max()
+    if least < 0: raise ValueError(f"bars grow from zero, {value!r} has values below it, the least {least}; draw gains and losses with plot_intervals")
     rows = pd.DataFrame({label: df[label].astype(object), value: df[value].astype(float), "figure": [show(v, unit) for v in df[value]]})
     base = alt.Chart(rows).encode(y=alt.Y(label, type="nominal", sort=None, title=None, axis=alt.Axis(labelColor=PALETTE["ink"].light)),
-                                  x=alt.X(value, type="quantitative", title=None, axis=None, scale=alt.Scale(domain=[0, 1.15*max(rows[value].max(), 1e-9)])))
+                                  x=alt.X(value, type="quantitative", title=None, axis=None, scale=alt.Scale(domain=[0, 1.15*max(1e-9, largest)])))
     bars = base.mark_bar(height=18, color=PALETTE[colour].light)
     text = base.mark_text(align="left", dx=6).encode(text="figure:N")
     words = "; ".join(f"{name}: {figure}" for name, figure in zip(rows[label], rows["figure"]))
@@ -127,7 +129,7 @@ def plot_histogram(
     total = show(rows[count].sum(), "count")
     return finish_chart(chart, title, f"{total} values from {show(rows[low].min(), unit)} to {show(rows[high].max(), unit)}", height)
 
-# %% ../../nbs/api/reporting/40_plots.ipynb #58381e7d
+# %% ../../nbs/api/reporting/40_plots.ipynb #cc7b96f1
 def plot_over_time(
     df:pd.DataFrame, # One row per time (and series)
     *, time:str, value:str, # Columns of `df`; `time` holds dates or instants
@@ -144,4 +146,5 @@ def plot_over_time(
         y=alt.Y(value, type="quantitative", title=None, axis=alt.Axis(grid=True, tickCount=5, format=axis_format(unit))))
     if series: chart = chart.encode(color=alt.Color(series, type="nominal", sort=None))
     first, last = (pd.to_datetime(v).strftime("%Y-%m-%d") for v in (rows[time].min(), rows[time].max()))
-    return finish_chart(chart, title, f"{first} to {last}, {unit}")
+    gaps = int(rows[value].isna().sum())
+    return finish_chart(chart, title, f"{first} to {last}" + (f"; {gaps} of {len(rows)} figures {NOT_MEASURED}" if gaps else ""))
