@@ -7,14 +7,15 @@ The page that DVC fills with plots, self-contained."""
 # %% auto #0
 __all__ = ['PAGE', 'plots_template', 'place_plots_template']
 
-# %% ../../nbs/api/reporting/96_dvc_plots.ipynb #43fc1ff6
+# %% ../../nbs/api/reporting/96_dvc_plots.ipynb #551f19d4
 from pathlib import Path
+from .charts import VEGALITE
 from ..workspace.places import Workspace, write_text
 
-# %% ../../nbs/api/reporting/96_dvc_plots.ipynb #cce02e72
+# %% ../../nbs/api/reporting/96_dvc_plots.ipynb #e2ace060
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Plots of this workspace</title>
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline' 'unsafe-eval'; base-uri 'none'; form-action 'none'">
 {refresh_tag}<style>body{font:16px system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem}h1{font-size:1.4rem}table{border-spacing:1rem}</style>
 <script>LIBRARY</script></head>
 <body><h1>Plots of this workspace</h1>{plot_divs}</body></html>
@@ -23,7 +24,7 @@ PAGE = """<!DOCTYPE html>
 def plots_template()->str: # HTML with DVC's placeholders, about 0.9 MB
     "The page that DVC fills, with the chart library inside."
     import vl_convert
-    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version="6.4").replace("</script", "<\\/script")
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=VEGALITE).replace("</script", "<\\/script")
     return PAGE.replace("LIBRARY", "(()=>{" + library + "})()")
 
 # %% ../../nbs/api/reporting/96_dvc_plots.ipynb #62c0e8b6

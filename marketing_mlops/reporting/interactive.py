@@ -9,11 +9,11 @@ The script is put together by vl-convert from libraries it contains, so nothing 
 # %% auto #0
 __all__ = ['DRAW', 'live_chart', 'live_form', 'live_script', 'live_css']
 
-# %% ../../nbs/api/reporting/75_interactive.ipynb #f0076881
+# %% ../../nbs/api/reporting/75_interactive.ipynb #8c5f379d
 from collections.abc import Callable
 from functools import cache
 import html
-from .charts import SPEC_MIME, describe_chart
+from .charts import SPEC_MIME, VEGALITE, describe_chart
 from .colours import PALETTE
 from .markup import json_in_page
 
@@ -30,7 +30,7 @@ def live_form()->dict[str, Callable]: # From media type to function, as `output_
     "The form that takes precedence over pictures in a live page."
     return {SPEC_MIME: live_chart}
 
-# %% ../../nbs/api/reporting/75_interactive.ipynb #3a8921cd
+# %% ../../nbs/api/reporting/75_interactive.ipynb #46e457f8
 DRAW = """
 document.querySelectorAll("div.chart").forEach(place => {
   const spec = JSON.parse(place.nextElementSibling.textContent);
@@ -42,7 +42,7 @@ document.querySelectorAll("div.chart").forEach(place => {
 def live_script()->str: # About 0.9 MB of JavaScript, the same at every call
     "The script that draws the charts of a page."
     import vl_convert
-    return "(()=>{" + vl_convert.javascript_bundle(DRAW, vl_version="6.4").replace("</script", "<\\/script") + "})()"
+    return "(()=>{" + vl_convert.javascript_bundle(DRAW, vl_version=VEGALITE).replace("</script", "<\\/script") + "})()"
 
 # %% ../../nbs/api/reporting/75_interactive.ipynb #3e0098cf
 def live_css()->str: # CSS

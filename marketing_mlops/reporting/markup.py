@@ -25,7 +25,7 @@ def text_html(
     "Printed text as HTML, without terminal colours and with every markup character escaped."
     return f"<pre>{html.escape(ANSI.sub('', text).rstrip())}</pre>"
 
-# %% ../../nbs/api/reporting/50_markup.ipynb #041bbb5a
+# %% ../../nbs/api/reporting/50_markup.ipynb #1defa732
 TAGS = set("table thead tbody tfoot tr th td caption p div span section figure figcaption strong em b i sub sup small ul ol li dl dt dd "
            "h2 h3 h4 h5 code pre details summary abbr blockquote hr br a".split())
 ATTRIBUTES = {"*": ["class", "title", "data-label"], "a": ["href"], "th": ["colspan", "rowspan", "scope"], "td": ["colspan", "rowspan"]}
@@ -37,7 +37,7 @@ def safe_html(
     "HTML restricted to the allowed tags and attributes; scripts and style sheets vanish with their content."
     text = re.sub(r"(?is)<(script|style|template|iframe|object|noscript)\b.*?</\1\s*>", "", text)
     clean = bleach.clean(text, tags=TAGS, attributes=ATTRIBUTES, protocols=PROTOCOLS, strip=True, strip_comments=True)
-    return clean.replace("<a href=", '<a rel="noopener noreferrer" href=')
+    return clean.replace("<a ", '<a rel="noopener noreferrer" ') # in text and attributes `<` is written `&lt;` by now
 
 # %% ../../nbs/api/reporting/50_markup.ipynb #f37ab026
 MATH_TAGS = set("math mrow mi mo mn mtext mspace ms mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd mstyle "

@@ -151,7 +151,7 @@ def content_hash(
     "Hash of an inline style or script for the page's policy."
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #f9b262c3
+# %% ../../nbs/api/reporting/70_pages.ipynb #a9a38120
 def page_frame(
     title:str, # Text
     content:str, # Safe HTML
@@ -159,7 +159,7 @@ def page_frame(
     script:str="", # The one script of a live page
     script_policy:str="", # Its hash, which the policy allows
 )->str: # A whole HTML document
-    "A document with a content security policy around safe HTML."
+    "A document with a content security policy around safe HTML. A live page allows inline styles, which Vega writes."
     style_policy = "'unsafe-inline'" if script_policy else content_hash(styles)
     policy = f"default-src 'none'; img-src data:; style-src {style_policy}; base-uri 'none'; form-action 'none'" + (f"; script-src {script_policy}" if script_policy else "")
     return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -168,14 +168,17 @@ def page_frame(
             f'<meta name="referrer" content="no-referrer"><title>{html.escape(title)}</title><style>{styles}</style></head>\n'
             f"<body>{content}" + (f"<script>{script}</script>" if script else "") + "</body></html>\n")
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #82a80c8c
+# %% ../../nbs/api/reporting/70_pages.ipynb #de7f19b9
 def _notebook(notebook):
     "The notebook's dictionary, read from a file where a path is given."
-    if isinstance(notebook, dict): return notebook
-    path = Path(notebook)
-    try: return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path.name} is not a notebook: line {error.lineno} is not JSON; run the report again") from error
+    name, found = "the notebook", notebook
+    if not isinstance(notebook, dict):
+        name = Path(notebook).name
+        try: found = json.loads(Path(notebook).read_text(encoding="utf-8"))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"{name} is not a notebook: line {error.lineno} is not JSON; run the report again") from error
+    if not isinstance(found, dict) or "cells" not in found: raise ValueError(f"{name} is not a notebook: it has no cells; run the report again")
+    return found
 
 # %% ../../nbs/api/reporting/70_pages.ipynb #d3bb4790
 NOTHING = ('<div class="failed"><p class="what">This page has nothing to show: no cell of its notebook displayed anything.</p>'
