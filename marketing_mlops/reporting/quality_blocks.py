@@ -105,12 +105,14 @@ def quality_answer(
     return decision_block(quality.verdict.status, quality_sentence(quality), {"What was found": found if quality.verdict.status != "pass" else [],
                           "What to do": list(steps)[:3], "What was asked": asked, f"How new ({quality.facts.clock.label})": new})
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #81e9f070
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #e739f175
+def _counted(n, thing): return f"{show_count(n)} {thing}{'s' if n != 1 else ''}"
+
 def findings_block(
     quality:Quality, # What is known about a source
 )->Block:
     "Everything the checks found."
-    return verdict_block(quality.verdict, f"{len(quality.verdict.reasons)} findings in {quality.facts.name}" if quality.verdict.reasons else f"No check found anything in {quality.facts.name}")
+    return verdict_block(quality.verdict, f"{_counted(len(quality.verdict.reasons), 'finding')} in {quality.facts.name}" if quality.verdict.reasons else f"No check found anything in {quality.facts.name}")
 
 def checks_block()->Block:
     "What is asked of every source, and against what it guards."
@@ -145,7 +147,7 @@ def rejected_chart(
     if reasons.empty: return Block("<p>No row was rejected.</p>", "No row was rejected.")
     return plot_bars(reasons, label="reason", value="rows", unit="count", title="Rejected rows by reason")
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #954c21da
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #d5ab3388
 WHEN = {"during": "known only during the contact", "after_outcome": "known only after the outcome"}
 
 def known_block(
@@ -158,7 +160,7 @@ def known_block(
     labels = dict(table="Table", column="Column", remark="Remark")
     first = table_block(late, labels=labels) if len(late) else Block(f"<p>{none}</p>", none)
     if derived.empty: return first
-    second, title = table_block(derived, labels=labels), f"{len(derived)} columns no file holds, and the rule that made each"
+    second, title = table_block(derived, labels=labels), f"{_counted(len(derived), 'column')} no file holds, and the rule that made each"
     return Block(f"{first.html}<details><summary>{title}</summary>{second.html}</details>", f"{first.text}\n\n{title}\n{second.text}")
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #8ea68e97

@@ -8,11 +8,11 @@ Documentation is read by people without a checkout: the marketer who wants to kn
 
 # %% auto #0
 __all__ = ['NOT_PAGES', 'SECTIONS', 'BOXES', 'CONFIGURATION', 'site_notebooks', 'page_summary', 'listing', 'folder_pages',
-           'glossary_entries', 'glossary_text', 'write_pages', 'add_formulas', 'write_configuration', 'Site',
-           'build_site', 'main']
+           'glossary_entries', 'glossary_text', 'write_pages', 'add_formulas', 'write_configuration', 'project_name',
+           'Site', 'build_site', 'main']
 
-# %% ../../nbs/api/reporting/94_site.ipynb #71f53b17
-import hashlib, json, re, shutil
+# %% ../../nbs/api/reporting/94_site.ipynb #be4f54b2
+import hashlib, json, re, shutil, tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -106,13 +106,13 @@ def glossary_text(
         if inside: parts.append(f"## {title}\n\n```{{glossary}}\n" + "\n".join(inside) + "```\n")
     return "# Glossary\n\n> One word per thing, everywhere: pages, columns, parameters, metrics, commands.\n\n" + "\n".join(parts)
 
-# %% ../../nbs/api/reporting/94_site.ipynb #dbdb1f12
+# %% ../../nbs/api/reporting/94_site.ipynb #0ff7c3ad
 def _write_changed(path, text):
     "Write a file unless it holds this text already."
     if not path.exists() or path.read_text(encoding="utf-8") != text: write_text(path, text)
     return path
 
-def _save_picture(folder, address):
+def _save_picture(folder):
     "A function that keeps an SVG and returns its address seen from a page."
     def save(svg):
         name = hashlib.sha256(svg.encode()).hexdigest()[:16] + ".svg"
@@ -120,15 +120,15 @@ def _save_picture(folder, address):
         return f"/pictures/{name}"
     return save
 
-# %% ../../nbs/api/reporting/94_site.ipynb #ca1ec6d5
+# %% ../../nbs/api/reporting/94_site.ipynb #10027cb5
 def write_pages(
     notebooks:dict[str, dict], # As `site_notebooks` finds them
-    into:Path, # Folder for the markdown
+    into:Path, # Folder for the markdown, of its own: what is no page of the site is removed from it
     terms:list[Term]=(), # For the glossary page
 )->list[Path]: # Files the site consists of
-    "Write every page of the site as markdown."
+    "Write every page of the site as markdown, and remove every other `.md` file below `into`."
     targets = name_targets(notebooks)
-    texts = {a: page_text(n, targets, a, _save_picture(into, a)) for a, n in notebooks.items()}
+    texts = {a: page_text(n, targets, a, _save_picture(into)) for a, n in notebooks.items()}
     texts |= folder_pages(notebooks) | ({"glossary": glossary_text(terms)} if terms else {})
     tops = [f"/{s}/index" for s in SECTIONS if f"{s}/index" in texts] + (["/glossary"] if terms else [])
     texts["index"] = texts.get("index", "# Documentation\n") + "\n```{toctree}\n:hidden:\n\n" + "\n".join(tops) + "\n```\n"
@@ -178,6 +178,15 @@ def write_configuration(
     _write_changed(into/"static"/"site.css", variables + rules)
     _write_changed(into/"conf.py", CONFIGURATION.format(title=title))
 
+# %% ../../nbs/api/reporting/94_site.ipynb #9506f97e
+def project_name(
+    root:Path, # Root of the repository
+)->str: # As pyproject.toml says; the folder's name where it says nothing
+    "Name of the project that a site documents."
+    file = root/"pyproject.toml"
+    said = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return said.get("project", {}).get("name") or root.resolve().name
+
 # %% ../../nbs/api/reporting/94_site.ipynb #17c81137
 @dataclass(frozen=True)
 class Site:
@@ -200,7 +209,7 @@ def _run_sphinx(pages, html, cache):
         app.build()
     return tuple(ANSI.sub("", line).replace(str(pages), "").strip() for line in told.getvalue().splitlines() if line.strip())
 
-# %% ../../nbs/api/reporting/94_site.ipynb #53dc718c
+# %% ../../nbs/api/reporting/94_site.ipynb #0405f34f
 def build_site(
     workspace:str|Path|None=None, # Root of the repository; None looks for it as every command does
     into:str|Path|None=None, # Folder for the site; None is `_docs` in the root
@@ -212,7 +221,7 @@ def build_site(
     into = Path(into) if into else root/"_docs"
     notebooks = site_notebooks(root)
     written = write_pages(notebooks, into/"pages", list(glossary().values()) if terms is None else terms)
-    write_configuration(into/"pages", root.resolve().name if root.name in ("", ".") else "marketing_mlops")
+    write_configuration(into/"pages", project_name(root))
     if (root/"nbs"/"images").is_dir(): shutil.copytree(root/"nbs"/"images", into/"pages"/"images", dirs_exist_ok=True)
     complaints = _run_sphinx((into/"pages").resolve(), into/"html", into/"cache")
     return Site(into/"html"/"index.html", len(written), complaints)
