@@ -6,7 +6,7 @@ Reproduces the pipeline of a workspace with DVC, in-process, with errors of two 
 
 # %% auto #0
 __all__ = ['refuse_bare_dates', 'pipeline_file', 'pipeline_targets', 'StageOutcome', 'Reproduction', 'stage_lines', 'stage_error',
-           'two_lines_of_dvc', 'stage_environment', 'lock_files', 'reproduce']
+           'two_lines_of_dvc', 'stage_environment', 'quiet_dvc', 'lock_files', 'reproduce']
 
 # %% ../../nbs/api/jobs/90_pipeline.ipynb #04dcf2bd
 import contextlib, dataclasses, datetime, json, logging, os, re, sys, tempfile, time
@@ -33,11 +33,10 @@ def refuse_bare_dates(
             raise ParameterError(f"{Path(file).name}: {key} is a date without quotes; DVC reads text, numbers and lists only.",
                 f'Write it in quotes: {key.split(".")[-1]}: "{day.isoformat()}"', file=str(file), key=key)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #47ed5ce4
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #4fcb044e
 def pipeline_file(
     params:Params, # Of the workspace
     name:str, # Model or source
-    workspace:Workspace, # Whose pipeline
 )->Path: # The `dvc.yaml` beside the parameter file that declares it
     "The pipeline file that holds the stages of a model or source. Raises `ParameterError` for an unknown name."
     where = params.files.get(f"models.{name}") or params.files.get(f"sources.{name}")
@@ -53,7 +52,7 @@ def pipeline_targets(
     "DVC targets for models and sources. Raises `ParameterError` for an unknown name or an unusable parameter file."
     params = read_params(workspace)
     refuse_bare_dates(params)
-    at = lambda name: f"{pipeline_file(params, name, workspace).relative_to(workspace.root).as_posix()}:*@{name}"
+    at = lambda name: f"{pipeline_file(params, name).relative_to(workspace.root).as_posix()}:*@{name}"
     return [name if "@" in name else at(name) for name in names or workspace.settings.default_models]
 
 # %% ../../nbs/api/jobs/90_pipeline.ipynb #11e47d59
@@ -152,18 +151,26 @@ def stage_environment(
         file = Path(folder)/"error.json"
         with _environment(PATH=path, MMOPS_ERROR_FILE=str(file), MMOPS_WORKSPACE=str(workspace.root), DVC_NO_ANALYTICS="1"): yield file
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #d119fa79
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #c3d8e544
 def _exit_code(error):
     "Of the stage command, None where no command failed; DVC says it in its message only."
     found = [re.search(r"exited with (-?\d+)$", str(e)) for e in _chain(error)]
     return next((int(m[1]) for m in found if m), None)
 
+@contextlib.contextmanager
+def quiet_dvc():
+    "Keeps DVC's own lines and bars from standing between ours, for the time of the block."
+    logger = logging.getLogger("dvc")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try: yield
+    finally: logger.setLevel(level)
+
 def _run_dvc(workspace, targets, force, run_stage, file):
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    logging.getLogger("dvc").setLevel(logging.CRITICAL) # its own lines and bars would stand between ours
     try:
-        with contextlib.closing(Repo(str(workspace.root))) as repo:
+        with quiet_dvc(), contextlib.closing(Repo(str(workspace.root))) as repo:
             with contextlib.chdir(workspace.root): repo.reproduce(targets, glob=True, force=force, repro_fn=run_stage)
     except DvcException as error:
         if (code := _exit_code(error)) == 130: raise KeyboardInterrupt from error

@@ -56,7 +56,7 @@ def save_run(
     write_json(run.folder/"run.json", json.loads(json.dumps(content, default=str)))
     return run
 
-# %% ../../nbs/api/jobs/75_runs.ipynb #ccb3e24d
+# %% ../../nbs/api/jobs/75_runs.ipynb #91a4e39e
 @contextlib.contextmanager
 def alive(
     folder:Path, # Folder of the run
@@ -73,7 +73,7 @@ def is_alive(folder:Path)->bool:
     "Whether the process of a run still lives; True where the platform cannot tell."
     if not fcntl: return True
     handle = os.open(folder, os.O_RDONLY)
-    try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB); return False
+    try: fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB); return False # shared: two who ask must not take each other for the run
     except BlockingIOError: return True
     finally: os.close(handle)
 

@@ -8,12 +8,12 @@ names every stage that no longer fits, with the reason. It runs nothing and chan
 # %% auto #0
 __all__ = ['changed_things', 'StaleStage', 'stale_stage', 'stale_stages']
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #c18f69e7
-import contextlib, logging
+# %% ../../nbs/api/jobs/95_staleness.ipynb #e8885917
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from .pipeline import two_lines_of_dvc
-from ..workspace.places import Workspace, find_workspace
+from .pipeline import quiet_dvc, two_lines_of_dvc
+from ..workspace.places import Workspace
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #9d3d35ed
 def changed_things(
@@ -44,7 +44,7 @@ def stale_stage(
     outs = [how for thing, how in changed if thing.startswith("output ")]
     return StaleStage(stage, tuple(f"{thing} {how}" for thing, how in changed), not outs or any(how != "deleted" for how in outs))
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #9af87892
+# %% ../../nbs/api/jobs/95_staleness.ipynb #7080ceaa
 def stale_stages(
     workspace:Workspace, # Whose pipeline
 )->list[StaleStage]: # In the order of their names; empty when all is up to date
@@ -52,8 +52,7 @@ def stale_stages(
     if not workspace.path("dvc.yaml").is_file() or not workspace.path(".dvc").is_dir(): return []
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
-    logging.getLogger("dvc").setLevel(logging.CRITICAL) # its progress bars would stand between our lines
     try:
-        with contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): found = repo.status()
+        with quiet_dvc(), contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): found = repo.status()
     except DvcException as error: raise two_lines_of_dvc(error) from error
     return [stale_stage(stage, groups) for stage, groups in sorted(found.items())]
