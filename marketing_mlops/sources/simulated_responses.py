@@ -77,7 +77,7 @@ SELECT *, 'sale' AS kind, ordered_at AS occurred_at, 1 AS sign FROM fates
 UNION ALL
 SELECT *, fate, fate_at, -1 FROM fates WHERE fate IS NOT NULL AND fate_at <= getvariable('end_at')"""
 
-# %% ../../nbs/api/sources/65_simulated_responses.ipynb #9b975e86
+# %% ../../nbs/api/sources/65_simulated_responses.ipynb #65221443
 OUTCOMES_SQL = """
 WITH worth AS (
   SELECT m.no, r.experiment_id, m.market, CASE WHEN m.experiment_id IS NOT NULL THEN is_mailed END AS is_mailed, cause = 'mail' AS is_extra, order_id,
@@ -96,6 +96,9 @@ def potential_outcomes(
     con:duckdb.DuckDBPyConnection, # A simulation in which the responses have been run
     experiment:str|None=None, # Such as promo_mail_2026; None for all promotions
 )->pd.DataFrame: # One row a person and promotion; money in EUR
-    "Net revenue of each person with and without the mail, and her true effect."
+    "Net revenue of each person with and without the mail, and her true effect. Raises ValueError for a promotion there was not."
     found = con.sql(OUTCOMES_SQL).df()
-    return found if experiment is None else found[found["experiment_id"] == experiment].reset_index(drop=True)
+    there = sorted(found["experiment_id"].unique())
+    if experiment is None: return found
+    if experiment not in there: raise ValueError(f"there is no promotion {experiment!r} in this retailer; there are {', '.join(there) or 'none'}")
+    return found[found["experiment_id"] == experiment].reset_index(drop=True)

@@ -67,7 +67,7 @@ def _truth_of_channels(con)->dict:
         round(sum(CAST(n_claimed AS DECIMAL(18, 4)))) AS claimed_conversions FROM sim_claims JOIN sim_channels USING (channel) GROUP BY ALL ORDER BY channel""").df()
     return {row["channel"]: {name: float(value) for name, value in row.items() if name != "channel"} for row in rows.to_dict("records")}
 
-# %% ../../nbs/api/sources/69_simulator.ipynb #26e15715
+# %% ../../nbs/api/sources/69_simulator.ipynb #893f55d0
 SQL_TYPES = dict(string="VARCHAR", int="BIGINT", float="DOUBLE", money="DECIMAL(18, 4)", bool="BOOLEAN", instant="TIMESTAMPTZ", date="DATE")
 
 def write_tables(
@@ -76,7 +76,7 @@ def write_tables(
     *,
     private:Path|None=None, # Folder for the table of identifiers; None puts it with the others
 )->dict[str, Path]: # Table name to file
-    "Write every canonical table `con` holds as Parquet; columns of other names are kept at the end as text."
+    "Write every canonical table `con` holds as Parquet; columns of other names are kept at the end as they are."
     present, files = {name for name, in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}, {}
     for name in [name for name in TABLES if name in present]:
         files[name] = (private if private and name == "identifiers" else into)/f"{name}.parquet"
@@ -133,7 +133,7 @@ def simulate(
     write_json(into/"truth.json", truth)
     return Retailer(recipe, files, truth)
 
-# %% ../../nbs/api/sources/69_simulator.ipynb #de88fe90
+# %% ../../nbs/api/sources/69_simulator.ipynb #023cd4cd
 def true_effects(
     recipe:Recipe, # The retailer
     experiment:str="promo_mail_2026", # A promotion
@@ -141,8 +141,5 @@ def true_effects(
     "What the mail did for each person of a promotion, from both of her worlds. Raises ValueError where there was none."
     con = open_simulation(recipe)
     run_steps(con, PEOPLE, DEMAND, MAILINGS, RESPONSES)
-    found = potential_outcomes(con)
-    con.close()
-    there = sorted(found["experiment_id"].unique())
-    if experiment not in there: raise ValueError(f"there is no promotion {experiment!r} in this retailer; there are {', '.join(there)}")
-    return found[found["experiment_id"] == experiment].drop(columns="experiment_id").reset_index(drop=True)
+    try: return potential_outcomes(con, experiment).drop(columns="experiment_id")
+    finally: con.close()
