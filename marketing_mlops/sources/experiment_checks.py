@@ -90,14 +90,14 @@ def _split_of(name, counts, arms):
     return [Finding("sample_ratio", "assignments", "arm", f"chance does not explain the split of {name}: {told} (p = {p:.2g}).", "fail", float(f"{p:.6g}"), SPLIT_ALARM_RATE,
                     next_step="Find out what else decided who is in which arm; weighting does not mend it.")]
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #32992309
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #144f1e6e
 @register_check("two_arms", "People who are in two arms of one experiment.")
 def find_two_arms(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "customer_id", "arm"): return []
     found = []
     for name, n, rows in evidence.ask("""SELECT experiment_id, count(*), list(first_row ORDER BY first_row)[:5] FROM
             (SELECT experiment_id, min(row_) AS first_row FROM assignments GROUP BY experiment_id, customer_id HAVING count(DISTINCT arm) > 1) GROUP BY ALL ORDER BY ALL"""):
-        found.append(Finding("two_arms", "assignments", "arm", f"{n:,} people are in more than one arm of {name} (rows {', '.join(map(str, rows))} and others).", "fail", n, 0, tuple(rows),
+        found.append(Finding("two_arms", "assignments", "arm", f"{n:,} people are in more than one arm of {name} (rows {', '.join(map(str, rows))}{', …' if n > len(rows) else ''}).", "fail", n, 0, tuple(rows),
                              "Keep the first assignment of each person, or leave these people out of every arm."))
     return found
 
@@ -152,14 +152,14 @@ def _to_holdout(evidence):
     return [Finding("contacted_holdout", "contacts", "customer_id", f"{words} went to people of the permanent holdout.", "review", n, 0, rows,
                     "Take these people out of the sending list; the holdout no longer measures what marketing is worth.")] if n else []
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #e90cbdd9
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #bbb77685
 def _without_consent(evidence):
     if not evidence.has("consents", "customer_id", "purpose", "is_granted", "known_at"): return []
-    asked = [channel for channel, in evidence.ask("SELECT DISTINCT purpose FROM consents ORDER BY 1")]
-    channels = ", ".join(f"'{channel}'" for channel in asked)
+    asked = [channel for channel, in evidence.ask("SELECT DISTINCT purpose FROM consents WHERE purpose IS NOT NULL ORDER BY 1")]
+    channels = ", ".join(f"'{quoted(channel)}'" for channel in asked)
     unconsented = evidence.ask(f"""SELECT count(*), list(row_ ORDER BY row_)[:5] FROM
         (SELECT s.row_, c.is_granted FROM (SELECT row_, customer_id, channel, occurred_at FROM contacts WHERE kind = 'send' AND channel IN ({channels})) s
-         ASOF LEFT JOIN consents c ON c.customer_id = s.customer_id AND c.purpose = s.channel AND c.known_at <= s.occurred_at)
+         ASOF LEFT JOIN (SELECT customer_id, purpose, known_at, bool_and(is_granted) AS is_granted FROM consents GROUP BY ALL) c ON c.customer_id = s.customer_id AND c.purpose = s.channel AND c.known_at <= s.occurred_at)
         WHERE is_granted IS NOT TRUE""") if asked else [(0, [])]
     n, rows = unconsented[0]
     return [Finding("without_consent", "contacts", "customer_id", f"{n:,} messages were sent to people whose consent was not known then (rows {', '.join(map(str, rows))}).", "review", n, 0, tuple(rows),

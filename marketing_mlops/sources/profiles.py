@@ -53,7 +53,7 @@ def type_of(
     "What a column holds."
     return TABLES[table].column(name).type if name in TABLES[table].names else evidence.columns[table][name].lower()
 
-# %% ../../nbs/api/sources/95_profiles.ipynb #ea9b74a7
+# %% ../../nbs/api/sources/95_profiles.ipynb #fe02a5e8
 FEWEST_PEOPLE = 10 # Smallest group whose value is shown
 MOST_VALUES = 50 # Distinct values up to which the frequent ones say something
 
@@ -68,8 +68,9 @@ def frequent_values(
     mark = mark_of(table, name)
     if mark in ("direct", "pseudonym"): return ""
     smallest = FEWEST_PEOPLE if mark == "attribute" else 1
+    people = "count(DISTINCT customer_id)" if evidence.has(table, "customer_id") else "count(*)"
     found = evidence.ask(f"""SELECT left(CAST("{name}" AS VARCHAR), 40), count(*) AS n, sum(count(*)) OVER () AS n_rows FROM {table} GROUP BY "{name}"
-        QUALIFY "{name}" IS NOT NULL AND n >= {smallest} ORDER BY n DESC, 1 LIMIT {most}""")
+        QUALIFY "{name}" IS NOT NULL AND {people if mark == "attribute" else "n"} >= {smallest} ORDER BY n DESC, 1 LIMIT {most}""")
     return ", ".join(f"{value} {100*n/n_rows:.0f} %" for value, n, n_rows in found)
 
 # %% ../../nbs/api/sources/95_profiles.ipynb #ba9dcfad

@@ -87,7 +87,7 @@ def find_duplicates(evidence:Evidence)->list[Finding]:
         elif set(key) <= set(present): found += _doubled(evidence, table, key)
     return found
 
-# %% ../../nbs/api/sources/91_table_checks.ipynb #ddf4ae70
+# %% ../../nbs/api/sources/91_table_checks.ipynb #6ee2f852
 def _doubled(evidence, table, key):
     columns = ", ".join(f'"{name}"' for name in key)
     n_rows, n_keys = evidence.ask(f"SELECT count(*), count(DISTINCT hash({columns})) FROM {table}")[0]
@@ -95,7 +95,7 @@ def _doubled(evidence, table, key):
     doubled = evidence.ask(f"SELECT list(row_ ORDER BY row_)[:5], count(*) FROM {table} GROUP BY {columns} HAVING count(*) > 1 ORDER BY min(row_)")
     if not doubled: return []
     rows, n = sorted(row for found, _ in doubled[:5] for row in found)[:5], sum(count - 1 for _, count in doubled)
-    return [Finding("duplicate_key", table, ", ".join(key), f"{n:,} rows repeat a key that is there already (rows {', '.join(map(str, rows))}).", "fail", n, 0, tuple(rows),
+    return [Finding("duplicate_key", table, ", ".join(key), f"{n:,} {'row repeats' if n == 1 else 'rows repeat'} a key that is there already (rows {', '.join(map(str, rows))}).", "fail", n, 0, tuple(rows),
                     "Remove the copies at the source, or say in the mapping which row counts (one_row_per).")]
 
 # %% ../../nbs/api/sources/91_table_checks.ipynb #35498e53

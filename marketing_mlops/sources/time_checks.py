@@ -40,7 +40,7 @@ def find_impossible_times(evidence:Evidence)->list[Finding]:
                 if n: found.append(Finding(check, table, column, f"{words} {said}.", severity, n, 0, rows, next_step))
     return found
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #e50e79ad
+# %% ../../nbs/api/sources/93_time_checks.ipynb #226492e8
 @register_check("order_of_events", "Outcomes or campaign contacts before the assignment, returns before the sale.")
 def find_impossible_order(evidence:Evidence)->list[Finding]:
     found = []
@@ -59,9 +59,9 @@ def find_impossible_order(evidence:Evidence)->list[Finding]:
 
 def _before(evidence, table, joined, check, said, next_step, severity="fail"):
     n, rows = evidence.ask(f"SELECT count(*), list(t.row_ ORDER BY t.row_)[:5] FROM {table} t {joined}")[0]
-    return [Finding(check, table, "occurred_at", f"{n:,} rows (rows {', '.join(map(str, rows))}) {said}.", severity, n, 0, tuple(rows), next_step)] if n else []
+    return [Finding(check, table, "occurred_at", f"{n:,} {'row (row' if n == 1 else 'rows (rows'} {', '.join(map(str, rows))}) {said}.", severity, n, 0, tuple(rows), next_step)] if n else []
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #3738c830
+# %% ../../nbs/api/sources/93_time_checks.ipynb #103e5474
 @register_check("not_known_in_time", "Facts of the contact or its outcome that a join by time would offer before it.")
 def find_facts_known_late(evidence:Evidence)->list[Finding]:
     if not evidence.has("traits", "customer_id", "trait", "known_when", "known_at"): return []
@@ -70,7 +70,7 @@ def find_facts_known_late(evidence:Evidence)->list[Finding]:
     late = evidence.ask(f"""SELECT trait, known_when, count(*), list(row_ ORDER BY row_)[:5] FROM traits JOIN ({first}) USING (customer_id)
         WHERE known_when IN ('during', 'after_outcome') AND known_at <= contacted_at GROUP BY ALL ORDER BY ALL""")
     when = dict(during="during the contact", after_outcome="after the outcome")
-    return [Finding("not_known_in_time", "traits", "known_at", f"{trait!r} is known only {when[known]}, but {n:,} rows would be offered before it.", "review", n, 0, tuple(rows),
+    return [Finding("not_known_in_time", "traits", "known_at", f"{trait!r} is known only {when[known]}, but {n:,} {'row' if n == 1 else 'rows'} would be offered before it.", "review", n, 0, tuple(rows),
                     f"Do not make a feature of {trait} for a model that decides before the contact.") for trait, known, n, rows in late]
 
 def _first_contact(evidence):
