@@ -180,9 +180,9 @@ def load_codes(
     return Codes(record["rows"], dimensions, dict(zip(dimensions, kept)), dict(zip(record["measures"], sums)),
                  tuple(ColumnFacts(**f) for f in record["facts"]), folder)
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #382584e8
+# %% ../../nbs/api/explorers/30_codes.ipynb #b6bd4eec
 _rules = 2 # Raise it when the same file has to be coded differently
-_kept = 3
+_kept = 6
 
 def codes_key(
     path:Path, # Parquet file
@@ -199,7 +199,7 @@ def _forget_older(folder, keep):
     entries = sorted((p for p in folder.iterdir() if (p/"codes.json").exists()), key=lambda p: (p/"codes.json").stat().st_mtime)
     for entry in entries[:-keep]: shutil.rmtree(entry, ignore_errors=True)
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #28d40239
+# %% ../../nbs/api/explorers/30_codes.ipynb #19424d0b
 def cached_codes(
     path:Path, # Parquet file
     cache:Path, # Folder for codes, such as data/state/cache/codes
@@ -209,8 +209,7 @@ def cached_codes(
     **options, # `columns`, `bins`, `measures` as in `build_codes`
 )->Codes:
     "Codes of a Parquet file: opened if they are there, built and kept if not."
-    path = path.resolve()
-    shelf, options = cache/f"{path.parent.name}-{path.stem}", dict(columns=None, bins=40, measures=()) | options
+    shelf, options = cache/path.stem, dict(columns=None, bins=40, measures=()) | options
     entry = shelf/codes_key(path, schema, **options)
     if not (entry/"codes.json").exists():
         save_codes(build_codes(path, schema, progress=progress, **options), entry)

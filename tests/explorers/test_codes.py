@@ -2,6 +2,7 @@
 import datetime as dt
 import os
 from decimal import Decimal
+from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -138,13 +139,13 @@ def test_a_build_that_dies_leaves_nothing_that_looks_finished(tmp_path):
     assert not list(cache.rglob("codes.json"))
     assert cached_codes(path, cache).rows == 2
 
-def test_only_the_youngest_entries_of_a_file_are_kept(tmp_path):
+def test_only_the_youngest_entries_of_a_name_are_kept(tmp_path):
     path, cache = tmp_path/"t.parquet", tmp_path/"cache"
-    for n in range(1, 7):
+    for n in range(1, 10):
         pd.DataFrame(dict(spend=np.arange(n, dtype=float))).to_parquet(path)
         codes = cached_codes(path, cache)
         os.utime(codes.folder/"codes.json", (n, n))
-    assert codes.rows == 6 and len(list(cache.rglob("codes.json"))) == 3
+    assert codes.rows == 9 and len(list(cache.rglob("codes.json"))) == 6
 
 def test_a_chart_asked_for_by_a_wrong_name_is_answered_with_the_right_one():
     with pytest.raises(DataError, match="Did you mean 'spend'"): drawn_columns((scan_column(pd.DataFrame(dict(spend=[1.])), "spend"),), columns=["spent"])
@@ -153,3 +154,10 @@ def test_an_empty_parquet_file_has_no_rows_and_its_columns(tmp_path):
     pq.write_table(pa.table(dict(spend=pa.array([], pa.float64()), name=pa.array([], pa.string()))), tmp_path/"empty.parquet")
     codes = cached_codes(tmp_path/"empty.parquet", tmp_path/"cache")
     assert codes.rows == 0 and [f.name for f in codes.facts] == ["spend", "name"]
+
+def test_a_copy_and_a_relative_path_find_the_same_codes(tmp_path, monkeypatch):
+    (tmp_path/"elsewhere").mkdir()
+    for place in (tmp_path/"t.parquet", tmp_path/"elsewhere"/"t.parquet"): pd.DataFrame(dict(spend=[1., 2])).to_parquet(place)
+    first = cached_codes(tmp_path/"t.parquet", tmp_path/"cache").folder
+    monkeypatch.chdir(tmp_path)
+    assert cached_codes(Path("t.parquet"), tmp_path/"cache").folder == cached_codes(tmp_path/"elsewhere"/"t.parquet", tmp_path/"cache").folder == first
