@@ -35,9 +35,9 @@ def explorer_spec(
     charts = [chart_spec(d, engine.totals[name]) for name, d in engine.codes.dimensions.items()]
     return dict(title=title, rows=engine.codes.rows, notes=list(notes), dimensions=charts)
 
-# %% ../../nbs/api/explorers/60_live_charts.ipynb #711362af
+# %% ../../nbs/api/explorers/60_live_charts.ipynb #6c0c9847
 def read_request(
-    message, # Whatever arrived
+    message:object, # Whatever arrived
     dimensions:dict[str, Dimension], # What may be named
 )->tuple[int, str, Filters]: # Sequence number, chart, bins that stay
     "The parts of a valid request. Raises ValueError for anything else."
@@ -49,7 +49,7 @@ def read_request(
     check_filters(filters | {name: []}, dimensions)
     return sequence, name, filters
 
-# %% ../../nbs/api/explorers/60_live_charts.ipynb #d524614f
+# %% ../../nbs/api/explorers/60_live_charts.ipynb #b3c193f1
 def pack_index(
     index:ActiveIndex, # From `CrossFilter.activate`
     sequence:int, # Number of the request it answers
@@ -65,7 +65,7 @@ def pack_index(
 
 def answer_message(
     engine:CrossFilter, # Counts of the table
-    message, # Whatever arrived from the browser
+    message:object, # Whatever arrived from the browser
 )->tuple[dict, list[bytes]]: # Reply and its buffers
     "Index for a valid request, else a refusal in words that says what to do."
     try: sequence, name, filters = read_request(message, engine.codes.dimensions)

@@ -8,9 +8,9 @@ Before a column can be drawn somebody has to look at all of it once: how many va
 __all__ = ['Table', 'batch_rows', 'most_distinct', 'column_batches', 'column_types', 'row_count', 'column_kind', 'number_batch',
            'name_batch', 'ColumnFacts', 'holds_personal_data', 'scan_column']
 
-# %% ../../nbs/api/explorers/20_scanning.ipynb #341acb55
+# %% ../../nbs/api/explorers/20_scanning.ipynb #4c28678e
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 import re
@@ -176,11 +176,11 @@ def _name_facts(batches, about):
         if len(counts) > most_distinct: counts = None
     return ColumnFacts(**about, missing=missing, distinct=None if counts is None else len(counts), counts=counts)
 
-# %% ../../nbs/api/explorers/20_scanning.ipynb #e3ef9cc8
+# %% ../../nbs/api/explorers/20_scanning.ipynb #82088add
 _personal = re.compile(r"[^\s@]+@[^\s@]+\.[a-z]{2,}|(?:^|\s)(?:\+|00)\d[\d\s()./-]{7,}\d", re.IGNORECASE)
 
 def holds_personal_data(
-    names, # Values of a text column
+    names:Iterable[str], # Values of a text column
 )->bool: # True as soon as one value looks like an address or a number to call
     "Whether a text column holds e-mail addresses or telephone numbers."
     return any(_personal.search(name) for name in names)

@@ -106,7 +106,7 @@ def draw_charts(
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{_plain(title)}">'
             f'{_style()}<rect width="{width}" height="{height}" rx="8" class="paper"/>{_text(20, 30, title, "ink head")}{"".join(cards)}</svg>')
 
-# %% ../../nbs/api/explorers/70_snapshots.ipynb #0bed9e38
+# %% ../../nbs/api/explorers/70_snapshots.ipynb #fe3a04de
 def _selected_words(dimension, bins):
     if bins is None: return "all"
     runs = np.split(sorted(bins), np.flatnonzero(np.diff(sorted(bins)) > 1) + 1)
@@ -119,6 +119,9 @@ def compare_charts(
     everything:dict[str, np.ndarray], # Rows per bin of the whole table
     inside:dict[str, np.ndarray], # Rows per bin of the selection itself, own filters applied
     filters:Filters, # Bins that stay
+    *,
+    n_selected:int, # Rows of the selection, those of hidden bins included
+    n_rows:int, # Rows of the table
 )->pd.DataFrame: # One row per chart
     "Where the selection differs from the table."
     rows = []
@@ -127,7 +130,7 @@ def compare_charts(
         top = int(np.argmax(chosen))
         told = chosen[top] > 0
         rows.append(dict(column=name, selected=_selected_words(d, filters.get(name)), commonest=bin_text(d, top, top) if told else "",
-                         in_selection=show_rate(chosen[top]/chosen.sum(), 1) if told else "", in_table=show_rate(total[top]/total.sum(), 1) if told else ""))
+                         in_selection=show_rate(chosen[top]/n_selected, 1) if told else "", in_table=show_rate(total[top]/n_rows, 1) if told else ""))
     return pd.DataFrame(rows, columns=["column", "selected", "commonest", "in_selection", "in_table"])
 
 # %% ../../nbs/api/explorers/70_snapshots.ipynb #e7d190a6
@@ -156,7 +159,7 @@ def _sentence(title, selected, rows, minimum_rows):
     told = f"fewer than {minimum_rows} rows selected" if rows and selected < minimum_rows else f"{show_count(selected)} of {show_count(rows)} rows"
     return f"{title}: {told}; bins with fewer than {minimum_rows} rows are not shown"
 
-# %% ../../nbs/api/explorers/70_snapshots.ipynb #e3752539
+# %% ../../nbs/api/explorers/70_snapshots.ipynb #0b789afa
 def take_snapshot(
     engine:CrossFilter, # Counts of the table
     filters:Filters, # Bins that stay, per column
@@ -171,4 +174,5 @@ def take_snapshot(
     everything, charts, inside = _told_counts(engine, filters, counts, minimum_rows)
     sentence = _sentence(title, counts.selected, engine.codes.rows, minimum_rows)
     svg = draw_charts(dimensions, everything, charts, inside, set(filters), sentence)
-    return Snapshot(sentence, svg, compare_charts(dimensions, everything, inside, filters), pandas_filter(filters, dimensions, frame))
+    table = compare_charts(dimensions, everything, inside, filters, n_selected=counts.selected, n_rows=engine.codes.rows)
+    return Snapshot(sentence, svg, table, pandas_filter(filters, dimensions, frame))

@@ -7,9 +7,10 @@ The first hour with a table decides what is asked of it later. `TableExplorer` s
 # %% auto #0
 __all__ = ['accepted_path', 'profile_facts', 'open_codes', 'reading_notes', 'TableExplorer']
 
-# %% ../../nbs/api/explorers/80_table_explorer.ipynb #0cbdd69a
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #9568dd1f
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 import re
 import pandas as pd
 import pyarrow as pa
@@ -25,8 +26,9 @@ from .selections import State, filters_of, moved_bounds, pandas_filter, state_of
 from .snapshots import Snapshot, take_snapshot
 from ..workspace.errors import DataError, WorkspaceError, closest
 from ..workspace.places import Workspace, find_workspace
+if TYPE_CHECKING: from marketing_mlops.explorers.live_charts import LiveCharts
 
-# %% ../../nbs/api/explorers/80_table_explorer.ipynb #b2ebaaa4
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #598bfc01
 def accepted_path(
     workspace:Workspace, # Where to look
     table:str, # Canonical table
@@ -40,7 +42,7 @@ def accepted_path(
     if table not in TABLES: raise WorkspaceError(f"There is no table {table!r}.{closest(table, TABLES)}", f"Use one of {', '.join(TABLES)}, a Parquet file, or a frame.")
     known = sorted({p.stem for p in home.glob(f"{source or '*'}/*.parquet")})
     has = f"accepted tables are {', '.join(known)}" if known else "nothing has been accepted yet"
-    raise WorkspaceError(f"There is no accepted table {table!r}{f' of source {source!r}' if source else ''}; {has}.", "Run `make run` first; it makes and validates the tables.")
+    raise WorkspaceError(f"There is no accepted table {table!r}{f' of source {source!r}' if source else ''}; {has}.", "Run `mmops run` first (in the repository: `make run`); it makes and validates the tables.")
 
 # %% ../../nbs/api/explorers/80_table_explorer.ipynb #6b251553
 def _extreme(facts, value):
@@ -136,10 +138,10 @@ def profile(self:TableExplorer
     "What the columns hold."
     return profile_facts(self.codes.facts, self.schema)
 
-# %% ../../nbs/api/explorers/80_table_explorer.ipynb #2218ee3c
+# %% ../../nbs/api/explorers/80_table_explorer.ipynb #eca60743
 @patch
 def live(self:TableExplorer
-): # The widget; its selection and the explorer's are one
+)->"LiveCharts": # The widget; its selection and the explorer's are one
     "The live charts, made on first use."
     if self._charts is None:
         from marketing_mlops.explorers.live_charts import LiveCharts
