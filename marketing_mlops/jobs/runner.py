@@ -69,7 +69,7 @@ def close_run(
     return save_run(dataclasses.replace(run, status=status, results=results, inputs=inputs, ended_at=ended_at,
         semantic_hash=semantic_hash(results) if results else "", error=dict(problem=error.problem, remedy=error.remedy) if error else None))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #36eaf03d
+# %% ../../nbs/api/jobs/80_runner.ipynb #36d6d2ea
 def start_run(
     notebook:Path, # The notebook to run
     parameters:dict, # Given values by name
@@ -79,17 +79,17 @@ def start_run(
     key:str|None=None, # What it runs for; the value of the first parameter if None
     engine:str|None=None, # 'warm' or 'kernel', by `MMOPS_ENGINE` and platform if None
 )->Run: # Status 'running', its folder exists
-    "Checks the parameters and opens the run. Raises `ParameterError`."
+    "Checks the parameters and makes the folder of the run. Raises `ParameterError`."
     values, now = check_parameters(notebook, parameters), datetime.datetime.now(datetime.timezone.utc)
     key, job = str(key or next(iter(values.values()), None) or "all"), job or notebook.stem
     folder = workspace.runs(job, key)/new_run_id(now)
     folder.mkdir(parents=True)
     inside = notebook.resolve().is_relative_to(workspace.root)
-    return save_run(Run(job, key, folder.name, folder, "running", values, engine or engine_name(), now.isoformat(),
+    return Run(job, key, folder.name, folder, "running", values, engine or engine_name(), now.isoformat(),
         notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name,
-        notebook_sha256=file_sha256(notebook), version=marketing_mlops.__version__))
+        notebook_sha256=file_sha256(notebook), version=marketing_mlops.__version__)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #888e62e6
+# %% ../../nbs/api/jobs/80_runner.ipynb #eda3497c
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -105,6 +105,7 @@ def run_notebook(
     run = start_run(notebook, parameters or {}, workspace=workspace, job=job, key=key, engine=engine)
     given = {name: run.parameters[name] for name in parameters or {}}
     with alive(run.folder):
+        save_run(run)
         try: _execute(run, notebook.resolve(), given, workspace, deadline_s)
         except KeyboardInterrupt: close_run(run, "interrupted"); raise
         except Exception as stopped:
