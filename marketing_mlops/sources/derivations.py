@@ -62,7 +62,7 @@ def derive(
     if absent: raise _refused(rows, to, f"does not give {derivation.rule} its option {absent[0]!r}")
     return _typed(function(rows, **given), to, rows, defaults)
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #1624e0e2
+# %% ../../nbs/api/sources/50_derivations.ipynb #c1320cee
 def _refused(rows, to, what):
     return MappingError(f"The mapping of table {rows.table.name}, derived.{to}, {what}.", "Correct it in the mapping; sources.derivations describes the rules.", file=rows.file, column=to)
 
@@ -71,7 +71,7 @@ def _typed(values, to, rows, defaults):
     if not pd.api.types.is_string_dtype(values.dtype) or kind == "string": return values
     converted = convert(values, kind, defaults)
     if converted.problems.empty: return converted.values
-    raise _refused(rows, to, f"yields {values[converted.problems.index[0]]!r}, which {converted.problems.iloc[0]}")
+    raise _refused(rows, to, f"yields {redacted(str(values[converted.problems.index[0]]))!r}, which {converted.problems.iloc[0]}")
 
 # %% ../../nbs/api/sources/50_derivations.ipynb #7edb79bf
 @rule

@@ -8,13 +8,14 @@ The groundwork of a proposed mapping: what somebody said about a file (`Wishes`)
 __all__ = ['CURRENCY_SIGNS', 'Wishes', 'Question', 'Draft', 'start_draft', 'time_piece', 'zone_of', 'currency_of',
            'identifier_pieces', 'left_out']
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #caf0fd80
+# %% ../../nbs/api/sources/78_drafts.ipynb #efaddfcf
 from dataclasses import dataclass, field
 import pandas as pd
 from ..contracts.schemas import TABLES
 from ..workspace.errors import MappingError, closest
 from .column_guesses import PERSON_ROLES, Guess, Role, guess_columns
 from .conversions import date_formats
+from .identities import redacted
 from .raw_files import FileFormat, RawRows
 
 # %% ../../nbs/api/sources/78_drafts.ipynb #7f23a663
@@ -61,12 +62,12 @@ class Draft:
     def cells(self, role:str)->pd.Series: "The filled cells of that column."; cells = self.rows.frame[self.column(role)].str.strip(); return cells[cells != ""]
     def ask(self, flag:str, text:str, choices=())->None: "Add a question, once."; q = Question(flag, text, tuple(choices)); None if q in self.questions else self.questions.append(q)
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #7692837c
+# %% ../../nbs/api/sources/78_drafts.ipynb #4eaa3b9c
 def start_draft(
     rows:RawRows, # The file
     format:FileFormat, # How it is written
     roles:tuple[Role, ...], # What its columns may be
-    wishes:Wishes=Wishes(),
+    wishes:Wishes=Wishes(), # What its owner said
     zones:tuple[str, ...]=(), # Time zones of the workspace's markets
     currencies:tuple[str, ...]=(), # Currencies the workspace knows
 )->Draft: # With guesses, and a question for every doubtful or missing one
@@ -92,14 +93,14 @@ def _ask_about(draft, role):
     elif guess and guess.rivals and (role.required or role.name in ("amount", "order_id")):
         draft.ask(f"--column NAME={role.name}", f"Both {guess.column!r} and {', '.join(map(repr, guess.rivals))} could be the {role.meaning}; which is it?", (guess.column, *guess.rivals))
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #9cab93e4
+# %% ../../nbs/api/sources/78_drafts.ipynb #831b33d2
 def time_piece(
     draft:Draft, # Its column for occurred_at is known
 )->dict: # Entry under columns: in the mapping
     "How the column of times is read; asks for what the file cannot tell."
     cells, wishes = draft.cells("occurred_at"), draft.wishes
     readings = [wishes.date_format] if wishes.date_format else date_formats(cells, .8) or ["iso"]
-    if readings[1:]: draft.ask("--date-format FORMAT", f"{cells.iloc[0]!r} in column {draft.column('occurred_at')!r} can be read in {len(readings)} ways; which is right?",
+    if readings[1:]: draft.ask("--date-format FORMAT", f"{redacted(cells.iloc[0])!r} in column {draft.column('occurred_at')!r} can be read in {len(readings)} ways; which is right?",
                                [f"{f} = {_read_as(cells.iloc[0], f)}" for f in readings])
     piece = {"to": "occurred_at"} | ({} if readings[0] == "iso" else {"date_format": readings[0]})
     says_itself = readings[0] in ("unix", "unix_ms") or "%z" in readings[0] or cells.str.contains(r"(?:[+-]\d{2}:?\d{2}|Z)$").all()
@@ -109,7 +110,9 @@ def _read_as(cell, format):
     when = pd.to_datetime(cell, format=format, errors="coerce") if not format.startswith(("iso", "unix")) else pd.NaT
     return "" if pd.isna(when) else f"{when.day} {when:%B %Y}"
 
-def zone_of(draft:Draft)->str:
+def zone_of(
+    draft:Draft, # Its times name no zone
+)->str: # IANA name
     "The time zone the file's clock hung in; asks unless it was said or the workspace has one market."
     if draft.wishes.zone: return draft.wishes.zone
     if len(set(draft.zones)) == 1: draft.notes.append(f"Times are read as {draft.zones[0]}, the zone of the only market in settings.ini."); return draft.zones[0]

@@ -73,12 +73,12 @@ def _create_key(path):
     logging.getLogger(__name__).warning("Made the key for customer pseudonyms, data/state/%s. Keep a copy in a safe place: "
                                         "without it these customers cannot be recognised again.", path.name)
 
-# %% ../../nbs/api/sources/20_identities.ipynb #31822e98
+# %% ../../nbs/api/sources/20_identities.ipynb #8ee9102b
 def identifier_rows(
     owners:pd.Series, # Pseudonym of the person each value belongs to; rows without one are left out
     values:pd.Series, # The direct identifiers as text, same index
     *,
-    kind:str, # email, phone, address, name, or customer_number for the number the source used
+    kind:str, # As the table of identifiers allows: email, phone, postal_address, other, or customer_number for what the source used as its key
     source:str, # Name of the source the values came from
     key:bytes, # The source's identity key
 )->pd.DataFrame: # Columns customer_id, kind, value, value_hash, source; one row per distinct pair

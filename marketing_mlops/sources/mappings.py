@@ -175,7 +175,7 @@ def _checksums(mapping):
     for name, f in mapping.files.items():
         if f.downloads and not f.content_sha256: yield f"files.{name}.content_sha256", "is missing, and the file is downloaded", "Add the SHA-256 of its unpacked content."
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #d7ccb845
+# %% ../../nbs/api/sources/30_mappings.ipynb #707f526c
 CHECKS = [_unknown_names, _unknown_columns, _doubled_columns, _missing_columns, _unknown_words, _types, _zones, _identity, _checksums]
 
 def check_mapping(
@@ -187,7 +187,8 @@ def check_mapping(
     if not slips: return
     key, what, remedy = slips[0]
     more = f" ({len(slips)-1} more: {', '.join(k for k, *_ in slips[1:4])})" if slips[1:] else ""
-    raise MappingError(f"{file}: {key} {what}{more}.", remedy, file=file, key=key, slips=slips)
+    said = f"{file}: {key} {what}{more}"
+    raise MappingError(said if said.endswith("?") else f"{said}.", remedy, file=file, key=key, slips=slips)
 
 # %% ../../nbs/api/sources/30_mappings.ipynb #b4adba1d
 def _built(kind, piece, key, file, **given):

@@ -103,7 +103,7 @@ class RawRows:
     unreadable:dict[int, str]=field(default_factory=dict) # Row number → why it could not be read
     name:str="" # File name for messages
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #1aed4241
+# %% ../../nbs/api/sources/10_raw_files.ipynb #b33a1a84
 def _header(text, format, name):
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=format.delimiter, quotechar=format.quote)
     for _ in range(format.skip_rows): next(rows, None)
@@ -113,7 +113,7 @@ def _header(text, format, name):
 def _distinct_names(names, file):
     twice = sorted({n for n in names if names.count(n) > 1})
     if not twice: return names
-    raise DataError(f"{file} names column {twice[0]!r} {names.count(twice[0])} times in its header.", "Give each column its own name.", file=file, column=twice[0])
+    raise DataError(f"{file} names column {redacted(twice[0])!r} {names.count(twice[0])} times in its header.", "Give each column its own name.", file=file, column=twice[0])
 
 def _refuse_open_quote(row, swallowed, name):
     if swallowed: raise DataError(f"{name}: a quote opened in row {row} is never closed and swallows what is below it, to the end or to the next quote.",

@@ -32,7 +32,7 @@ class TypedTable:
     @property
     def n_rejected(self)->int: "Rows set aside."; return self.rejected.index.nunique()
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #e56e1ebc
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #ef616695
 def check_header(
     rows:RawRows, # As read
     mapping:Mapping, # Of the source
@@ -44,10 +44,10 @@ def check_header(
     if not gone: return unused
     first = min(gone, key=lambda c: (not closest(c, unused), c))
     more = f" and {len(gone)-1} more ({', '.join(repr(c) for c in sorted(gone) if c != first)})" if gone[1:] else ""
-    raise DataError(f"{rows.name} has no column {first!r}{more}; it has {', '.join(map(repr, rows.frame))}.{closest(first, unused)}",
+    raise DataError(f"{rows.name} has no column {first!r}{more}; it has {', '.join(repr(redacted(c)) for c in rows.frame)}.{closest(first, unused)}",
                     f"Rename the column in the file, or change {first!r} in data/sources/{mapping.name}/mapping.yaml.", file=rows.name, column=first, columns=sorted(gone))
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #7d34dc56
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #42f67e39
 def _filled(column, mapping, table):
     "The column mapping with the defaults of the source filled in."
     format = mapping.files[table.file].format
@@ -58,7 +58,8 @@ def _kind(to, table): return "string" if to.startswith("identifiers.") else tabl
 def _shown(value, to, table):
     "A value as it may be shown in a message."
     if to.startswith("identifiers.") or table.column(to).pii: return masked(value)
-    return repr(redacted(value if len(value) <= 40 else value[:39] + "…"))
+    shown = redacted(value)
+    return repr(shown if len(shown) <= 40 else shown[:39] + "…")
 
 def _faults(converted, name, to, raw, table):
     problems = converted.problems
