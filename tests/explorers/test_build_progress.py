@@ -21,7 +21,7 @@ def test_a_notebook_shows_a_bar_and_what_is_being_coded(shown):
 def test_the_bar_goes_away_when_the_work_is_stopped(shown, monkeypatch):
     import ipywidgets
     closed = []
-    monkeypatch.setattr(ipywidgets.HBox, "close", closed.append)
+    monkeypatch.setattr(ipywidgets.HBox, "close", lambda box: closed.append(box))
     with pytest.raises(KeyboardInterrupt):
         with show_progress("Coding orders", 2_000_000): raise KeyboardInterrupt
     assert closed == shown
