@@ -46,22 +46,23 @@ def _rejects(codes, bins, n):
     gone[list(bins)] = False
     return gone[codes]
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #3eb59fa7
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #f5d4d4da
 def _rejections(arrays, filters, sizes, part):
     "How many filters reject each row of the chunk, and per filter which rows only it rejects."
     rejected = {name: _rejects(arrays[name][part], bins, sizes[name]) for name, bins in filters.items()}
     times = np.zeros(len(next(iter(rejected.values()))), dtype=np.uint8)
     for gone in rejected.values(): times += gone.view(np.uint8)
-    return times, {name: np.flatnonzero(gone & (times == 1)) for name, gone in rejected.items()}
+    once = times == 1
+    return times, {name: np.flatnonzero(gone & once) for name, gone in rejected.items()}
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #a760c09d
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #e4a53d71
 class CrossFilter:
     "Counts of one table under filters."
     def __init__(self,
         codes:Codes, # Table as bin numbers
         *,
         threads:int = 2, # Threads that count
-        chunk_rows:int = 500_000, # Rows counted at a time
+        chunk_rows:int = 1_000_000, # Rows counted at a time
     ):
         if codes.rows >= 2**31: raise ValueError(f"counts are 32 bits wide: at most {2**31 - 1:,} rows, got {codes.rows:,}")
         self.codes, self.threads, self.chunk_rows = codes, threads, chunk_rows
@@ -78,14 +79,16 @@ class CrossFilter:
         with ThreadPoolExecutor(self.threads) as pool:
             return reduce(add, pool.map(lambda share: reduce(add, map(work, share)), shares))
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #774da323
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #6c6c4f2e
 def _joint(columns, sizes, weights=None):
     "Joint counts of several code arrays, flat, the first one slowest."
-    key = columns[0].astype(np.uint32)
+    cells = int(np.prod(sizes))
+    kind = np.uint16 if cells <= 2**16 else np.uint32
+    key = columns[0].astype(kind)
     for column, size in zip(columns[1:], sizes[1:]):
-        key *= np.uint32(size)
+        key *= kind(size)
         key += column
-    return np.bincount(key, weights=weights, minlength=int(np.prod(sizes)))
+    return np.bincount(key, weights=weights, minlength=cells)
 
 def _count_pairs(engine):
     arrays, sizes = engine.codes.arrays, engine.sizes
@@ -161,8 +164,8 @@ class ActiveIndex:
         steps = np.asarray(list(bins), dtype=np.intp)
         return {name: (table[steps + 1] - table[steps]).sum(axis=0) for name, table in self.tables.items()}
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #f37b1f72
-_most_cells = 150_000 # Cells of one joint count; more would not stay in the cache
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #9aead10c
+_most_cells = 2**16 # Cells of one joint count: their numbers fit two bytes, their counts the processor's cache
 
 def _groups(active, sizes):
     "The other charts in groups whose joint count with the active chart stays small."
@@ -173,12 +176,13 @@ def _groups(active, sizes):
         groups.append([name]) if home is None else home.append(name)
     return groups
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #3c0ef796
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #6043a89f
 @patch
 def _count_groups(self:CrossFilter, groups, part, rows, weights=None):
     "Joint counts of each group of charts over some rows of a chunk."
-    picked = {o: self.codes.arrays[o][part][rows] for o in {o for g in groups for o in g}}
-    heavy = None if weights is None else weights[part][rows]
+    pick = (lambda codes: codes) if rows is None else (lambda codes: codes.take(rows, mode="wrap")) # "wrap" skips the check of bounds
+    picked = {o: pick(self.codes.arrays[o][part]) for o in {o for g in groups for o in g}}
+    heavy = None if weights is None else pick(weights[part])
     return [_joint([picked[o] for o in g], [self.sizes[o] for o in g], heavy) for g in groups]
 
 def _taken_apart(counts, groups, sizes):
@@ -209,7 +213,7 @@ def _filtered_tables(self:CrossFilter, active, filters, weights=None):
     lone = {} if alone else {o: self._pair(active, o) for o in filters}
     return own, tables | {o: tables[o] + t for o, t in only.items()} | lone
 
-# %% ../../nbs/api/explorers/40_crossfilter.ipynb #7e947c4c
+# %% ../../nbs/api/explorers/40_crossfilter.ipynb #c1e3fa33
 @patch
 def _tables(self:CrossFilter, active, filters, measure):
     others = [o for o in self.sizes if o != active]
@@ -217,7 +221,7 @@ def _tables(self:CrossFilter, active, filters, measure):
     if measure is None: return self._filtered_tables(active, filters)
     weights, groups = self.codes.measures[measure], [[active, *g] for g in _groups(active, self.sizes)]
     if filters: return self._filtered_tables(active, filters)[0], self._filtered_tables(active, filters, weights)[1]
-    sums = self._sum(lambda part: self._count_groups(groups, part, slice(None), weights))
+    sums = self._sum(lambda part: self._count_groups(groups, part, None, weights))
     return self.totals[active], _taken_apart(sums, groups, self.sizes)
 
 # %% ../../nbs/api/explorers/40_crossfilter.ipynb #de81405e
