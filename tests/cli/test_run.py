@@ -152,3 +152,16 @@ def test_each_mail_is_held_against_none(hillstrom, metric, mail, difference, sta
 
 def test_a_replay_says_that_its_threshold_was_set_afterwards(hillstrom):
     assert "minethatdata_email (set afterwards, replay)" in hillstrom
+
+def test_a_refused_delivery_stops_before_the_report_and_names_its_page(small, run_mmops, tmp_path):
+    folder = tmp_path/"refused"
+    shutil.copytree(small[0], folder, symlinks=True)
+    kept = {p: p.read_bytes() for name in ("validate", "report") for p in (folder/"data"/name).rglob("*") if p.is_file()}
+    params = folder/"params.yaml"
+    params.write_text(params.read_text().replace("incidents: []", "incidents: [schema_change]"))
+    done = run_mmops("run", cwd=folder)
+    assert done.returncode != 0
+    problem, remedy = done.stderr.strip().splitlines()
+    page = folder/remedy.rpartition("Everything that was found: ")[2]
+    assert page.is_file() and page.is_relative_to(folder/"data"/"runs")
+    assert {p: p.read_bytes() for p in kept} == kept, "the last accepted version and its reports stay in use"
