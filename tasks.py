@@ -5,7 +5,7 @@
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
     python3 tasks.py lab                 JupyterLab on the notebooks
     python3 tasks.py test                all tests and all pages
-    python3 tasks.py test-slow           full simulations and soaks (about an hour)
+    python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
     python3 tasks.py docs                the documentation site, in _docs/
     python3 tasks.py bench               the benchmarks, recorded in benchmarks/results/
     python3 tasks.py lock                resolve the locks again (for maintainers)
