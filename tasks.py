@@ -86,11 +86,15 @@ c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
 """
 
+QUIET = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
+
 def configure_lab():
-    path = VENV/"etc"/"jupyter"/"jupyter_server_config.py"
-    if path.is_file() and path.read_text() == LAB: return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(LAB)
+    "JupyterLab's settings in this environment alone: nothing in the user's home is read or written."
+    for place, text in (("etc/jupyter/jupyter_server_config.py", LAB), ("share/jupyter/lab/settings/overrides.json", QUIET)):
+        path = VENV/place
+        if path.is_file() and path.read_text() == text: continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
 def run(*models):
     install()
@@ -99,7 +103,7 @@ def run(*models):
 def lab(*options):
     install()
     say("JupyterLab: stop it with Ctrl-C")
-    call(BIN/"jupyter", "lab", "--notebook-dir", ROOT, *(options or ("nbs/tutorials/20_explore_a_table.ipynb",)))
+    call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/20_explore_a_table.ipynb", *options)
 
 def test(*options):
     install("dev")
