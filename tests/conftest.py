@@ -1,11 +1,14 @@
 """What every test may use: the dataset mirror, and tiny workspaces of its own."""
-import os, shutil, subprocess
+import os, shutil, signal, subprocess
 from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/replays",
            "nbs/jobs", "nbs/reports", "marketing_mlops"]
+
+# A shell that starts the suite in the background has SIGINT ignored, and children inherit that: Ctrl-C could not be tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
