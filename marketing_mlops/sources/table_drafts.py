@@ -32,7 +32,19 @@ def rows_are(
     draft.ask("--rows lines", f"{number!r} repeats in {n:,} rows; is each row a line of an order (lines), or are these copies of one order (orders)?", ("lines", "orders"))
     return "lines"
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #4c940e1a
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #64f6fa23
+def _amount_of_the_row(draft):
+    "The column of amounts; asks whether it is per piece when the file counts pieces, too."
+    amount, pieces = draft.column("amount"), draft.column("quantity")
+    if amount and pieces:
+        if draft.wishes.columns.get(amount) != "amount":
+            draft.ask("--column NAME=amount", f"Is {amount!r} the amount of the whole row? Then name it so. If it is the price of one piece, "
+                      f"to be multiplied by {pieces!r}, say --column {amount!r}=unit_price instead.", (amount,))
+        del draft.guesses["quantity"]
+        draft.notes.append(f"{amount!r} is taken as the amount of the whole row, so {pieces!r} is left out.")
+    return amount
+
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #d913557a
 def _number_pieces(draft):
     number = draft.column("order_id")
     return ({number: "order_id"}, {}) if number else ({}, {"order_id": {"rule": "row_number", "prefix": "order-", "note": "the file has no order numbers"}})
@@ -46,7 +58,7 @@ def _money_pieces(draft, code):
         quantity = {} if pieces else {"quantity": {"rule": "sign", "column": "unit_price", "note": "the file has no pieces; each row is one"}}
         price = {} if pieces else {"unit_price": {"rule": "size", "column": "unit_price"}}
         return {draft.column("unit_price"): price_in("unit_price")} | ({pieces: "quantity"} if pieces else {}), quantity | {"kind": kind} | price
-    amount = draft.column("amount")
+    amount = _amount_of_the_row(draft)
     derived = {"quantity": {"rule": "sign", "column": "unit_price", "note": "the file gives totals: one piece, or minus one for a refund"}, "kind": kind,
                "unit_price": {"rule": "size", "column": "unit_price", "note": "the total of the row"}}
     return ({amount: price_in("unit_price")} if amount else {}), derived
