@@ -83,8 +83,13 @@ class Watched:
     def __init__(self, page, address):
         self.page, self.outgoing, self.errors = page, [], []
         page.on("request", lambda r: None if r.url.startswith((address, address.replace("http", "ws"), "data:", "blob:")) else self.outgoing.append(r.url))
-        page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" else None)
+        page.on("console", lambda m: self.errors.append(f"{m.text} {m.location['url']}") if m.type == "error" and not self.is_servers_own(m) else None)
         page.on("pageerror", lambda e: self.errors.append(str(e)))
+
+    @staticmethod
+    def is_servers_own(message) -> bool:
+        "jupyter_server answers 500 when its list of kernels is asked for while one of them is starting; JupyterLab asks again."
+        return "status of 500" in message.text and message.location["url"].split("?")[0].endswith("/api/kernels")
 
 @contextmanager
 def browser(address: str, *, width: int = 1280, height: int = 900, dark: bool = False):
