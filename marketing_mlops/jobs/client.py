@@ -6,7 +6,7 @@ The stage command `mmops-stage` and the way to a warm worker. Standard library o
 
 # %% auto #0
 __all__ = ['STAGE', 'COLD', 'worker_home', 'connect_worker', 'start_worker', 'worker_status', 'stop_worker', 'begin_run',
-           'run_warm', 'wait_for_end', 'engine_name', 'ended_lines', 'run_cold', 'main']
+           'run_warm', 'callers', 'wait_for_end', 'engine_name', 'ended_lines', 'run_cold', 'main']
 
 # %% ../../nbs/api/jobs/50_client.ipynb #d2955fdb
 import os, select, signal, socket, sys
@@ -118,14 +118,24 @@ def run_warm(
             answer = wait_for_end(connection)
     return answer or dict(exit=-signal.SIGKILL, reason="worker gone")
 
-# %% ../../nbs/api/jobs/50_client.ipynb #75cd81ff
+# %% ../../nbs/api/jobs/50_client.ipynb #c661fbc2
+def callers()->tuple[int,...]: # Process ids: the parent; above it, where a shell runs this very command, the program that asked the shell
+    "Who waits for this command. The answer changes when one of them has gone."
+    parent = os.getppid()
+    try:
+        with open(f"/proc/{parent}/cmdline") as line, open(f"/proc/{parent}/stat") as state:
+            if "mmops-stage" in line.read(): return parent, int(state.read().rpartition(")")[2].split()[1])
+    except OSError: pass                                       # no /proc, or gone between two lines
+    return (parent,)
+
+# %% ../../nbs/api/jobs/50_client.ipynb #4cff0a9f
 def wait_for_end(
     connection:socket.socket, # With a run under way
 )->dict|None: # The worker's answer, None where the worker has gone
-    "Waits for the end of a run; exits when the caller of this process has gone."
-    parent = os.getppid()
+    "Waits for the end of a run; exits when a caller of this process has gone."
+    waiting = callers()
     while not select.select([connection], [], [], .5)[0]:
-        if os.getppid() != parent: os._exit(1)                 # closing the connection ends the run
+        if callers() != waiting: os._exit(1)                   # closing the connection ends the run
     return receive_message(connection)[0]
 
 # %% ../../nbs/api/jobs/50_client.ipynb #e69313d6

@@ -9,7 +9,7 @@ __all__ = ['refuse_bare_dates', 'pipeline_file', 'pipeline_targets', 'StageOutco
            'two_lines_of_dvc', 'stage_environment', 'quiet_dvc', 'lock_files', 'reproduce']
 
 # %% ../../nbs/api/jobs/90_pipeline.ipynb #04dcf2bd
-import contextlib, dataclasses, datetime, json, logging, os, re, sys, tempfile, time
+import contextlib, dataclasses, datetime, json, logging, os, re, signal, sys, tempfile, time
 from collections.abc import Callable
 from pathlib import Path
 from ..workspace.errors import AlreadyRunning, MmopsError, ParameterError, StageError, closest
@@ -173,7 +173,7 @@ def _run_dvc(workspace, targets, force, run_stage, file):
         with quiet_dvc(), contextlib.closing(Repo(str(workspace.root))) as repo:
             with contextlib.chdir(workspace.root): repo.reproduce(targets, glob=True, force=force, repro_fn=run_stage)
     except DvcException as error:
-        if (code := _exit_code(error)) == 130: raise KeyboardInterrupt from error
+        if (code := _exit_code(error)) in (130, -signal.SIGINT): raise KeyboardInterrupt from error   # the command, or its shell
         left = stage_error(file) or (StageError(f"{str(error).removeprefix('failed to reproduce ')} ended with code {code}.",
             "Look at its newest run under data/runs, and run again.", stage=None, notebook=None) if code is not None else None)
         raise two_lines_of_dvc(error, left) from error

@@ -11,7 +11,8 @@ STAGES = dict(ingest=("source", "retailer"), validate=("source", "retailer"), re
 BIN = Path(sys.executable).parent
 
 def environment(workspace):
-    return os.environ | dict(MMOPS_WORKSPACE=str(workspace), PATH=f"{BIN}:{os.environ['PATH']}", DVC_NO_ANALYTICS="1")
+    "With the plain shell, as cron and CI have it: it stays between DVC and the stage, where bash steps aside."
+    return os.environ | dict(SHELL="/bin/sh", MMOPS_WORKSPACE=str(workspace), PATH=f"{BIN}:{os.environ['PATH']}", DVC_NO_ANALYTICS="1")
 
 def start(workspace, stage):
     "DVC runs one stage, in a process group of its own as a terminal would give it."
