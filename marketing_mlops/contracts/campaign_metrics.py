@@ -11,9 +11,9 @@ __all__ = ['CAC', 'CPA', 'CTR', 'ROAS', 'CLAIMED_ROAS', 'INCREMENTAL_ROAS', 'MAR
 # %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #df53aee5
 from .measures import Metric, Quantity
 
-# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #6f8bc9ab
+# %% ../../nbs/api/contracts/80_campaign_metrics.ipynb #cbbea090
 _SPEND = Quantity("media", "spend")
-_NEW_CUSTOMERS = Quantity("orders", "first_order")
+_NEW_CUSTOMERS = Quantity("orders", "first_order", with_lines=("sale",))
 
 _COST = dict(unit_of_analysis="row", currency_rule="reporting", direction="lower", owner="media@example.com")
 

@@ -57,7 +57,7 @@ class MetricValue:
         label = METRICS[self.metric].label if self.metric in METRICS else self.metric
         return f"**{markdown_text(label)}** {markdown_text(self)}"
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #18c3f300
+# %% ../../nbs/api/contracts/82_figures.ipynb #745cf4b7
 def why_not_measured(
     declared:Metric, # Any metric
     tables:Mapping, # Canonical tables by name
@@ -66,8 +66,9 @@ def why_not_measured(
     from marketing_mlops.contracts.scopes import rows_of, table_columns   # brings pandas along
     if declared.identified_by: return f"it claims an effect, and needs {' or '.join(declared.identified_by)}".replace("_", " ")
     for quantity in filter(None, (declared.numerator, declared.denominator)):
+        absent = [name for name in quantity.tables if not table_columns(tables, name)]
+        if absent: return f"there is no table {absent[0]}"
         there = table_columns(tables, quantity.table)
-        if not there: return f"there is no table {quantity.table}"
         reads = _columns_read_by(quantity, declared)
         gone = [name for name in reads if name not in there]
         if gone: return f"{quantity.table} has no column {gone[0]}"

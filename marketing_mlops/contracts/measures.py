@@ -14,7 +14,7 @@ from .schemas import table
 from .verdict import markdown_table, markdown_text
 from ..workspace.errors import closest
 
-# %% ../../nbs/api/contracts/74_measures.ipynb #a50e70f6
+# %% ../../nbs/api/contracts/74_measures.ipynb #6d66b300
 MEASURE_RULES = ("rows", "line_amount", "first_order", "person")
 
 @dataclass(frozen=True)
@@ -25,16 +25,23 @@ class Quantity:
     where:tuple[tuple[str, tuple[str, ...]], ...]=() # (column, allowed values); all must hold
     distinct:bool=False # Count different values of `measure` instead of adding them
     at_least:int=1 # For a proportion: from which count on a unit counts as one
+    with_lines:tuple[str, ...]=() # Only of orders that have a line of one of these kinds; () for all
 
     def __post_init__(self):
         declared = table(self.table)
+        if self.with_lines: declared.column("order_id")
+        strange = set(self.with_lines) - set(table("order_lines").column("kind").allowed)
+        if strange: raise ValueError(f"with_lines holds {min(strange)!r}; allowed: {', '.join(table('order_lines').column('kind').allowed)}")
         for name in (*[name for name,_ in self.where], *([] if self.measure in MEASURE_RULES else [self.measure])): declared.column(name)
 
     @property
     def is_money(self)->bool: "Whether its numbers are amounts."; return self.measure == "line_amount" or (
         not self.distinct and self.measure not in MEASURE_RULES and table(self.table).column(self.measure).type == "money")
 
-# %% ../../nbs/api/contracts/74_measures.ipynb #931fe620
+    @property
+    def tables(self)->tuple[str, ...]: "Tables it is counted from."; return tuple(dict.fromkeys([self.table, *["order_lines"]*bool(self.with_lines)]))
+
+# %% ../../nbs/api/contracts/74_measures.ipynb #5bd37c1a
 def quantity_words(
     quantity:Quantity, # What is counted
 )->str: # Such as "number of contacts with kind bounce"
@@ -43,7 +50,8 @@ def quantity_words(
     what = what or f"{'different ' if quantity.distinct else ''}{quantity.measure} of"
     kept = " and ".join(f"{name} {' or '.join(values)}" for name,values in quantity.where)
     threshold = f", {quantity.at_least} or more" if quantity.at_least > 1 else ""
-    return f"{what} {quantity.table}" + (f" with {kept}" if kept else "") + threshold
+    lines = f", only of orders with a {' or '.join(quantity.with_lines)} line" if quantity.with_lines else ""
+    return f"{what} {quantity.table}" + (f" with {kept}" if kept else "") + threshold + lines
 
 # %% ../../nbs/api/contracts/74_measures.ipynb #6af10b48
 Kind = Literal["total", "ratio", "mean", "proportion", "quantile"]

@@ -7,8 +7,8 @@ Use `measured_rows` to see the rows behind a figure: each with its number, the u
 # %% auto #0
 __all__ = ['measured_rows']
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #1c19fbd1
-from collections.abc import Iterable
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #c4deab1c
+from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 from .measures import Metric, Quantity
@@ -43,10 +43,13 @@ def _in_one_currency(rows:pd.DataFrame, units:np.ndarray, scope:Scope)->tuple[np
     result[counts] = converted(units[counts], found, rows.occurred_at[counts].reset_index(drop=True), currency, rates)
     return result, currency
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #a5fa3383
-def _kept(rows:pd.DataFrame, quantity:Quantity, metric:Metric)->pd.DataFrame:
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #b4964cb0
+def _kept(rows:pd.DataFrame, quantity:Quantity, metric:Metric, tables:Mapping)->pd.DataFrame:
     keep = pd.Series(True, rows.index)
     for name,values in quantity.where: keep &= rows[name].isin(values)
+    if quantity.with_lines:
+        lines = rows_of(tables, "order_lines", ["order_id", "kind"])
+        keep &= rows.order_id.isin(lines.order_id[lines.kind.isin(quantity.with_lines)])
     if quantity.measure == "line_amount" and "returns" not in metric.net_of: keep &= rows.kind.isin(["sale", "adjustment"])
     if quantity.measure in rows: keep &= rows[quantity.measure].notna()
     return rows[keep].reset_index(drop=True)
@@ -73,7 +76,7 @@ def _columns_read(quantity:Quantity, keys:tuple[str, ...])->set[str]:
     own = _READ_BY.get(quantity.measure, (quantity.measure,))
     return {*_READ_ALWAYS, *keys, *table(quantity.table).key, *own, *(name for name,_ in quantity.where)}
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #43699398
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #62e35256
 def measured_rows(
     quantity:Quantity, # What is counted
     metric:Metric, # Whose basis decides what a line is worth
@@ -82,7 +85,7 @@ def measured_rows(
 )->pd.DataFrame: # Column amount (whole numbers, money in ten-thousandths), the keys, and what identifies the row's unit
     "The rows that count, each with its number; `attrs['currency']` names the currency."
     keys = tuple(keys)
-    rows = _kept(rows_of(scope.tables, quantity.table, _columns_read(quantity, keys)), quantity, metric)
+    rows = _kept(rows_of(scope.tables, quantity.table, _columns_read(quantity, keys)), quantity, metric, scope.tables)
     amounts,currency = _numbers(rows, quantity, metric, scope)
     rows = in_period(rows.assign(amount=amounts), scope)
     for key in keys: rows = _with_key(rows, key, scope)

@@ -21,8 +21,8 @@ PRODUCTS = Table("products", definition="The catalogue, one row for each product
     Column("currency", "string", "ISO 4217 code of the cost."),
 ))
 
-# %% ../../nbs/api/contracts/40_sales_tables.ipynb #9b6b08dd
-ORDERS = Table("orders", definition="One row for each purchase.", key=("order_id",), owner="sales-data@example.com",
+# %% ../../nbs/api/contracts/40_sales_tables.ipynb #321dd5cb
+ORDERS = Table("orders", definition="One row for each order number; a purchase has at least one sale among its lines.", key=("order_id",), owner="sales-data@example.com",
     freshness_days=2, event_time="occurred_at", columns=(
     Column("order_id", "string", "Order, as the shop numbers it.", nullable=False),
     Column("customer_id", "string", "Who ordered; missing for a guest.", pii="pseudonym", references="customers.customer_id"),

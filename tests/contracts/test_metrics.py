@@ -140,8 +140,8 @@ CAMPAIGN = dict(
                      touch(8, "visit", "bob", engagement_seconds=0.), touch(9, "open", "cleo", is_machine_open=True)),
     contacts=rows("contacts", contact(1, "ann", "delivery"), contact(2, "ann", "delivery"), contact(3, "bob", "delivery"), contact(4, "cleo", "bounce"), contact(1, "ann", "unsubscribe"),
                   contact(2, "ann", "unsubscribe"), contact(3, "bob", "complaint"), contact(5, "dan", "delivery")),
-    orders=rows("orders", dict(order_id="A", customer_id="ann"), dict(order_id="B", customer_id="eve"), dict(order_id="V", anonymous_id="v1")),
-    order_lines=rows("order_lines", dict(order_line_id="A1", order_id="A", kind="sale", quantity=1, unit_price="600"), dict(order_line_id="B1", order_id="B", kind="sale", quantity=1, unit_price="200")),
+    orders=rows("orders", dict(order_id="A", customer_id="ann"), dict(order_id="B", customer_id="eve"), dict(order_id="V", anonymous_id="v1"), dict(order_id="X", customer_id="bob")),
+    order_lines=rows("order_lines", dict(order_line_id="V1", order_id="V", kind="sale", quantity=1, unit_price="0"), dict(order_line_id="X1", order_id="X", kind="return", quantity=-1, unit_price="0"), dict(order_line_id="A1", order_id="A", kind="sale", quantity=1, unit_price="600"), dict(order_line_id="B1", order_id="B", kind="sale", quantity=1, unit_price="200")),
     customers=frame_of_rows("customers", [dict(customer_id=name) for name in ("ann", "bob", "cleo", "dan", "eve")]))
 
 @pytest.mark.parametrize("name, numerator, denominator", [
@@ -150,6 +150,27 @@ CAMPAIGN = dict(
 def test_campaign_figures_in_closed_form(name, numerator, denominator):
     found = metric_value(name, CAMPAIGN)
     assert (found.numerator, found.denominator) == (numerator, denominator) and type(found.denominator) is type(denominator) and found.value == pytest.approx(float(numerator)/float(denominator))
+
+def test_an_order_number_that_holds_only_returns_is_no_order():
+    "Two sales of Ann's, one of Bob's; a return and a cancellation under numbers of their own, an adjustment under one without a sale, a return beside its sale."
+    def line(order, kind, price, day): return dict(order_line_id=f"{order}-{kind}", order_id=order, kind=kind, quantity=-1 if kind in ("return", "cancellation") else 1, unit_price=price, occurred_at=f"2026-05-{day:02}T10:00:00+00:00")
+    sold = [("A", "ann", 4), ("B", "bob", 5), ("A2", "ann", 6), ("CA", "ann", 7), ("CB", "bob", 8), ("CZ", "zoe", 2), ("ADJ", None, 9)]
+    tables = dict(orders=rows("orders", *[dict(order_id=number, customer_id=who, occurred_at=f"2026-05-{day:02}T10:00:00+00:00") for number, who, day in sold]),
+                  order_lines=rows("order_lines", line("A", "sale", "60", 4), line("B", "sale", "30", 5), line("B", "return", "30", 9), line("A2", "sale", "90", 6), line("A2", "adjustment", "3", 6),
+                                   line("CA", "return", "60", 7), line("CB", "cancellation", "30", 8), line("CZ", "return", "5", 2), line("ADJ", "adjustment", "-500", 9)),
+                  touchpoints=rows("touchpoints", touch(1, "visit", "ann"), touch(2, "visit", "zoe")), media=rows("media", media(channel="search", spend="100")))
+    found = {name: metric_value(name, tables) for name in ("average_order_value", "repeat_rate", "new_customer_share", "conversion", "cac", "net_revenue")}
+    assert {name: (each.numerator, each.denominator) for name, each in found.items()} == {
+        "average_order_value": (Decimal(183), 3), "repeat_rate": (1, 2), "new_customer_share": (2, 2), "conversion": (1, 2), "cac": (Decimal(100), 2), "net_revenue": (Decimal(-442), None)}
+    after = metric_value("new_customer_share", tables, start=datetime(2026, 5, 7, tzinfo=UTC))
+    assert after.value is None and "nothing to divide by" in after.why   # the returns of the last days are no buyers
+    baskets = unit_values("average_order_value", tables, pd.DataFrame({"unit_id": ["ann", "bob", "zoe"]}))
+    assert baskets.numerator.tolist() == [153, 30, 0] and baskets.denominator.tolist() == [2, 1, 0]
+
+def test_without_lines_nobody_knows_which_numbers_are_orders():
+    for name in ("average_order_value", "repeat_rate", "new_customer_share", "conversion", "cac"):
+        found = metric_value(name, {each: df for each, df in CAMPAIGN.items() if each != "order_lines"})
+        assert found.value is None and found.why == "there is no table order_lines", name
 
 def test_reach_counts_people_once(): assert metric_value("reach", CAMPAIGN).value == 2 and metric_value("reach", CAMPAIGN).denominator is None
 

@@ -62,6 +62,19 @@ def test_the_gift_shop_has_the_published_lines_invoices_customers_and_revenue(re
     assert (lines.quantity < 0).sum() == 10624 and (lines.unit_price < 0).sum() == 2
     assert lines.occurred_at.agg(["min", "max"]).dt.strftime("%F %R").tolist() == ["2010-12-01 08:26", "2011-12-09 12:50"]
 
+def test_the_gift_shop_has_the_orders_and_buyers_of_an_independent_count(replays, datasets):
+    "Its 3,836 cancellations are numbered like orders; counted as such they lowered the basket from 514 to 411 pounds."
+    from marketing_mlops.contracts.metrics import metric_value
+    tables = {path.stem: path for path in replays["online-retail"][1].glob("*.parquet")}
+    raw = pd.read_csv(datasets/"online-retail"/"online-retail.csv.gz", dtype=str).astype({"Quantity": int})
+    sales = raw[~raw.InvoiceNo.str.match("[CA]") & (raw.Quantity >= 0)]
+    amount, orders = sum(n*Decimal(price) for n, price in zip(sales.Quantity, sales.UnitPrice)), sales.groupby("CustomerID").InvoiceNo.nunique()
+    assert (raw.InvoiceNo.nunique(), sales.InvoiceNo.nunique(), len(orders), int((orders > 1).sum())) == (25900, 20725, 4339, 2845)
+    found = {name: metric_value(name, tables) for name in ("average_order_value", "repeat_rate", "new_customer_share")}
+    assert {name: (each.numerator, each.denominator) for name, each in found.items()} == {
+        "average_order_value": (amount, 20725), "repeat_rate": (2845, 4339), "new_customer_share": (4339, 4339)}
+    assert round(found["average_order_value"].value, 2) == 514.14 and round(found["repeat_rate"].value, 4) == .6557
+
 def test_cancellations_are_returns_that_name_an_earlier_sale_where_there_is_one(replays):
     _, folder = replays["online-retail"]
     lines = frame(folder, "order_lines")
