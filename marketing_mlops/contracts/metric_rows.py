@@ -43,13 +43,13 @@ def _in_one_currency(rows:pd.DataFrame, units:np.ndarray, scope:Scope)->tuple[np
     result[counts] = converted(units[counts], found, rows.occurred_at[counts].reset_index(drop=True), currency, rates)
     return result, currency
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #b4964cb0
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #0ae216a2
 def _kept(rows:pd.DataFrame, quantity:Quantity, metric:Metric, tables:Mapping)->pd.DataFrame:
     keep = pd.Series(True, rows.index)
     for name,values in quantity.where: keep &= rows[name].isin(values)
     if quantity.with_lines:
         lines = rows_of(tables, "order_lines", ["order_id", "kind"])
-        keep &= rows.order_id.isin(lines.order_id[lines.kind.isin(quantity.with_lines)])
+        keep &= rows.order_id.isin(lines.order_id[lines.kind.isin(quantity.with_lines)].unique())
     if quantity.measure == "line_amount" and "returns" not in metric.net_of: keep &= rows.kind.isin(["sale", "adjustment"])
     if quantity.measure in rows: keep &= rows[quantity.measure].notna()
     return rows[keep].reset_index(drop=True)
