@@ -21,7 +21,7 @@ def new_run_id(
     "Id of a run that starts now."
     return f"{now.astimezone(datetime.timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
 
-# %% ../../nbs/api/jobs/75_runs.ipynb #c45f6a7f
+# %% ../../nbs/api/jobs/75_runs.ipynb #4e121a8c
 STATUSES = ("running", "done", "failed", "interrupted", "killed") # killed: it could not say so itself
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Run:
     semantic_hash:str = "" # Hash of the results by meaning
     inputs:dict = dataclasses.field(default_factory=dict) # SHA-256 by file
     error:dict|None = None # 'problem' and 'remedy' of a run that failed
+    within:str = "" # The run that started it, such as report/spring_mail; empty where a person or a schedule did
 
     @property
     def executed(self)->Path: "The executed notebook, with what had run."; return self.folder/"executed.ipynb"

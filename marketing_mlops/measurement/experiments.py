@@ -9,7 +9,7 @@ A result can only be trusted when the question was fixed before the answer was s
 # %% auto #0
 __all__ = ['VALUE_KINDS', 'REQUIRED_KEYS', 'OPTIONAL_KEYS', 'EXPERIMENT_RULES', 'STOPPING_RULES', 'SET_AFTERWARDS',
            'REGISTERED_BEFORE', 'Experiment', 'read_values', 'experiment_rule', 'arms_fit', 'plan_fits', 'money_fits',
-           'roles_fit', 'metrics_declared', 'read_experiment']
+           'roles_fit', 'metrics_declared', 'what_to_write', 'read_experiment']
 
 # %% ../../nbs/api/measurement/80_experiments.ipynb #2e3a31b7
 import math
@@ -191,7 +191,19 @@ def metrics_declared(values:dict)->Iterator[tuple[str, str]]:
         for name in [named] if isinstance(named, str) else named:
             if name not in METRICS: yield key, f"{key} names {name!r}, which is no declared metric.{closest(name, METRICS)}"
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #3d5ab7cb
+# %% ../../nbs/api/measurement/80_experiments.ipynb #3251f1bf
+def what_to_write(
+    spec:dict,              # The section as it stands
+    faults:dict[str, str],  # What is wrong, by key
+)->str: # "Add `goal:` and correct currency"
+    "What somebody has to do to the lines of a section."
+    missing = [key for key in faults if spec.get(key) is None and key in REQUIRED_KEYS | OPTIONAL_KEYS]
+    wrong = [key for key in faults if key not in missing]
+    steps = [f"add {', '.join(f'`{key}:`' for key in missing)}"]*bool(missing) + [f"correct {', '.join(wrong)}"]*bool(wrong)
+    text = " and ".join(steps)
+    return text[:1].upper() + text[1:]
+
+# %% ../../nbs/api/measurement/80_experiments.ipynb #2e85a5c1
 def read_experiment(
     spec:dict,              # The `experiment:` section of a model
     where:str="experiment", # Where it stands, e.g. "models.retailer_promo_uplift.experiment"
@@ -203,10 +215,9 @@ def read_experiment(
     values, faults = read_values(spec)
     for rule in EXPERIMENT_RULES: faults |= {key: fault for key, fault in rule(values) if key not in faults}
     if not faults: return Experiment(**values)
-    first = next(iter(faults))
     said = "; ".join(fault.rstrip(".") for fault in faults.values())
-    raise ParameterError(f"{file}: {where}: {said}.", f"Correct {', '.join(faults)} below {where} in {file}.",
-                         file=file, key=f"{where}.{first}", faults=faults)
+    raise ParameterError(f"{file}: {where}: {said}.", f"{what_to_write(spec, faults)} below {where} in {file}.",
+                         file=file, key=f"{where}.{next(iter(faults))}", faults=faults)
 
 # %% ../../nbs/api/measurement/80_experiments.ipynb #17843110
 SET_AFTERWARDS, REGISTERED_BEFORE = "set afterwards", "registered before the first assignment"
