@@ -9,7 +9,7 @@ A readout needs three things that live in three places: what was promised (`para
 # %% auto #0
 __all__ = ['campaign_assignments', 'campaign_units', 'Campaign', 'read_campaign']
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #a7c4ca0e
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #489eb188
 from dataclasses import dataclass, replace
 from collections.abc import Mapping
 import pandas as pd
@@ -20,7 +20,7 @@ from ..measurement.readouts import Readout, read_out
 from ..measurement.unit_frames import gather_units, metric_column
 from .provenance import SourceFacts, source_facts
 from ..workspace.errors import DataError, ParameterError, closest
-from ..workspace.params import read_params
+from ..workspace.params import read_params, seen_from_workspace
 from ..workspace.places import Workspace
 from ..workspace.settings import Settings
 
@@ -71,17 +71,17 @@ class Campaign:
         read = {q.table for name in self.experiment.metrics for q in (metric(name).numerator, metric(name).denominator) if q}
         return [name for name in self.source.tables if name in read | {"assignments"}]
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #7eb532dc
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #d6a58445
 def read_campaign(
     model:str, # A model of params.yaml with an experiment
     workspace:Workspace, # Where parameters and tables are
 )->Campaign:
     "Read out a model's experiment. Raises ParameterError for a model without one, DataError for tables that do not allow it."
     params = read_params(workspace)
-    spec, file = params.model(model), params.where(model)
+    spec, file = params.model(model), seen_from_workspace(params.where(model))
     if "experiment" not in spec:
-        raise ParameterError(f"{file.name}: models.{model} has no experiment, so there is nothing to read out.", f"Describe it under models.{model}.experiment; the tutorial on the first campaign shows how.", file=str(file), key=f"models.{model}.experiment")
-    experiment = read_experiment(spec["experiment"], where=f"models.{model}.experiment", file=file.name)
+        raise ParameterError(f"{file}: models.{model} has no experiment, so there is nothing to read out.", f"Describe it under models.{model}.experiment; the tutorial on the first campaign shows how.", file=file, key=f"models.{model}.experiment")
+    experiment = read_experiment(spec["experiment"], where=f"models.{model}.experiment", file=file)
     facts = source_facts(spec["source"], workspace)
     if not facts.tables: raise DataError(f"Source {facts.name!r} has no accepted tables.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=facts.name)
     units = campaign_units(experiment, facts.tables, workspace.settings)

@@ -8,14 +8,14 @@ Call `ingest` to turn the raw files of a source into candidate tables, and `read
 __all__ = ['IDENTIFIER_KINDS', 'TableAccount', 'IngestResult', 'raw_files_of', 'raw_path', 'write_table', 'ingest',
            'accepted_tables', 'table_path', 'read_table']
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #05c82ffd
+# %% ../../nbs/api/sources/70_ingestion.ipynb #09f647eb
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import pandas as pd
 from ..contracts.schemas import TABLES, arrow_schema, canonical_arrow, canonical_frame
 from ..contracts.verdict import markdown_table
 from ..workspace.errors import DataError, WorkspaceError, closest
-from ..workspace.params import Params
+from ..workspace.params import Params, seen_from_workspace
 from ..workspace.places import Workspace, write_json
 from .datasets import fetch_file
 from .identities import identifier_rows, identity_key, pseudonym
@@ -163,7 +163,7 @@ def _account(typed, df, mapping):
                         {to: f"{d.rule}" + (f": {d.note}" if d.note else "") for to, d in t.derived.items()},
                         {to: k for to, k in known.items() if k != "known_at"}, t.file, typed.unused)
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #8647f38c
+# %% ../../nbs/api/sources/70_ingestion.ipynb #c0a5d2d0
 def ingest(
     source:str, # A source of params.yaml
     workspace:Workspace, # Where its mapping and files are
@@ -173,11 +173,11 @@ def ingest(
 )->IngestResult: # The account, also in ingest.json
     "Make the candidate tables of `source`. Raises DataError, MappingError or DownloadError, in two lines; then nothing has been written."
     settings = params.source(source)
-    result = (_simulated if settings.get("kind") == "simulated" else _from_files)(source, settings, workspace, Path(into), Path(private))
+    result = (_simulated if settings.get("kind") == "simulated" else _from_files)(source, params, workspace, Path(into), Path(private))
     write_json(Path(into)/"ingest.json", result.to_dict())
     return result
 
-def _from_files(source, settings, workspace, into, private):
+def _from_files(source, params, workspace, into, private):
     mapping = read_mapping(workspace.source_folder(source))
     key = identity_key(mapping, workspace)
     typed, files = _typed_tables(mapping, workspace)
@@ -193,10 +193,10 @@ def _from_files(source, settings, workspace, into, private):
     _write_private(typed, files, identifiers, private, mapping)
     return IngestResult(source, accounts, len(identifiers))
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #34c3a02b
-def _simulated(source, settings, workspace, into, private):
+# %% ../../nbs/api/sources/70_ingestion.ipynb #3a7cecc0
+def _simulated(source, params, workspace, into, private):
     from marketing_mlops.sources.simulator import recipe_of, simulate
-    recipe = recipe_of(settings)
+    recipe = recipe_of(params.source(source), f"sources.{source}", seen_from_workspace(params.files.get(f"sources.{source}", "params.yaml")))
     simulate(recipe.customers, recipe.months, recipe.seed, recipe.incidents, into, private=private)
     return IngestResult(source, {path.stem: _account_of_file(path) for path in sorted(into.glob("*.parquet")) if path.stem in TABLES},
                         _account_of_file(private/"identifiers.parquet").n_written)

@@ -92,19 +92,34 @@ def _select_declared(con, name:str)->str:
     order = [*([declared.event_time] if declared.event_time else []), *declared.key]
     return f"SELECT {', '.join([*known, *strangers])} FROM {name} ORDER BY {', '.join(order)}"
 
-# %% ../../nbs/api/sources/69_simulator.ipynb #f97b006b
+# %% ../../nbs/api/sources/69_simulator.ipynb #3f4d17a3
 def recipe_of(
     settings:Mapping, # Under `sources:` in params.yaml, such as {kind: simulated, customers: 20000}
+    where:str="", # Key of the settings in a file, such as "sources.retailer"; then all of them have to be there
+    file:str="params.yaml", # The file, for a message
 )->Recipe: # Checked
-    "The recipe a source's settings describe. Raises `ParameterError` for a setting or incident that does not exist or cannot be."
-    allowed = [each.name for each in fields(Recipe)]
+    "The recipe a source's settings describe. Raises `ParameterError` for a setting or incident that is missing, does not exist or cannot be."
+    demo, at = {each.name: each.default for each in fields(Recipe)}, f"{file}: {where}." if where else ""
     for name in settings:
-        if name not in (*allowed, "kind"): raise ParameterError(f"A simulated source has no setting {name!r}.{closest(name, allowed)}", f"Use {', '.join(allowed)} in params.yaml.", key=name)
+        if name not in (*demo, "kind"): raise ParameterError(f"{at}{name} is no setting of a simulated source.{closest(name, demo)}", f"Use {', '.join(demo)}.", file=file, key=f"{where}.{name}")
+    if where: _refuse_missing(settings, demo, where, file)
     try: recipe = Recipe(**{name: value for name, value in settings.items() if name != "kind"})
-    except (TypeError, ValueError) as error: raise ParameterError(f"A simulated source cannot be made: {error}", "Correct it in params.yaml.") from error
+    except (TypeError, ValueError) as error:
+        said = str(error) if isinstance(error, ValueError) else f"incidents must be a list of names, got {settings['incidents']!r}"
+        name = said.split()[0]
+        raise ParameterError(f"{at}{said}.", f"Correct {name}; the demo has `{_line(name, demo[name])}`.", file=file, key=f"{where}.{name}") from error
     for name in recipe.incidents:
-        if name not in INCIDENTS: raise ParameterError(f"There is no incident {name!r}.{closest(name, INCIDENTS)}", f"Use {', '.join(INCIDENTS)}, or an empty list.", key="incidents")
+        if name not in INCIDENTS: raise ParameterError(f"{at}incidents names {name!r}, which does not exist.{closest(name, INCIDENTS)}", f"Use {', '.join(INCIDENTS)}, or an empty list.", file=file, key=f"{where}.incidents")
     return recipe
+
+def _line(name, value): return f"{name}: {list(value) if isinstance(value, tuple) else value}"
+
+def _refuse_missing(settings, demo, where, file):
+    missing = [name for name in demo if settings.get(name) is None]
+    if not missing: return
+    lines, are = ", ".join(f"`{_line(name, demo[name])}`" for name in missing), "is" if len(missing) == 1 else "are"
+    raise ParameterError(f"{file}: {', '.join(f'{where}.{name}' for name in missing)} {are} missing.",
+                         f"Add {lines} below {where} in {file}; so it stands in the demo.", file=file, key=f"{where}.{missing[0]}")
 
 # %% ../../nbs/api/sources/69_simulator.ipynb #6665b2c0
 @dataclass(frozen=True)
