@@ -10,14 +10,14 @@ All of it is measured on *held-out* rows of a randomised campaign: customers the
 __all__ = ['choose_arms', 'pick_single_arm', 'PolicyComparison', 'policy_name', 'beaten_words', 'policy_values',
            'policy_sentence', 'policy_table', 'judge_policy', 'comparison_markdown']
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #84142844
+# %% ../../nbs/api/measurement/97_policies.ipynb #d3116523
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 from ..contracts.verdict import Reason, Verdict, markdown_table
-from .figures_in_words import in_words, interval_in_words
+from .figures_in_words import digits_for, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable
 from .policy_profits import Economics, PolicyParts, check_arms, check_rows_of, check_shares, policy_parts, profit_difference, read_economics
 from ..workspace.errors import DataError
@@ -142,7 +142,7 @@ def _between(rows, first, second, economics, level):
         if isinstance(parts, NotMeasurable): return parts
     return _measured(profit_difference, rows, first, second, economics, level)
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #c17740e0
+# %% ../../nbs/api/measurement/97_policies.ipynb #1a85a047
 def policy_sentence(
     comparison:PolicyComparison, # Of a learned policy with its rivals
 )->str: # One or two sentences
@@ -150,10 +150,11 @@ def policy_sentence(
     rival, difference = policy_name(comparison.best_rival, comparison.control), comparison.difference
     if isinstance(difference, NotMeasurable): return f"Whether targeting beats {rival} cannot be said. {difference.problem}"
     if difference.method == "same policy": return f"{beaten_words(comparison)}: everybody gets the same."
-    amount = f"{in_words(difference.value, difference.unit, gain=True)} per customer beyond it ({interval_in_words(difference)})"
+    digits = digits_for(difference.high-difference.low)
+    amount = f"{in_words(difference.value, difference.unit, gain=True, digits=digits)} per customer ({interval_in_words(difference)})"
     beaten = f" It does beat {policy_name(comparison.best_single_arm, comparison.control)}, the best single arm of the training rows." if (
         comparison.unbeaten and comparison.best_single_arm not in comparison.unbeaten) else ""
-    return f"{beaten_words(comparison)}: it brings {amount}, measured on {comparison.n:,} held-out customers of a randomised campaign.{beaten}"
+    return f"{beaten_words(comparison)}: the difference is {amount}, measured on {comparison.n:,} held-out customers of a randomised campaign.{beaten}"
 
 # %% ../../nbs/api/measurement/97_policies.ipynb #275d9da0
 def policy_table(
@@ -181,7 +182,7 @@ def judge_policy(
     next_step = {None: getattr(comparison.difference, "remedy", ""), True: ""}.get(comparison.beats, f"Use {policy_name(comparison.best_rival, comparison.control)}, which needs no model.")
     return Verdict(subject, status, [Reason("beats_best_rival", policy_sentence(comparison), value, 0., next_step, severity=status)])
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #8d4a5ef0
+# %% ../../nbs/api/measurement/97_policies.ipynb #042f862f
 @patch
 def to_dict(self:PolicyComparison
 )->dict: # Plain JSON values
@@ -195,7 +196,7 @@ def comparison_markdown(
     comparison:PolicyComparison, # Of a learned policy with its rivals
 )->str: # Sentence, table and notes
     "The comparison as a notebook shows it."
-    show = lambda e: "–" if e is None else "not measurable" if isinstance(e, NotMeasurable) else f"{in_words(e.value, e.unit, gain=True)} ({interval_in_words(e)})"
+    show = lambda e: "–" if e is None else "not measurable" if isinstance(e, NotMeasurable) else f"{in_words(e.value, e.unit, gain=True, digits=digits_for(e.high-e.low))} ({interval_in_words(e)})"
     rows = [[name, show(comparison.values[arm]), show(comparison.differences.get(arm))] for name, arm in zip(policy_table(comparison)["policy"], comparison.values)]
     header = ["policy", "profit per customer beyond nobody", "learned policy beyond it"]
     rule = "The best single arm was chosen on the training rows and measured on the held-out rows, like the learned policy, so neither was picked by the luck of these rows."
