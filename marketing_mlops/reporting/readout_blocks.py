@@ -59,14 +59,15 @@ def sure_lines(
     many = "all of these ranges contain" if len(lines) > 1 else "this range contains"
     return lines + [f"With {100*e.level:.4g} % confidence {many} the true gain."]
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #1c09d702
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #fd5c76d9
 def data_sentence(
     facts:SourceFacts, # Where the figures come from
 )->str: # "" where content and age are as they should be
     "What a reader of the decision has to know about the data."
     checked, old = quality_of(facts), age_sentence(freshness_of(facts), facts.clock)
-    n = len(checked.reasons)
-    found = f"{n} remark{'s' if n != 1 else ''} of the checks, see the data-quality page." if not checked.passed else "Rows, keys and ranges passed every check." if old else ""
+    weighing = [r.message for r in checked.reasons if r.severity == checked.status and not checked.passed]
+    more = f"{len(weighing) - 1} more: see the data-quality page." if len(weighing) > 1 else ""
+    found = " ".join([*weighing[:1], more]).strip() or ("Rows, keys and ranges passed every check." if old else "")
     return " ".join(filter(None, (found, old)))
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #6687b649

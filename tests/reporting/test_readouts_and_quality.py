@@ -1,16 +1,18 @@
 """The two reports, run as the pipeline and as papermill run them, on data whose answer is known."""
-import os, shutil, subprocess, sys
+import json, os, shutil, subprocess, sys
 from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from marketing_mlops.contracts.schemas import canonical_frame
-from marketing_mlops.contracts.verdict import Reason, Verdict
+from marketing_mlops.contracts.schemas import canonical_frame, frame_of_rows
+from marketing_mlops.contracts.verdict import VERDICT_STATUSES, Reason, Verdict, judged, worst_status
 from marketing_mlops.reporting.campaigns import campaign_units, read_campaign
+from marketing_mlops.reporting.data_age import age_sentence, data_verdict
 from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, readout_answer
 from marketing_mlops.reporting.reports import report_index, run_report
 from marketing_mlops.sources.ingestion import ingest, write_table
+from marketing_mlops.workspace.clock import WallClock, clock_for
 from marketing_mlops.workspace.errors import DataError, ParameterError, StageError
 from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace, write_json
@@ -104,6 +106,51 @@ def test_the_quality_page_leads_with_its_verdict_and_next_step(shop, tools):
     page = run_report("data_quality", {"source": "shop"}, shop, shop.report_folder("spring"))
     text = "".join(tools.Parts(page.read_text()).text)
     assert text.index("Review") < text.index("<b>50</b> rows came late") < text.index("Ask sales") < text.index("What became of every row")
+
+def without_an_end(workspace):
+    "The same source, still growing: its age is judged by the wall clock."
+    mapping = workspace.source_folder("shop")/"mapping.yaml"
+    mapping.write_text(mapping.read_text().replace("as_of: 2026-06-30\n", ""))
+    moment = "2026-03-10T06:00:00+00:00"
+    write_table(frame_of_rows("orders", [dict(order_id="A1", customer_id="c0001", currency="USD", occurred_at=moment, known_at=moment)]), "orders", workspace.accepted("shop"))
+
+def first_screen(text, end): return text[:text.index(end)]
+
+def test_data_that_passed_every_check_and_are_old_are_no_pass_on_either_page(shop, tools):
+    without_an_end(shop)
+    readout, quality = (run_report(name, parameters, shop, shop.report_folder("spring")) for name, parameters in (("campaign_readout", {"model": "spring"}), ("data_quality", {"source": "shop"})))
+    seen = {page.stem: "".join(tools.Parts(page.read_text()).text) for page in (readout, quality)}
+    top = first_screen(seen["data_quality"], "Everything that was found")
+    assert "Fail" in top and "Pass" not in top and "passed every check" in top
+    assert "in orders the newest row is of 2026-03-10" in top and "no ground for deciding about today" in top and "why nothing newer has arrived" in top
+    assert "Pass" not in seen["data_quality"]
+    top = first_screen(seen["campaign_readout"], "What each arm did")
+    assert "passed every check" in top and "too old" in top and "2026-03-10" in top
+    assert "Fail · Data quality of shop" in seen["campaign_readout"] and "Pass · Data quality" not in seen["campaign_readout"]
+    results = json.loads(quality.with_suffix(".json").read_text())["results"]
+    assert results["verdict"] == "fail" and "too old" in results["sentence"]
+    listed = "".join(tools.Parts(report_index(shop).read_text()).text)
+    assert "Fail · Data quality: shop" in listed and "too old" in listed
+
+def test_a_replay_is_judged_on_its_last_day_and_says_nothing_about_age(shop, tools):
+    for page in (run_report("campaign_readout", {"model": "spring"}, shop), run_report("data_quality", {"source": "shop"}, shop)):
+        text = "".join(tools.Parts(page.read_text()).text)
+        assert "too old" not in text and "older than agreed" not in text and "cannot be told" not in first_screen(text, "What ")
+        assert "Pass" in text and "Fail" not in text and "Unknown" not in text
+
+@pytest.mark.parametrize("checked", VERDICT_STATUSES)
+@pytest.mark.parametrize("age", VERDICT_STATUSES)
+@pytest.mark.parametrize("clock", [WallClock(), clock_for("2026-06-30")], ids=["live", "replay"])
+def test_the_status_of_data_is_never_better_than_its_worst_part(checked, age, clock):
+    def verdict(status): return Verdict("shop", status, [Reason("x", "orders: x.", 9, 2, severity=status)] if status != "pass" else [])
+    whole = data_verdict(verdict(checked), verdict(age), clock)
+    assert worst_status([whole.status, checked]) == whole.status and whole.status in (checked, age)
+    if clock.label == "live" or age != "unknown": assert worst_status([whole.status, age]) == whole.status
+
+def test_the_table_furthest_beyond_its_limit_is_named_and_the_others_counted():
+    late = [Reason("late", f"{table}: the newest row is of 2026-06-01, {age} days before 2026-06-30.", age, limit, severity="fail") for table, age, limit in [("traits", 99., 31.), ("orders", 29., 2.), ("media", 29., 3.)]]
+    said = age_sentence(judged("shop freshness", late), WallClock())
+    assert "in orders the newest row is of 2026-06-01, 29.0 days before 2026-06-30, where 2 days are allowed; 2 more tables are late." in said
 
 @pytest.mark.parametrize("name, parameters, error, words", [
     ("campaign_readout", {"model": "sprnig"}, StageError, "Did you mean 'spring'?"), ("campaign_readout", {"model": "quiet"}, StageError, "has no experiment"),
