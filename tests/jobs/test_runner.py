@@ -116,6 +116,15 @@ def test_an_unknown_engine_is_refused_in_two_lines(workspace):
     done = stage(workspace, "weekly", MMOPS_ENGINE="docker")
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 2
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_deadline_that_is_no_number_of_seconds_is_refused_in_two_lines_before_anything_starts(workspace, engine):
+    notebook(workspace)
+    for word in ("six", "0", "nan"):
+        done = stage(workspace, "weekly", MMOPS_ENGINE=engine, MMOPS_DEADLINE_S=word)
+        assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 2), done
+        assert f"MMOPS_DEADLINE_S in the environment is {word!r}" in done.stderr and "MMOPS_DEADLINE_S=3600" in done.stderr
+    assert not list(workspace.runs("weekly").glob("*"))
+
 def test_runs_at_the_same_time_do_not_meet(workspace):
     page = notebook(workspace, RECORD, "import time; time.sleep(.5); record('n', n)")
     commands = [subprocess.Popen([BIN/"mmops-stage", "weekly", f"n={n}"], cwd=workspace.root, env=os.environ | dict(MMOPS_WORKSPACE=str(workspace.root))) for n in range(4)]
