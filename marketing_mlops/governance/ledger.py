@@ -27,7 +27,7 @@ from ..workspace.errors import AlreadyRunning
 from ..workspace.places import Workspace
 if TYPE_CHECKING: import sqlalchemy as sa
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #93515201
+# %% ../../nbs/api/governance/40_ledger.ipynb #68be4e7c
 @dataclass(frozen=True)
 class Ledger:
     "The record of decisions of a workspace."
@@ -39,7 +39,7 @@ class Ledger:
     @cached_property
     def store(self)->"sa.Engine": "The database."; return open_store(self.workspace)
     @cached_property
-    def _lock(self)->FileLock: return FileLock(self.workspace.state/"ledger.lock", timeout=60)
+    def _lock(self)->FileLock: return FileLock(self.workspace.state.resolve()/"ledger.lock", timeout=60, is_singleton=True)
     @property
     def is_empty(self)->bool:
         "Whether nothing was ever recorded here; asks no database file that does not exist."
@@ -142,7 +142,7 @@ def verify(self:Ledger,
     found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=_complete_for(self)), *anchor_reasons(both.values(), kept)]
     return judged("ledger", found or [reach_reason(both.values(), kept)])
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #aaeceaca
+# %% ../../nbs/api/governance/40_ledger.ipynb #c2d27663
 @patch
 def rebuild(self:Ledger)->int: # Entries in the database afterwards
     "Make the database agree with the logs. Raises `LedgerError` when a log is broken or has lost its end."
@@ -150,10 +150,11 @@ def rebuild(self:Ledger)->int: # Entries in the database afterwards
         logs = read_logs(self.workspace)
         _set_unreadable_aside(self)
         entries = _missing(logs, set())
-        rows = [(entry.writer, entry.number) for entry in entries]
-        table = ledger_table()
+        table = ledger_table().c
         with self.store.begin() as connection:
-            for writer,number in rows: connection.execute(table.delete().where(table.c.writer == writer, table.c.number == number))
+            for entry in entries:
+                same = (table.hash == entry.hash) | ((table.writer == entry.writer) & (table.number == entry.number))
+                connection.execute(ledger_table().delete().where(same))
             add_entries(connection, entries)
         self.catch_up()
         return len(stored_lines(self.store))
