@@ -91,7 +91,7 @@ def check_shares(
         raise ParameterError(f"The shares of the arms are {dict(shares)} and sum to {total:g}.", "Give each arm the chance it was drawn with; they sum to 1.", key="shares")
     return {arm: share/total for arm, share in shares.items()}
 
-# %% ../../nbs/api/measurement/96_policy_profits.ipynb #fbf1f189
+# %% ../../nbs/api/measurement/96_policy_profits.ipynb #de4b9af4
 @dataclass(frozen=True)
 class PolicyParts:
     "Spend, unsubscribes and contacts per customer under a policy, with what each row adds to them."
@@ -107,7 +107,7 @@ def policy_parts(
 )->PolicyParts:
     """What a policy would have brought. Raises `NotMeasurable` where nobody got what it wants.
     Source: Hájek 1971; Swaminathan & Joachims 2015, section 4"""
-    chosen, arm = np.asarray(chosen, dtype=object), rows["arm"].to_numpy(dtype=object)
+    chosen, arm = np.asarray(chosen), rows["arm"].to_numpy()
     weight = (arm == chosen)/rows["arm"].map(shares).to_numpy(float)
     if not weight.any(): raise NotMeasurable("Nobody got what the policy wants.", "Take more customers, or a policy that uses the campaign's arms.", code="empty")
     weight = weight/weight.mean()
@@ -117,16 +117,16 @@ def policy_parts(
     influences = np.column_stack([weight[:, None]*(amounts-means), contacted-contacted.mean()])
     return PolicyParts(np.append(means, contacted.mean()), influences, chosen)
 
-# %% ../../nbs/api/measurement/96_policy_profits.ipynb #c2a36632
+# %% ../../nbs/api/measurement/96_policy_profits.ipynb #e10edbce
 def check_carried(
     rows:pd.DataFrame,  # As in `policy_parts`
     first:PolicyParts,  # A policy
     second:PolicyParts, # Another, on the same rows
 )->None:
     "Raise `NotMeasurable` when too few customers carry a difference."
-    arm, differs = rows["arm"].to_numpy(dtype=object), first.chosen != second.chosen
-    carry = differs & ((arm == first.chosen) | (arm == second.chosen))
-    worth = effective_spenders(as_amounts(rows["spend"])[carry])
+    arm, spend, differs = rows["arm"].to_numpy(), as_amounts(rows["spend"]), first.chosen != second.chosen
+    carry = differs & (spend != 0) & ((arm == first.chosen) | (arm == second.chosen))
+    worth = effective_spenders(spend[carry])
     if worth < FEWEST_SPENDERS:
         raise NotMeasurable(f"The policies differ for {int(differs.sum()):,} of {len(rows):,} customers, and those who tell them apart are worth {worth:.1f} equal spenders; "
                             f"{FEWEST_SPENDERS:.0f} are needed.", "Wait for more customers, or cap the spend.", code="few_spenders")

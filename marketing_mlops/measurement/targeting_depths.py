@@ -10,11 +10,12 @@ A hundred depths are a hundred chances to be lucky. Whoever looks for the highes
 __all__ = ['rank_customers', 'arms_at_depth', 'DepthDifferences', 'simultaneous_quantile', 'TargetingCurve', 'targeting_curve',
            'priced', 'profit_by_depth']
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #120285ac
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #74abd1cb
 from collections.abc import Mapping
 from dataclasses import dataclass
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
 from .intervals import NotMeasurable, check_level
 from .policy_profits import Economics, PolicyParts, check_arms, check_carried, check_rows_of, check_shares, policy_parts, read_economics
 from .uplift_curves import POINTS, depth_ends
@@ -44,7 +45,7 @@ def arms_at_depth(
     "Who gets what when the first `n_reached` customers are reached."
     return np.where(place < n_reached, best, control)
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #e830456f
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #3a306eb6
 @dataclass(frozen=True)
 class DepthDifferences:
     "A ranking at each depth against one rival, before prices."
@@ -56,14 +57,14 @@ class DepthDifferences:
 def _difference(rows, parts, rival, weights):
     "Means, their covariances, influences on profit, and whether they can be read, of one depth against a rival."
     n, nothing = len(rows), (np.zeros(3), np.zeros((3, 3)), np.zeros(len(rows)))
-    if isinstance(parts, NotMeasurable): return *nothing, False
+    if isinstance(parts, NotMeasurable) or isinstance(rival, NotMeasurable): return *nothing, False
     if (parts.chosen == rival.chosen).all(): return *nothing, True
     try: check_carried(rows, parts, rival)
     except NotMeasurable: return *nothing, False
     influences = parts.influences-rival.influences
     return parts.means-rival.means, influences.T @ influences/(n*(n-1)), influences @ weights, True
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #915ffad4
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #d9dfeda5
 def simultaneous_quantile(
     influences:np.ndarray, # depths × customers; rows of zeros are left out
     level:float=.95,       # Share of cases in which all intervals hold, in (0, 1)
@@ -76,7 +77,7 @@ def simultaneous_quantile(
     check_level(level)
     size = np.sqrt((influences**2).sum(axis=1))
     some = influences[size > 0]/size[size > 0, None]
-    if not len(some): return 0.
+    if len(some) < 2: return round(float(ndtri((1+level)/2)), 4)*len(some)
     values, vectors = np.linalg.eigh(some @ some.T)
     root = vectors*np.sqrt(np.clip(values, 0, None))
     errors = np.random.default_rng(seed).standard_normal((draws, len(root))) @ root.T
@@ -101,7 +102,7 @@ class TargetingCurve:
     level:float             # Confidence level of all depths together
     n:int                   # Held-out customers
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #9d598602
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #961ae6ba
 def targeting_curve(
     held_out:pd.DataFrame, # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say held_out
     gains:pd.DataFrame,    # Predicted gain in spend over the control per arm, same index
@@ -118,15 +119,24 @@ def targeting_curve(
     if not gains.index.equals(held_out.index): raise DataError("The predicted gains belong to other rows, or are in another order.", "Give them the index of the held-out rows.")
     for arms, what in ((held_out["arm"], "arm"), (pd.Series(gains.columns), "column"), (pd.Series([best_single_arm]), "best single arm")): check_arms(arms, shares, what)
     best, place, ends = rank_customers(gains)
-    of = lambda chosen: policy_parts(held_out, chosen, shares, control)
-    to_all = {arm: of(np.full(len(held_out), arm, dtype=object)) for arm in shares}
-    by_depth = [to_all[control], *(_parts_or_missing(of, arms_at_depth(best, place, n, control)) for n in ends)]
-    return TargetingCurve(np.append(0, ends)/len(held_out), {arm: _against(held_out, by_depth, parts, prices, level) for arm, parts in to_all.items()},
-                          {arm: _against(held_out, [parts], to_all[control], prices, level) for arm, parts in to_all.items()},
+    numbered, code, chances = _numbered(held_out, shares)
+    of = lambda chosen: _parts_or_missing(numbered, chosen, chances, code[control])
+    to_all = {arm: of(np.full(len(held_out), code[arm])) for arm in shares}
+    best = pd.Series(best).map(code).to_numpy()
+    by_depth = [to_all[control], *(of(arms_at_depth(best, place, n, code[control])) for n in ends)]
+    return TargetingCurve(np.append(0, ends)/len(held_out), {arm: _against(numbered, by_depth, parts, prices, level) for arm, parts in to_all.items()},
+                          {arm: _against(numbered, [parts], to_all[control], prices, level) for arm, parts in to_all.items()},
                           control, best_single_arm, prices, level, len(held_out))
 
-def _parts_or_missing(function, chosen):
-    try: return function(chosen)
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #2f86b24c
+def _numbered(rows, shares):
+    "Rows with numbers for arms, the number of each arm, and the chance of each number."
+    code = {arm: i for i, arm in enumerate(shares)}
+    kept = [column for column in ("spend", "unsubscribed") if column in rows]
+    return rows[kept].astype(float).assign(arm=rows["arm"].map(code).to_numpy()), code, {code[arm]: share for arm, share in shares.items()}
+
+def _parts_or_missing(*arguments):
+    try: return policy_parts(*arguments)
     except NotMeasurable as missing: return missing
 
 # %% ../../nbs/api/measurement/98_targeting_depths.ipynb #8cb33fca
