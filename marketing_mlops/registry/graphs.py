@@ -70,8 +70,8 @@ def graph_scores(
     if control not in expected: raise ValueError(f"control must be one of {', '.join(expected)}, got {control!r}")
     return pd.DataFrame({arm: values - expected[control] for arm,values in expected.items() if arm != control})
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #1391ae67
-AGREEMENT_TOLERANCE = 1e-5   # largest difference between graph and model; relative for amounts above 1
+# %% ../../nbs/api/registry/40_graphs.ipynb #2e68e83a
+AGREEMENT_TOLERANCE = 1e-5   # largest difference between graph and model
 AGREEMENT_ROWS = 10_000      # real rows wanted
 AGREEMENT_MOST = 50_000      # evenly chosen real rows are enough beyond that
 
@@ -86,21 +86,20 @@ def feature_kinds(
     kinds = [dict.fromkeys(column for step,columns in parts if is_text(step) == wanted for column in columns) for wanted in (False, True)]
     return list(kinds[0]), list(kinds[1])
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #f0c191ac
+# %% ../../nbs/api/registry/40_graphs.ipynb #415d5c27
 def _all_splits(model)->dict[str, np.ndarray]:
     pipelines = [model.pipeline_] if hasattr(model, "pipeline_") else [*getattr(model, "models_", {"": model}).values()]
     found = [split_values(pipeline) for pipeline in pipelines]
     return {name: np.unique(np.concatenate([each[name] for each in found if name in each])) for name in sorted({name for each in found for name in each})}
 
 def _apart(model, graph, rows:pd.DataFrame)->np.ndarray:
-    "The largest difference of each row, relative for amounts above 1; infinite where only one of the two gives a number."
+    "The largest difference of each row; infinite where only one of the two gives a number."
     with np.errstate(over="ignore"): expected = model_scores(model, rows)
     found = graph_scores(graph, rows, getattr(model, "control", None))
     found.columns = expected.columns if found.shape[1] == expected.shape[1] == 1 else found.columns
-    difference = (found[expected.columns] - expected).abs()/expected.abs().clip(lower=1)
-    return difference.fillna(np.inf).max(axis=1).to_numpy()
+    return (found[expected.columns] - expected).abs().fillna(np.inf).max(axis=1).to_numpy()
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #66679e1c
+# %% ../../nbs/api/registry/40_graphs.ipynb #ebee8029
 def agreement(
     model:"PropensityModel|TLearner|Pipeline", # Fitted
     graph:bytes|dict[str, bytes], # Its scorer, or its scorers by arm
@@ -111,15 +110,16 @@ def agreement(
     if not len(frame): return judged("agreement", [Reason("no_rows", "There are no real rows to compare the graph and the model on.", severity="unknown")])
     real = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, min(len(frame), AGREEMENT_MOST)).astype(int))]
     made,probes = probe_rows(real, numeric, categorical, _all_splits(model))
-    return judged("agreement", [_agreement_reason("real rows", _apart(model, graph, real), ["a real row"]*len(real), len(frame)),
+    return judged("agreement", [_agreement_reason("real rows", _apart(model, graph, real), None, len(frame)),
                                 _agreement_reason("made rows", _apart(model, graph, made), probes)])
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #ddff3da8
-def _agreement_reason(rows:str, apart:np.ndarray, probes:list[str], available:int|None=None)->Reason:
+# %% ../../nbs/api/registry/40_graphs.ipynb #3c782073
+def _agreement_reason(rows:str, apart:np.ndarray, probes:list[str]|None, available:int|None=None)->Reason:
     n,wrong,worst = len(apart), int((apart > AGREEMENT_TOLERANCE).sum()), int(apart.argmax())
     some = f"{n:,} {rows}" + (f" (all there are; {AGREEMENT_ROWS:,} are wanted)" if available is not None and available < AGREEMENT_ROWS else "")
-    code,largest = "agreement_" + rows.replace(" ", "_"), float(apart[worst]) if np.isfinite(apart[worst]) else None
+    code,largest = "agreement_" + rows.replace(" ", "_"), float(f"{apart[worst]:.2g}") if np.isfinite(apart[worst]) else None
     if not wrong: return Reason(code, f"Graph and model agree on {some}.", largest, AGREEMENT_TOLERANCE, severity="pass")
+    where = f"; most at {probes[worst]}" if probes else ""
     by = f"by up to {largest:.2g}" if largest is not None else "and only one of them gives a number"
-    return Reason(code, f"Graph and model differ on {wrong:,} of {some}, {by}; most at {probes[worst]}.", largest, AGREEMENT_TOLERANCE,
+    return Reason(code, f"Graph and model differ on {wrong:,} of {some}, {by}{where}.", largest, AGREEMENT_TOLERANCE,
                   "Do not use this scorer: write it again from the model it belongs to.", severity="fail")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 if TYPE_CHECKING: from sklearn.pipeline import Pipeline
 
-# %% ../../nbs/api/registry/30_probe_rows.ipynb #dd2920ee
+# %% ../../nbs/api/registry/30_probe_rows.ipynb #7fa06dd5
 def split_values(
     pipeline:"Pipeline", # Fitted: a ColumnTransformer, then a learner
 )->dict[str, np.ndarray]: # Feature -> the values at which some tree splits it, ascending; empty without trees
@@ -24,7 +24,8 @@ def split_values(
     nodes = np.concatenate(tables)
     inner = nodes[nodes["is_leaf"] == 0]
     found = {feature: np.unique(inner["num_threshold"][inner["feature_idx"] == position]) for feature,position in _positions(encoder).items()}
-    return {feature: values[np.isfinite(values)] for feature,values in found.items() if np.isfinite(values).any()}
+    within = {feature: values[np.abs(values) < np.finfo(np.float32).max] for feature,values in found.items()}
+    return {feature: values for feature,values in within.items() if len(values)}
 
 # %% ../../nbs/api/registry/30_probe_rows.ipynb #04ec9360
 def _positions(encoder)->dict[str, int]:
@@ -33,9 +34,9 @@ def _positions(encoder)->dict[str, int]:
                if len(columns) and getattr(step, "func", step) in (None, "passthrough") and name in encoder.output_indices_]
     return {column: start + i for columns,start in through for i,column in enumerate(columns)}
 
-# %% ../../nbs/api/registry/30_probe_rows.ipynb #f3cf0702
+# %% ../../nbs/api/registry/30_probe_rows.ipynb #1f64c77a
 UNSEEN_CATEGORY = "a category nobody has used before"
-EXTREMES = (0., -1., 1e9, -1e9, 1e100, -1e100)   # finite in 64 bits; the last two are infinite in 32
+EXTREMES = (0., -1., 1e9, -1e9, 1e38, -1e38)   # the last two are close to the end of 32 bits
 
 def probe_rows(
     frame:pd.DataFrame, # Real rows; at least one
@@ -50,12 +51,12 @@ def probe_rows(
                *((name, value, "split") for name,values in splits.items() for value in _beside(values))]
     return _changed(frame[[*numeric, *categorical]], numeric, categorical, changes), [*(f"{what} of {name}" for name,_,what in changes), "everything missing"]
 
-# %% ../../nbs/api/registry/30_probe_rows.ipynb #0f8844c8
+# %% ../../nbs/api/registry/30_probe_rows.ipynb #f81f7be2
 def _beside(values:np.ndarray)->np.ndarray:
-    "Each value, its neighbours in 64 bits and its nearest 32-bit number."
-    with np.errstate(over="ignore"): coarse = values.astype(np.float32).astype(np.float64)
-    around = np.concatenate([values, np.nextafter(values, -np.inf), np.nextafter(values, np.inf), coarse])
-    return np.unique(around[np.isfinite(around)])
+    "Each value, its nearest 32-bit number, and the 32-bit numbers on either side of that."
+    near = values.astype(np.float32)
+    around = [values, *(each.astype(np.float64) for each in (near, np.nextafter(near, np.float32(-np.inf)), np.nextafter(near, np.float32(np.inf))))]
+    return np.unique(np.concatenate(around))
 
 def _changed(rows:pd.DataFrame, numeric:list[str], categorical:list[str], changes:list[tuple])->pd.DataFrame:
     made = {name: rows[name].astype(float).to_numpy() if name in numeric else rows[name].astype(object).to_numpy() for name in rows}
