@@ -46,7 +46,7 @@ def ledger_table()->"sa.Table":
         sa.Column("number", sa.Integer, nullable=False), sa.Column("position", sa.Integer, nullable=False), *texts,
         sa.Column("line", sa.Text, nullable=False), sa.UniqueConstraint("writer", "number", name="one_entry_for_each_number"))
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #48d51d26
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #463b1563
 @contextmanager
 def store_trouble(
     workspace:Workspace, # Whose store is used inside
@@ -54,11 +54,11 @@ def store_trouble(
     "Turn what a database reports into a `LedgerError`."
     import sqlalchemy as sa
     try: yield
-    except sa.exc.SQLAlchemyError as e:
+    except (sa.exc.SQLAlchemyError, ImportError) as e:
         shown = without_password(workspace.settings.ledger_url)
         cause = str(getattr(e, "orig", None) or e).splitlines()[0]
         raise LedgerError(f"The ledger's database {shown} cannot be used: {cause}.",
-                          "Correct ledger_url in settings.ini or start the server; a lost SQLite file is made again from data/ledger by Ledger.rebuild.", place=shown) from e
+                          "Correct ledger_url in settings.ini or start the server; a server needs its driver installed; a lost SQLite file is made again from data/ledger by Ledger.rebuild.", place=shown) from e
 
 def open_store(
     workspace:Workspace, # Whose settings name the database
