@@ -104,7 +104,7 @@ def is_in_holdout(
     since = recorded.filter(recorded.is_holdout).group_by("customer_id").aggregate(since=recorded.known_at.min()).to_pandas().set_index("customer_id").since
     return rows.customer_id.map(since) < rows.cutoff
 
-# %% ../../nbs/api/features/40_spines.ipynb #0b4e9e74
+# %% ../../nbs/api/features/40_spines.ipynb #65b35b79
 @dataclass(frozen=True)
 class Eligible:
     "Rows that may be learned from or scored."
@@ -122,12 +122,12 @@ def eligible_rows(
     "Candidates with consent and, where asked for, a recent purchase; the holdout is marked."
     check_purpose(events, purpose)
     kept, dropped = candidates.reset_index(drop=True), {}
-    if active_days is not None:
-        active = is_active(events, kept, active_days)
-        kept, dropped["not_active"] = kept[active].reset_index(drop=True), int((~active).sum())
     if purpose is not None:
         consented = is_consented(kept, canonical_frame(events.read("consents").to_pyarrow(), "consents"), purpose)
         kept, dropped["no_consent"] = kept[consented].reset_index(drop=True), int((~consented).sum())
+    if active_days is not None:
+        active = is_active(events, kept, active_days)
+        kept, dropped["not_active"] = kept[active].reset_index(drop=True), int((~active).sum())
     return Eligible(kept.assign(is_holdout=is_in_holdout(events, kept, holdout).astype(bool)), dropped)
 
 # %% ../../nbs/api/features/40_spines.ipynb #e12b274a
