@@ -27,7 +27,7 @@ from ..workspace.errors import AlreadyRunning
 from ..workspace.places import Workspace
 if TYPE_CHECKING: import sqlalchemy as sa
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #68be4e7c
+# %% ../../nbs/api/governance/40_ledger.ipynb #f71881bf
 @dataclass(frozen=True)
 class Ledger:
     "The record of decisions of a workspace."
@@ -39,7 +39,7 @@ class Ledger:
     @cached_property
     def store(self)->"sa.Engine": "The database."; return open_store(self.workspace)
     @cached_property
-    def _lock(self)->FileLock: return FileLock(self.workspace.state.resolve()/"ledger.lock", timeout=60, is_singleton=True)
+    def _lock(self)->FileLock: return FileLock(self.workspace.state.resolve()/"ledger.lock", timeout=60, poll_interval=.01, is_singleton=True)
     @property
     def is_empty(self)->bool:
         "Whether nothing was ever recorded here; asks no database file that does not exist."
@@ -56,27 +56,29 @@ class Ledger:
         try: yield
         finally: self._lock.release()
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #483658ab
+# %% ../../nbs/api/governance/40_ledger.ipynb #e9814730
 @patch
 def catch_up(self:Ledger)->int: # How many entries the database lacked
     "Bring the database to the state of the logs. Raises `LedgerError` when logs and database contradict each other."
     with self.locked(), store_trouble(self.workspace):
         logs = read_logs(self.workspace)
         rows = stored_lines(self.store)
-        missing = _missing(logs, {row["line"] for row in rows})
+        missing = _missing(logs, rows)
         faults = [reason for reason in store_reasons(logs, rows, complete_for=_complete_for(self)) if reason.code == "not_in_the_log"]
         if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
         with self.store.begin() as connection: return add_entries(connection, missing)
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #0360359d
+# %% ../../nbs/api/governance/40_ledger.ipynb #378a4aaf
 def _complete_for(ledger:Ledger)->list[str]|None: return None if store_file(ledger.workspace) else [ledger.writer]
 
-def _missing(logs:Mapping[str, list[str]], known:set[str])->list[LedgerEntry]:
-    "Entries of the logs that the database lacks; the chains are only walked when there are any."
-    lacking = [line for lines in logs.values() for line in lines if line not in known]
-    faults = log_reasons(logs) if lacking else []
+def _missing(logs:Mapping[str, list[str]], rows:list[dict])->list[LedgerEntry]:
+    "Entries of the logs that the database lacks; the chains are only walked where the two differ."
+    known:dict[str, list[str]] = {}
+    for row in sorted(rows, key=lambda row: row["number"]): known.setdefault(row["writer"], []).append(row["line"])
+    if all(lines == known.get(writer, [])[:len(lines)] for writer,lines in logs.items()): return []
+    faults,there = log_reasons(logs), {row["line"] for row in rows}
     if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
-    return [read_entry(line) for line in lacking]
+    return [read_entry(line) for lines in logs.values() for line in lines if line not in there]
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #adcab778
 @patch
@@ -142,14 +144,14 @@ def verify(self:Ledger,
     found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=_complete_for(self)), *anchor_reasons(both.values(), kept)]
     return judged("ledger", found or [reach_reason(both.values(), kept)])
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #c2d27663
+# %% ../../nbs/api/governance/40_ledger.ipynb #f2a53c06
 @patch
 def rebuild(self:Ledger)->int: # Entries in the database afterwards
     "Make the database agree with the logs. Raises `LedgerError` when a log is broken or has lost its end."
     with self.locked(), store_trouble(self.workspace):
         logs = read_logs(self.workspace)
         _set_unreadable_aside(self)
-        entries = _missing(logs, set())
+        entries = _missing(logs, [])
         table = ledger_table().c
         with self.store.begin() as connection:
             for entry in entries:
