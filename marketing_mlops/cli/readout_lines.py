@@ -45,7 +45,7 @@ def arm_lines(
                 "per customer": figure(row["value"]), interval: interval_text(row), "unit": row["unit"]}
     return text_table(map(line, arms))
 
-# %% ../../nbs/api/cli/25_readout_lines.ipynb #d83ebfd4
+# %% ../../nbs/api/cli/25_readout_lines.ipynb #65a4ed15
 def difference_lines(
     differences:list[Mapping], # `differences` of a readout
 )->str: # A table
@@ -54,7 +54,7 @@ def difference_lines(
         return {"metric": row["metric"], "arm": f"{printable(row['arm'])} − {printable(row['control'])}", "difference": figure(row["value"], signed=True),
                 "interval": interval_text(row, signed=True), "level": "" if row.get("level") is None else f"{100*row['level']:.4g} %",
                 "statistic": "" if row.get("statistic") is None else f"{row['statistic']:.3f}",
-                "p": "" if row.get("p_value") is None else f"{row['p_value']:.3g}"}
+                "p, adjusted": "" if row.get("p_adjusted") is None else f"{row['p_adjusted']:.3g}"}
     return text_table(map(line, differences))
 
 # %% ../../nbs/api/cli/25_readout_lines.ipynb #dcb7bb9f

@@ -150,8 +150,9 @@ def arms_fit(values:dict)->Iterator[tuple[str, str]]:
     if control and control not in arms:
         yield "control", f"control {control!r} is not among the arms {', '.join(arms)}.{closest(control, arms)}"
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #dedc2ba1
-STOPPING_RULES = {"fixed_horizon": "read once, when the planned customers are in and the planned end has passed"}
+# %% ../../nbs/api/measurement/80_experiments.ipynb #0f7975a1
+STOPPING_RULES = {"fixed_horizon": "read once, when the planned customers are in and the planned end has passed",
+                  "none_known": "nobody wrote down how many customers or until when; every readout says so"}
 
 @experiment_rule
 def plan_fits(values:dict)->Iterator[tuple[str, str]]:
@@ -160,7 +161,7 @@ def plan_fits(values:dict)->Iterator[tuple[str, str]]:
     if rule and rule not in STOPPING_RULES:
         yield "stopping_rule", f"stopping_rule is {rule!r}; allowed: {', '.join(STOPPING_RULES)}.{closest(rule, STOPPING_RULES)}"
     if rule == "fixed_horizon" and not (values.keys() & {"planned_customers", "planned_end"}):
-        yield "planned_customers", "planned_customers or planned_end is missing; a fixed horizon needs one of them"
+        yield "planned_customers", "planned_customers or planned_end is missing; a fixed horizon needs one of them, and without a plan the rule is none_known"
 
 # %% ../../nbs/api/measurement/80_experiments.ipynb #59768402
 @experiment_rule

@@ -53,7 +53,7 @@ def side_of(
     if estimate.high < threshold: return "below"
     return "open"
 
-# %% ../../nbs/api/measurement/10_intervals.ipynb #06f5e55b
+# %% ../../nbs/api/measurement/10_intervals.ipynb #f65a9f72
 class NotMeasurable(MmopsError):
     "A figure these data cannot give; `fields['code']` says why in one word."
     def __init__(self,
@@ -61,7 +61,8 @@ class NotMeasurable(MmopsError):
         remedy:str,  # What would make the figure measurable, as an imperative
         *,
         code:str,    # The reason in one word: "empty", "too_few", "no_variation", "control_not_positive"
-    ): super().__init__(problem, remedy, code=code)
+        share:float|None=None, # What there is of what is needed, in (0, 1); None where that cannot be counted
+    ): super().__init__(problem, remedy, code=code, share=share)
 
     @property
     def code(self)->str: return self.fields["code"] # The reason in one word

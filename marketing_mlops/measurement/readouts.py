@@ -10,7 +10,7 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 __all__ = ['conditions_for', 'happened_sentence', 'sureness_sentences', 'runner_up_sentence', 'Readout', 'labelled', 'read_out',
            'first_assignment', 'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #50a064cb
+# %% ../../nbs/api/measurement/95_readouts.ipynb #7a4c851c
 from dataclasses import dataclass, replace
 from datetime import datetime
 import pandas as pd
@@ -22,8 +22,8 @@ from .experiment_decisions import decide_experiment
 from .experiments import Experiment
 from .figures_in_words import in_words, listed
 from .multiplicity import simultaneous_level
-from .reading_plans import maturity_verdict, plan_verdict
-from .readout_sentences import gain_sentence, guardrail_sentence
+from .reading_plans import has_ended, maturity_verdict, plan_verdict
+from .readout_sentences import after_the_end, gain_sentence, guardrail_sentence
 from .sample_ratio import sample_ratio
 from .unit_frames import MetricColumn, check_units, metric_column
 from ..workspace.clock import Clock
@@ -107,17 +107,18 @@ class Readout:
         return f"**{markdown_text(self.experiment.name)}** ({self.label})\n\n" + "\n\n".join(
             f"**{title}.** {markdown_text(self.sentences[key])}" for key, title in titles.items())
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #d76ccd17
+# %% ../../nbs/api/measurement/95_readouts.ipynb #3a214838
 def labelled(
     decision:Decision, # About an experiment
     registration:str,  # "registered before the first assignment" or "set afterwards"
     clock:str,         # "live", "replay", or ""
 )->Decision: # The same, with what weakens it in its sentence
     "A decision that says when its threshold was set, and whether time was replayed."
+    unplanned = " No plan is known: nobody wrote down when it would be read." if any(r.code == "no_plan" for v in decision.verdicts for r in v.reasons) else ""
     replayed = " This is a replay." if clock == "replay" else ""
-    return replace(decision, sentence=f"{decision.sentence} The worthwhile effect was {registration}.{replayed}")
+    return replace(decision, sentence=f"{decision.sentence} The worthwhile effect was {registration}.{unplanned}{replayed}")
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #fc117583
+# %% ../../nbs/api/measurement/95_readouts.ipynb #9998b3b9
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -129,6 +130,7 @@ def read_out(
     columns = {name: metric_column(name, experiment.currency, role) for name, role in experiment.metrics.items() if name not in (metrics or {})} | (metrics or {})
     check_units(units, experiment.arms, [columns[name] for name in experiment.metrics])
     goal, contrasts, conditions = columns[experiment.goal], compare_arms(experiment, units, columns), conditions_for(experiment, units, clock)
+    if has_ended(experiment, clock): contrasts = tuple(map(after_the_end, contrasts))
     decision, by_arm = decide_experiment(experiment, contrasts, conditions)
     registration, time = experiment.label(first_assignment(units)), clock.label if clock else ""
     decision, arms = labelled(decision, registration, time), arm_table(units, [columns[n] for n in experiment.metrics], arms=experiment.arms)

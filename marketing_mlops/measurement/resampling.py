@@ -51,7 +51,7 @@ def effective_spenders(
     squares = float(amounts @ amounts)
     return float(np.abs(amounts).sum())**2/squares if squares else 0.
 
-# %% ../../nbs/api/measurement/50_resampling.ipynb #ec3bbb21
+# %% ../../nbs/api/measurement/50_resampling.ipynb #e788652c
 FEWEST_SPENDERS = 30. # worth in equal spenders the smaller arm must have
 
 def check_spenders(
@@ -63,7 +63,8 @@ def check_spenders(
     worth = min(effective_spenders(a)/max(1, len(a)) for a in arms)*min(map(len, arms))
     if worth < FEWEST_SPENDERS:
         raise NotMeasurable(f"Too few customers carry the mean: the smaller arm is worth {worth:.1f} equal spenders, and {FEWEST_SPENDERS:.0f} are needed.",
-                            "Wait for more customers, keep a larger holdout, or cap the metric.", code="few_spenders")
+                            "Wait for more customers, keep a larger holdout, or cap the metric.", code="few_spenders",
+                            share=worth/FEWEST_SPENDERS or None)
 
 def draws_for(
     level:float, # Confidence level, in (0, 1)

@@ -3,7 +3,7 @@ import os, shutil, subprocess, sys, zipfile
 from pathlib import Path
 import pytest
 from marketing_mlops.cli.init import make_workspace, package_name, pin_pipeline
-from marketing_mlops.cli.template import template_files, template_root
+from marketing_mlops.cli.template import SHIPPED, SHIPPED_NAMES, template_files, template_root
 from marketing_mlops.workspace.errors import ParameterError, WorkspaceError
 from marketing_mlops.workspace.params import read_yaml
 
@@ -150,5 +150,40 @@ def test_a_pipeline_without_files_of_the_clone_is_not_touched():
     content = {"stages": {"a": {"cmd": "true", "deps": ["x"]}}}
     pin_pipeline(content)
     assert content == {"stages": {"a": {"cmd": "true", "deps": ["x"]}}}
+
+def test_what_is_shipped_is_what_stands_in_the_repository():
+    other = [name for name, kept in SHIPPED_NAMES.items() if (SHIPPED/kept).read_bytes() != (ROOT/name).read_bytes()]
+    assert other == [], ("if the demonstration is meant to change: python -c 'from pathlib import Path; "
+                         "from marketing_mlops.cli.template import keep_shipped; keep_shipped(Path())'")
+
+@pytest.fixture
+def edited_clone(tmp_path):
+    "A clone in which somebody works: a source of her own, other numbers, another default model, a store."
+    clone = tmp_path/"clone"
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if not (ROOT/name).is_file() or name.startswith(("tests/", "benchmarks/", "nbs/api/")): continue
+        (clone/name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT/name, clone/name)
+    orders = clone.parent/"orders.csv"
+    orders.write_text("order_id,customer_id,occurred_at,amount\n" + "".join(f"o{i},c{i % 7},2026-02-{1+i % 27:02} 10:15,{10+i}.50\n" for i in range(60)))
+    done = run(sys.executable, "-c", MAIN, "data", "add", "../orders.csv", "--as", "orders", "--source", "my_shop", "--column", "order_id=order_id", "customer_id=customer_id",
+               "occurred_at=occurred_at", "amount=amount", "--currency", "EUR", "--zone", "UTC", "--tax-rate", "0", "--yes", cwd=clone, PYTHONPATH=str(clone))
+    assert done.returncode == 0, done.stdout+done.stderr
+    for name, old, new in (("params.yaml", "customers: 20000", "customers: 777"), ("settings.ini", "default_models = retailer_promo_uplift", "default_models = my_model"),
+                           (".dvc/config", "../../dvc-storage", "../../my-store")):
+        text = (clone/name).read_text()
+        assert old in text
+        (clone/name).write_text(text.replace(old, new))
+    return clone
+
+def test_an_edited_clone_makes_a_workspace_with_the_demo_as_shipped(edited_clone):
+    assert "my_shop" in (edited_clone/"params.yaml").read_text()
+    done = run(sys.executable, "-c", MAIN, "init", "../spring", cwd=edited_clone, PYTHONPATH=str(edited_clone))
+    assert done.returncode == 0, done.stderr
+    made = edited_clone.parent/"spring"
+    for name in SHIPPED_NAMES: assert (made/name).read_bytes() == (ROOT/name).read_bytes(), name
+    assert [p.name for p in (made/"data"/"sources").iterdir()] == ["retailer"]
+    assert not [p for p in made.rglob("*") if p.is_file() and ".git" not in p.parts and b"my_" in p.read_bytes() and b"my_shop" in p.read_bytes()]
 
 def test_the_clone_is_its_own_template(): assert template_root() == ROOT and template_files(ROOT)

@@ -2,7 +2,7 @@
 import os, shutil, signal, subprocess, sys, time
 from pathlib import Path
 import pytest
-from marketing_mlops.cli.readout_lines import readout_lines
+from marketing_mlops.cli.readout_lines import difference_lines, readout_lines
 from marketing_mlops.cli.status import saved_readout
 from marketing_mlops.workspace.places import find_workspace
 
@@ -59,7 +59,11 @@ def test_a_changed_parameter_is_stale_until_the_next_run(small, run_mmops):
     (("models:\n", "modles:\n"), ["params.yaml", "Did you mean"]),
     (("task: uplift", "task: [uplift"), ["params.yaml"]),
     (("control: no_mail", "control: nobody"), ["control"]),
-], ids=["missing key", "unknown source", "misspelt top", "broken YAML", "unknown arm"])
+    (("      goal: net_revenue_per_customer\n", ""), ["params.yaml: models.retailer_promo_uplift.experiment: goal is missing", "Add `goal:` below models.retailer_promo_uplift.experiment in params.yaml."]),
+    (("      worthwhile_effect: 0.50\n", ""), ["worthwhile_effect is missing", "Add `worthwhile_effect:` below"]),
+    (("    months: 8\n", ""), ["params.yaml: sources.retailer.months is missing.", "Add `months: 18` below sources.retailer in params.yaml"]),
+    (("customers: 2000\n", "customers: many\n"), ["params.yaml: sources.retailer.customers must be a whole number, got 'many'", "the demo has `customers: 20000`"]),
+], ids=["missing key", "unknown source", "misspelt top", "broken YAML", "unknown arm", "missing goal", "missing effect", "missing setting", "word for a number"])
 def test_a_wrong_parameter_ends_in_two_lines_and_keeps_every_output(small, run_mmops, is_refused, snapshot, change, says):
     folder, _ = small
     params, before = folder/"params.yaml", snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
@@ -67,9 +71,27 @@ def test_a_wrong_parameter_ends_in_two_lines_and_keeps_every_output(small, run_m
     assert change[0] in text
     try:
         params.write_text(text.replace(*change))
-        is_refused(run_mmops("run", cwd=folder), *says)
+        refused = run_mmops("run", cwd=folder)
+        is_refused(refused, *says)
+        assert str(folder) not in refused.stderr
     finally: params.write_text(text)
     assert snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate") == before
+    assert "waiting\n  nothing" in run_mmops("status", cwd=folder).stdout, "taken back, the mistake waits for nobody"
+
+def test_an_experiment_that_cannot_be_read_out_is_refused_before_the_first_stage(small, run_mmops, is_refused):
+    folder, _ = small
+    params, runs = folder/"params.yaml", lambda: sorted((folder/"data"/"runs").rglob("run.json"))
+    text, before = params.read_text(), runs()
+    try:
+        params.write_text(text.replace("customers: 2000\n", "customers: 2001\n").replace("      goal: net_revenue_per_customer\n", ""))
+        is_refused(run_mmops("run", cwd=folder), "goal is missing")
+    finally: params.write_text(text)
+    assert runs() == before
+
+def test_the_p_value_in_the_terminal_is_the_adjusted_one():
+    row = dict(metric="visit_rate", arm="mail", control="none", value=.02, low=.01, high=.03, level=.975, statistic=2.5, p_value=.0124, p_adjusted=.0248)
+    lines = difference_lines([row]).splitlines()
+    assert lines[0].rstrip().endswith("p, adjusted") and lines[-1].rstrip().endswith("0.0248")
 
 def test_an_unknown_model_is_answered_with_the_nearest(small, run_mmops, is_refused):
     is_refused(run_mmops("run", "retailer_promo_uplft", cwd=small[0]), "Did you mean 'retailer_promo_uplift'?")

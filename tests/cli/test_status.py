@@ -73,6 +73,38 @@ def test_a_refused_delivery_does_not_make_a_source_fresh(workspace):
     row = source_row(workspace, "shop")
     assert (row["freshness"], row["newest"], row["age"]) == ("newest delivery refused", "", "")
 
+PIPELINE = "stages:\n  validate:\n    foreach: ${sources}\n    do: {cmd: 'mmops-stage validate source=${key}'}\n"
+
+def failed(workspace, job="validate", key="shop", **more):
+    folder = workspace.runs(job, key)/"20260331T060000000000Z-aaaa"
+    write_json(folder/"run.json", dict(job=job, key=key, run_id=folder.name, status="failed", parameters={}, engine="warm",
+                                       started_at="2026-03-31T06:00:00+00:00", error=dict(problem="40 rows hold no date.", remedy="Correct them.")) | more)
+
+def test_a_failure_waits_only_while_its_stage_is_not_up_to_date(workspace):
+    from marketing_mlops.jobs.staleness import StaleStage
+    write_text(workspace.path("dvc.yaml"), PIPELINE)
+    ingested(workspace, orders=account(datetime.now(timezone.utc).isoformat()))
+    failed(workspace)
+    for stale in (None, [StaleStage("validate@shop", (), True)], [StaleStage("data/replays/dvc.yaml:validate@shop", (), False)]):
+        assert len(failed_runs(workspace, stale)) == 1 and source_row(workspace, "shop", stale)["freshness"] == "newest delivery refused"
+    for stale in ([], [StaleStage("validate@other", (), True), StaleStage("ingest@shop", (), True)]):
+        assert failed_runs(workspace, stale) == [] and source_row(workspace, "shop", stale)["freshness"] == "fresh"
+
+def test_a_page_that_failed_in_a_stage_says_nothing_of_its_own_and_one_made_alone_does(workspace):
+    write_text(workspace.path("dvc.yaml"), PIPELINE)
+    failed(workspace, "campaign_readout", "spring_mail", within="report/spring_mail")
+    assert failed_runs(workspace, []) == []
+    failed(workspace, "weekly", "DE")
+    assert len(failed_runs(workspace, [])) == 1
+
+def test_days_are_those_of_the_sources_zone(workspace):
+    ingested(workspace, orders=account("2026-03-30T22:30:00+00:00"))
+    assert source_row(workspace, "shop")["newest"] == "2026-03-30 UTC"
+    write_text(workspace.source_folder("shop")/"mapping.yaml", "zone: Europe/Berlin\nas_of: 2026-03-31\n")
+    assert source_row(workspace, "shop")["newest"] == "2026-03-31 CEST"
+    write_text(workspace.source_folder("shop")/"mapping.yaml", "zone: Europe/Berlim\n")
+    assert source_row(workspace, "shop")["newest"] == "2026-03-30 UTC"
+
 def test_a_run_that_was_killed_is_found(workspace):
     folder = workspace.runs("validate", "shop")/"20260331T060000000000Z-aaaa"
     write_json(folder/"run.json", dict(job="validate", key="shop", run_id=folder.name, status="running", parameters={}, engine="warm", started_at="2026-03-31T06:00:00+00:00"))

@@ -91,6 +91,20 @@ def test_a_second_run_is_told_about_the_first(made_workspace):
     (made_workspace/"break").unlink()
     assert fingerprint(made_workspace) == before
 
+def test_plain_dvc_is_kept_out_of_a_run_under_way_and_changes_nothing(made_workspace):
+    before = fingerprint(made_workspace)
+    (made_workspace/"break").write_text("hang ingest")
+    env = os.environ | dict(MMOPS_WORKSPACE=str(made_workspace), PATH=f"{BIN}:{os.environ['PATH']}", DVC_NO_ANALYTICS="1")
+    code = "from marketing_mlops.jobs.pipeline import reproduce; from marketing_mlops.workspace.places import find_workspace; reproduce(find_workspace(), force=True)"
+    first = subprocess.Popen([sys.executable, "-c", code], cwd=made_workspace, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until((made_workspace/"reached").exists)
+        second = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=made_workspace, env=env, capture_output=True, text=True)
+        assert second.returncode == 255 and "is busy" in second.stderr and str(first.pid) in second.stderr
+    finally: first.kill(); first.wait()
+    (made_workspace/"break").unlink()
+    assert fingerprint(made_workspace) == before
+
 BROKEN = {
     "a missing section": lambda text: text.split("models:")[0],
     "no YAML at all": lambda text: text.replace("sources:", "sources: ["),

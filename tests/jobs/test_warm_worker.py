@@ -60,6 +60,22 @@ def test_clients_that_start_together_share_one_worker(home):
     for t in threads: t.start()
     for t in threads: t.join()
     assert len(found) == 6 and len(set(found)) == 1
+    assert not Path(worker_address(str(home)) + ".lock").exists()
+
+def test_one_at_a_time_starts_a_worker_though_the_lock_is_removed_each_time(tmp_path):
+    "Several processes take and remove the lock in turn; two inside at once would meet in the folder that each makes."
+    held = f"""
+import os, sys, time
+from marketing_mlops.jobs.client import lock_start
+for _ in range(60):
+    lock = lock_start({str(tmp_path/'w.sock')!r})
+    os.mkdir({str(tmp_path/'inside')!r}); time.sleep(.0005); os.rmdir({str(tmp_path/'inside')!r})
+    os.unlink(lock.name); lock.close()
+"""
+    several = [subprocess.Popen([sys.executable, "-c", held], stderr=subprocess.PIPE, text=True) for _ in range(5)]
+    said = [p.communicate()[1] for p in several]
+    assert [p.returncode for p in several] == [0]*5, said
+    assert list(tmp_path.iterdir()) == []
 
 def test_a_killed_worker_is_replaced(home):
     code(home, "def main(): print('hello')")

@@ -108,6 +108,28 @@ def test_landing_page_with_its_mismatched_rows_is_refused(datasets):
     with pytest.raises(DataError, match="unit_id is not unique"):
         read_out(read_experiment(BASE | dict(control="control", arms={"control": .5, "treatment": .5}, goal="conversion_rate", goal_value=40.)), units)
 
+# --- when it is over ---
+@pytest.mark.parametrize("now,waits", [("2026-04-20", True), ("2026-05-10", False)])
+def test_nobody_is_told_to_wait_for_customers_of_a_mailing_that_is_over(now, waits):
+    few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 120, 0.))
+    for planned in (1_000, 9_000):
+        experiment = read_experiment(BASE | dict(planned_customers=planned, planned_end="2026-04-30"))
+        readout = read_out(experiment, few, clock=ReplayClock(instant_of(now)))
+        assert readout.decision.decision == "hold"
+        advice = [readout.sentences["would_change"], *(d.would_change for d in readout.arm_decisions.values()),
+                  *(r.next_step for d in readout.arm_decisions.values() for v in d.verdicts for r in v.reasons)]
+        assert any("Wait" in said for said in advice) is waits, advice
+        if not waits: assert any("Repeat it with about" in said and "customers" in said and "metric" in said for said in advice)
+
+def test_the_repetition_proposed_would_have_been_large_enough():
+    few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 1_000, 0.))
+    experiment = read_experiment(BASE | dict(planned_end="2026-04-30"))
+    goal = read_out(experiment, few, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0]
+    proposed = int(goal.check.remedy.split("about ")[1].split()[0].replace(",", ""))
+    times = -(-proposed//len(few))
+    larger = pd.concat([few.assign(unit_id=few.unit_id+f"-{i}") for i in range(times)], ignore_index=True)
+    assert read_out(experiment, larger, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0].check.level > 0
+
 # --- decisions ---
 @pytest.mark.parametrize("gain,effect,decision", [(3., .5, "ship"), (.5, .5, "hold"), (0., 4., "stop"), (-2., .0, "stop")])
 def test_a_decision_follows_the_interval_and_the_threshold(gain, effect, decision):

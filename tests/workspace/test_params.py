@@ -53,6 +53,12 @@ def test_a_mistake_is_two_lines_that_name_file_and_key(shop, old, new, key, says
     assert says in str(e.value) and "params.yaml" in e.value.problem and str(e.value).count("\n") == 1
     assert e.value.fields["key"] == key
 
+def test_a_message_names_its_file_as_seen_from_the_workspace(shop):
+    shop.path("data", "replays", "params.yaml").write_text("sources: {hillstrom: {kind: file}}\nmodels: {hillstrom_email: {source: hillstrom}}\n")
+    with pytest.raises(ParameterError) as e: read_params(shop)
+    assert e.value.problem.startswith("data/replays/params.yaml: models.hillstrom_email.owner is missing")
+    assert e.value.remedy == "Add a line `owner: …` below models.hillstrom_email in data/replays/params.yaml."
+
 def test_a_missing_or_undecodable_file_is_named(shop):
     shop.path("params.yaml").write_bytes(GOOD.replace("spring", "frühling").encode("latin-1"))
     with pytest.raises(ParameterError, match="not UTF-8"): read_params(shop)
