@@ -1,0 +1,295 @@
+// How far down a ranking does a mail still pay? One curve, three rivals, and prices that answer to a slider.
+//
+// The kernel sends, once, six figures per depth and rival: by how much spend, unsubscribes and contacts per customer
+// exceed the rival's, and how these vary together (see the page "Targeting depths"). Profit and interval at any margin
+// and cost follow by a handful of multiplications, done here at every move. Whatever is shown is set as text, never as
+// markup. Needs a model with get, set, on, off and save_changes: JupyterLab and Voila have one, a frozen page brings
+// its own.
+
+const SAVE_AFTER = 120;    // ms of rest until Python learns the settings
+const SPEAK_AFTER = 500;   // ms of rest until a screen reader hears the sentence
+const PLOT = { height: 280, left: 52, right: 10, top: 14, bottom: 36, label: 15 };
+const HOW = "Move a slider, type a figure, or drag in the chart. Keys: arrow keys move a slider, Page Up and Page Down in larger steps.";
+
+// ---- small things ------------------------------------------------------------------------------------------------
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const count = new Intl.NumberFormat("en-US");
+
+function make(space, tag, attributes, children) {
+  const node = space ? document.createElementNS(space, tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) if (value !== null) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+const html = (tag, attributes = {}, ...children) => make(null, tag, attributes, children);
+const svg = (tag, attributes = {}, ...children) => make("http://www.w3.org/2000/svg", tag, attributes, children);
+function put(node, attributes) {
+  for (const [name, value] of Object.entries(attributes)) if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
+}
+function say(node, text) { if (node.textContent !== text) node.textContent = text; }
+
+// ---- figures in words: the rules of `measurement.figures_in_words` -------------------------------------------------
+
+const digitsFor = (size) => (size ? clamp(1 - Math.floor(Math.log10(Math.abs(size))), 2, 6) : 2);
+function signed(value, digits) {
+  const text = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  if (!Number(text.replaceAll(",", ""))) return text;
+  return (value < 0 ? "−" : "+") + text;
+}
+function inWords(e, unit) {
+  const digits = digitsFor(e.high - e.low);
+  return { value: `${signed(e.value, digits)} ${unit}`, interval: `${signed(e.low, digits)} to ${signed(e.high, digits)} ${unit}` };
+}
+const percent = (share) => `${(100 * share).toFixed(share > 0 && share < .095 ? 1 : 0)} %`;
+
+// ---- prices ------------------------------------------------------------------------------------------------------
+
+// Profit beyond a rival at one depth; null where too few buyers tell the two apart.
+function priced(differences, i, weights) {
+  if (!differences.measurable[i]) return null;
+  const m = differences.means[i], [ss, su, sc, uu, uc, cc] = differences.covariances[i], [a, b, c] = weights;
+  const variance = a * a * ss + b * b * uu + c * c * cc + 2 * (a * b * su + a * c * sc + b * c * uc);
+  const value = a * m[0] + b * m[1] + c * m[2], half = differences.critical * Math.sqrt(Math.max(0, variance));
+  return { value, low: value - half, high: value + half, same: !differences.covariances[i].some(Boolean) };
+}
+
+// ---- the conclusion: the words of `measurement.policies.policy_sentence` -------------------------------------------
+
+function conclusion(spec, found) {
+  const best = spec.best_single_arm, nameOf = (arm) => spec.rivals.find((r) => r.arm === arm).name;
+  const unbeaten = spec.rivals.map((r) => r.arm).filter((arm) => !(found[arm] && found[arm].low > 0));
+  const rank = (arm) => [arm !== best, found[arm] ? found[arm].low : 0];
+  unbeaten.sort((a, b) => { const [x, y] = [rank(a), rank(b)]; return x[0] - y[0] || x[1] - y[1] || (a < b ? -1 : 1); });
+  const rival = unbeaten[0] ?? best, name = nameOf(rival), d = found[rival];
+  if (!d) return { rival, beats: null, text: `Whether targeting beats ${name} cannot be said. Too few buyers tell the two apart at this depth.` };
+  if (d.same) return { rival, beats: false, text: `Targeting chooses ${name} and cannot beat it: everybody gets the same.` };
+  const words = !unbeaten.length ? `Targeting beats ${name}, the best single arm of the training rows, and every other rival`
+    : `Targeting does ${d.high < 0 ? "worse than" : "not beat"} ${name}`;
+  const { value, interval } = inWords(d, spec.currency);
+  const also = unbeaten.length && !unbeaten.includes(best) ? ` It does beat ${nameOf(best)}, the best single arm of the training rows.` : "";
+  return { rival, beats: !unbeaten.length, text: `${words}: the difference is ${value} per customer (${interval}), measured on ${count.format(spec.n)} held-out customers of a randomised campaign.${also}` };
+}
+
+// ---- one slider with its figure ------------------------------------------------------------------------------------
+
+function makeSlider(id, label, hint, { min, max, step, text, typed }, changed) {
+  const input = html("input", { type: "range", id, min, max, step, "aria-describedby": `${id}-hint` });
+  const figure = typed ? html("input", { type: "number", class: "mmu-number", min: typed.min, max: typed.max, step: "any", "aria-label": `${label}, typed`, inputmode: "decimal" }) : html("output", { for: id, class: "mmu-output" });
+  const unit = typed ? html("span", { class: "mmu-unit" }, typed.unit) : "";
+  const node = html("div", { class: "mmu-control" }, html("label", { for: id }, label), html("span", { class: "mmu-figure" }, figure, unit), input, html("span", { class: "mmu-hint", id: `${id}-hint` }, hint));
+  input.addEventListener("input", () => changed(Number(input.value)));
+  if (typed) {
+    figure.addEventListener("input", () => { const value = typed.read(figure.value); if (value !== null) changed(value); });
+    figure.addEventListener("blur", () => { figure.value = typed.write(Number(input.dataset.exact)); });
+  }
+  return {
+    node,
+    show(value) {
+      input.dataset.exact = value;
+      if (Number(input.value) !== value) input.value = value;
+      put(input, { "aria-valuetext": text(value) });
+      if (!typed) say(figure, text(value));
+      else if (document.activeElement !== figure && figure.getRootNode().activeElement !== figure) figure.value = typed.write(value);
+    },
+  };
+}
+
+function amount(low, high, unit, factor) {
+  const write = (value) => String(Number((value * factor).toFixed(6)));
+  return { min: low * factor, max: high * factor, unit, write,
+    read(text) { const value = Number(text) / factor; return text.trim() !== "" && Number.isFinite(value) && value >= low && value <= high ? value : null; } };
+}
+
+// ---- the chart -----------------------------------------------------------------------------------------------------
+
+function niceTicks(low, high, wanted) {
+  const rough = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough) ?? 10 * power, ticks = [];
+  for (let k = Math.ceil(low / step); k <= Math.floor(high / step + 1e-9); k++) ticks.push(k * step);
+  return { ticks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
+}
+
+function makeChart(spec, changed) {
+  const parts = Object.fromEntries(["grid", "band", "lines", "curve", "labels", "mark"].map((p) => [p, svg("g", { class: `mmu-${p}` })]));
+  const plot = svg("svg", { class: "mmu-plot", height: PLOT.height, role: "img" }, ...Object.values(parts));
+  const node = html("div", { class: "mmu-chart" }, plot);
+  let width = 480, state = null, drag = false;
+  const x = (share) => PLOT.left + share * (width - PLOT.left - PLOT.right);
+
+  function spread(labels, low, high) {      // labels of lines that lie close are moved apart
+    labels.sort((a, b) => a.y - b.y);
+    for (let i = 1; i < labels.length; i++) labels[i].y = Math.max(labels[i].y, labels[i - 1].y + PLOT.label);
+    for (let i = labels.length - 1, limit = high; i >= 0; limit = labels[i--].y - PLOT.label) labels[i].y = Math.max(low, Math.min(labels[i].y, limit));
+  }
+
+  function draw() {
+    if (!state) return;
+    const { points, lines, depth, rival } = state, known = points.filter(Boolean);
+    const ends = [0, ...known.flatMap((p) => [p.low, p.high]), ...lines.map((l) => l.value)];
+    let low = Math.min(...ends), high = Math.max(...ends);
+    if (low === high) { low -= 1; high += 1; }
+    const bottom = PLOT.height - PLOT.bottom, y = (v) => bottom - ((v - low) / (high - low)) * (bottom - PLOT.top);
+    const text = (px, py, anchor, words, look = "mmu-tick") => svg("text", { x: px.toFixed(1), y: py.toFixed(1), "text-anchor": anchor, class: look }, words);
+
+    const { ticks, digits } = niceTicks(low, high, 5), grid = [];
+    for (const t of ticks) grid.push(svg("path", { d: `M${PLOT.left} ${y(t).toFixed(1)}H${width - PLOT.right}`, class: Math.abs(t) < 1e-12 ? "mmu-zero" : "mmu-gridline" }),
+      text(PLOT.left - 6, y(t) + 4, "end", t.toFixed(digits).replace("-", "−")));
+    const every = width < 420 ? .5 : .2;
+    for (let k = 0; k * every <= 1 + 1e-9; k++) grid.push(text(x(k * every), bottom + 17, k ? (k * every > .99 ? "end" : "middle") : "start", `${Math.round(100 * k * every)} %`));
+    grid.push(text((PLOT.left + width - PLOT.right) / 2, bottom + 33, "middle", "share of customers reached, best first"));
+    parts.grid.replaceChildren(...grid);
+
+    const runs = [];
+    points.forEach((p, i) => { if (p) { if (i && points[i - 1]) runs[runs.length - 1].push(i); else runs.push([i]); } });
+    const at = (i, key) => `${x(spec.shares[i]).toFixed(1)} ${y(points[i][key]).toFixed(1)}`;
+    parts.band.replaceChildren(...runs.map((run) => svg("path", { d: `M${run.map((i) => at(i, "high")).join("L")}L${[...run].reverse().map((i) => at(i, "low")).join("L")}Z` })));
+    parts.curve.replaceChildren(...runs.map((run) => svg("path", { d: `M${run.map((i) => at(i, "value")).join("L")}${run.length === 1 ? "h.1" : ""}` })));
+
+    const gaps = [];                        // where the curve is missing stands why
+    points.forEach((p, i) => { if (!p) { if (i && !points[i - 1]) gaps[gaps.length - 1].push(i); else gaps.push([i]); } });
+    for (const gap of gaps) {
+      const from = x(spec.shares[gap[0]]), to = x(spec.shares[gap[gap.length - 1]]);
+      if (to - from > 96) for (const [k, words] of ["too few buyers", "to measure"].entries()) parts.grid.append(text((from + to) / 2, PLOT.top + 34 + 15 * k, "middle", words));
+      else if (to - from > 46) for (const [k, words] of ["too few", "buyers"].entries()) parts.grid.append(text((from + to) / 2, PLOT.top + 34 + 15 * k, "middle", words));
+    }
+
+    const labels = lines.map((l) => ({ ...l, y: y(l.value) - 5 }));
+    spread(labels, PLOT.top + 4, bottom - 4);
+    parts.lines.replaceChildren(...lines.map((l) => svg("path", { d: `M${PLOT.left} ${y(l.value).toFixed(1)}H${width - PLOT.right}`, class: l.isBest ? "mmu-best" : "mmu-rival" })));
+    parts.labels.replaceChildren(...labels.map((l) => text(width - PLOT.right - 2, l.y, "end", l.label, l.isBest ? "mmu-label mmu-bestlabel" : "mmu-label")));
+
+    const p = points[depth], px = x(spec.shares[depth]).toFixed(1), mark = [svg("path", { d: `M${px} ${PLOT.top}V${bottom}`, class: "mmu-depth" })];
+    if (p) mark.push(svg("path", { d: `M${px} ${y(p.low).toFixed(1)}V${y(p.high).toFixed(1)}`, class: "mmu-whisker" }), svg("circle", { cx: px, cy: y(p.value).toFixed(1), r: 5 }));
+    parts.mark.replaceChildren(...mark);
+    put(plot, { "aria-label": `Profit per customer beyond ${rival.beyond} against the share of customers reached. ${state.words}` });
+  }
+
+  function pick(event) {
+    const share = (event.clientX - plot.getBoundingClientRect().left - PLOT.left) / (width - PLOT.left - PLOT.right);
+    let best = 0;
+    spec.shares.forEach((s, i) => { if (Math.abs(s - share) < Math.abs(spec.shares[best] - share)) best = i; });
+    changed(best);
+  }
+  plot.addEventListener("pointerdown", (event) => { if (event.button) return; drag = true; plot.setPointerCapture(event.pointerId); pick(event); });
+  plot.addEventListener("pointermove", (event) => { if (drag) pick(event); });
+  for (const kind of ["pointerup", "pointercancel"]) plot.addEventListener(kind, () => { drag = false; });
+
+  return {
+    node,
+    show(next) { state = next; draw(); },
+    resize() {
+      const now = node.clientWidth;
+      if (now < 120 || now === width) return;
+      width = now;
+      put(plot, { width, viewBox: `0 0 ${width} ${PLOT.height}` });
+      draw();
+    },
+  };
+}
+
+// ---- the table -----------------------------------------------------------------------------------------------------
+
+function makeTable(spec) {
+  const cell = () => html("td", {}, html("span", { class: "mmu-value" }), html("span", { class: "mmu-interval" }));
+  const rows = spec.rivals.map((rival) => {
+    const own = cell(), beyond = cell(), head = html("th", { scope: "row" }, rival.name);
+    if (rival.arm === spec.best_single_arm) head.append(html("span", { class: "mmu-tag" }, "best single arm of the training rows"));
+    return { own, beyond, node: html("tr", {}, head, own, beyond) };
+  });
+  const heading = (words) => html("th", { scope: "col" }, words);
+  const node = html("table", { class: "mmu-table" }, html("thead", {}, html("tr", {}, heading("rival"), heading("its profit per customer beyond nobody"), heading("learned policy beyond it"))), html("tbody", {}, ...rows.map((r) => r.node)));
+  function fill(td, e) {
+    const words = e ? inWords(e, spec.currency) : { value: "not measurable", interval: "too few buyers differ" };
+    say(td.firstChild, words.value);
+    say(td.lastChild, e && e.low === e.high ? "" : words.interval);
+    td.classList.toggle("mmu-clear", Boolean(e && e.low > 0));
+    td.classList.toggle("mmu-below", Boolean(e && e.high < 0));
+  }
+  return { node, show(own, beyond) { rows.forEach((row, k) => { fill(row.own, own[k]); fill(row.beyond, beyond[k]); }); } };
+}
+
+// ---- the explorer --------------------------------------------------------------------------------------------------
+
+function render({ model, el }) {
+  const spec = model.get("spec"), id = `mmu-${Math.random().toString(36).slice(2)}`, last = spec.shares.length - 1;
+  let settings = { ...model.get("settings") }, frame = 0, saveTimer = 0, speakTimer = 0;
+  const spoken = html("span", { class: "mmx-spoken", role: "status" });
+  const reach = html("p", { class: "mmu-reach" }), sentence = html("p", { class: "mmu-sentence" });
+  const change = (part) => { settings = { ...settings, ...part }; frame ||= requestAnimationFrame(draw); save(); };
+
+  const scale = spec.scales, unit = spec.currency, two = (value) => value.toFixed(digitsFor(scale.contact_cost / 40));
+  const controls = {
+    depth: makeSlider(`${id}-depth`, "Depth", "Customers reached, best predicted gain first", { min: 0, max: last, step: 1, text: (i) => `${percent(spec.shares[i])} of customers` }, (depth) => change({ depth })),
+    margin: makeSlider(`${id}-margin`, "Margin", "Share of spend that remains", { min: .01, max: 1, step: .01, text: (v) => percent(v), typed: amount(.001, 1, "%", 100) }, (margin) => change({ margin })),
+    contact_cost: makeSlider(`${id}-contact`, "Contact cost", "Per customer reached", { min: 0, max: scale.contact_cost, step: scale.contact_cost / 200, text: (v) => `${two(v)} ${unit}`, typed: amount(0, 1e6, unit, 1) }, (contact_cost) => change({ contact_cost })),
+  };
+  if (spec.has_unsubscribes) controls.unsubscribe_cost = makeSlider(`${id}-leave`, "Unsubscribe cost", "Per customer who unsubscribes", { min: 0, max: scale.unsubscribe_cost, step: scale.unsubscribe_cost / 200, text: (v) => `${two(v)} ${unit}`, typed: amount(0, 1e6, unit, 1) }, (unsubscribe_cost) => change({ unsubscribe_cost }));
+
+  const top = html("button", { type: "button", class: "mmx-button" }, "Depth of the highest profit");
+  const reset = html("button", { type: "button", class: "mmx-button" }, "Given figures");
+  const choice = html("select", { id: `${id}-rival`, class: "mmu-select" }, ...spec.rivals.map((r) => html("option", { value: r.arm }, r.beyond)));
+  const chart = makeChart(spec, (depth) => change({ depth })), table = makeTable(spec);
+  const notes = spec.notes.map((note) => html("p", { class: "mmx-note" }, note));
+  const root = html("div", { class: "mmx mmu", "data-lm-suppress-shortcuts": "true" },
+    html("header", { class: "mmx-header" }, html("strong", { class: "mmx-table" }, spec.title), reach, sentence, spoken, html("div", { class: "mmx-how" }, HOW)),
+    html("div", { class: "mmu-body" },
+      html("div", { class: "mmu-controls" }, ...Object.values(controls).map((c) => c.node), html("div", { class: "mmu-buttons" }, top, reset)),
+      html("div", { class: "mmu-picture" }, html("label", { class: "mmu-choice", for: `${id}-rival` }, "Profit per customer beyond ", choice), chart.node)),
+    table.node, ...notes);
+
+  const weights = () => [settings.margin, -(settings.unsubscribe_cost ?? 0), -settings.contact_cost];
+  const curveAgainst = (arm, w) => { const rival = spec.rivals.find((r) => r.arm === arm); return spec.shares.map((_, i) => priced(rival.against, i, w)); };
+
+  function draw() {
+    frame = 0;
+    const w = weights(), i = settings.depth, rival = spec.rivals.find((r) => r.arm === settings.rival);
+    const beyond = spec.rivals.map((r) => priced(r.against, i, w)), own = spec.rivals.map((r) => priced(r.to_all, 0, w));
+    const found = Object.fromEntries(spec.rivals.map((r, k) => [r.arm, beyond[k]])), judged = conclusion(spec, found);
+    const mix = spec.arms.map((arm, k) => [arm, spec.mix[i][k]]).filter(([arm, share]) => arm !== spec.control && share > 0).map(([arm, share]) => `${percent(share)} ${arm}`);
+    const alone = found[spec.control], gain = alone ? inWords(alone, unit) : null;
+    say(reach, `Reaching ${percent(spec.shares[i])} of customers${mix.length > 1 ? ` (${mix.join(", ")})` : ""} brings ${gain ? `${gain.value} per customer beyond nobody${alone.same ? "" : ` (${gain.interval})`}` : "a profit that cannot be measured: too few buyers tell it from nobody"}.`);
+    say(sentence, judged.text);
+    put(sentence, { "data-beats": String(judged.beats) });
+    for (const [name, control] of Object.entries(controls)) control.show(settings[name]);
+    if (choice.value !== settings.rival) choice.value = settings.rival;
+    const isNobody = settings.rival === spec.control;
+    const lines = isNobody ? spec.rivals.map((r, k) => ({ label: r.short, value: own[k]?.value ?? null, isBest: r.arm === spec.best_single_arm })).filter((l) => l.value !== null) : [{ label: rival.short, value: 0, isBest: rival.arm === spec.best_single_arm }];
+    chart.show({ points: curveAgainst(settings.rival, w), lines, depth: i, rival, words: `${reach.textContent} ${judged.text}` });
+    table.show(own, beyond);
+    clearTimeout(speakTimer);
+    speakTimer = setTimeout(() => say(spoken, `${reach.textContent} ${judged.text}`), SPEAK_AFTER);
+  }
+  function save() {
+    clearTimeout(saveTimer);
+    saveTimer = setTimeout(() => { model.set("settings", { ...settings }); model.save_changes(); }, SAVE_AFTER);
+  }
+
+  top.addEventListener("click", () => {
+    const points = curveAgainst(spec.control, weights());
+    change({ depth: points.reduce((best, p, i) => (p && (points[best] === null || p.value > points[best].value) ? i : best), 0) });
+  });
+  reset.addEventListener("click", () => change({ ...spec.given }));
+  choice.addEventListener("change", () => change({ rival: choice.value }));
+  // JupyterLab would take arrow keys and letters as commands of the notebook, and a slider would not move.
+  for (const kind of ["keydown", "keyup", "keypress"]) root.addEventListener(kind, (event) => event.stopPropagation());
+
+  const assigned = () => {                     // Python set the figures
+    if (JSON.stringify(model.get("settings")) === JSON.stringify(settings)) return;
+    settings = { ...model.get("settings") };
+    frame ||= requestAnimationFrame(draw);
+  };
+  model.on("change:settings", assigned);
+  el.append(root);
+  const watcher = new ResizeObserver(() => chart.resize());
+  watcher.observe(root);
+  chart.resize(); draw();
+
+  return () => {
+    watcher.disconnect();
+    clearTimeout(saveTimer); clearTimeout(speakTimer); cancelAnimationFrame(frame);
+    model.off("change:settings", assigned);
+  };
+}
+
+export default { render };
