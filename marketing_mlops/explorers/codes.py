@@ -8,7 +8,7 @@ Cross-filtering asks the same question of every row again and again: *which bar 
 __all__ = ['most_charts', 'Codes', 'is_personal', 'drawn_columns', 'dimension_of', 'code_column', 'build_codes', 'save_codes',
            'load_codes', 'codes_key', 'cached_codes']
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #c064a4b6
+# %% ../../nbs/api/explorers/30_codes.ipynb #c90d0f58
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from ..contracts.columns import Table as Schema
 from .binning import (
     Dimension, bin_count, bin_text, calendar_dimension, category_dimension, code_categories, code_numbers, code_type, range_dimension)
 from .scanning import (
-    ColumnFacts, Table, column_batches, column_kind, column_types, name_batch, number_batch, row_count, scan_column)
+    ColumnFacts, Table, column_batches, column_kind, column_types, file_there, name_batch, number_batch, row_count, scan_column)
 from ..workspace.errors import DataError, closest
 from ..workspace.places import file_sha256, swap_folder
 
@@ -180,7 +180,7 @@ def load_codes(
     return Codes(record["rows"], dimensions, dict(zip(dimensions, kept)), dict(zip(record["measures"], sums)),
                  tuple(ColumnFacts(**f) for f in record["facts"]), folder)
 
-# %% ../../nbs/api/explorers/30_codes.ipynb #b6bd4eec
+# %% ../../nbs/api/explorers/30_codes.ipynb #4d59defb
 _rules = 2 # Raise it when the same file has to be coded differently
 _kept = 6
 
@@ -191,7 +191,7 @@ def codes_key(
 )->str: # 24 hexadecimal digits
     "Name of the cache entry for this content under these options."
     declared = None if schema is None else [schema.name, list(schema.key), [vars(c) for c in schema.columns]]
-    text = json.dumps([_rules, file_sha256(path), declared, options], sort_keys=True, default=str)
+    text = json.dumps([_rules, file_sha256(file_there(path)), declared, options], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 def _forget_older(folder, keep):

@@ -16,7 +16,7 @@ __all__ = ['FONT', 'SERIES', 'VEGALITE', 'SPEC_MIME', 'NARROW_MIME', 'NARROW', '
 import json, re
 from .colours import PALETTE
 
-# %% ../../nbs/api/reporting/30_charts.ipynb #c93b1387
+# %% ../../nbs/api/reporting/30_charts.ipynb #3f1dbf83
 FONT = "Arial, 'Liberation Sans', Helvetica, 'Nimbus Sans', sans-serif" # the letters vl-convert measures with
 SERIES = [name for name in PALETTE if name.startswith("series_")]
 
@@ -27,7 +27,7 @@ def house_theme()->dict: # A Vega-Lite theme: size and configuration
                 labelFontSize=12, titleFontSize=12, titleFontWeight="normal")
     return dict(config=dict(
         background=tone["surface"], font=FONT, padding=8, view=dict(stroke=None, continuousWidth=600, continuousHeight=220),
-        axis=text | dict(grid=False, domain=False, ticks=False, labelPadding=6, titlePadding=10, labelLimit=170, gridColor=tone["line"]),
+        axis=text | dict(grid=False, domain=False, ticks=False, labelPadding=6, labelSeparation=6, titlePadding=10, labelLimit=170, gridColor=tone["line"]),
         legend=text | dict(orient="top", title=None, symbolType="circle", labelColor=tone["ink"]), range=dict(category=[tone[s] for s in SERIES]),
         title=dict(font=FONT, fontSize=14, fontWeight=600, color=tone["ink"], anchor="start", frame="bounds", offset=12,
                    subtitleFont=FONT, subtitleFontSize=12, subtitleColor=tone["muted"], subtitlePadding=4),

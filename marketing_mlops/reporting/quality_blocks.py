@@ -9,7 +9,7 @@ Somebody wants to know whether this week's data may be used. They need a word, t
 # %% auto #0
 __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_quality', 'quality_sentence', 'registered_checks',
            'quality_owner', 'quality_heading', 'quality_answer', 'findings_block', 'checks_block', 'rows_block',
-           'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'profile_blocks']
+           'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range', 'profile_blocks']
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #963c04b1
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def read_quality(
     with open_evidence(tables, source=source, clock=facts.clock) as evidence: newest = newest_events(evidence)
     return Quality(facts, verdict, freshness(source, newest, facts.clock), newest, profile_tables(tables), candidate)
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #2a8935ba
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #878b7520
 SENTENCES = {"pass": "{tables} of {name} may be used: no check found anything that stands in the way.",
              "review": "{tables} of {name} may be used, and {k} want{s} a second look.",
              "fail": "{tables} of {name} may not be used: {k} stand{s} in the way.",
@@ -77,7 +77,8 @@ def quality_sentence(
     said = (SENTENCES_OF_OLD_DATA if quality.age else SENTENCES)[quality.verdict.status].format(
         tables=tables, name=quality.facts.name, k="one finding" if k == 1 else f"{k} findings", s="s" if k == 1 else "")
     candidate = "They are a candidate; the tables accepted before stay in use." if quality.is_candidate else ""
-    return " ".join(filter(None, (said[:1].upper() + said[1:], quality.age, candidate)))
+    meaning = "They describe the past, and are no ground for deciding about today." if quality.freshness.status == "fail" else ""
+    return " ".join(filter(None, (said[:1].upper() + said[1:], quality.age, meaning, candidate)))
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #f7817f4d
 def registered_checks()->dict[str, str]: # What each check guards against, by name
@@ -185,7 +186,18 @@ def freshness_block(
     return table_block(pd.DataFrame(rows), formats=dict(age=lambda v: f"{show_number(v, 1)} days", budget=str),
                        labels=dict(table="Table", newest="Newest event", age=f"Age ({clock.label})", budget="Allowed", verdict="Verdict"))
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #056d93fd
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #b81fcf76
+def value_range(
+    kind:str, # Type of the column, as in the schemas
+    low:str|None, # Smallest value as text, missing where hidden
+    high:str|None, # Largest value
+)->str: # Such as "2026-01-02 to 2026-06-30"; "" where nothing may be shown
+    "From where to where the values of a column go."
+    if pd.isna(low) or pd.isna(high): return ""
+    low, high = (str(value)[:10 if kind == "instant" else 24] for value in (low, high))
+    return low if low == high else f"{low} to {high}"
+
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #a4f269f1
 def profile_blocks(
     quality:Quality, # What is known about a source
 )->Block:
@@ -193,9 +205,9 @@ def profile_blocks(
     parts, texts = [], []
     for table, profile in quality.profiles.items():
         shown = pd.DataFrame(dict(column=profile["column"], kind=profile["type"], missing=profile.share_missing, distinct=profile.n_distinct,
-                                  low=profile.minimum.fillna("").astype(str).str[:24], high=profile.maximum.fillna("").astype(str).str[:24], frequent=profile.frequent, personal=profile.personal))
+                                  values=[value_range(*row) for row in zip(profile["type"], profile.minimum, profile.maximum)], frequent=profile.frequent.str.replace(" %", "\u00a0%"), personal=profile.personal))
         block = table_block(shown, formats=dict(missing=lambda v: show_rate(v, 1), distinct=show_count),
-                            labels=dict(column="Column", kind="Type", missing="Missing", distinct="Different", low="From", high="To", frequent="Most frequent", personal="Personal"))
+                            labels=dict(column="Column", kind="Type", missing="Missing", distinct="Different", values="Values", frequent="Most frequent", personal="Personal"))
         title = f"{table}: {show_count(int(profile.n_rows.iloc[0]) if len(profile) else 0)} rows, {len(profile)} columns"
         parts.append(f"<details><summary>{title}</summary>{block.html}</details>"); texts.append(f"{title}\n{block.text}")
     return Block("".join(parts), "\n\n".join(texts))

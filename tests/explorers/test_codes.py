@@ -161,3 +161,11 @@ def test_a_copy_and_a_relative_path_find_the_same_codes(tmp_path, monkeypatch):
     first = cached_codes(tmp_path/"t.parquet", tmp_path/"cache").folder
     monkeypatch.chdir(tmp_path)
     assert cached_codes(Path("t.parquet"), tmp_path/"cache").folder == cached_codes(tmp_path/"elsewhere"/"t.parquet", tmp_path/"cache").folder == first
+
+def test_a_file_that_is_not_there_is_named_with_the_nearest_one(tmp_path):
+    pd.DataFrame(dict(n=[1])).to_parquet(tmp_path/"orders.parquet")
+    gone = tmp_path/"order.parquet"
+    for ask in (lambda: scan_column(gone, "n"), lambda: build_codes(gone), lambda: cached_codes(gone, tmp_path/"cache")):
+        with pytest.raises(DataError, match="Did you mean 'orders.parquet'") as raised: ask()
+        assert len(str(raised.value).splitlines()) == 2
+    with pytest.raises(DataError, match="no Parquet file"): scan_column(tmp_path/"elsewhere"/"orders.parquet", "n")

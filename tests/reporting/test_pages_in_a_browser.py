@@ -63,3 +63,15 @@ def test_the_list_of_reports_opens_without_a_request(chromium, tmp_path):
     watched = chromium(report_index(find_workspace(tmp_path)), 390)
     watched.page.get_by_role("link").click()
     assert watched.page.title() == "Readout" and not watched.asked
+
+def test_the_figures_below_a_narrow_chart_do_not_run_into_each_other(chromium, tmp_path):
+    import pandas as pd
+    from marketing_mlops.reporting.charts import NARROW, draw_svg, house_theme
+    from marketing_mlops.reporting.plots import plot_intervals
+    gains = pd.DataFrame([dict(arm="an arm with quite a long name", gain=2.27, low=1.19, high=3.34)])
+    chart = plot_intervals(gains, label="arm", value="gain", low="low", high="high", unit="USD", worthwhile=.5, title="Gain").to_dict()
+    picture = tmp_path/"chart.html"
+    picture.write_text(draw_svg(chart | house_theme(), NARROW), encoding="utf-8")
+    boxes = chromium(picture, 390).page.evaluate("""[...document.querySelectorAll('text')].filter(t => /^[0-9.]+$/.test(t.textContent) && getComputedStyle(t).opacity > 0)
+        .map(t => t.getBoundingClientRect()).map(b => [b.left, b.right]).sort((a, b) => a[0] - b[0])""")
+    assert len(boxes) >= 3 and all(right + 4 <= left for (_, right), (left, _) in zip(boxes, boxes[1:])), boxes

@@ -125,7 +125,7 @@ def test_data_that_passed_every_check_and_are_old_are_no_pass_on_either_page(sho
     assert "in orders the newest row is of 2026-03-10" in top and "no ground for deciding about today" in top and "why nothing newer has arrived" in top
     assert "Pass" not in seen["data_quality"]
     top = first_screen(seen["campaign_readout"], "What each arm did")
-    assert "passed every check" in top and "too old" in top and "2026-03-10" in top
+    assert "passed every check" in top and "too old" in top and "2026-03-10" in top and "no ground" not in top   # a finished experiment stays as it was
     assert "Fail · Data quality of shop" in seen["campaign_readout"] and "Pass · Data quality" not in seen["campaign_readout"]
     results = json.loads(quality.with_suffix(".json").read_text())["results"]
     assert results["verdict"] == "fail" and "too old" in results["sentence"]
