@@ -22,7 +22,7 @@ from ..workspace.clock import Clock
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, file_sha256, write_text
 
-# %% ../../nbs/api/activation/20_audience_files.ipynb #61795053
+# %% ../../nbs/api/activation/20_audience_files.ipynb #bd2a9e2d
 _ACTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 def safe_cell(
@@ -35,10 +35,10 @@ def safe_cell(
 
 def csv_text(
     frame:pd.DataFrame, # Any
-)->str: # Header and rows, lines ending in a line feed
+)->str: # Header and rows, each ending in CR LF
     "A frame as CSV, each cell safe to open in a spreadsheet."
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text, lineterminator="\r\n")
     rows.writerow(map(safe_cell, map(str, frame.columns)))
     rows.writerows([safe_cell(value) for value in row] for row in frame.astype(object).itertuples(index=False))
     return text.getvalue()

@@ -1,9 +1,14 @@
 """A small workspace with approvers and one model, bundles of one file, and processes that die where a test says."""
-import json, os, signal, subprocess, sys, textwrap
-from types import SimpleNamespace
+import os, signal, subprocess, sys, textwrap
+import pandas as pd
 from marketing_mlops.contracts.verdict import Reason, Verdict
+from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.releases import bundle_evidence, release
+from marketing_mlops.registry.bundles import write_bundle
+from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
+from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
-from marketing_mlops.workspace.places import file_sha256, find_workspace, write_json
+from marketing_mlops.workspace.places import find_workspace
 
 SETTINGS = "[DEFAULT]\napprovers = model-owner@example.com, Data-Protection@example.com\n"
 PARAMS = """
@@ -22,15 +27,26 @@ def make_workspace(root, writer="laptop"):
 
 def at(day): return ReplayClock(instant_of(f"2026-{day}T09:00:00Z"))
 
-def read_small_bundle(folder):
-    "A bundle of one file, whose core hash is the digest of that file."
-    core = folder/"core.json"
-    return SimpleNamespace(core_hash=file_sha256(core), evaluation=json.loads(core.read_text())["evaluation"])
-
-def small_bundle(workspace, name, status="pass"):
+def small_bundle(workspace, name, status="pass", even_after=60., model="churn", verdict=True):
+    "A bundle of one rule: even chances of leaving so many days after the last order."
+    draft = GraphDraft()
+    days = draft.add("Sub", draft.input("recency_days", is_text=False), draft.constant([even_after]))
+    graph = finished_graph(draft, draft.add("Sigmoid", draft.add("Div", days, draft.constant([20.]))), ["recency_days"])
     reasons = [] if status == "pass" else [Reason("auc", "AUC is 0.58; at least 0.60 is asked for.", .58, .6, severity=status)]
-    evaluation = {"auc": .7, "verdict": Verdict("churn", status, reasons).to_dict()}
-    return write_json(workspace.path("data", "bundle", name, "core.json"), {"trees": name, "evaluation": evaluation}).parent
+    evaluation = {"auc": .7} | ({"verdict": Verdict(model, status, reasons).to_dict()} if verdict else {})
+    return write_bundle(workspace.path("data", "bundle", name), scorer={"no_order": graph}, kind="graph", features=["recency_days"],
+        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": model, "task": "propensity"},
+        evaluation=evaluation, lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={}).folder
+
+def approved(workspace, folder, day="03-01", model="churn"):
+    "The folder of a bundle, approved on a day."
+    asked = bundle_evidence(folder)
+    about = workspace, model, asked.bundle_hash, asked.evaluation_hash
+    request_approval(*about, "analyst@example.com", clock=at(day))
+    grant(*about, "model-owner@example.com", clock=at(day))
+    return folder
+
+def put_live(workspace, folder, day="03-02", model="churn"): return release(workspace, model, folder, "analyst@example.com", clock=at(day))
 
 def contents(workspace):
     "Everything a refused action must leave as it was: logs, pointers, bundles, audiences."
