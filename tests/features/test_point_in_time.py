@@ -1,0 +1,154 @@
+"""Rows as of a cutoff: what may enter them, and what may not."""
+from datetime import datetime, timedelta, timezone
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, example, given, settings, strategies as st
+from marketing_mlops.features.declarations import FEATURES, Feature, feature
+from marketing_mlops.features.event_rows import EventSource
+from marketing_mlops.features.point_in_time import feature_table, refuse_late
+from marketing_mlops.workspace.errors import DataError, ParameterError
+
+CUTOFF = datetime(2026, 3, 1, tzinfo=timezone.utc)
+EARLIER = CUTOFF - timedelta(days=40)
+NAMES = ["recency_days", "orders_90d", "orders_365d", "orders_ever", "net_revenue_365d", "sales_ever", "average_order_value_365d",
+         "clicks_90d", "visits_90d", "engagement_seconds_90d", "contacts_90d", "trait.age_band"]
+SPINE = pd.DataFrame(dict(customer_id=["ada", "ben", "ada"], cutoff=pd.to_datetime([EARLIER, CUTOFF, CUTOFF])))
+PEOPLE = ["ada", "ben", "cem"]
+MICROSECOND = timedelta(microseconds=1)
+# Distances to the cutoffs that matter: the bounds of every window, and a microsecond to either side of them.
+EDGES = [CUTOFF - timedelta(days=days) + step*MICROSECOND for days in (0, 40, 90, 130, 365, 405) for step in (-1, 0, 1)]
+moments = st.one_of(st.sampled_from(EDGES), st.datetimes(datetime(2024, 12, 1), datetime(2026, 4, 1), timezones=st.just(timezone.utc)))
+delays = st.one_of(st.just(timedelta(0)), st.timedeltas(timedelta(0), timedelta(days=60)))
+
+@st.composite
+def events(draw):
+    at = draw(moments)
+    return dict(kind=draw(st.sampled_from(["sale", "gift", "return", "click", "visit", "send", "delivery", "trait"])), customer=draw(st.sampled_from(PEOPLE)),
+                occurred_at=at, known_at=at + draw(delays), number=draw(st.integers(1, 5_000)))
+
+def tables_of(found):
+    "Canonical rows of a list of events."
+    tables = dict(orders=[], order_lines=[], touchpoints=[], contacts=[], traits=[])
+    for i, each in enumerate(found):
+        times = dict(occurred_at=each["occurred_at"], known_at=each["known_at"])
+        who, kind = dict(customer_id=each["customer"]), each["kind"]
+        if kind in ("sale", "gift", "return"):
+            tables["orders"].append(dict(order_id=f"o{i}", **who, **times))
+            tables["order_lines"].append(dict(order_line_id=f"l{i}", order_id=f"o{i}", kind="return" if kind == "return" else "sale", quantity=-1 if kind == "return" else 1,
+                                              unit_price=0 if kind == "gift" else each["number"]/100, currency="EUR", **times))
+        elif kind in ("click", "visit"):
+            tables["touchpoints"].append(dict(touchpoint_id=f"t{i}", kind=kind, channel="email", engagement_seconds=each["number"]/10 if kind == "visit" else None, **who, **times))
+        elif kind in ("send", "delivery"): tables["contacts"].append(dict(contact_id=f"m{i}", kind=kind, channel="email", **who, **times))
+        else: tables["traits"].append(dict(trait="age_band", value=str(each["number"]), known_when="timestamp", **who, **times))
+    return tables
+
+# One event of each sort, long past, so that every table is there.
+ALWAYS = [dict(kind=kind, customer="eve", occurred_at=datetime(2024, 1, 1, tzinfo=timezone.utc), known_at=datetime(2024, 1, 1, tzinfo=timezone.utc), number=1)
+          for kind in ("sale", "click", "send", "trait")]
+
+def computed(shop, found, names=NAMES, spine=SPINE):
+    return feature_table(shop.accept(**tables_of([*ALWAYS, *found])), "shop", spine, names)
+
+SETTINGS = dict(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, database=None)
+
+@settings(max_examples=12, **SETTINGS)
+@given(before=st.lists(events(), max_size=12), after=st.lists(events(), min_size=1, max_size=6), lateness=st.integers(0, 100))
+def test_no_event_known_at_or_after_the_cutoff_changes_a_row(shop, before, after, lateness):
+    # the added events happened whenever they like, before the cutoff too; they only became known at it or later
+    added = [each | dict(known_at=max(each["known_at"], CUTOFF) + timedelta(hours=lateness)) for each in after]
+    pd.testing.assert_frame_equal(computed(shop, [*before, *added]), computed(shop, before))
+
+@settings(max_examples=8, **SETTINGS)
+@given(before=st.lists(events(), max_size=12), after=st.lists(events(), min_size=1, max_size=6))
+def test_no_event_that_happens_at_or_after_the_cutoff_changes_a_row(shop, before, after):
+    # known early, as an appointment is, and still to come
+    added = [each | dict(occurred_at=max(each["occurred_at"], CUTOFF), known_at=CUTOFF - timedelta(days=1)) for each in after]
+    rows = computed(shop, [*before, *added]), computed(shop, before)
+    pd.testing.assert_frame_equal(*[each[SPINE.cutoff == CUTOFF] for each in rows])
+
+def by_hand(found, customer, cutoff):
+    "The features of one row, from the sentences of their definitions."
+    known = [each for each in [*ALWAYS, *found] if each["customer"] == customer and each["known_at"] < cutoff and each["occurred_at"] < cutoff]
+    def within(days, *kinds): return [each for each in known if each["kind"] in kinds and (days is None or each["occurred_at"] >= cutoff - timedelta(days=days))]
+    def money(rows): return sum((-1 if each["kind"] == "return" else each["kind"] == "sale")*each["number"] for each in rows)/100
+    year, told = within(365, "sale"), {each["occurred_at"]: str(each["number"]) for each in known if each["kind"] == "trait"}
+    return dict(recency_days=(cutoff - max(each["occurred_at"] for each in within(None, "sale")))//timedelta(days=1) if within(None, "sale") else np.nan,
+                orders_90d=len(within(90, "sale")), orders_365d=len(year), orders_ever=len(within(None, "sale")),
+                net_revenue_365d=money(within(365, "sale", "gift", "return")), sales_ever=money(within(None, "sale")),
+                average_order_value_365d=money(year)/len(year) if year else np.nan,
+                clicks_90d=len(within(90, "click")), visits_90d=len(within(90, "visit")), contacts_90d=len(within(90, "send")),
+                engagement_seconds_90d=sum(each["number"] for each in within(90, "visit"))/10) | {"trait.age_band": told[max(told)] if told else np.nan}
+
+@settings(max_examples=12, **SETTINGS)
+@given(found=st.lists(events(), max_size=20))
+@example(found=[dict(kind=kind, customer="ada", occurred_at=at, known_at=at, number=100) for at in EDGES for kind in ("sale", "visit", "send")])
+def test_features_are_what_their_definitions_say_at_every_bound(shop, found):
+    # two traits of one moment break the table's key, so only the first is kept
+    kept, seen = [], set()
+    for each in found:
+        key = (each["customer"], each["occurred_at"]) if each["kind"] == "trait" else len(kept)
+        if key not in seen: kept.append(each)
+        seen.add(key)
+    expected = pd.DataFrame([by_hand(kept, customer, cutoff.to_pydatetime()) for customer, cutoff in zip(SPINE.customer_id, SPINE.cutoff)])[NAMES]
+    found = computed(shop, kept)[NAMES]
+    pd.testing.assert_frame_equal(found.drop(columns="trait.age_band"), expected.drop(columns="trait.age_band").astype("float64"), rtol=1e-12)
+    assert found["trait.age_band"].fillna("none").tolist() == expected["trait.age_band"].fillna("none").tolist()
+
+def test_a_window_holds_its_first_instant_and_not_its_last(shop):
+    def at(moment): return dict(kind="sale", customer="ben", occurred_at=moment, known_at=moment, number=100)
+    counts = [int(computed(shop, [at(moment)], ["orders_90d"]).orders_90d[1]) for moment in
+              (CUTOFF - timedelta(days=90) - MICROSECOND, CUTOFF - timedelta(days=90), CUTOFF - MICROSECOND, CUTOFF)]
+    assert counts == [0, 1, 1, 0]
+
+def test_rows_come_back_in_the_order_of_the_spine_whatever_it_is(retailer):
+    customers = pd.read_parquet(retailer.accepted("retailer")/"customers.parquet").customer_id
+    spine = pd.DataFrame(dict(customer_id=customers.sample(400, random_state=1), cutoff=pd.Timestamp("2026-03-01", tz="UTC")))
+    spine = pd.concat([spine, spine[:50]])   # people may occur twice
+    table = feature_table(retailer, "retailer", spine, ["orders_365d", "trait.age_band", "tenure_days"])
+    assert table.customer_id.tolist() == spine.customer_id.tolist()
+    backwards = feature_table(retailer, "retailer", spine[::-1], ["orders_365d", "trait.age_band", "tenure_days"])
+    pd.testing.assert_frame_equal(backwards[::-1].reset_index(drop=True), table)
+
+def test_net_revenue_is_the_metric_of_the_same_name(retailer):
+    from marketing_mlops.contracts.metrics import unit_values
+    from marketing_mlops.sources.ingestion import accepted_tables
+    tables = accepted_tables(retailer, "retailer")
+    customers = pd.read_parquet(tables["customers"])[["customer_id"]]
+    cutoff = pd.Timestamp("2026-07-02", tz="UTC")   # after everything, so that everything is known
+    feature_values = feature_table(retailer, "retailer", customers.assign(cutoff=cutoff), ["net_revenue_365d"]).net_revenue_365d
+    metric_values = unit_values("net_revenue_per_customer", tables, customers, start=cutoff - pd.Timedelta(days=365), end=cutoff, settings=retailer.settings).numerator
+    np.testing.assert_allclose(feature_values, metric_values.astype(float), atol=.001)
+    assert abs(feature_values.sum() - metric_values.astype(float).sum()) < .05 and feature_values.sum() > 50_000
+
+def test_names_nobody_declared_and_traits_nobody_has_are_refused(retailer):
+    spine = SPINE.assign(customer_id="nobody")
+    with pytest.raises(ParameterError, match="Did you mean 'tenure_days'"): feature_table(retailer, "retailer", spine, ["tenure_day"])
+    with pytest.raises(ParameterError, match="Did you mean 'age_band'"): feature_table(retailer, "retailer", spine, ["trait.age_bnd"])
+    with pytest.raises(ParameterError, match="No feature is named"): feature_table(retailer, "retailer", spine, [])
+
+def test_people_without_a_single_event_get_zeros_and_gaps_not_a_missing_row(retailer):
+    table = feature_table(retailer, "retailer", SPINE.assign(customer_id="nobody"), ["orders_90d", "recency_days", "tenure_days", "trait.age_band"])
+    assert len(table) == 3 and table.orders_90d.tolist() == [0, 0, 0]
+    assert table[["recency_days", "tenure_days", "trait.age_band"]].isna().all(axis=None)
+
+@pytest.mark.parametrize("word", ["during", "after_outcome"])
+def test_a_column_the_mapping_declares_as_late_is_refused_by_the_features_name(word):
+    source = EventSource("calls", {}, None, "EUR", late={("touchpoints", "engagement_seconds"): word})
+    with pytest.raises(DataError, match="engagement_seconds_90d"): refuse_late(source, [feature("engagement_seconds_90d")])
+    refuse_late(source, [feature("visits_90d")])
+
+def test_ids_and_categories_may_hold_anything(shop):
+    odd = "<b>Ada</b> 🛒 'x'; DROP TABLE orders --"
+    at = CUTOFF - timedelta(days=3)
+    found = [dict(kind="sale", customer=odd, occurred_at=at, known_at=at, number=250)]
+    tables = tables_of([*ALWAYS, *found])
+    tables["traits"].append(dict(customer_id=odd, trait="town", value="Köln \"<i>\"", known_when="timestamp", occurred_at=at, known_at=at))
+    table = feature_table(shop.accept(**tables), "shop", pd.DataFrame(dict(customer_id=[odd], cutoff=[pd.Timestamp(CUTOFF)])), ["sales_ever", "trait.town"])
+    assert (table.customer_id[0], table.sales_ever[0], table["trait.town"][0]) == (odd, 2.5, "Köln \"<i>\"")
+
+def test_every_declared_feature_has_its_term_and_a_version_of_its_own():
+    from marketing_mlops.contracts.glossary import term
+    assert all(term(name).definition == each.definition for name, each in FEATURES.items())
+    assert len({each.version for each in FEATURES.values()}) == len(FEATURES)
+    with pytest.raises(ValueError, match="window_days must be 1 or more"): Feature("x", "X.", "", "contacts", "count", window_days=0)

@@ -1,0 +1,160 @@
+"""Training sets of the demonstration, and of the public files."""
+import hashlib, json, os, shutil, subprocess, sys
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from marketing_mlops.features.point_in_time import feature_table
+from marketing_mlops.features.spines import contact_spine, spine
+from marketing_mlops.features.training_sets import training_set
+from marketing_mlops.workspace.errors import DataError, ParameterError
+
+FEATURES = ["recency_days", "orders_90d", "orders_365d", "net_revenue_365d", "average_order_value_365d", "tenure_days", "clicks_90d",
+            "engagement_seconds_90d", "contacts_90d", "trait.age_band", "trait.acquisition_channel"]
+CHURN = dict(source="retailer", task="propensity", consent_purpose="email", outcome=dict(kind="no_order", horizon_days=90, active_days=365),
+             cutoffs=dict(last="2026-03-01", every_days=30, count=6), features=FEATURES, split=dict(held_out="last_cutoff"), holdout=.05)
+PROMO = dict(source="retailer", task="uplift", consent_purpose="email", features=FEATURES, split=dict(held_out=.5),
+             experiment=dict(name="promo_mail_2026", control="no_mail", arms=dict(no_mail=.5, promo_mail=.5), outcome_window_days=14, currency="EUR"))
+HILLSTROM = dict(source="hillstrom", task="uplift", outcome=dict(kind="outcome", column="spend"), split=dict(held_out=.5),
+                 features=["trait.recency", "trait.history", "trait.mens", "trait.womens", "trait.zip_code", "trait.newbie", "trait.channel"],
+                 experiment=dict(name="minethatdata_email", control="No E-Mail", arms={"No E-Mail": 1/3, "Mens E-Mail": 1/3, "Womens E-Mail": 1/3}, outcome_window_days=14, currency="USD"))
+BANK = dict(source="bank-marketing", task="propensity", outcome=dict(kind="outcome", column="conversion"), split=dict(held_out=.2),
+            features=["trait.age", "trait.job", "trait.days_since_earlier_contact", "trait.euribor_3_months"])
+
+def digest(training): return hashlib.sha256(training.frame.to_csv(index=False).encode()).hexdigest()
+
+def test_churn_rows_hold_a_label_a_side_and_every_feature(retailer):
+    training = training_set(retailer, "retailer_churn_90d", CHURN)
+    assert set(training.frame.label) == {0, 1} and set(training.frame.split) == {"train", "held_out"}
+    assert training.held_out.cutoff.unique().tolist() == [pd.Timestamp("2026-03-01", tz="UTC")]
+    assert training.train.matured_at.max() <= pd.Timestamp("2026-03-01", tz="UTC")
+    assert training.categorical == ["trait.age_band", "trait.acquisition_channel"] and training.numeric == FEATURES[:-2]
+    assert all(training.frame[name].dtype == "float64" for name in training.numeric)
+    assert training.frame.recency_days.between(0, 364).all(), "active customers ordered within 365 days"
+    assert training.treatment is None and training.frame.is_holdout.any()
+
+def test_churn_is_the_mirror_image_of_a_repeat_purchase(retailer):
+    churn = training_set(retailer, "churn", CHURN).frame
+    repeat = training_set(retailer, "repeat", CHURN | dict(outcome=CHURN["outcome"] | dict(kind="order"))).frame
+    assert (churn.label + repeat.label == 1).all()
+    pd.testing.assert_frame_equal(churn.drop(columns="label"), repeat.drop(columns="label"))
+
+def test_recency_tells_who_leaves(retailer):
+    frame = training_set(retailer, "churn", CHURN).frame
+    late, fresh = frame.recency_days > 120, frame.recency_days < 30
+    assert frame.label[late].mean() > frame.label[fresh].mean() + .2
+
+def test_what_the_experiment_did_is_what_the_readout_counts(retailer):
+    from marketing_mlops.contracts.metrics import unit_values
+    from marketing_mlops.sources.ingestion import accepted_tables
+    training = training_set(retailer, "retailer_promo_uplift", PROMO)
+    units = training.frame[["customer_id"]]
+    end = training.frame.cutoff + pd.Timedelta(days=14)
+    spent = unit_values("net_revenue_per_customer", accepted_tables(retailer, "retailer"), units, start=training.frame.cutoff, end=end, settings=retailer.settings)
+    assert training.frame.spend.tolist() == spent.numerator.astype(float).tolist() == training.frame.label.tolist()
+    assert training.outcomes == ("spend", "unsubscribed", "complained") and training.treatment == "arm"
+    assert set(training.frame.arm) == {"no_mail", "promo_mail"} and not training.frame.is_holdout.any()
+
+def test_half_of_an_experiment_is_held_out_person_by_person(retailer):
+    frame = training_set(retailer, "retailer_promo_uplift", PROMO).frame
+    assert frame.customer_id.is_unique and abs((frame.split == "held_out").mean() - .5) < .06
+    again = training_set(retailer, "another_name", PROMO | dict(features=["tenure_days"])).frame
+    assert again.set_index("customer_id").split.to_dict() == frame.set_index("customer_id").split.to_dict()
+
+def test_the_order_of_rows_in_the_files_does_not_matter(retailer, tmp_path):
+    from marketing_mlops.workspace.places import Workspace
+    shuffled = Workspace(tmp_path, retailer.settings)
+    shuffled.accepted("retailer").mkdir(parents=True)
+    for file in retailer.accepted("retailer").glob("*.parquet"):
+        rows = pq.read_table(file)
+        order = pd.Series(range(len(rows))).sample(frac=1, random_state=3).to_numpy()
+        pq.write_table(rows.take(order), shuffled.accepted("retailer")/file.name)
+    for spec in (CHURN, PROMO): assert digest(training_set(shuffled, "m", spec)) == digest(training_set(retailer, "m", spec))
+
+def test_another_process_on_one_processor_makes_the_same_rows(retailer):
+    code = ("import os, sys, hashlib, json; from pathlib import Path\n"
+            "if hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+            "from marketing_mlops.features.training_sets import training_set\nfrom marketing_mlops.workspace.places import Workspace\nfrom marketing_mlops.workspace.settings import Settings\n"
+            "root = Path(sys.argv[1]); made = training_set(Workspace(root, Settings('development', root)), 'm', json.loads(sys.argv[2]))\n"
+            "print(hashlib.sha256(made.frame.to_csv(index=False).encode()).hexdigest())")
+    done = subprocess.run([sys.executable, "-c", code, str(retailer.root), json.dumps(CHURN)], env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "1"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == digest(training_set(retailer, "m", CHURN))
+
+@pytest.mark.parametrize("change, says", [
+    (dict(task="lifetime_value"), "training sets are made for"), (dict(features=None), "features is missing"), (dict(features="recency_days"), "a list of names"),
+    (dict(split=None), "split is missing"), (dict(outcome=None), "outcome is missing"), (dict(cutoffs=None), "cutoffs"), (dict(consent_purpose=None), "no purpose is named"),
+    (dict(features=["recency_days", "trait.shoe_size"]), "no trait 'shoe_size'"), (dict(split=dict(held_out="first_cutoff")), "last_cutoff")])
+def test_a_spec_that_cannot_be_used_is_refused_in_two_lines(retailer, change, says):
+    spec = {key: value for key, value in (CHURN | change).items() if not (key == "cutoffs" and value is None)}
+    with pytest.raises(ParameterError, match=says) as caught: training_set(retailer, "retailer_churn_90d", spec)
+    assert len(str(caught.value).splitlines()) == 2
+
+def test_an_experiment_nobody_was_assigned_to_is_refused(retailer):
+    with pytest.raises(DataError, match="promo_mail_2062"): training_set(retailer, "m", PROMO | dict(experiment=PROMO["experiment"] | dict(name="promo_mail_2062")))
+    with pytest.raises(DataError, match="declared are"): training_set(retailer, "m", PROMO | dict(experiment=PROMO["experiment"] | dict(arms=dict(control=.5, mail=.5))))
+
+def test_cutoffs_that_have_not_matured_leave_nothing_and_say_so(retailer):
+    with pytest.raises(DataError, match="not_matured"): training_set(retailer, "m", CHURN | dict(cutoffs=dict(last="2026-06-15", count=1)))
+
+# Public files --------------------------------------------------------------------------------------------------------
+
+def test_recency_frequency_and_money_of_online_retail_are_those_computed_elsewhere(public):
+    # ../shared/datasets/REFERENCE.md: customer known, quantity and price above zero, snapshot 2011-12-10
+    workspace = public("online-retail")
+    rows = spine(workspace, "online-retail", ["2011-12-10"], purpose=None)
+    table = feature_table(workspace, "online-retail", rows, ["recency_days", "orders_ever", "sales_ever"])
+    buyers = table[table.orders_ever > 0]
+    assert len(buyers) == 4_338 and int(buyers.orders_ever.sum()) == 18_532 and int((buyers.orders_ever == 1).sum()) == 1_493
+    assert buyers[["recency_days", "orders_ever", "sales_ever"]].mean().round(3).tolist() == [92.059, 4.272, 2054.266]
+    assert buyers.recency_days.quantile([.25, .5, .75]).tolist() == [17, 50, 141.75]
+    assert buyers.sales_ever.quantile([.25, .5, .75, 1]).round(3).tolist() == [307.415, 674.485, 1661.74, 280206.02]
+    assert round(buyers.sales_ever.sum(), 3) == 8_911_407.904
+    assert table[table.orders_ever == 0].recency_days.isna().all()
+
+def test_online_retail_asks_who_comes_back(public):
+    spec = dict(source="online-retail", task="propensity", outcome=dict(kind="order", horizon_days=60, active_days=180), cutoffs=dict(last="2011-10-10", every_days=30, count=5),
+                features=["recency_days", "orders_ever", "sales_ever", "trait.country"], split=dict(held_out="last_cutoff"))
+    training = training_set(public("online-retail"), "repeat_purchase", spec)
+    assert .3 < training.train.label.mean() < .7 and len(training.held_out) > 1_000
+    with pytest.raises(DataError, match="not_matured"): training_set(public("online-retail"), "m", spec | dict(cutoffs=dict(last="2011-10-12", count=1)))
+
+@pytest.mark.parametrize("trait", ["duration", "contacts_in_campaign", "weekday_of_last_contact"])
+def test_what_the_bank_knows_only_during_the_call_is_refused_by_name(public, trait):
+    with pytest.raises(DataError, match=f"trait.{trait} .* known only during the contact") as caught:
+        training_set(public("bank-marketing"), "term_deposit", BANK | dict(features=[*BANK["features"], f"trait.{trait}"]))
+    assert caught.value.column == f"trait.{trait}"
+
+def test_the_bank_is_split_in_the_order_of_its_rows(public):
+    training = training_set(public("bank-marketing"), "term_deposit", BANK)
+    assert (len(training.train), len(training.held_out)) == (32_950, 8_238)
+    assert training.frame.cutoff.is_monotonic_increasing
+    # REFERENCE.md: the base rate of the last fifth is about five times that of the first four
+    assert 4.5 < training.held_out.label.mean()/training.train.label.mean() < 5.2
+    assert training.frame.groupby("split")["trait.euribor_3_months"].mean().diff().abs().iloc[-1] > 2
+    assert training.frame["trait.age"].notna().all() and training.frame["trait.days_since_earlier_contact"].isna().mean() > .96
+
+def test_the_rows_of_the_bank_follow_its_file(public, datasets):
+    from marketing_mlops.sources.raw_files import file_bytes
+    found = next(p for p in (datasets/"bank-marketing").iterdir() if p.name.startswith("bank-additional-full"))
+    lines = [line.split(";") for line in file_bytes(found).decode().splitlines()]
+    answers = [line[-1].strip('"') == "yes" for line in lines[1:]]
+    ages = [float(line[0]) for line in lines[1:]]
+    frame = training_set(public("bank-marketing"), "term_deposit", BANK).frame
+    assert frame.label.astype(bool).tolist() == answers and frame["trait.age"].tolist() == ages
+
+def test_hillstrom_keeps_its_arms_and_what_people_spent(public):
+    training = training_set(public("hillstrom"), "hillstrom_email", HILLSTROM)
+    assert len(training.frame) == 64_000 and training.outcomes == ("visit", "conversion", "spend")
+    assert training.frame.arm.value_counts().to_dict() == {"Womens E-Mail": 21_387, "Mens E-Mail": 21_307, "No E-Mail": 21_306}
+    assert round(training.frame[training.frame.arm == "Mens E-Mail"].spend.mean(), 4) == 1.4226
+    assert training.categorical == ["trait.zip_code", "trait.channel"] and training.frame[training.features].notna().all(axis=None)
+
+def test_a_training_set_survives_the_way_through_its_files(retailer, tmp_path):
+    from marketing_mlops.features.training_files import read_training_set, write_training_set
+    training = training_set(retailer, "retailer_promo_uplift", PROMO)
+    files = write_training_set(training, tmp_path)
+    again = read_training_set(tmp_path)
+    pd.testing.assert_frame_equal(again.frame, training.frame)
+    assert (again.model, again.features, again.treatment, again.outcomes, again.categorical) == (training.model, training.features, "arm", training.outcomes, training.categorical)
+    before = [file.read_bytes() for file in files]
+    assert [file.read_bytes() for file in write_training_set(again, tmp_path)] == before
