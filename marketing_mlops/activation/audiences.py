@@ -8,13 +8,14 @@
 __all__ = ['AUDIENCE_REASONS', 'consented', 'check_consent_age', 'check_scores', 'holdout_customers', 'Selection',
            'audience_reasons', 'Audience', 'audience']
 
-# %% ../../nbs/api/activation/10_audiences.ipynb #b4291321
+# %% ../../nbs/api/activation/10_audiences.ipynb #6ed0e375
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 import numpy as np
 import pandas as pd
 from ..contracts.customer_tables import CONSENTS
+from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import markdown_table
 from ..workspace.clock import Clock, age_in_days
 from ..workspace.errors import DataError, closest
@@ -100,7 +101,9 @@ class Selection:
     def __post_init__(self):
         if self.largest is not None and self.largest < 1: raise ValueError(f"largest must be at least 1, got {self.largest}; leave it out for no limit")
 
-# %% ../../nbs/api/activation/10_audiences.ipynb #74c9c854
+# %% ../../nbs/api/activation/10_audiences.ipynb #e7de5aff
+register_term(Term("audience", "People who may be contacted for one purpose: consented, not in the holdout, chosen by a champion's score."))
+
 AUDIENCE_REASONS = {
     "holdout": "Permanent holdout: never contacted",
     "never_asked": "No consent for this purpose",

@@ -8,34 +8,38 @@ Ask with `request_approval` when a bundle has been evaluated; an approver answer
 __all__ = ['REQUESTED', 'GRANTED', 'REFUSED', 'ApprovalStatus', 'ApprovalError', 'reason_text', 'ApprovalState', 'approval_state',
            'request_approval', 'grant', 'refuse']
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #4d6defe4
+# %% ../../nbs/api/governance/50_approvals.ipynb #04c31b3d
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import markdown_table
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor, register_entry_kind
-from ..sources.identities import redacted
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import MmopsError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #9f243911
+# %% ../../nbs/api/governance/50_approvals.ipynb #2f4e3e8b
 class ApprovalError(MmopsError): "An approval cannot be asked for, given or relied on; fields: `model`, `bundle_hash`."
+
+register_term(Term("approval", "An approver's yes to exactly one bundle and its evaluation, until a day.", owner="model-owner@example.com"))
+register_term(Term("approver", "A role named in settings.ini that may approve what somebody else made.", owner="model-owner@example.com"))
 
 REQUESTED = register_entry_kind("approval_requested", "Somebody asked for a bundle and its evaluation to be approved.")
 GRANTED = register_entry_kind("approval_granted", "An approver allowed exactly this bundle to be released, until a day.")
 REFUSED = register_entry_kind("approval_refused", "An approver refused a bundle, or took an approval back.")
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #9205bc22
+# %% ../../nbs/api/governance/50_approvals.ipynb #4a59b259
 def reason_text(
     reason:str, # As typed
     *,
     needed:bool=True, # Whether an empty one is refused
 )->str: # On one line, without addresses and phone numbers, at most 2,000 characters
     "A reason as it may be recorded. Raises `ApprovalError` when it is missing or far too long."
+    from marketing_mlops.sources.identities import redacted
     text = redacted(" ".join(str(reason).split()))
     if len(text) > 2000: raise ApprovalError(f"The reason has {len(text)} characters; at most 2000 are recorded.", "Say it shorter and name the page that says the rest.")
     if needed and not text: raise ApprovalError("A reason is missing.", "Say in one sentence why.")

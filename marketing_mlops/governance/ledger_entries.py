@@ -8,27 +8,31 @@ Everything the ledger records (an approval asked for, a model released, an audie
 __all__ = ['ENTRY_KINDS', 'LedgerError', 'register_entry_kind', 'LedgerEntry', 'entry_hash', 'entry_line', 'checked_actor',
            'instant_text', 'next_entry', 'read_entry', 'chain_reasons']
 
-# %% ../../nbs/api/governance/10_ledger_entries.ipynb #e4e810a4
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #cf9d6142
 import hashlib, json, re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
+from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import Reason
 from ..workspace.errors import MmopsError, closest
 
-# %% ../../nbs/api/governance/10_ledger_entries.ipynb #917afed7
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #9529a614
 class LedgerError(MmopsError): "The ledger cannot take an entry, or does not agree with itself; fields: `place`."
 
-ENTRY_KINDS:dict[str, str] = {"note": "A remark for the record that changes nothing."}
+ENTRY_KINDS:dict[str, str] = {}
 
 def register_entry_kind(
     name:str, # Lower case with underscores, such as release
     definition:str, # One sentence for an auditor
 )->str: # The name, for use as a constant
-    "Declare what may be appended. Raises `ValueError` when the name has another meaning already."
+    "Declare what may be appended; the word joins the glossary. Raises `ValueError` when it has another meaning already."
     if not re.fullmatch("[a-z][a-z_]*", name): raise ValueError(f"a kind is lower case with underscores, got {name!r}")
     if ENTRY_KINDS.setdefault(name, definition) != definition: raise ValueError(f"{name!r} is declared already: {ENTRY_KINDS[name]}")
-    return name
+    return register_term(Term(name, definition, owner="model-owner@example.com")).name
+
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #c1e1034c
+register_entry_kind("note", "A remark for the record that changes nothing.")
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #666421e7
 @dataclass(frozen=True)

@@ -23,11 +23,6 @@ def rewrite(shop, change, writer="laptop"):
 def ask(shop, statement):
     with Ledger(shop).store.begin() as connection: connection.execute(statement)
 
-@pytest.fixture
-def three(shop):
-    for text in ("one", "two", "three"): note(shop, text)
-    return shop
-
 # ---- what it keeps
 
 ODD = ["<script>alert('x')</script>", "\"quoted\" 'single' \\ back", "🍂 Größe 中文", "'); DROP TABLE ledger_entries; --", "line\nbreak\r\nand\ttab",

@@ -16,12 +16,6 @@ def bundle(shop, days, **words): return small_bundle(shop, f"churn_{days}", even
 def go_back(shop, day="03-10", reason="Twice as many complaints"): return rollback(shop, "churn", "marketing@example.com", reason, clock=at(day))
 def digest(folder): return read_bundle(folder).core_hash
 
-@pytest.fixture
-def two(shop):
-    "Two champions, one after the other."
-    for i, days in enumerate((60, 90)): put_live(shop, approved(shop, bundle(shop, days), f"03-0{2*i+1}"), f"03-0{2*i+2}")
-    return shop
-
 def spoil(folder, name="parameters.json", content=b"{}"): (folder/name).write_bytes(content); return folder
 
 REFUSED = {
