@@ -10,7 +10,7 @@ All of it is measured on *held-out* rows of a randomised campaign: customers the
 __all__ = ['choose_arms', 'pick_single_arm', 'PolicyComparison', 'policy_name', 'beaten_words', 'policy_values',
            'policy_sentence', 'policy_table', 'judge_policy', 'comparison_markdown']
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #d3116523
+# %% ../../nbs/api/measurement/97_policies.ipynb #29b61ff9
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 import numpy as np
@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from ..contracts.verdict import Reason, Verdict, markdown_table
 from .figures_in_words import digits_for, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable
-from .policy_profits import Economics, PolicyParts, check_arms, check_rows_of, check_shares, policy_parts, profit_difference, read_economics
+from .policy_profits import Economics, PolicyParts, check_arms, check_rows_of, check_shares, number_arms, policy_parts, profit_difference, read_economics
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/measurement/97_policies.ipynb #8922c092
@@ -113,7 +113,7 @@ def _notes(rows, economics):
     if economics.unsubscribe_cost and "unsubscribed" not in rows: return ("Unsubscribes were not measured; their cost is left out.",)
     return ()
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #60f8d737
+# %% ../../nbs/api/measurement/97_policies.ipynb #a94a76ea
 def policy_values(
     held_out:pd.DataFrame, # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say held_out
     chosen:pd.Series,      # The arm the learned policy gives each row, same index
@@ -128,10 +128,11 @@ def policy_values(
     shares, prices, chosen = check_shares(shares, control), read_economics(economics), _aligned(chosen, held_out)
     check_rows_of(held_out, "held_out")
     for arms, what in ((held_out["arm"], "arm"), (chosen, "chosen arm"), (pd.Series([best_single_arm]), "best single arm")): check_arms(arms, shares, what)
-    to_all = {arm: _measured(policy_parts, held_out, np.full(len(held_out), arm, dtype=object), shares, control) for arm in shares}
-    learned = _measured(policy_parts, held_out, chosen.to_numpy(), shares, control)
-    values = {name: _between(held_out, parts, to_all[control], prices, level) for name, parts in {"learned": learned, **to_all}.items()}
-    differences = {arm: _between(held_out, learned, parts, prices, level) for arm, parts in to_all.items()}
+    rows, number, chances = number_arms(held_out, shares)
+    parts_of = lambda arms: _measured(policy_parts, rows, arms, chances, number[control])
+    to_all, learned = {arm: parts_of(np.full(len(rows), number[arm])) for arm in shares}, parts_of(chosen.map(number).to_numpy())
+    values = {name: _between(rows, parts, to_all[control], prices, level) for name, parts in {"learned": learned, **to_all}.items()}
+    differences = {arm: _between(rows, learned, parts, prices, level) for arm, parts in to_all.items()}
     return PolicyComparison(values, differences, best_single_arm, control, chosen.value_counts(normalize=True).reindex(shares).fillna(0.).to_dict(),
                             prices, len(held_out), _notes(held_out, prices))
 

@@ -10,7 +10,7 @@ A hundred depths are a hundred chances to be lucky. Whoever looks for the highes
 __all__ = ['FEWEST_PER_STEP', 'AT_ONCE', 'rank_customers', 'arms_at_depth', 'DepthDifferences', 'simultaneous_quantile',
            'TargetingCurve', 'targeting_curve', 'priced', 'profit_by_depth', 'comparison_at']
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #4c84f5c5
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #d7a766b0
 from collections.abc import Mapping
 from dataclasses import dataclass
 import numpy as np
@@ -18,12 +18,19 @@ import pandas as pd
 from scipy.special import ndtri
 from .intervals import Estimate, NotMeasurable, check_level
 from .policies import PolicyComparison, policy_sentence
-from .policy_profits import Economics, PolicyParts, check_arms, check_carried, check_rows_of, check_shares, policy_parts, read_economics
+from .policy_profits import Economics, PolicyParts, check_arms, check_carried, check_rows_of, check_shares, number_arms, policy_parts, read_economics
 from .uplift_curves import POINTS, depth_ends
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #cddfedf4
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #5fbd06b8
 FEWEST_PER_STEP = 10 # customers between one depth and the next
+
+def _spaced(ends, fewest):
+    "Depths with at least `fewest` customers between them; the last stays."
+    kept = [int(ends[-1])]
+    for end in ends[-2::-1]:
+        if kept[-1]-end >= fewest: kept.append(int(end))
+    return np.array([end for end in kept[::-1] if end >= fewest or end == ends[-1]])
 
 def rank_customers(
     gains:pd.DataFrame, # Predicted gain over the control, one column per arm
@@ -38,7 +45,7 @@ def rank_customers(
     order = np.argsort(-score, kind="stable")
     place = np.empty(len(score), dtype=int)
     place[order] = np.arange(len(score))
-    return best, place, depth_ends(score[order], max(1, min(POINTS, len(score)//fewest)))
+    return best, place, _spaced(depth_ends(score[order], POINTS), fewest)
 
 def arms_at_depth(
     best:np.ndarray,  # Best arm per row
@@ -87,12 +94,16 @@ def simultaneous_quantile(
     errors = np.random.default_rng(seed).standard_normal((draws, len(root))) @ root.T
     return round(float(np.quantile(np.abs(errors).max(axis=1), level)), 4)
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #930d5c6a
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #cc80749f
 def _against(rows, by_depth, rival, prices, level):
     "The depths against one rival."
     found = [_difference(rows, parts, rival, prices.weights) for parts in by_depth]
     means, covariances, influences, measurable = (np.array([each[k] for each in found]) for k in range(4))
     return DepthDifferences(means, covariances, measurable, simultaneous_quantile(influences, level))
+
+def _parts_or_missing(*arguments):
+    try: return policy_parts(*arguments)
+    except NotMeasurable as missing: return missing
 
 @dataclass(frozen=True)
 class TargetingCurve:
@@ -107,7 +118,7 @@ class TargetingCurve:
     level:float             # Confidence level of all depths together
     n:int                   # Held-out customers
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #2a6805b0
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #58bb49a7
 def targeting_curve(
     held_out:pd.DataFrame, # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say held_out
     gains:pd.DataFrame,    # Predicted gain in spend over the control per arm, same index
@@ -124,7 +135,7 @@ def targeting_curve(
     if not gains.index.equals(held_out.index): raise DataError("The predicted gains belong to other rows, or are in another order.", "Give them the index of the held-out rows.")
     for arms, what in ((held_out["arm"], "arm"), (pd.Series(gains.columns), "column"), (pd.Series([best_single_arm]), "best single arm")): check_arms(arms, shares, what)
     best, place, ends = rank_customers(gains)
-    numbered, code, chances = _numbered(held_out, shares)
+    numbered, code, chances = number_arms(held_out, shares)
     of = lambda chosen: _parts_or_missing(numbered, chosen, chances, code[control])
     to_all = {arm: of(np.full(len(held_out), code[arm])) for arm in shares}
     best = pd.Series(best).map(code).to_numpy()
@@ -133,17 +144,6 @@ def targeting_curve(
     return TargetingCurve(np.append(0, ends)/len(held_out), {arm: _against(numbered, by_depth, parts, prices, level) for arm, parts in to_all.items()},
                           {arm: _against(numbered, [parts], to_all[control], prices, level) for arm, parts in to_all.items()},
                           mix, control, best_single_arm, prices, level, len(held_out))
-
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #2f86b24c
-def _numbered(rows, shares):
-    "Rows with numbers for arms, the number of each arm, and the chance of each number."
-    code = {arm: i for i, arm in enumerate(shares)}
-    kept = [column for column in ("spend", "unsubscribed") if column in rows]
-    return rows[kept].astype(float).assign(arm=rows["arm"].map(code).to_numpy()), code, {code[arm]: share for arm, share in shares.items()}
-
-def _parts_or_missing(*arguments):
-    try: return policy_parts(*arguments)
-    except NotMeasurable as missing: return missing
 
 # %% ../../nbs/api/measurement/98_targeting_depths.ipynb #8cb33fca
 def priced(
