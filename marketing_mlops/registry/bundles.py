@@ -143,16 +143,18 @@ def write_bundle(
     seal_files(into, files, facts, envelope)
     return read_bundle(into)
 
-# %% ../../nbs/api/registry/70_bundles.ipynb #2d068179
+# %% ../../nbs/api/registry/70_bundles.ipynb #e55ad146
 def score_rows(
     bundle:Bundle, # From `read_bundle`
     frame:pd.DataFrame, # The features, in any order; further columns are left out
 )->pd.DataFrame: # One row for each, same index: `p_<label>`, or `gain_<arm>` for each arm but the control
-    "Scores of `frame`. Raises `DataError` naming every feature that is missing or of the wrong type."
+    "Scores of `frame`. Raises `DataError` naming every feature that is missing or of the wrong type, and for rows without a score."
     blocking = [problem for problem in check_rows(frame, bundle.schema) if problem.blocks]
     if blocking:
         raise DataError(f"{len(blocking)} features cannot be scored: {' · '.join(problem.message for problem in blocking)}",
                         "Give every feature as in training: see schema.json of the bundle.", column=blocking[0].feature, rows=list(blocking[0].rows), problems=blocking)
     found = {name: run_graph(session, frame) for name,session in bundle.sessions.items()}
+    unscored = np.flatnonzero(~np.all([np.isfinite(values) for values in found.values()], axis=0))
+    if len(unscored): raise DataError(f"The scorer gives no number for {len(unscored):,} of {len(frame):,} rows.", "Look at these rows, and at the model's treatment of missing values.", rows=unscored[:5].tolist())
     if bundle.control is None: return pd.DataFrame({f"p_{name}": values for name,values in found.items()}, index=frame.index)
     return pd.DataFrame({f"gain_{arm}": values - found[bundle.control] for arm,values in found.items() if arm != bundle.control}, index=frame.index)

@@ -10,8 +10,8 @@ mlflow is a window here, not the authority. What is approved, released and live 
 __all__ = ['ALIASES', 'tracking_address', 'tracking_client', 'flat_settings', 'flat_figures', 'record_trial', 'register_version',
            'version_of', 'set_alias']
 
-# %% ../../nbs/api/registry/90_tracking.ipynb #d5101207
-import os,re,tempfile
+# %% ../../nbs/api/registry/90_tracking.ipynb #0e5454e4
+import os,re,tempfile,warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,7 +111,7 @@ def record_trial(
         client.set_terminated(run.run_id)
         return run.run_id
 
-# %% ../../nbs/api/registry/90_tracking.ipynb #075f165c
+# %% ../../nbs/api/registry/90_tracking.ipynb #2c8b0fa9
 def _signature(bundle:Bundle):
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
@@ -125,7 +125,8 @@ def _requirements()->list[str]:
 def _stored_model(client:"MlflowClient", run_id:str, bundle:Bundle)->str:
     "The address of the bundle, kept with its trial in the form mlflow loads."
     mlflow = _quiet_mlflow()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*input example was not provided")   # an example would be somebody's row
         mlflow.pyfunc.save_model(f"{folder}/model", loader_module="marketing_mlops.registry.tracked_models", data_path=str(bundle.folder),
                                  pip_requirements=_requirements(), signature=_signature(bundle))
         client.log_artifacts(run_id, f"{folder}/model", "model")
