@@ -60,7 +60,7 @@ def judge_files(
     tables = {p.stem: p for p in sorted(into.glob("*.parquet")) if p.stem in account.tables and p.stem != "identifiers"}
     return account, check_source(tables, source=source, clock=clock_of(workspace, source, params), experiments=experiments_of(params, source))
 
-# %% ../../nbs/api/cli/46_checks.ipynb #3e2749ca
+# %% ../../nbs/api/cli/46_checks.ipynb #3e810b2b
 def check_tables(
     source:str, # Source to judge, such as retailer
     show:int=20, # Rows set aside to list at most; 0 lists all
@@ -75,7 +75,7 @@ def check_tables(
         account, report = judge_files(source, found, params, Path(folder))
         aside = set_aside(Path(folder)/"private")
     print(text_table({"table": name, "read": f"{a.n_read:,}", "used": f"{a.n_written:,}", "left out": f"{a.n_left_out:,}", "rejected": f"{a.n_rejected:,}",
-                      "newest": (a.newest_event or "")[:10]} for name, a in account.tables.items()))
+                      "newest": a.newest_day} for name, a in account.tables.items()))
     shown = aside[:show] if show else aside
     if aside: print(f"\n{text_table(shown)}" + (f"\n… and {len(aside)-len(shown):,} more; --show 0 lists all." if len(shown) < len(aside) else ""))
     print(f"\nquality {report.verdict.status}, freshness {report.freshness.status}")

@@ -126,8 +126,8 @@ def convert(
     reasons = pd.Series(problem, index=text.index[misfit], dtype="str")
     return Converted(values, reasons.mask(unmapped[misfit], "is not in the value map"))
 
-# %% ../../nbs/api/sources/40_conversions.ipynb #056eee96
-DATE_FORMATS = ("iso", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y",
+# %% ../../nbs/api/sources/40_conversions.ipynb #29cf7a03
+DATE_FORMATS = ("iso", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d.%m.%y %H:%M:%S", "%d.%m.%y %H:%M", "%d.%m.%y", "%d.%m.%Y, %H:%M", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y",
                 "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%m/%d/%Y %I:%M %p", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y",
                 "%Y/%m/%d %H:%M:%S", "%Y/%m/%d", "%Y%m%d", "%d %b %Y", "%b %d, %Y", "unix", "unix_ms")
 

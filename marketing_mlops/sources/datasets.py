@@ -29,14 +29,19 @@ class Patience:
 
 Progress = Callable[[str, int, int|None], None] # Name of the file, bytes so far, bytes in all if the server says
 
-# %% ../../nbs/api/sources/55_datasets.ipynb #af827c5b
+# %% ../../nbs/api/sources/55_datasets.ipynb #00bd6aeb
+def _is_watched(stream):
+    "Whether a stream is a terminal; a missing or closed one is none."
+    try: return bool(stream and stream.isatty())
+    except ValueError: return False
+
 @contextmanager
 def _terminal_bar():
     "A bar on a terminal, silence elsewhere: logs and notebooks stay free of half-drawn bars."
-    if not sys.stderr.isatty(): yield lambda name, done, total: None; return
+    if not _is_watched(sys.__stderr__): yield lambda name, done, total: None; return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress as Bar, TextColumn, TransferSpeedColumn
-    with Bar(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=Console(stderr=True), transient=True) as bar:
+    with Bar(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=Console(file=sys.__stderr__), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
 

@@ -6,16 +6,18 @@ The rules a mapping may name under `derived:`. Each computes one canonical colum
 
 # %% auto #0
 __all__ = ['RULES', 'MONTHS', 'RowsSoFar', 'rule', 'derive', 'constant', 'copy', 'lookup', 'choose', 'row_number',
-           'numbered_within', 'sign', 'size', 'days_after', 'sale_of_return', 'month_in_row_order']
+           'numbered_within', 'sign', 'size', 'days_after', 'tax_contained', 'sale_of_return', 'month_in_row_order']
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #1bd8df9a
+# %% ../../nbs/api/sources/50_derivations.ipynb #120ada54
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 import pandas as pd
 from ..contracts.columns import Table
+from ..contracts.counts import counted
 from ..workspace.errors import DataError, MappingError, closest
-from .conversions import convert
+from .conversions import MONEY, convert
 from .identities import redacted
 from .mappings import ColumnMapping, Derivation
 
@@ -73,7 +75,7 @@ def _typed(values, to, rows, defaults):
     if converted.problems.empty: return converted.values
     raise _refused(rows, to, f"yields {redacted(str(values[converted.problems.index[0]]))!r}, which {converted.problems.iloc[0]}")
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #7edb79bf
+# %% ../../nbs/api/sources/50_derivations.ipynb #6b787631
 @rule
 def constant(rows:RowsSoFar, value)->pd.Series:
     "The same `value` in every row."
@@ -91,7 +93,7 @@ def lookup(rows:RowsSoFar, column:str, values:dict)->pd.Series:
     text = rows.column(column).astype("str")
     strange = text[text.notna() & ~text.isin(listed)]
     if len(strange): raise DataError(
-        f"{rows.file}: column {column!r} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({len(strange):,} rows hold something unlisted)."
+        f"{rows.file}: column {column!r} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({counted(len(strange), 'row holds', 'rows hold')} something unlisted)."
         f"{closest(strange.iloc[0], listed)} The mapping lists {', '.join(listed)}.",
         f"Correct the rows, or add the value under `values` for table {rows.table.name} in the mapping.", file=rows.file, column=column, rows=[int(r) for r in strange.index[:5]])
     return text.map(listed).astype("str")
@@ -139,6 +141,18 @@ def size(rows:RowsSoFar, column:str)->pd.Series:
 def days_after(rows:RowsSoFar, column:str, days:int)->pd.Series:
     "The instant `days` days after the one in `column`, such as the end of an outcome window."
     return rows.column(column) + pd.Timedelta(days=days)
+
+# %% ../../nbs/api/sources/50_derivations.ipynb #8f4a8300
+@rule
+def tax_contained(rows:RowsSoFar, rate:float)->pd.Series:
+    "The tax of `rate` per cent inside quantity times unit price less discount; has the sign of the quantity."
+    rate = Decimal(str(rate))
+    discounts = rows.typed["discount"] if "discount" in rows.typed else pd.Series(0, index=rows.typed.index)
+    def tax(quantity, price, discount):
+        if pd.isna(quantity) or pd.isna(price): return None
+        paid = int(quantity)*Decimal(str(price)) - (0 if pd.isna(discount) else Decimal(str(discount)))
+        return round(paid*rate/(100 + rate), 4)
+    return pd.Series(pd.array([tax(*row) for row in zip(rows.column("quantity"), rows.column("unit_price"), discounts)], dtype=MONEY), index=rows.raw.index)
 
 # %% ../../nbs/api/sources/50_derivations.ipynb #47ef7377
 @rule

@@ -7,17 +7,20 @@ What every data-quality check works with: `Evidence` opens candidate tables (fil
 # %% auto #0
 __all__ = ['CHECK_LIST', 'Finding', 'Evidence', 'quoted', 'open_evidence', 'rows_where', 'Check', 'register_check', 'run_checks']
 
-# %% ../../nbs/api/sources/90_evidence.ipynb #38438100
+# %% ../../nbs/api/sources/90_evidence.ipynb #c108d1ec
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import duckdb
 import pandas as pd
+from fastcore.basics import patch
 from ..contracts.schemas import TABLES
 from ..contracts.verdict import Reason, Status
 from ..workspace.clock import Clock, ReplayClock, instant_of
-from ..workspace.errors import DataError
+from ..workspace.errors import DataError, closest
+from .connections import open_duckdb
 
 # %% ../../nbs/api/sources/90_evidence.ipynb #d9bd99bd
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Finding:
         place = f"{self.table}.{self.column}" if self.column else self.table
         return Reason(self.check, f"{place}: {self.message}", self.value, self.threshold, self.next_step, severity=self.severity)
 
-# %% ../../nbs/api/sources/90_evidence.ipynb #5c2c5b0b
+# %% ../../nbs/api/sources/90_evidence.ipynb #7cb59aa0
 @dataclass(frozen=True)
 class Evidence:
     "Candidate tables of one source, ready to be asked in SQL."
@@ -49,6 +52,7 @@ class Evidence:
     clock:Clock # What time it is for this source
     experiments:tuple[dict, ...]=() # As under `experiment:` in params.yaml
     files:Mapping[str, str]=None # Table to file name, where it came from a file
+    accounts:Mapping[str, dict]=field(default_factory=dict) # Table to what ingestion wrote of it into ingest.json, where that lies beside the file
 
     def ask(self, sql:str)->list[tuple]:
         "All rows of the answer. Instants have to be cast to text or seconds first."
@@ -58,6 +62,17 @@ class Evidence:
         "Whether the table is there with all these columns."
         return table in self.columns and set(columns) <= set(self.columns[table])
 
+    def own(self, table:str, column:str)->str:
+        "The column as the delivered file calls it, in words; empty where there is no such file."
+        account = self.accounts.get(table, {})
+        name = (account.get("columns") or {}).get(column)
+        return f"column {name!r} of {account['file']}" if name else ""
+
+    def place(self, table:str, column:str="")->str:
+        "Where the mapping speaks of the table or its column."
+        name = (self.accounts.get(table, {}).get("columns") or {}).get(column)
+        return f"tables.{table}{f'.columns.{name}' if name else ''} in data/sources/{self.source}/mapping.yaml"
+
 # %% ../../nbs/api/sources/90_evidence.ipynb #3b22d290
 def quoted(
     text:str, # Any name
@@ -66,7 +81,7 @@ def quoted(
     "`text` as it stands between two `sign`s in SQL."
     return str(text).replace(sign, 2*sign)
 
-# %% ../../nbs/api/sources/90_evidence.ipynb #b40a70c5
+# %% ../../nbs/api/sources/90_evidence.ipynb #883bc0a1
 @contextmanager
 def open_evidence(
     tables:Mapping[str, Path|str|pd.DataFrame], # Canonical name to a Parquet file or a frame
@@ -76,17 +91,21 @@ def open_evidence(
     experiments:tuple[dict, ...]=(), # As under `experiment:` in params.yaml
 )->Iterator[Evidence]: # Valid inside the with block
     "Open candidate tables for checks and close them afterwards."
-    con = duckdb.connect(config={"autoinstall_known_extensions": False, "temp_directory": ""})
-    con.execute("SET TimeZone = 'UTC'")
+    con = open_duckdb()
     try:
         known = {name: held for name, held in tables.items() if name in TABLES}
         for name, held in known.items(): _open_table(con, name, held)
         types = {name: {row[0]: row[1] for row in con.sql(f"DESCRIBE {name}").fetchall() if row[0] != "row_"} for name in known}
-        files = {name: Path(held).name for name, held in known.items() if not isinstance(held, pd.DataFrame)}
-        yield Evidence(source, con, types, clock, tuple(experiments), files)
+        files = {name: Path(held) for name, held in known.items() if not isinstance(held, pd.DataFrame)}
+        accounts = {name: account for name, file in files.items() if (account := _account_beside(file))}
+        yield Evidence(source, con, types, clock, tuple(experiments), {name: file.name for name, file in files.items()}, accounts)
     finally: con.close()
 
-# %% ../../nbs/api/sources/90_evidence.ipynb #1e7b653b
+# %% ../../nbs/api/sources/90_evidence.ipynb #4ceb2cdd
+def _account_beside(file:Path)->dict:
+    try: return json.loads((file.parent/"ingest.json").read_text(encoding="utf-8"))["tables"].get(file.stem, {})
+    except (OSError, ValueError, KeyError, AttributeError, TypeError): return {}
+
 def _open_table(con, name:str, held):
     if isinstance(held, pd.DataFrame):
         import pyarrow as pa
@@ -96,6 +115,18 @@ def _open_table(con, name:str, held):
         try: con.execute(f"CREATE VIEW {name} AS SELECT * RENAME (file_row_number AS row_) FROM read_parquet('{quoted(held)}', file_row_number=true)")
         except duckdb.Error as error:
             raise DataError(f"{Path(held).name} cannot be read as Parquet: {str(error).splitlines()[0][:160]}", "Ingest the source again.", file=Path(held).name) from error
+
+# %% ../../nbs/api/sources/90_evidence.ipynb #04e48220
+@patch
+def require(self:Evidence,
+    table:str, # Table that is asked about
+    *columns:str, # Its columns that are needed
+)->None:
+    "Raises DataError where the table, or one of the columns, is not there."
+    if table not in self.columns:
+        raise DataError(f"{self.source} has no table {table!r}; there are {', '.join(self.columns) or 'none'}.{closest(table, self.columns)}", "Name one of these, or map a file to the missing one.", file=table)
+    gone = [name for name in columns if name not in self.columns[table]]
+    if gone: raise DataError(f"{table} of {self.source} has no column {gone[0]!r}; it has {', '.join(self.columns[table])}.{closest(gone[0], self.columns[table])}", "Name one of its columns, or map the column.", file=table, column=gone[0])
 
 # %% ../../nbs/api/sources/90_evidence.ipynb #719745ee
 def rows_where(

@@ -9,13 +9,14 @@ __all__ = ['SPLIT_ALARM_RATE', 'USUAL_WINDOW_DAYS', 'promised_arms', 'arm_counts
            'find_wrong_split', 'find_two_arms', 'find_overlaps', 'find_late_registration', 'instant_from',
            'find_unwanted_contacts']
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #4bef2cab
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #7339d3c3
 import math
 from datetime import date, datetime, timezone
+from ..contracts.counts import counted
 from .evidence import Evidence, Finding, open_evidence, quoted, register_check, rows_where
 from ..workspace.errors import closest
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #73ac50bc
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #8a572fe2
 def promised_arms(
     evidence:Evidence, # With or without a table of experiments
 )->dict[str, dict[str, float]]: # Experiment to its arms and their shares
@@ -29,16 +30,16 @@ def arm_counts(
     evidence:Evidence, # With or without a table of assignments
 )->dict[str, dict[str, int]]: # Experiment to the number of people in each arm
     "How many people each arm of each experiment got."
-    counted = {}
+    found = {}
     if evidence.has("assignments", "experiment_id", "arm"):
-        for name, arm, n in evidence.ask("SELECT experiment_id, arm, count(*) FROM assignments WHERE arm IS NOT NULL GROUP BY ALL ORDER BY ALL"): counted.setdefault(name, {})[arm] = n
-    return counted
+        for name, arm, n in evidence.ask("SELECT experiment_id, arm, count(*) FROM assignments WHERE arm IS NOT NULL GROUP BY ALL ORDER BY ALL"): found.setdefault(name, {})[arm] = n
+    return found
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #1b76518b
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #945826f3
 @register_check("arms", "Arms nobody planned, arms nobody got, experiments that are not in the file.")
 def find_wrong_arms(evidence:Evidence)->list[Finding]:
     counts, promises = arm_counts(evidence), promised_arms(evidence)
-    found = [finding for name, arms in promises.items() for finding in _wrong_arms_of(name, arms, counts.get(name, {}))]
+    found = [finding for name, arms in promises.items() for finding in _wrong_arms_of(evidence, name, arms, counts.get(name, {}))]
     strangers = [name for name in counts if name not in promises]
     for promise in evidence.experiments:
         if counts.get(promise["name"]): continue
@@ -46,11 +47,13 @@ def find_wrong_arms(evidence:Evidence)->list[Finding]:
                              "fail", 0, 1, next_step=f"The file has {', '.join(counts) or 'no experiments'}: map its experiment_id to {promise['name']}, or correct the name in params.yaml."))
     return found
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #264857a5
-def _wrong_arms_of(name, arms, counts):
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #c73cdb5e
+def _wrong_arms_of(evidence, name, arms, counts):
+    own = evidence.own("assignments", "arm")
     for arm, n in counts.items():
-        if arm not in arms: yield Finding("unknown_arm", "assignments", "arm", f"{n:,} rows of {name} are in the arm {arm!r}, which was not planned.{closest(arm, arms)}", "fail", arm, ", ".join(arms),
-                                          next_step=f"Planned are {', '.join(arms)}: map the arm's name in mapping.yaml, or add the arm to the experiment.")
+        if arm not in arms: yield Finding("unknown_arm", "assignments", "arm", f"{counted(n, 'row')} of {name} {'is' if n == 1 else 'are'} in the arm {arm!r}, which was not planned"
+                                          f"{f' ({own})' if own else ''}.{closest(arm, arms)}", "fail", arm, ", ".join(arms),
+                                          next_step=f"Planned are {', '.join(arms)}: add `value_map` below {evidence.place('assignments', 'arm')}, or the arm to {name} in params.yaml.")
     for arm in arms:
         if counts and arm not in counts: yield Finding("empty_arm", "assignments", "arm", f"nobody is in the arm {arm!r} of {name}.", "fail", 0, 1, next_step="Find out what became of its people; without them nothing can be compared.")
     if abs(sum(arms.values()) - 1) > .001: yield Finding("shares", "experiments", "share", f"the shares of {name} sum to {sum(arms.values()):.3f}.", "fail", round(sum(arms.values()), 6), 1, next_step="Correct the shares; they must sum to 1.")
@@ -69,7 +72,7 @@ def chi_square_tail(
     tail = math.erfc(math.sqrt(half)) if start == 1 else math.exp(-half)
     return min(1., tail + sum(math.exp(k/2*math.log(half) - half - math.lgamma(k/2 + 1)) for k in range(start, freedom, 2) if half > 0))
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #fbcaa603
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #fac10d34
 @register_check("sample_ratio", "A split between the arms that chance does not explain.")
 def find_wrong_split(evidence:Evidence)->list[Finding]:
     found = []
@@ -83,25 +86,25 @@ def _split_of(name, counts, arms):
     total, whole = sum(counts.values()), sum(arms.values())
     expected = {arm: total*share/whole for arm, share in arms.items()}
     if min(expected.values()) < 5:
-        return [Finding("sample_ratio", "assignments", "arm", f"{total:,} people in {name} are too few to judge the split.", "review", total, math.ceil(5*whole/min(arms.values())), next_step="Wait for more people.")]
+        return [Finding("sample_ratio", "assignments", "arm", f"{counted(total, 'person', 'people')} in {name} {'is' if total == 1 else 'are'} too few to judge the split.", "review", total, math.ceil(5*whole/min(arms.values())), next_step="Wait for more people.")]
     p = chi_square_tail(sum((counts.get(arm, 0) - n)**2/n for arm, n in expected.items()), len(arms) - 1)
     if p >= SPLIT_ALARM_RATE: return []
     told = ", ".join(f"{arm} {counts.get(arm, 0):,} of {n:,.0f} planned" for arm, n in expected.items())
     return [Finding("sample_ratio", "assignments", "arm", f"chance does not explain the split of {name}: {told} (p = {p:.2g}).", "fail", float(f"{p:.6g}"), SPLIT_ALARM_RATE,
                     next_step="Find out what else decided who is in which arm; weighting does not mend it.")]
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #144f1e6e
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #d13d5aee
 @register_check("two_arms", "People who are in two arms of one experiment.")
 def find_two_arms(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "customer_id", "arm"): return []
     found = []
     for name, n, rows in evidence.ask("""SELECT experiment_id, count(*), list(first_row ORDER BY first_row)[:5] FROM
             (SELECT experiment_id, min(row_) AS first_row FROM assignments GROUP BY experiment_id, customer_id HAVING count(DISTINCT arm) > 1) GROUP BY ALL ORDER BY ALL"""):
-        found.append(Finding("two_arms", "assignments", "arm", f"{n:,} people are in more than one arm of {name} (rows {', '.join(map(str, rows))}{', …' if n > len(rows) else ''}).", "fail", n, 0, tuple(rows),
+        found.append(Finding("two_arms", "assignments", "arm", f"{counted(n, 'person is', 'people are')} in more than one arm of {name} (rows {', '.join(map(str, rows))}{', …' if n > len(rows) else ''}).", "fail", n, 0, tuple(rows),
                              "Keep the first assignment of each person, or leave these people out of every arm."))
     return found
 
-# %% ../../nbs/api/sources/92_experiment_checks.ipynb #2d6d5075
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #6a3edfab
 USUAL_WINDOW_DAYS = 14 # Where an experiment promises no window
 
 @register_check("overlap", "People who are in two experiments whose windows overlap.")
@@ -113,7 +116,7 @@ def find_overlaps(evidence:Evidence)->list[Finding]:
     pairs = evidence.ask(f"""WITH people AS (SELECT experiment_id, customer_id, row_, occurred_at AS begins, occurred_at + INTERVAL 1 DAY*{window} AS ends FROM assignments WHERE experiment_id NOT IN ({holdouts}))
         SELECT a.experiment_id, b.experiment_id, count(*), list(a.row_ ORDER BY a.row_)[:5] FROM people a JOIN people b
         ON a.customer_id = b.customer_id AND a.experiment_id < b.experiment_id AND a.begins < b.ends AND b.begins < a.ends GROUP BY ALL ORDER BY ALL""")
-    return [Finding("overlap", "assignments", "experiment_id", f"{n:,} people are in {one} and {other} at the same time.", "review", n, 0, tuple(rows),
+    return [Finding("overlap", "assignments", "experiment_id", f"{counted(n, 'person is', 'people are')} in {one} and {other} at the same time.", "review", n, 0, tuple(rows),
                     "Check that both drew at random and independently, or read them out together.") for one, other, n, rows in pairs]
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #907cd057

@@ -23,7 +23,7 @@ from .mappings import Mapping, read_mapping
 from .raw_files import RawRows, read_rows
 from .typed_tables import TypedTable, typed_table
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #0b8cb041
+# %% ../../nbs/api/sources/70_ingestion.ipynb #daf15e76
 @dataclass(frozen=True)
 class TableAccount:
     "What became of the rows of one table."
@@ -32,13 +32,18 @@ class TableAccount:
     n_left_out:int=0 # Rows the mapping leaves out on purpose
     n_rejected:int=0 # Rows set aside because something did not fit
     rejected:dict[str, int]=field(default_factory=dict) # 'column: reason' → rows; a row with two faults counts in both
-    newest_event:str|None=None # Newest `occurred_at` (UTC, ISO); None for a table without events
+    newest_event:str|None=None # Newest `occurred_at` (ISO, with the offset of `zone`); None for a table without events
+    zone:str="UTC" # Calendar its days are told in: the file's time zone, UTC where its times carry offsets
     derived:dict[str, str]=field(default_factory=dict) # Column no file holds → rule and note
     known:dict[str, str]=field(default_factory=dict) # Column → before_contact, during, after_outcome, where not known_at
     file:str="" # Raw file the rows come from
     unused:tuple[str, ...]=() # Its columns that no table uses
+    columns:dict[str, str]=field(default_factory=dict) # Canonical column → the file's own, so that a finding can name it
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #19e1c1ff
+    @property
+    def newest_day(self)->str: "The day of the newest event, with its zone; '' without events."; return f"{self.newest_event[:10]} ({self.zone})" if self.newest_event else ""
+
+# %% ../../nbs/api/sources/70_ingestion.ipynb #85ee2ed8
 @dataclass(frozen=True)
 class IngestResult:
     "The account of one run of `ingest`; `ingest.json` holds the same."
@@ -49,7 +54,7 @@ class IngestResult:
     def to_dict(self)->dict: "As plain data."; return asdict(self)
 
     def _repr_markdown_(self)->str:
-        rows = [[name, f"{a.n_read:,}", f"{a.n_written:,}", f"{a.n_left_out:,}", f"{a.n_rejected:,}", (a.newest_event or "")[:10], ", ".join(a.derived)] for name, a in self.tables.items()]
+        rows = [[name, f"{a.n_read:,}", f"{a.n_written:,}", f"{a.n_left_out:,}", f"{a.n_rejected:,}", a.newest_day, ", ".join(a.derived)] for name, a in self.tables.items()]
         return markdown_table(["table", "read", "written", "left out", "rejected", "newest", "derived columns"], rows)
 
 # %% ../../nbs/api/sources/70_ingestion.ipynb #5a9ae6a0
@@ -152,16 +157,17 @@ def _write_private(typed, files, identifiers, private, mapping):
         rejected = t.rejected.drop(columns="value").reset_index()
         pd.concat([rejected, raw.reset_index(drop=True)], axis=1).astype("str").to_parquet(Path(private)/f"rejected_{name}.parquet", index=False)
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #ce34e3a2
+# %% ../../nbs/api/sources/70_ingestion.ipynb #175f4c1a
 def _account(typed, df, mapping):
     t = mapping.tables[typed.name]
     reasons = (typed.rejected["column"] + ": " + typed.rejected["reason"]).value_counts().sort_index()
     known = {to: t.known(to) for to in [*(c.to for c in t.columns.values()), *t.derived]}
-    newest = df["occurred_at"].max() if "occurred_at" in df and len(df) else None
+    newest, zone = df["occurred_at"].max() if "occurred_at" in df and len(df) else None, mapping.zone_of(typed.name) or "UTC"
     return TableAccount(typed.n_read, len(df), typed.n_left_out, typed.n_rejected, {str(k): int(v) for k, v in reasons.items()},
-                        newest.isoformat() if newest is not None else None,
+                        newest.tz_convert(zone).isoformat() if newest is not None else None, zone,
                         {to: f"{d.rule}" + (f": {d.note}" if d.note else "") for to, d in t.derived.items()},
-                        {to: k for to, k in known.items() if k != "known_at"}, t.file, typed.unused)
+                        {to: k for to, k in known.items() if k != "known_at"}, t.file, typed.unused,
+                        {c.to: name for name, c in t.columns.items()})
 
 # %% ../../nbs/api/sources/70_ingestion.ipynb #c0a5d2d0
 def ingest(

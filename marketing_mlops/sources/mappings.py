@@ -48,7 +48,7 @@ class Derivation:
     known:str="known_at" # As for a mapped column
     options:dict=field(default_factory=dict) # What the rule needs: value, column, …
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #c564a213
+# %% ../../nbs/api/sources/30_mappings.ipynb #4440974a
 @dataclass(frozen=True)
 class TableMapping:
     "How one canonical table is made from one raw file."
@@ -56,7 +56,8 @@ class TableMapping:
     file:str # One of the mapping's files
     columns:dict[str, ColumnMapping]=field(default_factory=dict) # Column of the file → its meaning
     derived:dict[str, Derivation]=field(default_factory=dict) # Canonical column → rule
-    where:dict[str, tuple[str, ...]]=field(default_factory=dict) # Column of the file → texts to take ("*" is any); other rows are left out and counted
+    where:dict[str, tuple[str, ...]]=field(default_factory=dict) # Column of the file → texts to take ("*" is any, "" an empty cell); other rows are left out and counted
+    leave_out:dict[str, tuple[str, ...]]=field(default_factory=dict) # Column of the file → texts whose rows are left out and counted
     one_row_per:tuple[str, ...]=() # Canonical columns that identify a row, where the file repeats it
     newest_by:str|None=None # With one_row_per: the row with the newest value of this column stays
     oldest_by:str|None=None # Likewise the oldest
@@ -95,7 +96,7 @@ class Publisher:
     licence:str # As the publisher states it
     citation:str="" # How to name the authors
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #70b3baf7
+# %% ../../nbs/api/sources/30_mappings.ipynb #a0406f5e
 @dataclass(frozen=True)
 class Mapping:
     "Everything a source's `mapping.yaml` says."
@@ -110,6 +111,11 @@ class Mapping:
     currency:str|None=None # ISO 4217, of amounts that name none
     zone:str|None=None # IANA time zone of times without offset
     note:str="" # For the reader of the data-quality page
+
+    def zone_of(self, table:str)->str|None:
+        "The time zone in which the events of `table` are written; None where they carry an offset."
+        found = [c.zone for c in self.tables[table].columns.values() if c.to == "occurred_at"] if table in self.tables else []
+        return next(filter(None, found), None) or self.zone
 
 # %% ../../nbs/api/sources/30_mappings.ipynb #f418d087
 def _known_tables(mapping): return [(n, t, TABLES[n]) for n, t in mapping.tables.items() if n in TABLES]
@@ -190,7 +196,7 @@ def check_mapping(
     said = f"{file}: {key} {what}{more}"
     raise MappingError(said if said.endswith("?") else f"{said}.", remedy, file=file, key=key, slips=slips)
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #b4adba1d
+# %% ../../nbs/api/sources/30_mappings.ipynb #7af309cc
 def _built(kind, piece, key, file, **given):
     allowed = [f.name for f in fields(kind) if f.name not in given]
     if not isinstance(piece, dict): raise _mistake(file, key, f"is {piece!r}, where keys are expected ({', '.join(allowed)})", "Write it as `key: value` lines.")
@@ -204,7 +210,7 @@ def _built(kind, piece, key, file, **given):
 
 def _plain_value(key, value):
     if key in ("missing", "parts", "one_row_per"): return tuple(str(v) for v in ([value] if isinstance(value, str|int|float) else value or ()))
-    if key == "where": return {k: tuple(map(str, v if isinstance(v, list) else [v])) for k, v in value.items()}
+    if key in ("where", "leave_out"): return {k: tuple(map(str, v if isinstance(v, list) else [v])) for k, v in value.items()}
     if key == "value_map" and value: return {str(k): str(v) for k, v in value.items()}
     return value.isoformat() if isinstance(value, date) else value
 

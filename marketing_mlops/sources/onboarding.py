@@ -7,9 +7,10 @@ Write a confirmed proposal into the workspace: the file beside its mapping, the 
 # %% auto #0
 __all__ = ['model_entry', 'Added', 'write_mapping']
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #8da634cc
+# %% ../../nbs/api/sources/86_onboarding.ipynb #aea63955
 import json, shutil, tempfile
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import MappingError
@@ -18,7 +19,7 @@ from ..workspace.places import Workspace, write_text
 from .mappings import mapping_from
 from .proposals import Proposal, source_name
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #3a061ed1
+# %% ../../nbs/api/sources/86_onboarding.ipynb #cbba1001
 def _check_ready(proposal):
     if proposal.problems: raise MappingError(*proposal.problems[0].split("\n", 1), file=proposal.path.name)
     if proposal.questions:
@@ -35,7 +36,8 @@ def _merged(existing, proposal):
         if name in proposal.content["tables"] and piece.get("file") != proposal.path.name:
             raise MappingError(f"Source {proposal.source!r} already makes {name} from {piece.get('file')}.",
                                f"Use --source NAME for another source, name the file {piece.get('file')}, or remove the table from its mapping.yaml.", file=proposal.path.name)
-    return existing | {part: (existing.get(part) or {}) | proposal.content[part] for part in ("files", "tables")}
+    parts = {part: (existing.get(part) or {}) | proposal.content[part] for part in ("files", "tables")}
+    return existing | parts | {k: v for k, v in proposal.content.items() if k == "as_of"}
 
 # %% ../../nbs/api/sources/86_onboarding.ipynb #526f834b
 def model_entry(
@@ -88,7 +90,7 @@ def write_mapping(
     edit_params(workspace.path("params.yaml"), lambda c: _add_to_params(c, proposal.source, params, model if is_new else None, entry))
     return Added(proposal.source, copied, path, model, is_new)
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #ebb6398d
+# %% ../../nbs/api/sources/86_onboarding.ipynb #fd6409bc
 def _model_of(proposal, workspace, clock, content):
     currency = _currency_in(content)
     experiment = proposal.experiment | ({"currency": currency} if currency else {})
@@ -106,12 +108,17 @@ def _write_yaml(path, proposal, content):
     head = f"# What the files of {proposal.source} mean. Proposed by `mmops data add` and yours to correct.\nname: {proposal.source}\nkind: file\nidentity: keyed\n"
     if not path.is_file(): write_text(path, head)
     def change(existing):
+        if "as_of" in proposal.content: existing["as_of"] = _as_day(proposal.content["as_of"])
         for part in ("files", "tables"):
             if not isinstance(existing.get(part), dict): existing[part] = {}
             for name, piece in proposal.content[part].items():
                 # a copy through JSON: pieces shared between tables would become YAML anchors
                 if existing[part].get(name) != piece: existing[part][name] = json.loads(json.dumps(piece))
     edit_params(path, change)
+
+def _as_day(said):
+    "A mere day as YAML writes days, without quotes."
+    return date.fromisoformat(said) if len(said) == 10 else said
 
 # %% ../../nbs/api/sources/86_onboarding.ipynb #2465f976
 def _add_to_params(content, source, params, model, entry):

@@ -7,29 +7,33 @@ Propose a mapping for a file of somebody's own and try it out without writing an
 # %% auto #0
 __all__ = ['Proposal', 'source_name', 'propose_mapping']
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #57f060fa
+# %% ../../nbs/api/sources/84_proposals.ipynb #c630b6e5
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import pandas as pd
 from ..contracts.schemas import TABLES
 from ..contracts.verdict import markdown_table, markdown_text
+from ..workspace.clock import Clock, WallClock, instant_of
 from ..workspace.errors import DataError, MappingError, closest
+from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
-from .drafts import Draft, Question, Wishes, left_out, start_draft
+from .drafts import DATE_SIGNS, Question, Wishes, left_out, start_draft
+from .file_ages import age_words
+from .conversions import date_formats
 from .mappings import mapping_from
 from .raw_files import FileFormat, RawRows, read_rows, sniff_format
 from .table_drafts import arms_of, control_of, draft_tables, experiment_name, roles_of, shares_of
 from .typed_tables import TypedTable, typed_table
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #38d3574e
+# %% ../../nbs/api/sources/84_proposals.ipynb #60e024d1
 @dataclass(frozen=True)
 class Proposal:
     "A mapping for one file, tried out and not yet written."
     source:str # Name of the source it will belong to
     table:str # What the file was said to be
     path:Path=field(repr=False) # The file
-    content:dict=field(repr=False) # Its part of mapping.yaml: files and tables
+    content:dict=field(repr=False) # Its part of mapping.yaml: files, tables, and as_of where it was said
     columns:tuple[tuple[str, str, str], ...] # (column of the file, what it becomes, why)
     questions:tuple[Question, ...]=() # What only the owner can answer; none left: it can be written
     notes:tuple[str, ...]=() # What was assumed
@@ -52,22 +56,31 @@ class Proposal:
         counts = markdown_table(["table", "read", "written", "left out", "rejected"], counted)
         return "\n\n".join([columns, counts, "\n".join(f"- {markdown_text(str(x))}" for x in (*self.questions, *self.problems, *self.notes))])
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #d4531107
-def _tried(content, rows, source):
-    "Typed tables of the whole file, and the errors on the way."
+# %% ../../nbs/api/sources/84_proposals.ipynb #9c71da0b
+def _tried(content, rows, source, draft):
+    "Typed tables of the whole file, and the errors on the way, each with a remedy."
     try: mapping = mapping_from(content, "the proposal", source)
     except MappingError as e: return {}, [str(e)]
     done, problems = {}, []
     for name, t in mapping.tables.items():
         try: typed_table(rows, t, mapping)
-        except DataError as e: problems.append(str(e))
+        except DataError as e: problems.append(f"{e.problem}\n{_remedy_by_flags(e, rows, draft)}")
         try: done[name] = typed_table(rows, _patient(t), mapping)
         except DataError: continue
     return done, list(dict.fromkeys(problems))
 
+def _remedy_by_flags(error, rows, draft):
+    "What to do while there is no mapping.yaml yet in which anything could be changed."
+    if error.fields.get("reason") == "doubled": return "Remove the copies from the file, and give the same command again."
+    if error.column == draft.column("occurred_at"):
+        read = date_formats(rows.frame[error.column])
+        return f"These dates read as {' or '.join(read)}: add --date-format {read[0]!r}." if read else f"Say how they are written with --date-format: {DATE_SIGNS}"
+    if error.column in rows.frame: return f"Correct these cells in the file, or say what the column is with --column {error.column + '=…'!r}."
+    return error.remedy
+
 def _patient(t): return type(t)(**{**{f: getattr(t, f) for f in t.__dataclass_fields__}, "tolerance": 1.})
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #af9f495f
+# %% ../../nbs/api/sources/84_proposals.ipynb #d5c33d3d
 def _format_words(format):
     default = asdict(FileFormat())
     return {k: v for k, v in asdict(format).items() if v != default[k]}
@@ -76,7 +89,8 @@ def _column_lines(draft, tables):
     lines = []
     for guess in draft.guesses.values():
         becomes = sorted({c["to"] if isinstance(c, dict) else c for t in tables.values() for name, c in t["columns"].items() if name == guess.column})
-        lines.append((guess.column, " and ".join(becomes) or guess.role, guess.why))
+        if any(guess.column in t.get("where", {}) for t in tables.values()): becomes.append("which rows count")
+        lines.append((guess.column, " and ".join(becomes) or "–", guess.why if becomes else f"{guess.role} {guess.why}, but nothing is made of it"))
     return tuple(lines) + tuple((c, "–", "nothing is made of it") for c in left_out(draft))
 
 def source_name(
@@ -85,20 +99,21 @@ def source_name(
     "A name a source can have."
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "source"
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #92f904ee
+# %% ../../nbs/api/sources/84_proposals.ipynb #f0434871
 def _experiment_block(draft):
     name, arms, wishes = experiment_name(draft), arms_of(draft), draft.wishes
     if wishes.worthwhile_effect is None:
         draft.ask("--worthwhile-effect AMOUNT", "How much more net revenue per customer makes the mail worth sending? "
                   "Take what one mail costs you in all; 0.50 means fifty cents. Readouts are judged against this figure.")
-    control = control_of(draft)
+    control, planned = control_of(draft), wishes.planned_customers
+    plan = dict(planned_customers=planned, stopping_rule="fixed_horizon") if planned else dict(stopping_rule="none_known")
     treated = " or ".join(a for a in arms if a != control)
     return dict(name=name, hypothesis=f"{treated} raises net revenue per customer within {wishes.window_days} days compared with {control}",
                 objective=f"Decide whether {treated} is worth sending", owner=wishes.owner or "marketing@example.com", unit="customer", control=control, arms=shares_of(draft),
                 goal="net_revenue_per_customer", guardrails=[], worthwhile_effect=wishes.worthwhile_effect, currency=(wishes.currency or next(iter(draft.currencies), "EUR")).upper(),
-                outcome_window_days=wishes.window_days, planned_customers=sum(arms.values()), stopping_rule="fixed_horizon")
+                outcome_window_days=wishes.window_days, **plan)
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #0e042cfd
+# %% ../../nbs/api/sources/84_proposals.ipynb #d038446c
 def propose_mapping(
     file:str|Path, # CSV (also .gz), Parquet or Excel
     table:str, # What it is: orders, order_lines, assignments, or another canonical table
@@ -106,23 +121,31 @@ def propose_mapping(
     *,
     wishes:Wishes=Wishes(), # What its owner said
     workspace:Workspace|None=None, # Markets and currency to offer; None offers none
+    clock:Clock=WallClock(), # Against which the age of the newest row is told
 )->Proposal: # Tried out on the whole file, nothing written
     "A mapping for `file`. Raises DataError for an unreadable file and MappingError for an unknown table, column or role."
     if table not in TABLES:
         raise MappingError(f"{table!r} is not a table.{closest(table, TABLES)} There are {', '.join(TABLES)}.",
                            "Say what the file is with --as orders or --as assignments.", file=Path(file).name)
-    path = Path(file)
-    source = source or source_name(path.name.split(".")[0])
+    path, source = Path(file), source or source_name(Path(file).name.split(".")[0])
     format = sniff_format(path)
     rows = read_rows(path, format)
-    zones, currencies = _offers(workspace)
-    draft = start_draft(rows, format, roles_of(table), wishes, zones, currencies)
+    draft = start_draft(rows, format, roles_of(table), wishes, *_offers(workspace))
     tables = draft_tables(draft, table)
     experiment = _experiment_block(draft) if table == "assignments" else None
-    content = {"files": {path.name: {"format": words} if (words := _format_words(format)) else {}}, "tables": tables}
-    trial, problems = _tried(content, rows, source)
-    if any(q.flag.startswith("--column") for q in draft.questions): problems = []   # the question says it already
-    return Proposal(source, table, path, content, _column_lines(draft, tables), tuple(draft.questions), tuple(draft.notes), trial, tuple(problems), experiment)
+    content = {"files": {path.name: {"format": words} if (words := _format_words(format)) else {}}, "tables": tables} | _last_day(wishes)
+    trial, problems = _tried(content, rows, source, draft)
+    if any(q.flag.startswith(("--column", "--date-format")) for q in draft.questions): problems = []   # the question says it already
+    late, aged = age_words(trial, mapping_from(content, "the proposal", source), wishes.as_of, _ends_on(workspace, source), clock) if trial and not problems else ([], [])
+    return Proposal(source, table, path, content, _column_lines(draft, tables), tuple(draft.questions), (*draft.notes, *aged), trial, (*problems, *late), experiment)
+
+# %% ../../nbs/api/sources/84_proposals.ipynb #f7611463
+def _last_day(wishes): return {"as_of": instant_of(wishes.as_of, "--as-of") and wishes.as_of} if wishes.as_of else {}
+
+def _ends_on(workspace, source):
+    path = workspace and workspace.source_folder(source)/"mapping.yaml"
+    written = (read_yaml(path) or {}) if path and path.is_file() else {}
+    return str(written["as_of"]) if written.get("as_of") and not written.get("public") else None   # files of one's own do not go into a published source
 
 # %% ../../nbs/api/sources/84_proposals.ipynb #bdbf6e46
 def _offers(workspace):

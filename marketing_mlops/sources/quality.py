@@ -8,10 +8,10 @@ Judge a source with `check_source`, which asks every registered check and collec
 __all__ = ['QualityReport', 'check_source', 'clock_of', 'experiments_of', 'candidate_tables', 'judge_candidate', 'accept',
            'contract_error']
 
-# %% ../../nbs/api/sources/99_quality.ipynb #32318cc2
+# %% ../../nbs/api/sources/99_quality.ipynb #76c3149c
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 import pandas as pd
 from ..contracts.schemas import TABLES
@@ -39,7 +39,7 @@ class QualityReport:
     def verdict(self)->Verdict: "What the findings mean."; return judged(f"{self.source} quality", [each.reason for each in self.findings])
     def _repr_markdown_(self)->str: return self.verdict._repr_markdown_()
 
-# %% ../../nbs/api/sources/99_quality.ipynb #8dab46fc
+# %% ../../nbs/api/sources/99_quality.ipynb #27264dab
 def check_source(
     tables:Mapping[str, Path|str|pd.DataFrame], # Canonical name to a Parquet file or a frame
     *,
@@ -57,7 +57,7 @@ def check_source(
 
 def _newest_readable(evidence):
     typed = {table: present for table, present in evidence.columns.items() if present.get(TABLES[table].event_time) == "TIMESTAMP WITH TIME ZONE"}
-    return newest_events(type(evidence)(evidence.source, evidence.con, typed, evidence.clock))
+    return newest_events(replace(evidence, columns=typed))
 
 # %% ../../nbs/api/sources/99_quality.ipynb #9b970f2e
 def clock_of(

@@ -7,7 +7,7 @@ Read somebody else's file as rows of text: find out how it is written, decode it
 # %% auto #0
 __all__ = ['READERS', 'FileFormat', 'file_bytes', 'decode_text', 'RawRows', 'read_rows', 'sniff_format']
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #ca50ff79
+# %% ../../nbs/api/sources/10_raw_files.ipynb #cb3c4c09
 import csv, gzip, io, re, zipfile, zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 import pandas as pd
+from ..contracts.counts import counted
 from ..workspace.errors import DataError
 from .identities import redacted
 
@@ -70,7 +71,7 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff",
 def _not_text(name): return DataError(f"{name} holds binary data, no text.",
     "If it is an Excel or Parquet file, give it its proper extension; otherwise export it again as CSV.", file=name)
 
-# %% ../../nbs/api/sources/10_raw_files.ipynb #e8282573
+# %% ../../nbs/api/sources/10_raw_files.ipynb #475db720
 def _lines_that_fit(content, encoding):
     "Row numbers with letters beyond ASCII: those that fit `encoding` and those that do not."
     fit, unfit = [], []
@@ -92,7 +93,7 @@ def _refuse_mixture(content, encoding, name):
     if utf8: raise _mixture(name, encoding, utf8, f"row {utf8[0]} is UTF-8" + (f", row {other[0]} is {encoding}" if other else f", not {encoding}"))
 
 def _mixture(name, encoding, rows, which):
-    return DataError(f"{name} mixes encodings: {which}; {len(rows)} rows differ from the declared {encoding}.",
+    return DataError(f"{name} mixes encodings: {which}; {counted(len(rows), 'row differs', 'rows differ')} from the declared {encoding}.",
                      "Export the file in one piece from one system, as UTF-8.", file=name, rows=rows[:5])
 
 # %% ../../nbs/api/sources/10_raw_files.ipynb #32bb6787

@@ -7,13 +7,14 @@ What a simulated retailer is made from: its size, length and seed as a `Recipe`,
 # %% auto #0
 __all__ = ['SIMULATED_END', 'DRAWS', 'Recipe', 'open_simulation', 'is_held_out', 'run_steps']
 
-# %% ../../nbs/api/sources/61_recipes.ipynb #69d502c5
+# %% ../../nbs/api/sources/61_recipes.ipynb #33a18fd6
 from collections.abc import Mapping as NamedSteps
 from dataclasses import dataclass
 from datetime import date, datetime, timezone
 import hashlib
 import duckdb
 import pandas as pd
+from .connections import open_duckdb
 
 # %% ../../nbs/api/sources/61_recipes.ipynb #3b5579aa
 SIMULATED_END = datetime(2026, 6, 30, 23, 59, 59, tzinfo=timezone.utc)
@@ -58,7 +59,7 @@ CREATE MACRO known_after(event_at, id) AS event_at + seconds(600 + 1800*uniform(
   + CASE WHEN uniform(id, 'is late') < .015 THEN 86400*(1 + 5*uniform(id, 'late by')) ELSE 0 END);
 """
 
-# %% ../../nbs/api/sources/61_recipes.ipynb #2cc46714
+# %% ../../nbs/api/sources/61_recipes.ipynb #dbc529c1
 def open_simulation(
     recipe:Recipe, # What will be simulated in it
     *,
@@ -66,14 +67,11 @@ def open_simulation(
     spill_folder:str|None=None, # Where intermediate results may overflow to; None for memory only
 )->duckdb.DuckDBPyConnection: # Close it when done
     "An empty in-memory database with the recipe's figures as variables and the draws as macros."
-    settings = {"autoinstall_known_extensions": False}
-    if threads: settings["threads"] = threads
-    settings["temp_directory"] = spill_folder or ""
-    con = duckdb.connect(config=settings)
+    con = open_duckdb(temp_directory=spill_folder or "", **({"threads": threads} if threads else {}))
     first, last = recipe.starts_on, SIMULATED_END.date()
     figures = dict(seed=recipe.seed, customers=recipe.customers, n_days=recipe.n_days,
                    first_day=f"DATE '{first}'", end_at=f"TIMESTAMP '{last} 23:59:59'")
-    con.execute("SET TimeZone = 'UTC';" + DRAWS + "".join(f"SET VARIABLE {name} = {value};" for name, value in figures.items()))
+    con.execute(DRAWS + "".join(f"SET VARIABLE {name} = {value};" for name, value in figures.items()))
     return con
 
 # %% ../../nbs/api/sources/61_recipes.ipynb #05b484ca

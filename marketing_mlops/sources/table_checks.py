@@ -8,9 +8,10 @@ The checks every table goes through: columns and types, gaps, allowed values, li
 __all__ = ['EXPECTED_TYPES', 'ROW_RULES', 'has_expected_type', 'find_schema_breaks', 'row_conditions', 'find_forbidden_values',
            'find_duplicates', 'find_orphans', 'RowRule', 'register_rule', 'find_broken_rules', 'find_unfit_sales']
 
-# %% ../../nbs/api/sources/91_table_checks.ipynb #3e90a12c
+# %% ../../nbs/api/sources/91_table_checks.ipynb #15c56f9a
 from dataclasses import dataclass
 from ..contracts.columns import Column, limits_of
+from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
 from ..contracts.verdict import Status
 from .evidence import Evidence, Finding, open_evidence, register_check, rows_where
@@ -87,16 +88,17 @@ def find_duplicates(evidence:Evidence)->list[Finding]:
         elif set(key) <= set(present): found += _doubled(evidence, table, key)
     return found
 
-# %% ../../nbs/api/sources/91_table_checks.ipynb #6ee2f852
+# %% ../../nbs/api/sources/91_table_checks.ipynb #e31d57a1
 def _doubled(evidence, table, key):
     columns = ", ".join(f'"{name}"' for name in key)
     n_rows, n_keys = evidence.ask(f"SELECT count(*), count(DISTINCT hash({columns})) FROM {table}")[0]
     if n_rows == n_keys: return []
+    own = ", ".join(filter(None, (evidence.own(table, name) for name in key)))
     doubled = evidence.ask(f"SELECT list(row_ ORDER BY row_)[:5], count(*) FROM {table} GROUP BY {columns} HAVING count(*) > 1 ORDER BY min(row_)")
     if not doubled: return []
     rows, n = sorted(row for found, _ in doubled[:5] for row in found)[:5], sum(count - 1 for _, count in doubled)
-    return [Finding("duplicate_key", table, ", ".join(key), f"{n:,} {'row repeats' if n == 1 else 'rows repeat'} a key that is there already (rows {', '.join(map(str, rows))}).", "fail", n, 0, tuple(rows),
-                    "Remove the copies at the source, or say in the mapping which row counts (one_row_per).")]
+    return [Finding("duplicate_key", table, ", ".join(key), f"{n:,} {'row repeats' if n == 1 else 'rows repeat'} a key that is there already{f' ({own})' if own else ''}, in rows {', '.join(map(str, rows))} of the table.", "fail", n, 0, tuple(rows),
+                    f"Remove the copies at the source, or say by one_row_per which row counts, below {evidence.place(table)}.")]
 
 # %% ../../nbs/api/sources/91_table_checks.ipynb #35498e53
 @register_check("reference", "Rows that point to something that is not there.")
@@ -163,7 +165,7 @@ register_rule("negative_price", "order_lines", ("unit_price",), "unit_price < 0"
 register_rule("currency_code", "order_lines", ("currency",), "NOT regexp_matches(currency, '^[A-Z]{3}$')",
               "are no ISO 4217 code", "fail", "Map the currency to three capital letters, such as EUR.");
 
-# %% ../../nbs/api/sources/91_table_checks.ipynb #8fa8ca64
+# %% ../../nbs/api/sources/91_table_checks.ipynb #d3c8c4ed
 @register_check("sales_fit", "Orders without lines, lines in a foreign currency, currencies without a rate.")
 def find_unfit_sales(evidence:Evidence)->list[Finding]:
     found = []
@@ -172,7 +174,7 @@ def find_unfit_sales(evidence:Evidence)->list[Finding]:
         if n: found.append(Finding("order_without_lines", "orders", "order_id", f"{words} without any line; they count as orders of nothing.", "review", n, 0, rows, "Find out why their lines were rejected or left out."))
     if evidence.has("orders", "order_id", "currency") and evidence.has("order_lines", "order_id", "currency"):
         n = evidence.ask("SELECT count(*) FROM order_lines l JOIN orders o USING (order_id) WHERE o.currency <> l.currency")[0][0]
-        if n: found.append(Finding("foreign_line", "order_lines", "currency", f"{n:,} rows are in another currency than their order.", "fail", n, 0, next_step="Correct the currency of the order or of the line."))
+        if n: found.append(Finding("foreign_line", "order_lines", "currency", f"{counted(n, 'row is', 'rows are')} in another currency than their order.", "fail", n, 0, next_step="Correct the currency of the order or of the line."))
     return found + _without_rate(evidence)
 
 def _without_rate(evidence):

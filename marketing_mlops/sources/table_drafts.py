@@ -8,15 +8,17 @@ Draft the tables of a mapping from a file: orders with their lines, assignments 
 __all__ = ['KNOWN_AT_ONCE', 'CONTROL_WORDS', 'TABLE_DRAFTS', 'rows_are', 'draft_orders', 'arms_of', 'control_of', 'shares_of',
            'experiment_name', 'draft_assignments', 'roles_of', 'draft_plain', 'draft_tables']
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #9bab5215
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #852f4ef8
 from collections.abc import Callable
 from dataclasses import dataclass
 import pandas as pd
+from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
 from .column_guesses import PERSON_ROLES, ROLES, Role, are_amounts, are_counts, are_texts, are_times
 from .drafts import Draft, currency_of, identifier_pieces, time_piece, zone_of
+from .revenue_questions import state_piece, tax_piece
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #99ba238a
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #3c3336b1
 KNOWN_AT_ONCE = {"rule": "copy", "column": "occurred_at", "note": "known when it happened, as far as the file says"}
 
 def rows_are(
@@ -29,10 +31,10 @@ def rows_are(
     n = int(draft.cells("order_id").duplicated().sum())
     if not n: return "orders"
     if any(draft.column(r) for r in ("product_id", "quantity", "unit_price")): return "lines"
-    draft.ask("--rows lines", f"{number!r} repeats in {n:,} rows; is each row a line of an order (lines), or are these copies of one order (orders)?", ("lines", "orders"))
+    draft.ask("--rows lines", f"{number!r} repeats in {counted(n, 'row')}; is each row a line of an order (lines), or are these copies of one order (orders)?", ("lines", "orders"))
     return "lines"
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #64f6fa23
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #9a06cae0
 def _amount_of_the_row(draft):
     "The column of amounts; asks whether it is per piece when the file counts pieces, too."
     amount, pieces = draft.column("amount"), draft.column("quantity")
@@ -40,7 +42,7 @@ def _amount_of_the_row(draft):
         if draft.wishes.columns.get(amount) != "amount":
             draft.ask("--column NAME=amount", f"Is {amount!r} the amount of the whole row? Then name it so. If it is the price of one piece, "
                       f"to be multiplied by {pieces!r}, say --column {amount!r}=unit_price instead.", (amount,))
-        del draft.guesses["quantity"]
+        del draft.guesses["quantity"]   # left out of the proposal, too
         draft.notes.append(f"{amount!r} is taken as the amount of the whole row, so {pieces!r} is left out.")
     return amount
 
@@ -69,7 +71,7 @@ def _currency_pieces(draft):
     code = currency_of(draft, role) if draft.column(role) else (draft.wishes.currency or "EUR")
     return {}, {"currency": {"rule": "constant", "value": code}}
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #7a2f4a2d
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #418994f0
 def draft_orders(
     draft:Draft, # Of a file of orders or order lines
 )->dict: # `orders` and `order_lines` in the words of mapping.yaml
@@ -78,14 +80,15 @@ def draft_orders(
     shape, (ids, no_ids), when = rows_are(draft), _number_pieces(draft), {draft.column("occurred_at"): time_piece(draft)} if draft.column("occurred_at") else {}
     currency, no_currency = _currency_pieces(draft)
     money, lines = _money_pieces(draft, no_currency["currency"]["value"] if no_currency else None)
+    lines = lines | tax_piece(draft, draft.column("unit_price") or draft.column("amount"))
     known = {"known_at": KNOWN_AT_ONCE}
     optional = {draft.column(r): r for r in ("product_id", "discount", "tax") if draft.column(r)}
     person = {draft.column("customer_id"): "customer_id"} if draft.column("customer_id") else {}
     channel = {draft.column("channel"): "channel"} if draft.column("channel") else {}
     repeated = {"one_row_per": ["order_id"], "oldest_by": "occurred_at"} if draft.column("order_id") and draft.cells("order_id").duplicated().any() else {}
-    copies = repeated if shape == "orders" else {}
-    return {"orders": repeated | {"columns": ids | person | when | channel | currency | identifier_pieces(draft), "derived": no_ids | known | no_currency},
-            "order_lines": copies | {"columns": ids | when | money | optional | currency,
+    sales, copies = state_piece(draft), repeated if shape == "orders" else {}
+    return {"orders": repeated | sales | {"columns": ids | person | when | channel | currency | identifier_pieces(draft), "derived": no_ids | known | no_currency},
+            "order_lines": copies | sales | {"columns": ids | when | money | optional | currency,
                             "derived": no_ids | {"order_line_id": {"rule": "numbered_within", "column": "order_id", "note": "the file has no line numbers"}} | lines | known | no_currency}}
 
 def _ask_for_amount(draft):

@@ -8,8 +8,9 @@ The checks of time: events in the future or impossibly long ago, rows known befo
 __all__ = ['SUSPICIOUS_ORDER', 'time_questions', 'find_impossible_times', 'find_impossible_order', 'find_facts_known_late',
            'find_suspicious_traits', 'newest_events', 'freshness']
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #8732c7a0
-from datetime import datetime, timezone
+# %% ../../nbs/api/sources/93_time_checks.ipynb #84493624
+from datetime import datetime
+from zoneinfo import ZoneInfo
 from ..contracts.schemas import TABLES
 from ..contracts.verdict import Reason, Verdict, judged
 from .evidence import Evidence, Finding, open_evidence, register_check, rows_where
@@ -94,10 +95,10 @@ def find_suspicious_traits(evidence:Evidence)->list[Finding]:
                     round(max(area, 1 - area), 4), SUSPICIOUS_ORDER, next_step=f"Ask the source when {trait} is written, and say so in the mapping (known: during).")
             for trait, area in found if max(area, 1 - area) > SUSPICIOUS_ORDER]
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #f6878efb
+# %% ../../nbs/api/sources/93_time_checks.ipynb #74c11869
 def newest_events(
     evidence:Evidence, # Of one source
-)->dict[str, datetime]: # Table to its newest event in UTC; tables without events or with derived times only are left out
+)->dict[str, datetime]: # Table to its newest event in the time zone of its file, UTC where none is known; tables without events or with derived times only are left out
     "When the last thing happened in each table."
     found = {}
     for table, present in evidence.columns.items():
@@ -105,10 +106,10 @@ def newest_events(
         if event not in present: continue
         observed = "WHERE is_time_derived IS NOT TRUE" if "is_time_derived" in present else ""
         seconds = evidence.ask(f"SELECT epoch(max({event})) FROM {table} {observed}")[0][0]
-        if seconds is not None: found[table] = datetime.fromtimestamp(seconds, timezone.utc)
+        if seconds is not None: found[table] = datetime.fromtimestamp(seconds, ZoneInfo(evidence.accounts.get(table, {}).get("zone") or "UTC"))
     return found
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #116aa709
+# %% ../../nbs/api/sources/93_time_checks.ipynb #99730a19
 def freshness(
     source:str, # Name of the source
     newest:dict[str, datetime], # From `newest_events`
@@ -121,6 +122,6 @@ def freshness(
         budget = TABLES[table].freshness_days
         age = age_in_days(event, clock)
         if budget is None or age <= budget: continue
-        reasons.append(Reason("late", f"{table}: the newest row is of {event:%Y-%m-%d}, {age:.1f} days before {clock.now():%Y-%m-%d}.", round(age, 1), budget,
+        reasons.append(Reason("late", f"{table}: the newest row is of {event:%Y-%m-%d} ({event.tzinfo}), {age:.1f} days before {clock.now():%Y-%m-%d}.", round(age, 1), budget,
                               f"Ask {TABLES[table].owner} why nothing newer has arrived.", severity="fail" if age > 3*budget else "review"))
     return judged(f"{source} freshness", reasons)

@@ -7,9 +7,10 @@ Apply a mapping to the rows of a raw file: convert its columns, derive the ones 
 # %% auto #0
 __all__ = ['TypedTable', 'check_header', 'typed_table']
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #38e40bd5
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #72c0d6a1
 from dataclasses import dataclass, field, replace
 import pandas as pd
+from ..contracts.counts import counted
 from ..contracts.schemas import TABLES, Table
 from ..workspace.errors import DataError, closest
 from .conversions import convert, date_formats
@@ -32,13 +33,13 @@ class TypedTable:
     @property
     def n_rejected(self)->int: "Rows set aside."; return self.rejected.index.nunique()
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #ef616695
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #f949eb8d
 def check_header(
     rows:RawRows, # As read
     mapping:Mapping, # Of the source
 )->tuple[str, ...]: # Columns of the file that no table uses
     "Raises DataError naming every mapped column the file does not have."
-    used = {c for t in mapping.tables.values() if t.file == rows.name for c in [*t.columns, *t.where]}
+    used = {c for t in mapping.tables.values() if t.file == rows.name for c in [*t.columns, *t.where, *t.leave_out]}
     unused = tuple(c for c in rows.frame if c not in used)
     gone = [c for c in used if c not in rows.frame]
     if not gone: return unused
@@ -104,7 +105,7 @@ def _gathered(values, raw, t, mapping):
     typed = _derived(typed, raw, t, mapping)
     return _one_trait_a_row(values, typed, t) if long else typed
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #f35a8816
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #c2c8731c
 def typed_table(
     rows:RawRows, # As read
     t:TableMapping, # The table to make
@@ -113,9 +114,9 @@ def typed_table(
     """The canonical table `t` describes. Raises DataError when a column is missing, a key is not unique,
     or more rows are rejected than `t.tolerance` allows."""
     unused = check_header(rows, mapping)
-    raw = _wanted(rows.frame, t.where)
+    raw, unlisted = _wanted(rows.frame, t)
     values, faults = _converted(raw, t, mapping)
-    faults.append(pd.DataFrame({"column": "", "reason": rows.unreadable.values(), "value": ""}, index=list(rows.unreadable)))
+    faults += [unlisted, pd.DataFrame({"column": "", "reason": rows.unreadable.values(), "value": ""}, index=list(rows.unreadable))]
     broken = set().union(*(f.index for f in faults))
     keep = ~raw.index.isin(broken)
     frame = _gathered({name: v[keep] for name, v in values.items()}, raw[keep], t, mapping)
@@ -125,19 +126,30 @@ def typed_table(
     rejected = pd.concat(faults).sort_index(kind="stable").astype("str").rename_axis("row")
     _refuse_too_many(rejected, n_read, rows, t, mapping)
     frame = _one_of_each(frame, raw, t, mapping, rows.name)
-    left_out = len(rows.frame) - len(raw) + n_full - len(frame)
+    left_out = len(rows.frame) - len(raw) - len(unlisted) + n_full - len(frame)
     return TypedTable(t.table, frame, rejected, n_read, left_out, unused)
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #9460ccb8
-def _wanted(raw, where):
-    for column, values in where.items(): raw = raw[raw[column].str.strip() != ""] if values == ("*",) else raw[raw[column].isin(values)]
-    return raw
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #c1bc60ed
+def _among(raw, column, texts):
+    text = raw[column].str.strip()
+    return text.isin(texts) | (text != "" if "*" in texts else False)
+
+def _wanted(raw, t):
+    "The rows the mapping asks for, and as faults those whose text it neither takes nor leaves out."
+    strange = []
+    for column in dict.fromkeys([*t.where, *t.leave_out]):
+        left = _among(raw, column, t.leave_out.get(column, ()))
+        taken = _among(raw, column, t.where[column]) & ~left if column in t.where else ~left
+        if column in t.where and column in t.leave_out: strange.append(raw.loc[~taken & ~left, column])
+        raw = raw[taken]
+    return raw, pd.concat([pd.DataFrame({"column": s.name, "reason": "is listed neither under where nor under leave_out", "value": [repr(redacted(v)) for v in s]}, index=s.index)
+                           for s in strange]) if strange else pd.DataFrame(columns=["column", "reason", "value"])
 
 def _missing(frame, table):
     empty = [(row, c) for c in table.required if c in frame for row in frame.index[frame[c].isna()]]
     return pd.DataFrame({"column": [c for _, c in empty], "reason": "is missing, and every row needs it", "value": ""}, index=[row for row, _ in empty])
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #4596ef5b
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #d22132fd
 def _one_of_each(frame, raw, t, mapping, file):
     if t.one_row_per: frame = frame.iloc[_kept(frame, raw, t)]
     _refuse_doubled(frame, t, mapping, file)
@@ -159,12 +171,15 @@ def _refuse_doubled(frame, t, mapping, file):
     doubled = frame[frame.duplicated(key, keep=False)].sort_values(key, kind="stable")
     if doubled.empty: return
     first = doubled[doubled[key].eq(doubled[key].iloc[0]).all(axis=1)]
-    shown = ", ".join(f"{k} {_shown(str(first[k].iloc[0]), k, table)}" for k in key)
+    own = {c.to: name for name, c in t.columns.items()}
+    shown = " with ".join(f"{_named(k, own)} {_shown(str(first[k].iloc[0]), k, table)}" for k in key)
     raise DataError(f"{file}: {shown} stands in rows {', '.join(map(str, first.index[:5]))}; {doubled.index.nunique()} rows of table {t.table} share a key.",
                     f"Remove the copies from the file, or set one_row_per: [{', '.join(key)}] for {t.table} in data/sources/{mapping.name}/mapping.yaml to keep one of each.",
-                    file=file, column=key[-1], rows=[int(r) for r in doubled.index[:5]])
+                    file=file, column=own.get(key[-1], key[-1]), rows=[int(r) for r in doubled.index[:5]], reason="doubled")
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #f8302ae3
+def _named(canonical, own): return f"column {own[canonical]!r} ({canonical})" if own.get(canonical, canonical) != canonical else canonical
+
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #9c6e0dc6
 def _refuse_too_many(rejected, n_read, rows, t, mapping):
     n = rejected.index.nunique()
     if n <= t.tolerance*n_read and n < n_read: return
@@ -172,7 +187,7 @@ def _refuse_too_many(rejected, n_read, rows, t, mapping):
     faults = rejected[rejected.column == worst]
     reason, value = faults.reason.mode().iloc[0], faults.value.iloc[0]
     what = f"column {worst!r} {reason}" + (f", such as {value}" if value else "") if worst else f"row {faults.index[0]} {reason}"
-    raise DataError(f"{rows.name}: {n:,} of {n_read:,} rows cannot be used for {t.table} ({t.tolerance:.0%} is allowed); most often {what} (rows {', '.join(map(str, faults.index[:5]))}).",
+    raise DataError(f"{rows.name}: {n:,} of {counted(n_read, 'row')} cannot be used for {t.table} ({t.tolerance:.0%} is allowed); most often {what} ({'row' if len(faults) == 1 else 'rows'} {', '.join(map(str, faults.index[:5]))}).",
                     _remedy(worst, rows, t, mapping), file=rows.name, column=worst or None, rows=[int(r) for r in faults.index[:5]], rejected=rejected)
 
 def _remedy(worst, rows, t, mapping):
@@ -180,4 +195,6 @@ def _remedy(worst, rows, t, mapping):
     dated = worst in t.columns and _kind(t.columns[worst].to, TABLES[t.table]) in ("instant", "date")
     readable = date_formats(rows.frame[worst]) if dated else []
     if readable: return f"These dates read as {' or '.join(readable)}: set date_format of {worst!r} in {where}, or export them as before."
-    return f"Correct the rows, or what {where} says of {worst!r}." if worst else "Export the file again, with a quote around cells that hold the delimiter."
+    if dated: return f"Correct these dates, or set date_format of {worst!r} in {where}; %d.%m.%y reads 3.9.26, %d.%m.%Y %H:%M reads 03.09.2026 14:05."
+    if worst in t.leave_out: return f"Say in {where} whether rows with this {worst!r} are taken (where) or left out (leave_out)."
+    return f"Correct these cells in the file, or change the line {worst!r} in {where}." if worst else "Export the file again, with a quote around cells that hold the delimiter."

@@ -8,10 +8,12 @@ The check for what no single row can show: rows that are missing, and rows that 
 __all__ = ['PAST_WEEKS', 'RECENT_WEEKS', 'FEWEST_A_WEEK', 'TOLERANCE', 'SPLIT_BY', 'WATCHED_TABLES', 'strange_weeks',
            'weekly_counts', 'last_complete_day', 'find_strange_volumes']
 
-# %% ../../nbs/api/sources/94_volume_checks.ipynb #d0687a5c
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #3e053d50
 from datetime import date, timedelta
+from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
 from .evidence import Evidence, Finding, open_evidence, register_check
+from ..workspace.errors import DataError
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #b38c94a8
 PAST_WEEKS = 12 # Weeks a recent one is compared with
@@ -27,7 +29,7 @@ def strange_weeks(
     if len(past) < PAST_WEEKS or past[PAST_WEEKS//2] < FEWEST_A_WEEK: return []
     return [(ago, n, past[0], past[-1]) for ago, n in enumerate(counts[:RECENT_WEEKS]) if n < past[0]/TOLERANCE or n > past[-1]*TOLERANCE]
 
-# %% ../../nbs/api/sources/94_volume_checks.ipynb #4873ff9c
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #ed411699
 SPLIT_BY = ("kind", "market") # Columns that make series
 WATCHED_TABLES = ("orders", "order_lines", "contacts", "touchpoints", "media") # Tables with a steady stream of events
 
@@ -35,9 +37,12 @@ def weekly_counts(
     evidence:Evidence, # Of one source
     table:str, # One of `WATCHED_TABLES`
 )->dict[tuple[str, ...], list[int]]: # Series to its events in each week, the newest first
-    "Events by week and series, counted back from the last complete day of the source."
-    event, split = TABLES[table].event_time, [name for name in SPLIT_BY if evidence.has(table, name)]
-    last = last_complete_day(evidence)
+    "Events by week and series, counted back from the last complete day of the source. Raises DataError for a table that is not there or has no events."
+    evidence.require(table)
+    if not (event := TABLES[table].event_time): raise DataError(f"{table} has no events to count by week.", f"Name one of {', '.join(WATCHED_TABLES)}.", file=table)
+    evidence.require(table, event)
+    split, last = [name for name in SPLIT_BY if evidence.has(table, name)], last_complete_day(evidence)
+    if not last: return {}
     names = ", ".join(["*", *(f'coalesce("{name}", \'\') AS {name}_' for name in split)])
     rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', CAST({event} AS DATE), DATE '{last}')/7) AS INT) AS ago, count(*)
         FROM (SELECT {names} FROM {table}) WHERE CAST({event} AS DATE) <= DATE '{last}' AND CAST({event} AS DATE) > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL ORDER BY ALL""")
@@ -45,6 +50,7 @@ def weekly_counts(
     for *series, ago, n in rows: found.setdefault(tuple(series), [0]*(PAST_WEEKS + RECENT_WEEKS))[ago] = n
     return found
 
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #7e8b24f7
 def last_complete_day(
     evidence:Evidence, # Of one source
 )->str: # ISO date; "" where no watched table has events
@@ -54,7 +60,7 @@ def last_complete_day(
     newest = evidence.ask(f"SELECT strftime(max(newest), '%Y-%m-%d'), strftime(max(newest) - INTERVAL 1 DAY, '%Y-%m-%d') FROM ({' UNION ALL '.join(there)})")[0]
     return (newest[0] if evidence.clock.now().strftime("%Y-%m-%d %H:%M") == f"{newest[0]} 23:59" else newest[1]) or ""
 
-# %% ../../nbs/api/sources/94_volume_checks.ipynb #91da43c0
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #c737a2e0
 @register_check("volume", "Recent weeks with far fewer or far more events than the twelve before them.")
 def find_strange_volumes(evidence:Evidence)->list[Finding]:
     last, found = last_complete_day(evidence), []
@@ -70,5 +76,5 @@ def _strange_series(table, series, strange, last):
     ago, n, low, high = max(strange, key=lambda week: max(week[1]/(week[3] + 1), week[2]/(week[1] + 1)))
     weeks = f"{len(strange)} of the last {RECENT_WEEKS} weeks stand out" if len(strange) > 1 else f"one of the last {RECENT_WEEKS} weeks stands out"
     limit = round(low/TOLERANCE) if n < low else round(high*TOLERANCE)
-    return Finding("volume", table, series, f"{weeks}: the week that ended on {date.fromisoformat(last) - timedelta(days=7*ago)} has {n:,} rows, the twelve weeks before that month had {low:,} to {high:,}.", "review", n, limit,
+    return Finding("volume", table, series, f"{weeks}: the week that ended on {date.fromisoformat(last) - timedelta(days=7*ago)} has {counted(n, 'row')}, the twelve weeks before that month had {low:,} to {high:,}.", "review", n, limit,
                    next_step="Ask whether something was measured differently, whether a transfer stopped, or whether machines visited.")

@@ -26,7 +26,7 @@ def french_files(folder, seed=11, shuffled=False):
     return people, mailed, buys
 
 ORDERS = ("data", "add", "../ventes février.csv", "--as", "orders", "--source", "boutique", "--column", "n° de pièce=order_id", "identifiant=customer_id",
-          "quand=occurred_at", "montant TTC=amount", "--currency", "EUR", "--zone", "Europe/Paris", "--date-format", "%Y/%m/%d %H:%M")
+          "quand=occurred_at", "montant TTC=amount", "--currency", "EUR", "--zone", "Europe/Paris", "--date-format", "%Y/%m/%d %H:%M", "--tax-rate", "0")
 GROUPS = ("data", "add", "../cellules.xlsx", "--as", "assignments", "--source", "boutique", "--column", "identifiant=customer_id", "cellule=arm", "envoi=occurred_at",
           "--control", "témoin", "--experiment", "fevrier", "--worthwhile-effect", "0.5", "--zone", "Europe/Paris", "--currency", "EUR")
 
@@ -54,7 +54,7 @@ def test_every_step_succeeds(journey):
 def test_the_readout_counts_what_was_in_the_files(journey):
     folder, (people, mailed, buys), steps = journey
     shown = steps["run"].stdout
-    assert "fevrier (set afterwards, live)" in shown
+    assert "fevrier (set afterwards, live)" in shown and "No plan is known" in shown
     raw = pd.read_csv(folder.parent/"ventes février.csv", sep="|", encoding="cp1252", decimal=",")
     spent = raw.groupby("identifiant")["montant TTC"].sum().reindex(people, fill_value=0.)
     for arm, chosen in (("courriel é&<b>", mailed), ("témoin", ~mailed)):
@@ -158,3 +158,33 @@ def test_a_person_who_leaves_a_question_open_is_not_asked_for_ever(new_workspace
     (tmp_path/"orders.csv").write_text("order_id,customer_id,date,total\n"+"".join(f"{i},c{i % 50},2026-03-{i % 28+1:02},{i % 40}.50\n" for i in range(200)))
     person("", "")
     with pytest.raises(MmopsError, match="2 questions are open"): add_file(str(tmp_path/"orders.csv"), as_="orders", source="shop", workspace=str(new_workspace("shop")))
+
+GERMAN = "Beleg;Kunde;Datum;Betrag brutto;Status\n" + "".join(f"B{i};{i % 20};{i % 28 + 1:02}.03.2026;11,90;{'storniert' if i % 10 == 0 else 'bezahlt'}\n" for i in range(100))
+
+def test_gross_amounts_and_cancelled_orders_are_answered_by_options(new_workspace, run_mmops, is_refused, tmp_path):
+    (tmp_path/"verkauf.csv").write_text(GERMAN)
+    folder = new_workspace("shop")
+    words = ("data", "add", tmp_path/"verkauf.csv", "--as", "orders", "--source", "shop", "--currency", "EUR", "--zone", "Europe/Berlin")
+    asked = run_mmops(*words, cwd=folder)
+    is_refused(asked, "--tax-rate PERCENT")
+    assert "Assumed: Rows whose 'Status' is 'storniert' (10 rows) are no sales" in asked.stdout
+    done = run_mmops(*words, "--tax-rate", "19", "--leave-out", "storniert", "--as-of", "2026-03-31", "--yes", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    mapping = read_yaml(folder/"data/sources/shop/mapping.yaml")
+    assert str(mapping["as_of"]) == "2026-03-31" and mapping["tables"]["order_lines"]["derived"]["tax"]["rate"] == 19
+    assert mapping["tables"]["orders"]["leave_out"] == {"Status": ["storniert"]}
+
+@pytest.mark.parametrize("words, says", [(("--worthwhile-effect", "fifty cents"), "--worthwhile-effect is 'fifty cents'"), (("--worthwhile-effect=-1",), "--worthwhile-effect is '-1'"),
+                                         (("--tax-rate", "much"), "--tax-rate is 'much'"), (("--as-of", "31.03.2026"), "--as-of is no date: '31.03.2026'")])
+def test_a_number_or_day_that_is_none_is_refused_in_our_words(words, says, new_workspace, run_mmops, is_refused, tmp_path):
+    (tmp_path/"verkauf.csv").write_text(GERMAN)
+    is_refused(run_mmops("data", "add", tmp_path/"verkauf.csv", "--as", "orders", *words, cwd=new_workspace("shop")), says)
+
+def test_a_decimal_comma_is_understood_and_no_plan_is_invented(new_workspace, run_mmops, tmp_path):
+    (tmp_path/"liste.csv").write_text("kunde,gruppe,datum\n" + "".join(f"{i},{'mail' if i % 2 else 'keine'},2026-03-02\n" for i in range(100)))
+    folder = new_workspace("shop")
+    done = run_mmops("data", "add", tmp_path/"liste.csv", "--as", "assignments", "--source", "shop", "--experiment", "mail", "--worthwhile-effect", "0,50", "--shares", "mail=0,5", "keine=0,5",
+                     "--zone", "UTC", "--currency", "EUR", "--yes", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    experiment = read_yaml(folder/"params.yaml")["models"]["shop_mail"]["experiment"]
+    assert experiment["worthwhile_effect"] == .5 and "planned_customers" not in experiment

@@ -150,3 +150,15 @@ def test_fetching_a_source_brings_all_its_files(small_workspace):
     with publisher(lambda h: send(h, CONTENT)) as (address, _):
         (folder/"mapping.yaml").write_text(f"files:\n  own.csv: {{}}\n  mailing.csv: {{content_sha256: {SHA}, downloads: [{{address: '{address}/x'}}]}}\n")
         assert {n: p.name for n, p in fetch("spring", small_workspace).items()} == {"own.csv": "own.csv", "mailing.csv": "mailing.csv"}
+
+@pytest.mark.parametrize("stream", [None, "closed", "file"])
+def test_a_process_without_a_terminal_downloads_in_silence(stream, monkeypatch, tmp_path):
+    import sys
+    from marketing_mlops.sources.datasets import _terminal_bar
+    class Captured: "What a notebook puts in the place of stderr: it cannot be asked whether it is a terminal."
+    held = open(tmp_path/"log", "w") if stream else None
+    if stream == "closed": held.close()
+    monkeypatch.setattr(sys, "__stderr__", held)
+    monkeypatch.setattr(sys, "stderr", Captured())
+    with _terminal_bar() as progress: progress("a.csv", 1, 2)
+    if stream == "file": held.close(); assert (tmp_path/"log").read_text() == ""

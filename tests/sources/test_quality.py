@@ -16,7 +16,7 @@ from marketing_mlops.sources.profiles import profile_tables
 from marketing_mlops.sources.quality import accept, candidate_tables, check_source, experiments_of, judge_candidate
 from marketing_mlops.sources.recipes import SIMULATED_END
 from marketing_mlops.sources.simulator import simulate
-from marketing_mlops.workspace.clock import ReplayClock
+from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.errors import ContractError, DataError, WorkspaceError
 from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace
@@ -286,3 +286,58 @@ def test_published_sources_are_judged_as_their_publishers_describe_them(datasets
     assert report.verdict.status == status
     assert {each.check for each in report.findings if each.severity != "pass"} == said
     if source == "bank-marketing": assert any("'duration' is known only during the contact" in each.message for each in report.findings)
+
+def test_a_finding_names_the_files_own_column_and_the_place_in_the_mapping(small_workspace, tmp_path):
+    from marketing_mlops.sources.ingestion import ingest
+    from marketing_mlops.workspace.params import read_params
+    folder = small_workspace.source_folder("shop"); folder.mkdir(parents=True)
+    (folder/"liste.csv").write_text("wer,zelle\n" + "".join(f"{i},{'mail' if i % 2 else 'nichts'}\n" for i in range(100)) + "100,Mial\n")
+    (folder/"mapping.yaml").write_text("zone: UTC\nfiles:\n  liste.csv: {}\ntables:\n  assignments:\n    file: liste.csv\n    columns: {wer: customer_id, zelle: arm}\n    derived:\n"
+        "      experiment_id: {rule: constant, value: spring}\n      occurred_at: {rule: constant, value: 2026-03-02}\n      known_at: {rule: copy, column: occurred_at}\n")
+    (small_workspace.root/"params.yaml").write_text("sources:\n  shop: {kind: file}\nmodels: {}\n")
+    into, private = tmp_path/"i", tmp_path/"p"; into.mkdir(); private.mkdir()
+    ingest("shop", small_workspace, read_params(small_workspace), into, private)
+    tables = {p.stem: p for p in into.glob("*.parquet")}
+    report = check_source(tables, source="shop", clock=ReplayClock(instant_of("2026-03-20")), experiments=[dict(name="spring", arms={"mail": .5, "nichts": .5})])
+    arm = next(f for f in report.findings if f.check == "unknown_arm")
+    assert "1 row of spring is in the arm 'Mial'" in arm.message and "column 'zelle' of liste.csv" in arm.message and arm.reason.message.startswith("assignments.arm")
+    assert "tables.assignments.columns.zelle in data/sources/shop/mapping.yaml" in arm.next_step
+
+def test_copies_are_told_with_the_files_own_column_and_the_place_in_the_mapping(small_workspace, tmp_path):
+    from marketing_mlops.contracts.schemas import frame_of_rows
+    moment = "2026-03-02T10:00:00+00:00"
+    orders = frame_of_rows("orders", [dict(order_id="A1", customer_id="c", currency="EUR", occurred_at=moment, known_at=moment)]*2)
+    orders.to_parquet(tmp_path/"orders.parquet")
+    (tmp_path/"ingest.json").write_text('{"tables": {"orders": {"file": "verkauf.csv", "columns": {"order_id": "Beleg"}, "zone": "Europe/Berlin"}}}')
+    report = check_source({"orders": tmp_path/"orders.parquet"}, source="shop", clock=ReplayClock(instant_of("2026-03-20")))
+    copies = next(f for f in report.findings if f.check == "duplicate_key")
+    assert "1 row repeats" in copies.message and "column 'Beleg' of verkauf.csv" in copies.message
+    assert "tables.orders in data/sources/shop/mapping.yaml" in copies.next_step
+
+def test_the_newest_day_is_told_in_the_calendar_of_the_file_and_names_it(tmp_path):
+    from marketing_mlops.contracts.schemas import frame_of_rows
+    moment = "2025-09-02T22:30:00+00:00"   # half past midnight of 3 September in Berlin
+    frame_of_rows("orders", [dict(order_id="A1", customer_id="c", currency="EUR", occurred_at=moment, known_at=moment)]).to_parquet(tmp_path/"orders.parquet")
+    for zone, day in (("Europe/Berlin", "2025-09-03 (Europe/Berlin)"), ("America/New_York", "2025-09-02 (America/New_York)")):
+        (tmp_path/"ingest.json").write_text(f'{{"tables": {{"orders": {{"file": "x.csv", "zone": "{zone}"}}}}}}')
+        report = check_source({"orders": tmp_path/"orders.parquet"}, source="shop", clock=ReplayClock(instant_of("2026-03-20")))
+        assert day in report.freshness.reasons[0].message
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"tables": []}', '{"tables": {"orders": null}}'])
+def test_a_broken_account_beside_a_table_is_no_reason_not_to_check_it(content, tmp_path):
+    from marketing_mlops.contracts.schemas import frame_of_rows
+    moment = "2026-03-02T10:00:00+00:00"
+    frame_of_rows("orders", [dict(order_id="A1", customer_id="c", currency="EUR", occurred_at=moment, known_at=moment)]).to_parquet(tmp_path/"orders.parquet")
+    (tmp_path/"ingest.json").write_text(content)
+    assert check_source({"orders": tmp_path/"orders.parquet"}, source="shop", clock=ReplayClock(instant_of("2026-03-03"))).n_rows == {"orders": 1}
+
+def test_no_connection_draws_a_progress_bar_or_fetches_an_extension():
+    from marketing_mlops.sources.evidence import open_evidence
+    from marketing_mlops.sources.recipes import Recipe, open_simulation
+    sql = "SELECT current_setting('enable_progress_bar'), current_setting('autoinstall_known_extensions'), current_setting('TimeZone')"
+    with open_evidence({}, source="shop", clock=ReplayClock(instant_of("2026-03-03"))) as evidence: assert evidence.ask(sql) == [(False, False, "UTC")]
+    with open_simulation(Recipe(customers=500, months=6)) as con: assert con.sql(sql).fetchall() == [(False, False, "UTC")]
+
+def test_duckdb_is_opened_in_one_place(repository):
+    opened = [p.name for p in (repository/"marketing_mlops").rglob("*.py") if "duckdb.connect(" in p.read_text(encoding="utf-8")]
+    assert opened == ["connections.py"]
