@@ -30,7 +30,7 @@ def claimed_log_odds(
                                     "Calibrate the score, by a sigmoid for example.", code="certain")
     return logit(p)
 
-# %% ../../nbs/api/measurement/74_calibration.ipynb #c1631e37
+# %% ../../nbs/api/measurement/74_calibration.ipynb #f4d0680c
 def fitted_line(
     happened:np.ndarray, # True where the outcome happened
     columns:np.ndarray,  # What the line is made of, shape (n, k)
@@ -44,7 +44,7 @@ def fitted_line(
         information = (columns.T*(p*(1-p)))@columns
         if not np.linalg.cond(information) < 1e12: break
         step = np.linalg.solve(information, columns.T@(happened-p))
-        weights = weights + step*min(1, 5/np.abs(step).max())
+        weights = weights + step/max(1, np.abs(step).max()/5)
         if np.abs(step).max() < 1e-9: return weights, np.sqrt(np.diag(np.linalg.inv(information)))
     raise NotMeasurable("A threshold of the score parts the two kinds of customers without exception, so that no slope is the best.",
                         "Judge calibration on more customers.", code="separated")

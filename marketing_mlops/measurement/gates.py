@@ -9,7 +9,8 @@ A gate is a promise made before the result is known. A figure that happens to li
 # %% auto #0
 __all__ = ['LESS_IS_BETTER', 'WORDS', 'Gate', 'read_gates', 'judge_gate', 'judge_gates']
 
-# %% ../../nbs/api/measurement/78_gates.ipynb #f76349da
+# %% ../../nbs/api/measurement/78_gates.ipynb #560c7c78
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -66,19 +67,19 @@ def _advice(gate:Gate, e:Estimate)->str:
     hopeless = e.low > limit if gate.kind == "at_most" else e.high < limit
     return "Improve the model; more rows will not do." if hopeless else "Hold out more customers: the interval is too wide to tell."
 
-# %% ../../nbs/api/measurement/78_gates.ipynb #54d76d7b
+# %% ../../nbs/api/measurement/78_gates.ipynb #f5f56c6d
 def judge_gate(
     gate:Gate,                   # What has to be reached
     found:Estimate|NotMeasurable, # What was found on rows held out
 )->Reason: # With severity pass, review, fail or unknown
     "One gate held against one figure."
-    name, code = gate.figure.replace("_", " "), f"gate_{gate.figure}"
+    name, code = re.sub(r" at ([\d.]+)$", r" at \1 %", gate.figure.replace("_", " ")), f"gate_{gate.figure}"
     if isinstance(found, NotMeasurable):
         return Reason(code, f"{name} cannot be judged: {found.problem}", None, gate.allowed, found.remedy, severity="unknown")
     interval = f"{name} is {found.value:.4g} ({found.low:.4g} to {found.high:.4g}, n = {found.n:,})"
-    if _reached(gate, found): return Reason(code, f"{interval}; {gate.allowed} was asked for.", found.value, gate.allowed, severity="pass")
-    what = "it does not lie" if gate.kind == "within" else "the interval is not wholly"
-    return Reason(code, f"{interval}; {what} {'within ' if gate.kind == 'within' else ''}{gate.allowed}.", found.value, gate.allowed, _advice(gate, found), severity=gate.severity)
+    reached, end = _reached(gate, found), dict(at_most=" at the upper end").get(gate.kind, " at the lower end")
+    message = f"{interval}; asked for: {gate.allowed}{'' if gate.kind == 'within' else end}."
+    return Reason(code, message, found.value, gate.allowed, "" if reached else _advice(gate, found), severity="pass" if reached else gate.severity)
 
 # %% ../../nbs/api/measurement/78_gates.ipynb #bf24f9fb
 def judge_gates(
