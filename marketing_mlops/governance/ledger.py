@@ -7,7 +7,7 @@ Open `Ledger(workspace)` to record a decision with `append`, to ask for `entries
 # %% auto #0
 __all__ = ['Ledger', 'pointer_anchors']
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #69fb6566
+# %% ../../nbs/api/governance/40_ledger.ipynb #feda5741
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from fastcore.basics import patch
 from filelock import FileLock, Timeout
 from ..contracts.verdict import Verdict, judged
-from .ledger_checks import anchor_reasons, log_reasons, noted_anchors, reach_reason, store_reasons
+from .ledger_checks import anchor_reasons, log_reasons, noted_anchors, reach_reason, store_reasons, unlogged_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_line, instant_text, next_entry, read_entry
-from .ledger_store import add_entries, ledger_table, open_store, store_file, store_trouble, stored_entries, stored_lines
+from .ledger_store import add_entries, ledger_table, newest_entries, open_store, store_file, store_trouble, stored_entries, stored_lines
 from .text_log import append_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning
@@ -56,7 +56,7 @@ class Ledger:
         try: yield
         finally: self._lock.release()
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #e9814730
+# %% ../../nbs/api/governance/40_ledger.ipynb #e7e8ceba
 @patch
 def catch_up(self:Ledger)->int: # How many entries the database lacked
     "Bring the database to the state of the logs. Raises `LedgerError` when logs and database contradict each other."
@@ -64,7 +64,7 @@ def catch_up(self:Ledger)->int: # How many entries the database lacked
         logs = read_logs(self.workspace)
         rows = stored_lines(self.store)
         missing = _missing(logs, rows)
-        faults = [reason for reason in store_reasons(logs, rows, complete_for=_complete_for(self)) if reason.code == "not_in_the_log"]
+        faults = [reason for reason in unlogged_reasons(logs, rows, _complete_for(self)) if reason.severity == "fail"]
         if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
         with self.store.begin() as connection: return add_entries(connection, missing)
 
@@ -80,7 +80,7 @@ def _missing(logs:Mapping[str, list[str]], rows:list[dict])->list[LedgerEntry]:
     if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
     return [read_entry(line) for lines in logs.values() for line in lines if line not in there]
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #adcab778
+# %% ../../nbs/api/governance/40_ledger.ipynb #c338e016
 @patch
 def append(self:Ledger,
     kind:str, # One of `ENTRY_KINDS`
@@ -95,7 +95,7 @@ def append(self:Ledger,
     draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
     with self.locked():
         self.catch_up()
-        newest = {entry.writer: entry for entry in sorted(stored_entries(self.store), key=lambda entry: entry.number)}
+        newest = newest_entries(self.store)
         entry = next_entry(draft, newest.pop(self.writer, None), newest.values())
         with store_trouble(self.workspace), self.store.begin() as connection:
             add_entries(connection, [entry])

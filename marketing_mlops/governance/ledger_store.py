@@ -6,7 +6,7 @@ Questions such as "which releases did this model have" are answered by a databas
 
 # %% auto #0
 __all__ = ['store_file', 'store_address', 'ledger_table', 'store_trouble', 'open_store', 'entry_row', 'add_entries',
-           'stored_lines', 'stored_entries', 'stored_numbers']
+           'stored_lines', 'stored_entries', 'newest_entries']
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #61adac0d
 from collections.abc import Iterable, Iterator
@@ -111,12 +111,14 @@ def stored_entries(
     if odd is None: return [entry for _,entry in rows]
     raise LedgerError(f"The ledger's database holds a row that is no entry: {odd[:12]}.", "Run `Ledger.verify`, then `Ledger.rebuild`.", place="database")
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #b541a72b
-def stored_numbers(
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #4a025aa4
+def newest_entries(
     store:"sa.Engine", # From `open_store`
-)->dict[str, int]: # Writer → highest number
-    "How far the database has got with each writer."
+)->dict[str, LedgerEntry]: # By writer
+    "The last entry of every writer."
     import sqlalchemy as sa
     table = ledger_table()
-    question = sa.select(table.c.writer, sa.func.max(table.c.number)).group_by(table.c.writer)
-    with store.connect() as connection: return {writer: number for writer,number in connection.execute(question)}
+    ends = sa.select(table.c.writer, sa.func.max(table.c.number).label("number")).group_by(table.c.writer).subquery()
+    question = sa.select(table.c.line).join(ends, (table.c.writer == ends.c.writer) & (table.c.number == ends.c.number))
+    with store.connect() as connection: found = [read_entry(line) for line in connection.execute(question).scalars()]
+    return {entry.writer: entry for entry in found if entry}
