@@ -165,7 +165,7 @@ def edited_clone(tmp_path):
         if not (ROOT/name).is_file() or name.startswith(("tests/", "benchmarks/", "nbs/api/")): continue
         (clone/name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT/name, clone/name)
-    (clone.parent/"people.csv").write_text("customer_id,first_seen_at\n" + "".join(f"c{i},2026-02-{1+i % 27:02} 10:15\n" for i in range(60)))
+    (clone.parent/"people.csv").write_text("customer_id,first_seen_at\n" + "".join(f"c{i},2026-02-{1+i % 27:02}T10:15:00+00:00\n" for i in range(60)))
     done = run(sys.executable, "-c", MAIN, "data", "add", "../people.csv", "--as", "customers", "--source", "my_shop", "--zone", "UTC", "--yes", cwd=clone, PYTHONPATH=str(clone))
     assert done.returncode == 0, done.stdout+done.stderr
     for name, old, new in (("params.yaml", "customers: 20000", "customers: 777"), ("settings.ini", "default_models = retailer_promo_uplift", "default_models = my_model"),
