@@ -9,13 +9,13 @@ A problem either blocks a row or is worth knowing. A feature that is absent or a
 # %% auto #0
 __all__ = ['MOST_BINS', 'LIKE_IDENTIFIERS', 'bin_shares', 'is_category', 'input_schema', 'RowProblem', 'check_rows']
 
-# %% ../../nbs/api/registry/50_input_schemas.ipynb #495a3137
+# %% ../../nbs/api/registry/50_input_schemas.ipynb #46f0d76a
 from collections.abc import Iterable
 from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from ..workspace.errors import DataError, closest
-from .graph_rows import MISSING_TEXT, category_texts, number_values
+from .graph_rows import MISSING_TEXT, category_texts, number_values, one_column
 
 # %% ../../nbs/api/registry/50_input_schemas.ipynb #6e5734d9
 MOST_BINS = 10 # bins of a number
@@ -57,7 +57,7 @@ def _category_part(name:str, texts:np.ndarray)->dict:
     return {"type": "category", "missing_share": round(1 - len(known)/len(texts), 6),
             "shares": {str(text): round(int(n)/len(known), 6) for text,n in counts.items()}}
 
-# %% ../../nbs/api/registry/50_input_schemas.ipynb #f3d6c9aa
+# %% ../../nbs/api/registry/50_input_schemas.ipynb #8211e450
 def is_category(
     values:pd.Series, # One feature
 )->bool: # True for text, and for a column of objects without a single value
@@ -73,8 +73,7 @@ def input_schema(
     "What a model was trained on, as plain content for a bundle. Raises `DataError` for no rows, a missing feature, or one that is no feature."
     if not len(frame): raise DataError("There are no training rows to describe.", "Check the training set.")
     def part(name):
-        if name not in frame: raise DataError(f"The training rows lack the feature {name}.{closest(name, frame)}", "Compute it, or take it out of the model.", column=name)
-        values = frame[name]
+        values = one_column(frame, name)
         return _category_part(name, category_texts(values)) if is_category(values) else _number_part(number_values(values))
     return {"n_rows": len(frame), "features": {name: part(name) for name in features}}
 
@@ -107,12 +106,12 @@ def _category_problems(name:str, part:dict, texts:np.ndarray)->list[RowProblem]:
     found = _problem(name, "missing_value", missing, "empty, which training never saw,") if not part["missing_share"] else []
     return found + _problem(name, "unseen_category", unseen, f"a category beyond the {len(part['shares'])} of training")
 
-# %% ../../nbs/api/registry/50_input_schemas.ipynb #09db6fa6
+# %% ../../nbs/api/registry/50_input_schemas.ipynb #2b0a6616
 def _feature_problems(name:str, part:dict, frame:pd.DataFrame)->list[RowProblem]:
     if name not in frame:
-        return [RowProblem(name, "missing_feature", f"{name} is not there.{closest(name, frame.columns)}", len(frame), blocks=True)]
+        return [RowProblem(name, "missing_feature", f"{name} is not there.{closest(name, map(str, frame.columns))}", len(frame), blocks=True)]
     is_text = part["type"] == "category"
-    try: values = (category_texts if is_text else number_values)(frame[name])
+    try: values = (category_texts if is_text else number_values)(one_column(frame, name))
     except DataError as e: return [RowProblem(name, "not_text" if is_text else "not_a_number", e.problem, len(frame), tuple(e.rows or ()), blocks=True)]
     return (_category_problems if is_text else _number_problems)(name, part, values)
 
