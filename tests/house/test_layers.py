@@ -18,7 +18,7 @@ ROOMS = {
     "ipywidgets": {"explorers"}, "anywidget": {"explorers"}, "pandera": {"contracts"}, "ruamel": {"workspace", "sources"},
     "mlflow": {"registry"}, "skops": {"registry"}, "skl2onnx": {"registry"}, "onnx": {"registry"}, "onnxruntime": {"serving", "registry"},
     "fastapi": {"serving"}, "sqlalchemy": {"governance"}, "redis": {"features"}, "httpx": {"activation"},
-    "scipy": {"measurement", "models"}, "statsmodels": {"measurement"}, "sklearn": {"models", "training", "measurement"},
+    "scipy": {"measurement", "models"}, "statsmodels": {"measurement"}, "sklearn": {"models", "training", "measurement", "registry"},
 }
 ENGINES = {"duckdb", "ibis", "pyspark"}           # from sources upwards
 NETWORK = {"urllib.request", "http.client", "requests", "httpx", "ftplib", "smtplib"}
