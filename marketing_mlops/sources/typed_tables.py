@@ -149,7 +149,7 @@ def _missing(frame, table):
     empty = [(row, c) for c in table.required if c in frame for row in frame.index[frame[c].isna()]]
     return pd.DataFrame({"column": [c for _, c in empty], "reason": "is missing, and every row needs it", "value": ""}, index=[row for row, _ in empty])
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #d22132fd
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #a99e8d22
 def _one_of_each(frame, raw, t, mapping, file):
     if t.one_row_per: frame = frame.iloc[_kept(frame, raw, t)]
     _refuse_doubled(frame, t, mapping, file)
@@ -172,12 +172,12 @@ def _refuse_doubled(frame, t, mapping, file):
     if doubled.empty: return
     first = doubled[doubled[key].eq(doubled[key].iloc[0]).all(axis=1)]
     own = {c.to: name for name, c in t.columns.items()}
-    shown = " with ".join(f"{_named(k, own)} {_shown(str(first[k].iloc[0]), k, table)}" for k in key)
+    shown = " with ".join(f"{_shown(str(first[k].iloc[0]), k, table)} in {_named(k, own)}" for k in key)
     raise DataError(f"{file}: {shown} stands in rows {', '.join(map(str, first.index[:5]))}; {doubled.index.nunique()} rows of table {t.table} share a key.",
                     f"Remove the copies from the file, or set one_row_per: [{', '.join(key)}] for {t.table} in data/sources/{mapping.name}/mapping.yaml to keep one of each.",
                     file=file, column=own.get(key[-1], key[-1]), rows=[int(r) for r in doubled.index[:5]], reason="doubled")
 
-def _named(canonical, own): return f"column {own[canonical]!r} ({canonical})" if own.get(canonical, canonical) != canonical else canonical
+def _named(canonical, own): return f"column {own[canonical]!r} ({canonical})" if own.get(canonical, canonical) != canonical else f"column {canonical}"
 
 # %% ../../nbs/api/sources/60_typed_tables.ipynb #9c6e0dc6
 def _refuse_too_many(rejected, n_read, rows, t, mapping):

@@ -203,7 +203,7 @@ def test_no_error_shows_an_address(shop, change, header):
 
 @pytest.mark.parametrize("rows, header, says", [
     ([r.replace(".03.2026", "/03/2026") for r in ROWS], "id,mail,day,address", ["orders.csv", "'day'", "rows 2, 3", "%d/%m/%Y", "mapping.yaml"]),
-    ([*ROWS, ROWS[7]], "id,mail,day,address", ["orders.csv", "order_id 'A7'", "rows 9, 202", "one_row_per"]),
+    ([*ROWS, ROWS[7]], "id,mail,day,address", ["orders.csv", "'A7' in column 'id' (order_id)", "rows 9, 202", "one_row_per"]),
     (ROWS, "id,mail,Day,address", ["orders.csv", "'day'", "Did you mean 'Day'?", "Rename the column"]),
     ([], "id,mail,day,address", ["orders.csv", "no rows"])])
 def test_bad_files_are_told_by_file_column_rows_and_remedy(shop, rows, header, says):
