@@ -9,7 +9,7 @@ Nothing that runs code is in it, and no row of anybody's data. The same model ma
 # %% auto #0
 __all__ = ['Bundle', 'read_bundle', 'write_bundle', 'score_rows']
 
-# %% ../../nbs/api/registry/70_bundles.ipynb #27b2c3be
+# %% ../../nbs/api/registry/70_bundles.ipynb #27fd4e5c
 import json,re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
+from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import markdown_table, markdown_text
 from ..workspace.errors import DataError
 from ..workspace.places import canonical_json
@@ -49,6 +50,12 @@ class Bundle:
         "The arm that gains are held against; None for a propensity model."
         return self.parameters.get("control") or self.parameters.get("experiment", {}).get("control") if self.parameters["task"] == "uplift" else None
     def _repr_markdown_(self)->str: return _readme(vars(self)) + f"\n\ncore hash `{self.core_hash}`"
+
+# %% ../../nbs/api/registry/70_bundles.ipynb #870bd44b
+register_term(Term("core_hash", "The name of a bundle's content: 64 digits that change with any byte of it.", owner="model-owner@example.com"))
+register_term(Term("envelope", "What may differ between two makings of the same bundle: times, revision, links; decides nothing.", owner="model-owner@example.com"))
+register_term(Term("scorer", "The part of a bundle that turns features into a score.", owner="model-owner@example.com"))
+register_term(Term("input_schema", "What training saw of each feature: type, range, categories, how often it was missing.", owner="model-owner@example.com"))
 
 # %% ../../nbs/api/registry/70_bundles.ipynb #259282bd
 def _figures(content:dict, prefix:str="")->list[list]:

@@ -18,13 +18,14 @@ import pandas as pd
 from ..workspace.errors import DataError, closest
 if TYPE_CHECKING: from onnxruntime import InferenceSession
 
-# %% ../../nbs/api/registry/10_graph_rows.ipynb #a9dd21c7
+# %% ../../nbs/api/registry/10_graph_rows.ipynb #8e995fb0
 MISSING_TEXT = ""   # how a missing category is written in a graph
 
 def category_texts(
     values:pd.Series, # Categories as text; None, NaN and NA mean missing
 )->np.ndarray: # The texts, `MISSING_TEXT` where missing
     "A column of categories as a graph reads it. Raises `DataError` for anything that is no text."
+    if isinstance(values.dtype, pd.StringDtype): return values.to_numpy(object, na_value=MISSING_TEXT)
     missing = values.isna()
     wrong = [i for i,(value,gone) in enumerate(zip(values, missing)) if not gone and not isinstance(value, str)]
     if wrong:

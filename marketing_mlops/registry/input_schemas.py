@@ -17,7 +17,7 @@ import pandas as pd
 from ..workspace.errors import DataError, closest
 from .graph_rows import MISSING_TEXT, category_texts, number_values, one_column
 
-# %% ../../nbs/api/registry/50_input_schemas.ipynb #6e5734d9
+# %% ../../nbs/api/registry/50_input_schemas.ipynb #a35cb196
 MOST_BINS = 10 # bins of a number
 
 def bin_shares(
@@ -27,8 +27,9 @@ def bin_shares(
     "How known values spread over the bins, or categories, of training."
     if part["type"] == "category":
         texts = category_texts(values)
-        known = pd.Series(texts[texts != MISSING_TEXT])
-        counts = [int((known == category).sum()) for category in part["shares"]]
+        known = pd.Series(texts[texts != MISSING_TEXT], dtype=object)
+        found = known.value_counts()
+        counts = [int(found.get(category, 0)) for category in part["shares"]]
         counts.append(len(known) - sum(counts))
     else:
         known = number_values(values)
@@ -88,7 +89,7 @@ class RowProblem:
     rows:tuple[int, ...]=() # The first five, counted from 0; empty where it concerns the column
     blocks:bool=False # Whether these rows cannot be scored
 
-# %% ../../nbs/api/registry/50_input_schemas.ipynb #7ebe15a2
+# %% ../../nbs/api/registry/50_input_schemas.ipynb #3e226fb9
 def _problem(name:str, code:str, where:np.ndarray, says:str)->list[RowProblem]:
     rows = np.flatnonzero(where)
     message = f"{name}: {says} in {len(rows):,} of {len(where):,} rows."
@@ -102,7 +103,7 @@ def _number_problems(name:str, part:dict, values:np.ndarray)->list[RowProblem]:
 
 def _category_problems(name:str, part:dict, texts:np.ndarray)->list[RowProblem]:
     missing = texts == MISSING_TEXT
-    unseen = ~missing & ~np.isin(texts.astype(str), list(part["shares"]))
+    unseen = ~missing & ~pd.Series(texts, dtype=object).isin(list(part["shares"])).to_numpy()
     found = _problem(name, "missing_value", missing, "empty, which training never saw,") if not part["missing_share"] else []
     return found + _problem(name, "unseen_category", unseen, f"a category beyond the {len(part['shares'])} of training")
 

@@ -2,7 +2,7 @@
 import json, os, random, shutil, socket, subprocess, sys
 from pathlib import Path
 import numpy as np, pandas as pd, pytest
-from marketing_mlops.registry.bundle_files import BundleError, content_hash
+from marketing_mlops.registry.bundle_files import BundleError, bytes_hash
 from marketing_mlops.registry.bundles import read_bundle, score_rows, write_bundle
 from marketing_mlops.workspace.errors import DataError, MmopsError
 from marketing_mlops.workspace.places import canonical_json
@@ -121,11 +121,11 @@ def resealed(folder, change):
     core = json.loads((folder/"core.json").read_text())
     change(core)
     (folder/"core.json").write_text(canonical_json(core))
-    (folder/"envelope.json").write_text(canonical_json({"core_hash": content_hash((folder/"core.json").read_bytes())}))
+    (folder/"envelope.json").write_text(canonical_json({"core_hash": bytes_hash((folder/"core.json").read_bytes())}))
 
 def test_a_resealed_bundle_is_another_bundle(bundle):
     (bundle.folder/"evaluation.json").write_text('{"auc": 0.99}')
-    resealed(bundle.folder, lambda core: core["files"].update({"evaluation.json": content_hash(b'{"auc": 0.99}')}))
+    resealed(bundle.folder, lambda core: core["files"].update({"evaluation.json": bytes_hash(b'{"auc": 0.99}')}))
     assert read_bundle(bundle.folder).core_hash != bundle.core_hash
     assert "was asked for" in refused(bundle.folder, expected=bundle.core_hash)
 
@@ -147,7 +147,7 @@ def test_nonsense_in_the_list_is_two_lines(bundle, content):
 def test_resealed_parts_that_do_not_fit_are_refused(bundle, name, content):
     text = canonical_json(content)
     (bundle.folder/name).write_text(text)
-    resealed(bundle.folder, lambda core: core["files"].update({name: content_hash(text.encode())}))
+    resealed(bundle.folder, lambda core: core["files"].update({name: bytes_hash(text.encode())}))
     refused(bundle.folder)
 
 # writing
