@@ -8,7 +8,7 @@
 
 const SAVE_AFTER = 120;    // ms of rest until Python learns the settings
 const SPEAK_AFTER = 500;   // ms of rest until a screen reader hears the sentence
-const PLOT = { height: 280, left: 52, right: 10, top: 14, bottom: 36, label: 15 };
+const PLOT = { height: 320, left: 52, right: 10, top: 14, bottom: 36, label: 15 };
 const HOW = "Move a slider, type a figure, or drag in the chart. Keys: arrow keys move a slider, Page Up and Page Down in larger steps.";
 
 // ---- small things ------------------------------------------------------------------------------------------------

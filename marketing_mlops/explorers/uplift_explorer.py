@@ -9,7 +9,7 @@ It is made so that playing with it cannot mislead. Rows the model has learned fr
 # %% auto #0
 __all__ = ['GAIN', 'gains_of', 'UpliftExplorer']
 
-# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #3f7d4e5c
+# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #e3527c49
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from .snapshots import Snapshot
 from .uplift_pictures import draw_targeting
 from ..measurement.policies import PolicyComparison, policy_sentence, policy_table
-from ..measurement.policy_profits import Economics, check_arms, read_economics
+from ..measurement.policy_profits import Economics, check_known_arms, read_economics
 from ..measurement.targeting_depths import TargetingCurve, comparison_at, profit_by_depth, targeting_curve
 from ..workspace.errors import DataError, closest
 from ..workspace.places import write_text
@@ -85,7 +85,7 @@ def _take(self:UpliftExplorer, settings):
 @patch
 def _repr_mimebundle_(self:UpliftExplorer, **kwargs): return self.live()._repr_mimebundle_(**kwargs)
 
-# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #4a8ba9b1
+# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #b21dc257
 @patch
 def select(self:UpliftExplorer,
     share:float|None = None, # Share of customers to reach, in [0, 1]; None: as it is
@@ -95,7 +95,7 @@ def select(self:UpliftExplorer,
 )->float: # The share that is reached
     "Set depth and prices. Raises `ParameterError` for a price, and ValueError for a share, that cannot be."
     if share is not None and not 0 <= share <= 1: raise ValueError(f"share must lie in [0, 1], got {share}; 30 per cent is 0.3")
-    if rival is not None: check_arms(pd.Series([rival]), self.curve.against, "rival")
+    if rival is not None: check_known_arms(pd.Series([rival]), self.curve.against, "rival")
     self.economics = read_economics(vars(self.economics) | prices)
     if share is not None: self.depth = int(np.abs(self.curve.shares-share).argmin())
     self.rival = rival or self.rival

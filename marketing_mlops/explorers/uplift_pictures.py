@@ -16,7 +16,7 @@ from ..measurement.policy_profits import Economics
 from ..measurement.targeting_depths import TargetingCurve, priced, profit_by_depth
 from ..reporting.colours import PALETTE
 
-# %% ../../nbs/api/explorers/88_uplift_pictures.ipynb #5c1851fd
+# %% ../../nbs/api/explorers/88_uplift_pictures.ipynb #1c1c4529
 class PictureFrame:
     "Places in a picture of shares 0 to 1 and profits."
     width, height, left, right, top, bottom = 760, 330, 60, 16, 48, 44 # Pixels; the last four are margins
@@ -35,9 +35,9 @@ class PictureFrame:
         rough = (self.high-self.low)/5
         power = 10.**np.floor(np.log10(rough))
         step = next(k*power for k in (1, 2, 5, 10) if k*power >= rough)
-        return np.arange(np.ceil(self.low/step), np.floor(self.high/step+1e-9)+1)*step, max(0, -int(np.floor(np.log10(step)+1e-9)))
+        return (np.arange(np.ceil(self.low/step-1e-9), np.floor(self.high/step+1e-9)+1)+0.)*step, max(0, -int(np.floor(np.log10(step)+1e-9)))
 
-# %% ../../nbs/api/explorers/88_uplift_pictures.ipynb #4a907939
+# %% ../../nbs/api/explorers/88_uplift_pictures.ipynb #cf126f46
 _unprintable = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]") # not allowed in XML, however written
 
 def _words(x, y, text, look="muted", anchor="start"):
@@ -46,8 +46,8 @@ def _words(x, y, text, look="muted", anchor="start"):
 def _axes(frame):
     ticks, digits = frame.ticks()
     across = "".join(f'<path d="M{frame.left} {frame.y(t):.1f}H{frame.width-frame.right}" class="{"strong" if abs(t) < 1e-12 else "grid"}"/>'
-                     + _words(frame.left-7, frame.y(t)+4, f"{t:.{digits}f}".replace("-", "−"), anchor="end") for t in ticks)
-    down = "".join(_words(frame.x(s), frame.height-frame.bottom+18, f"{100*s:.0f} %", anchor="middle") for s in (0, .2, .4, .6, .8, 1))
+                     + _words(frame.left-7, frame.y(t)+4, f"{t+0.:.{digits}f}".replace("-", "−"), anchor="end") for t in ticks)
+    down = "".join(_words(frame.x(s), frame.height-frame.bottom+18, f"{100*s:.0f} %", anchor="start" if not s else "end" if s == 1 else "middle") for s in (0, .2, .4, .6, .8, 1))
     return across + down + _words(frame.x(.5), frame.height-8, "share of customers reached, best first", anchor="middle")
 
 def _band_and_curve(frame, points):
@@ -56,6 +56,8 @@ def _band_and_curve(frame, points):
     for _, run in points[known].groupby((~known).cumsum()[known]):
         at = lambda column, rows: "L".join(f"{frame.x(s):.1f} {frame.y(v):.1f}" for s, v in zip(rows["share"], rows[column]))
         parts.append(f'<path d="M{at("high", run)}L{at("low", run[::-1])}Z" class="band"/><path d="M{at("profit", run)}" class="curve"/>')
+    for _, gap in points[~known].groupby(known.cumsum()[~known]):
+        if gap["share"].iloc[-1]-gap["share"].iloc[0] > .15: parts.append(_words(frame.x(gap["share"].mean()), frame.top+30, "too few buyers", anchor="middle"))
     return "".join(parts)
 
 # %% ../../nbs/api/explorers/88_uplift_pictures.ipynb #91026cbb

@@ -10,7 +10,7 @@ A hundred depths are a hundred chances to be lucky. Whoever looks for the highes
 __all__ = ['FEWEST_PER_STEP', 'AT_ONCE', 'rank_customers', 'arms_at_depth', 'DepthDifferences', 'simultaneous_quantile',
            'TargetingCurve', 'targeting_curve', 'priced', 'profit_by_depth', 'comparison_at']
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #d7a766b0
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #db7d6aea
 from collections.abc import Mapping
 from dataclasses import dataclass
 import numpy as np
@@ -18,11 +18,11 @@ import pandas as pd
 from scipy.special import ndtri
 from .intervals import Estimate, NotMeasurable, check_level
 from .policies import PolicyComparison, policy_sentence
-from .policy_profits import Economics, PolicyParts, check_arms, check_carried, check_rows_of, check_shares, number_arms, policy_parts, read_economics
+from .policy_profits import Economics, PolicyParts, check_known_arms, check_carried, check_rows_of, check_chances, number_arms, policy_parts, read_economics
 from .uplift_curves import POINTS, depth_ends
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #5fbd06b8
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #4c651aef
 FEWEST_PER_STEP = 10 # customers between one depth and the next
 
 def _spaced(ends, fewest):
@@ -47,6 +47,7 @@ def rank_customers(
     place[order] = np.arange(len(score))
     return best, place, _spaced(depth_ends(score[order], POINTS), fewest)
 
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #28a7d017
 def arms_at_depth(
     best:np.ndarray,  # Best arm per row
     place:np.ndarray, # Place of each row, from 0
@@ -118,7 +119,7 @@ class TargetingCurve:
     level:float             # Confidence level of all depths together
     n:int                   # Held-out customers
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #58bb49a7
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #45b32af1
 def targeting_curve(
     held_out:pd.DataFrame, # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say held_out
     gains:pd.DataFrame,    # Predicted gain in spend over the control per arm, same index
@@ -130,10 +131,10 @@ def targeting_curve(
     level:float=.95,       # Confidence level of all depths together, in (0, 1)
 )->TargetingCurve:
     "Every depth of a ranking on held-out rows. Raises `DataError` for rows or gains that cannot be compared."
-    shares, prices = check_shares(shares, control), read_economics(economics)
+    shares, prices = check_chances(shares, control), read_economics(economics)
     check_rows_of(held_out, "held_out")
     if not gains.index.equals(held_out.index): raise DataError("The predicted gains belong to other rows, or are in another order.", "Give them the index of the held-out rows.")
-    for arms, what in ((held_out["arm"], "arm"), (pd.Series(gains.columns), "column"), (pd.Series([best_single_arm]), "best single arm")): check_arms(arms, shares, what)
+    for arms, what in ((held_out["arm"], "arm"), (pd.Series(gains.columns), "column"), (pd.Series([best_single_arm]), "best single arm")): check_known_arms(arms, shares, what)
     best, place, ends = rank_customers(gains)
     numbered, code, chances = number_arms(held_out, shares)
     of = lambda chosen: _parts_or_missing(numbered, chosen, chances, code[control])
@@ -145,7 +146,7 @@ def targeting_curve(
                           {arm: _against(numbered, [parts], to_all[control], prices, level) for arm, parts in to_all.items()},
                           mix, control, best_single_arm, prices, level, len(held_out))
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #8cb33fca
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #c0df3170
 def priced(
     differences:DepthDifferences, # Depths against a rival
     economics:Economics,          # Margin and costs
@@ -161,7 +162,7 @@ def profit_by_depth(
     economics:Economics|None=None, # Margin and costs; None: those of the curve
 )->pd.DataFrame: # share, profit, low, high; NaN where too few buyers tell the policies apart
     "Profit per customer beyond a rival at each depth."
-    check_arms(pd.Series([rival]), curve.against, "rival")
+    check_known_arms(pd.Series([rival]), curve.against, "rival")
     return priced(curve.against[rival], economics or curve.economics).assign(share=curve.shares)[["share", "profit", "low", "high"]]
 
 # %% ../../nbs/api/measurement/98_targeting_depths.ipynb #58d1c895
