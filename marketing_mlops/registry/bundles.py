@@ -26,11 +26,11 @@ from .graph_rows import open_graph, run_graph
 from .input_schemas import check_rows
 if TYPE_CHECKING: from onnxruntime import InferenceSession
 
-# %% ../../nbs/api/registry/70_bundles.ipynb #a8b9c5a3
+# %% ../../nbs/api/registry/70_bundles.ipynb #da00b80f
 @dataclass(frozen=True)
 class Bundle:
     "A model as it is approved, released and served."
-    folder:Path # Where it was read from or written to
+    folder:Path=field(repr=False) # Where it was read from or written to
     core_hash:str # 64 hexadecimal digits that name the content
     kind:Literal["graph"] # How the scorer is run
     scorer:dict[str, bytes]=field(repr=False) # By label of the outcome, or by arm
