@@ -9,7 +9,8 @@ A gate is a promise made before the result is known. A figure that happens to li
 # %% auto #0
 __all__ = ['LESS_IS_BETTER', 'WORDS', 'Gate', 'read_gates', 'judge_gate', 'judge_gates']
 
-# %% ../../nbs/api/measurement/78_gates.ipynb #560c7c78
+# %% ../../nbs/api/measurement/78_gates.ipynb #830087f0
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +35,8 @@ class Gate:
     def allowed(self)->str: # As it stands in a sentence, such as "at least 0.6"
         return dict(at_least="at least {}", at_most="at most {}", within="{} to {}", above_zero="above 0")[self.kind].format(*(f"{n:g}" for n in self.limits))
 
-# %% ../../nbs/api/measurement/78_gates.ipynb #24c8a71c
-def _is_number(value)->bool: return isinstance(value, Real) and not isinstance(value, bool)
+# %% ../../nbs/api/measurement/78_gates.ipynb #8bf5a0cb
+def _is_number(value)->bool: return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 def _gate(figure:str, declared)->Gate:
     if _is_number(declared): return Gate(figure, "at_most" if figure in LESS_IS_BETTER else "at_least", (float(declared),))

@@ -89,7 +89,7 @@ def check_categories(
             raise NotLearnable(f"{name} has {found:,} categories in {len(frame):,} rows; at most {MOST_CATEGORIES} can be learned.",
                                "Group them (a region instead of a postcode), or leave the feature out.", column=name, rows=len(frame))
 
-# %% ../../nbs/api/models/20_encoders.ipynb #4e286c53
+# %% ../../nbs/api/models/20_encoders.ipynb #65878652
 BEYOND = float(np.finfo(np.float32).max) # stands for "missing" while gaps are being marked
 
 def number_steps(
@@ -99,7 +99,7 @@ def number_steps(
     "How numbers reach the algorithm: as they are, or filled, scaled and with their gaps marked."
     if takes_missing: return [("numbers", "passthrough", list(numeric))]
     filled = Pipeline([("filled", SimpleImputer(strategy="median", keep_empty_features=True)), ("scaled", StandardScaler())])
-    gaps = Pipeline([("beyond", SimpleImputer(strategy="constant", fill_value=BEYOND)), ("gap", Binarizer(threshold=BEYOND/2))])
+    gaps = Pipeline([("beyond", SimpleImputer(strategy="constant", fill_value=BEYOND, keep_empty_features=True)), ("gap", Binarizer(threshold=BEYOND/2))])
     return [("numbers", filled, list(numeric)), ("gaps", gaps, list(numeric))]
 
 # %% ../../nbs/api/models/20_encoders.ipynb #2c211a69
