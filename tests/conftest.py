@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/replays",
+TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/live", "data/replays",
            "nbs/jobs", "nbs/reports", "marketing_mlops"]
 
 # A shell that starts the suite in the background has SIGINT ignored, and children inherit that: Ctrl-C could not be tested.

@@ -78,6 +78,14 @@ def check_before_run(
     wanted = [name.rpartition("@")[2] for name in names or workspace.settings.default_models]
     check_experiments(params, [name for name in wanted if name in params.models])
 
+def _place_missing_pointers(workspace):
+    "Stages that score depend on the file that names a model's champion; a new model has none."
+    missing = [name for name in read_params(workspace).models if not workspace.path("data", "live", f"{name}.json").exists()]
+    if not missing: return
+    from marketing_mlops.jobs.scoring import place_pointers
+    place_pointers(workspace, missing)
+
+
 # %% ../../nbs/api/jobs/90_pipeline.ipynb #11e47d59
 @dataclasses.dataclass(frozen=True)
 class StageOutcome:
@@ -218,6 +226,7 @@ def reproduce(
     "Brings stages and what they depend on up to date. Raises an error of two lines, or `KeyboardInterrupt`."
     wanted, before, outcomes = pipeline_targets(workspace, targets), lock_files(workspace), []
     check_before_run(workspace, targets)
+    _place_missing_pointers(workspace)
     run_stage = _watched(outcomes, progress or (lambda outcome: None))
     with stage_environment(workspace) as file: _run_dvc(workspace, wanted, force, run_stage, file)
     after = lock_files(workspace)

@@ -1,6 +1,6 @@
 """A candidate on disk between training and bundle: its scorer, its held-out scores, what it was trained on
 
-Training and judging are two stages of the pipeline, so that a changed gate does not fit a model again. Use `write_candidate` at the end of the first and `read_candidate` at the start of what follows.
+Training and judging are two stages of the pipeline, so that a candidate can be judged again without being fitted again. Use `write_candidate` at the end of the first and `read_candidate` at the start of what follows.
 
 What is kept is the scorer that would be served, as a graph, and never the fitted estimator: an estimator can only be stored as code that runs when it is loaded. That graph and estimator say the same is checked here, while both exist; a candidate whose graph says something else is refused before anything is written."""
 

@@ -16,12 +16,13 @@ from ..contracts.schemas import TABLES
 from .evidence import Evidence, open_evidence, quoted
 from ..workspace.clock import Clock, WallClock
 
-# %% ../../nbs/api/sources/95_profiles.ipynb #c373af6b
+# %% ../../nbs/api/sources/95_profiles.ipynb #6d3bb24d
 def column_facts(
     evidence:Evidence, # With the table
     table:str, # Canonical table
 )->pd.DataFrame: # One row a column: column, type, n_rows, n_missing, n_distinct, minimum, maximum (text, missing where hidden)
-    "Counts and bounds of every column."
+    "Counts and bounds of every column. Raises DataError for a table that is not there."
+    evidence.require(table)
     names = list(evidence.columns[table])
     asked = ", ".join('count("{0}"), count(DISTINCT "{0}"), CAST(min("{0}") AS VARCHAR), CAST(max("{0}") AS VARCHAR)'.format(quoted(name, '"')) for name in names)
     n_rows, *flat = evidence.ask(f"SELECT count(*), {asked} FROM {table}")[0]
@@ -49,7 +50,7 @@ def type_of(
     "What a column holds."
     return TABLES[table].column(name).type if name in TABLES[table].names else evidence.columns[table][name].lower()
 
-# %% ../../nbs/api/sources/95_profiles.ipynb #fe02a5e8
+# %% ../../nbs/api/sources/95_profiles.ipynb #e6437815
 FEWEST_PEOPLE = 10 # Smallest group whose value is shown
 MOST_VALUES = 50 # Distinct values up to which the frequent ones say something
 
@@ -60,7 +61,8 @@ def frequent_values(
     *,
     most:int=3, # Values to show
 )->str: # Such as "sale 91 %, return 8 %"; "" where they may not be shown
-    "The most frequent values with their shares of all rows."
+    "The most frequent values with their shares of all rows. Raises DataError for a table or column that is not there."
+    evidence.require(table, name)
     mark = mark_of(table, name)
     if mark in ("direct", "pseudonym"): return ""
     smallest = FEWEST_PEOPLE if mark == "attribute" else 1

@@ -63,7 +63,7 @@ class Params:
 # %% ../../nbs/api/workspace/50_params.ipynb #4b362238
 TASKS = ("propensity", "uplift", "lifetime_value")
 REQUIRED_OF_A_MODEL = ("owner", "purpose", "audience", "source", "task")
-OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm",
+OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm", "consent_purpose", "cutoffs", "split", "economics",
                        "gates", "holdout", "release", "monitoring")
 
 # %% ../../nbs/api/workspace/50_params.ipynb #9c9eabc2
