@@ -127,7 +127,7 @@ def _shift_words(each:FeatureShift)->str:
     "Which way a number moved; for categories, nothing."
     return f"; values are {'higher' if each.shift > 0 else 'lower'} by {abs(each.shift):.2f} standard deviations" if each.shift is not None else ""
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #5f567e9f
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #1f62d0ad
 def shift_reasons(
     each:FeatureShift, # From `feature_shift`
     rules:MonitoringRules, # From where on a change counts
@@ -138,7 +138,7 @@ def shift_reasons(
         found.append(Reason("missing", f"{name} is missing for {each.missing.value:.1%} of the customers; in training for {each.missing_before:.1%}.", round(each.missing_rise.value, 4), rules.missing_share,
                             "Ask the owner of the table what changed at its delivery.", severity="fail"))
     if _beyond(each.unfamiliar, rules.missing_share):
-        found.append(Reason("unfamiliar", f"{name} has values training never saw for {each.unfamiliar.value:.1%} of the customers.", round(each.unfamiliar.value, 4), rules.missing_share,
+        found.append(Reason("unfamiliar", f"{name} has values never seen before for {each.unfamiliar.value:.1%} of the customers.", round(each.unfamiliar.value, 4), rules.missing_share,
                             "Look for a new category, another unit, or a campaign that reaches other people.", severity="review"))
     if _beyond(each.psi, rules.psi):
         own = is_own_act(name)
