@@ -33,7 +33,7 @@ class Command:
         module, name = self.target.split(":")
         return getattr(import_module(f"marketing_mlops.cli.{module}"), name)
 
-# %% ../../nbs/api/cli/20_commands.ipynb #128634e2
+# %% ../../nbs/api/cli/20_commands.ipynb #64616462
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
 COMMANDS = {c.name: c for c in (
     Command("run", "run:run_models", "build what changed and read out the experiments",
@@ -50,6 +50,8 @@ COMMANDS = {c.name: c for c in (
             ("mmops data add orders.csv --as orders --source shop", "mmops data add mails.xlsx --as assignments --source shop --yes")),
     Command("report", "report:make_report", "make one report page with parameters of your choice",
             ("mmops report --list", "mmops report data_quality -p source=retailer", "mmops report campaign_readout -p model=retailer_promo_uplift --into readout.html")),
+    Command("serve", "serve:serve_models", "answer POST /predict and GET /healthz with the released models",
+            ("mmops serve --no-key", "mmops serve --model retailer_churn_90d --port 8080", "mmops serve --host 0.0.0.0"), "The service has ended; nothing was changed."),
     Command("jobs", "jobs:list_jobs", "the jobs, their parameters and their last runs",
             ("mmops jobs", "mmops jobs --runs 20")),
     Command("init", "init:make_workspace", "make a workspace of your own in a new folder",
