@@ -9,7 +9,7 @@ The rows must be in order of time. A first fit to the earlier three quarters is 
 # %% auto #0
 __all__ = ['PropensityModel', 'calibration_start']
 
-# %% ../../nbs/api/models/30_propensity.ipynb #dce6c20d
+# %% ../../nbs/api/models/30_propensity.ipynb #63809042
 import math
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
-from .encoders import check_categories, encoded_pipeline, feature_frame
+from .encoders import check_learnable, encoded_pipeline, feature_frame
 from .learners import NotLearnable, classifier_for
 from .sigmoids import fit_sigmoid, sigmoid
 
@@ -83,7 +83,7 @@ def _check_both(happened:np.ndarray, part:str):
     raise NotLearnable(f"The {part} {len(happened):,} row(s) hold only one class: the outcome happened to {happened.sum():,} of them (n_samples={len(happened)}).",
                        "Add cutoffs or customers, or shorten the horizon.", column="label", rows=len(happened))
 
-# %% ../../nbs/api/models/30_propensity.ipynb #ac192143
+# %% ../../nbs/api/models/30_propensity.ipynb #34f4b7ff
 @patch
 def fit(self:PropensityModel,
     X:pd.DataFrame,                # Features, rows in order of time, oldest first
@@ -95,8 +95,9 @@ def fit(self:PropensityModel,
     start = calibration_start(len(frame), self.calibration_share)
     _check_both(happened[:start], "earlier"); _check_both(happened[start:], "latest")
     categorical = [name for name in frame.columns if name in self.categorical]
-    check_categories(frame, categorical)
-    pipeline = encoded_pipeline(learner, [name for name in frame.columns if name not in categorical], categorical)
+    numeric = [name for name in frame.columns if name not in categorical]
+    check_learnable(frame, [], categorical); check_learnable(frame[:start], numeric, [])
+    pipeline = encoded_pipeline(learner, numeric, categorical)
     earlier = pipeline.fit(frame[:start], happened[:start].astype(int))
     a, b = fit_sigmoid(earlier.decision_function(frame[start:]), happened[start:])
     self.calibrated_:bool = a < 0

@@ -9,14 +9,14 @@ A customer with a high propensity may buy anyway; the mail to him is wasted, and
 # %% auto #0
 __all__ = ['TLearner', 'arms_of', 'outcome_numbers', 'is_chance']
 
-# %% ../../nbs/api/models/40_uplift_models.ipynb #b97fc48c
+# %% ../../nbs/api/models/40_uplift_models.ipynb #c11a2d92
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
-from .encoders import check_categories, encoded_pipeline, feature_frame
+from .encoders import check_learnable, encoded_pipeline, feature_frame
 from .learners import NotLearnable, classifier_for, read_algorithm, regressor_for
 from ..workspace.errors import ParameterError, closest
 
@@ -78,7 +78,7 @@ def _check_arm(self:TLearner, name:str, outcomes:np.ndarray):
     if outcomes.min() == outcomes.max():
         raise NotLearnable(f"All {n:,} customers of arm {name!r} have the outcome {outcomes[0]:g}.", "Choose an outcome that is less rare, or wait.", column="outcome", rows=n)
 
-# %% ../../nbs/api/models/40_uplift_models.ipynb #2ffe4782
+# %% ../../nbs/api/models/40_uplift_models.ipynb #60ed8aad
 @patch
 def fit(self:TLearner,
     X:pd.DataFrame,         # Features of customers who were in the experiment
@@ -89,12 +89,12 @@ def fit(self:TLearner,
     frame, outcomes, arm = feature_frame(X, self.numeric, self.categorical), outcome_numbers(y), pd.Series(np.asarray(arm, dtype=object))
     if not len(frame) == len(outcomes) == len(arm): raise ValueError(f"X, y and arm need one entry per row, got {len(frame)}, {len(outcomes)} and {len(arm)}")
     arms = arms_of(arm, self.control)
-    check_categories(frame, self.categorical)
+    check_learnable(frame, [], self.categorical)
     chance = is_chance(outcomes, self.algorithm)
     make, models = classifier_for if chance else regressor_for, {}
     for name in [self.control, *arms]:
         rows = (arm.astype(str) == name).to_numpy()
-        self._check_arm(name, outcomes[rows])
+        self._check_arm(name, outcomes[rows]); check_learnable(frame[rows], self.numeric, [])
         pipeline = encoded_pipeline(make(self.algorithm, self.seed), self.numeric, self.categorical)
         models[name] = pipeline.fit(frame[rows], outcomes[rows].astype(int) if chance else outcomes[rows])
     self.models_:dict[str, Pipeline] = models

@@ -104,6 +104,14 @@ def test_outcomes_that_teach_nothing_are_refused_in_two_lines(y, says):
     with pytest.raises(NotLearnable, match=says) as refused: made().fit(drawn(400)[0], y)
     assert len(str(refused.value).splitlines()) == 2
 
+@pytest.mark.parametrize("algorithm", [LINE, TREES], ids=lambda a: a["name"])
+def test_a_feature_nobody_had_in_the_earlier_rows_is_named(algorithm):
+    X, y, _ = drawn(400)
+    X.loc[:299, "recency_days"] = np.nan
+    with pytest.raises(NotLearnable, match="recency_days has no value in any of the 300 rows"): made(algorithm).fit(X, y)
+    X.loc[299, "recency_days"] = 4.
+    assert made(algorithm).fit(X, y).predict_proba(X.assign(recency_days=np.nan)).min() > 0
+
 @pytest.mark.parametrize("share", [0, 1, -.1, 25])
 def test_a_share_for_calibration_lies_between_0_and_1(share):
     X, y, _ = drawn(100)

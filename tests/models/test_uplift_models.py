@@ -95,6 +95,7 @@ def test_predict_is_the_difference_of_the_expected_outcomes():
     (lambda X, y, arm: (X, y.astype(str)+"EUR", arm), NotLearnable, "missing or no finite"),
     (lambda X, y, arm: (X, y*(arm != "b"), arm), NotLearnable, "All 300 customers of arm 'b'"),
     (lambda X, y, arm: (X, y, arm.mask(np.arange(900) < 2, "c")), NotLearnable, "Arm 'c' has 2 customers"),
+    (lambda X, y, arm: (X.mask((arm == "a").to_numpy()[:, None] & (X.columns == "recency_days")), y, arm), NotLearnable, "recency_days has no value in any of the 300"),
     (lambda X, y, arm: (X.drop(columns="channel"), y, arm), DataError, "no column channel"),
     (lambda X, y, arm: (X, y[:-1], arm), ValueError, "one entry per row")])
 def test_rows_that_teach_nothing_are_refused(change, error, says):
