@@ -9,7 +9,7 @@ A campaign rarely reaches everybody. "Lift 3 at 10 %" says: among the tenth with
 # %% auto #0
 __all__ = ['RANKING_TERMS', 'MOST_GROUPS', 'FEWEST_HITS', 'score_groups', 'hits_within', 'precision_over_hits',
            'resampled_groups', 'bias_corrected_bounds', 'gains_at', 'lift_at', 'average_precision', 'brier_score',
-           'rank_quality', 'quality_record', 'read_quality', 'gains_table']
+           'rank_quality', 'quality_record', 'read_quality_record', 'gains_table']
 
 # %% ../../nbs/api/measurement/76_ranking.ipynb #2546b91c
 from collections.abc import Callable, Sequence
@@ -181,7 +181,7 @@ def rank_quality(
             found[f"{name}_at_{100*depth:g}"] = _or_reason(figure, y, p, depth, level, seed=seed)
     return dict(sorted(found.items()))
 
-# %% ../../nbs/api/measurement/76_ranking.ipynb #5a183cf3
+# %% ../../nbs/api/measurement/76_ranking.ipynb #f044c67a
 def quality_record(
     quality:dict[str, Estimate|NotMeasurable], # Figures by name
 )->dict[str, dict]: # Plain JSON values
@@ -191,7 +191,7 @@ def quality_record(
         return dict(not_measured=each.problem, remedy=each.remedy, code=each.code)
     return {name: plain(each) for name,each in quality.items()}
 
-def read_quality(
+def read_quality_record(
     record:dict[str, dict], # As `quality_record` wrote it
 )->dict[str, Estimate|NotMeasurable]: # Figures by name
     "The figures of a record."

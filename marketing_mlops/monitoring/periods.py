@@ -23,7 +23,7 @@ from ..features.training_sets import TrainingSet
 from ..governance.live_pointers import bundle_place
 from ..measurement.auc import auc
 from ..measurement.intervals import Estimate, NotMeasurable
-from ..measurement.ranking import quality_record, read_quality
+from ..measurement.ranking import quality_record, read_quality_record
 from .input_checks import FeatureShift, MonitoringRules, RowsJudged, judge_rows, read_rules
 from .realised import estimate_drop, judge_drop, matured_rows
 from ..registry.bundles import Bundle, read_bundle, score_rows
@@ -79,7 +79,7 @@ def judge_realised(
     rules:MonitoringRules, # auc_drop, fewest_rows
 )->tuple[Verdict, dict[str, Estimate]]: # And `before`, `now`, `drop`, where measurable
     "How well a bundle ranks customers whose outcome has come in."
-    before = read_quality(bundle.evaluation.get("figures", {})).get("auc") or NotMeasurable("The bundle carries no AUC.", "Evaluate it, and bundle it again.", code="no_auc")
+    before = read_quality_record(bundle.evaluation.get("figures", {})).get("auc") or NotMeasurable("The bundle carries no AUC.", "Evaluate it, and bundle it again.", code="no_auc")
     try: now = matured if isinstance(matured, NotMeasurable) else auc(matured.label, score_rows(bundle, matured).iloc[:, 0])
     except NotMeasurable as reason: now = reason
     figures = {name: each for name, each in dict(before=before, now=now).items() if isinstance(each, Estimate)}

@@ -19,7 +19,7 @@ from ..measurement.calibration import calibration_table
 from ..measurement.gates import judge_gates
 from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.policies import judge_policy, policy_sentence, policy_table, policy_values
-from ..measurement.ranking import quality_record, rank_quality, read_quality
+from ..measurement.ranking import quality_record, rank_quality, read_quality_record
 from ..measurement.uplift_curves import qini_curve, uplift_at
 from ..workspace.errors import ParameterError
 
@@ -44,7 +44,7 @@ class Evaluation:
     @classmethod
     def from_dict(cls, content:dict)->"Evaluation":
         "What `to_dict` described."
-        return cls(**content | dict(figures=read_quality(content["figures"]), verdict=Verdict.from_dict(content["verdict"])))
+        return cls(**content | dict(figures=read_quality_record(content["figures"]), verdict=Verdict.from_dict(content["verdict"])))
 
     def _repr_markdown_(self)->str:
         rows = [[name.replace("_", " "), *((f"{e.value:.4g}", f"{e.low:.4g} to {e.high:.4g}") if isinstance(e, Estimate) else (None, e.problem))] for name, e in self.figures.items()]

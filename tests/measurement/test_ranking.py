@@ -13,7 +13,7 @@ from marketing_mlops.measurement.auc import auc, auc_and_error, perfect_bounds, 
 from marketing_mlops.measurement.calibration import calibration_intercept, calibration_slope, calibration_table, tied_groups
 from marketing_mlops.measurement.intervals import Estimate, NotMeasurable
 from marketing_mlops.measurement.ranking import (RANKING_TERMS, average_precision, brier_score, gains_at, gains_table, lift_at, quality_record, rank_quality,
-                                                 read_quality, score_groups)
+                                                 read_quality_record, score_groups)
 
 def drawn(n=800, seed=1, digits=None, centre=-1.5, signal=1.):
     rng = np.random.default_rng(seed)
@@ -179,7 +179,7 @@ def test_a_depth_is_a_share(depth):
 # --- records ---
 def test_figures_survive_json_with_their_reasons():
     quality = rank_quality(*drawn(), depths=(.05, .1, .3)) | {"none": auc_or_reason()}
-    again = read_quality(json.loads(json.dumps(quality_record(quality), allow_nan=False)))
+    again = read_quality_record(json.loads(json.dumps(quality_record(quality), allow_nan=False)))
     assert {"lift_at_5", "gains_at_30"} <= set(again) and all(again[n] == e for n, e in quality.items() if isinstance(e, Estimate))
     assert again["none"].code == quality["none"].code and str(again["none"]) == str(quality["none"])
 
