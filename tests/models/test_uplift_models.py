@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks as checks
 from marketing_mlops.models.learners import NotLearnable
-from marketing_mlops.models.uplift_models import TLearner, arms_of, is_chance, outcome_numbers
+from marketing_mlops.models.uplift_models import TLearner, treated_arms, is_chance, outcome_numbers
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
 LINE, LOGIT = {"name": "linear_regression"}, {"name": "logistic_regression"}
@@ -116,4 +116,4 @@ def test_a_failed_fit_leaves_the_earlier_models():
 
 def test_chances_need_zeros_and_ones():
     assert is_chance(outcome_numbers([True, False]), LOGIT) and not is_chance(outcome_numbers([0, 2]), LOGIT) and not is_chance(outcome_numbers([0, 1]), LINE)
-    assert arms_of(pd.Series(["b", "none", "a"]), "none") == ["a", "b"]
+    assert treated_arms(pd.Series(["b", "none", "a"]), "none") == ["a", "b"]
