@@ -33,9 +33,9 @@ class Command:
         module, name = self.target.split(":")
         return getattr(import_module(f"marketing_mlops.cli.{module}"), name)
 
-# %% ../../nbs/api/cli/20_commands.ipynb #64616462
+# %% ../../nbs/api/cli/20_commands.ipynb #8906aa9b
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
-COMMANDS = {c.name: c for c in (
+_DATA_COMMANDS = (
     Command("run", "run:run_models", "build what changed and read out the experiments",
             ("mmops run", "mmops run hillstrom_email", "mmops run --force --no-open"), _KEPT),
     Command("status", "status:show_status", "what is fresh, what is stale, what was decided, what waits",
@@ -50,13 +50,40 @@ COMMANDS = {c.name: c for c in (
             ("mmops data add orders.csv --as orders --source shop", "mmops data add mails.xlsx --as assignments --source shop --yes")),
     Command("report", "report:make_report", "make one report page with parameters of your choice",
             ("mmops report --list", "mmops report data_quality -p source=retailer", "mmops report campaign_readout -p model=retailer_promo_uplift --into readout.html")),
-    Command("serve", "serve:serve_models", "answer POST /predict and GET /healthz with the released models",
-            ("mmops serve --no-key", "mmops serve --model retailer_churn_90d --port 8080", "mmops serve --host 0.0.0.0"), "The service has ended; nothing was changed."),
     Command("jobs", "jobs:list_jobs", "the jobs, their parameters and their last runs",
             ("mmops jobs", "mmops jobs --runs 20")),
     Command("init", "init:make_workspace", "make a workspace of your own in a new folder",
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
-)}
+)
+
+# %% ../../nbs/api/cli/20_commands.ipynb #096eb2a6
+_MODEL_COMMANDS = (
+    Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
+            ("mmops register retailer_churn_90d",)),
+    Command("request", "approve:ask_for_approval", "ask for the candidate of a model to be approved",
+            ("mmops request retailer_churn_90d --as analyst@example.com",
+             'mmops request retailer_churn_90d --as analyst@example.com --reason "monthly training"')),
+    Command("approve", "approve:approve_candidate", "approve the candidate of a model: exactly these bytes, until a day",
+            ("mmops approve retailer_churn_90d --as model-owner@example.com",)),
+    Command("refuse", "approve:refuse_candidate", "refuse the candidate of a model, or take its approval back",
+            ('mmops refuse retailer_churn_90d --as model-owner@example.com --reason "calibration is off for new customers"',)),
+    Command("release", "release:release_candidate", "make the approved candidate the champion of its model",
+            ("mmops release retailer_churn_90d --as analyst@example.com",), "Run it again: a release that was begun is completed or was never made."),
+    Command("rollback", "release:roll_back", "return to the champion before",
+            ('mmops rollback retailer_churn_90d --as analyst@example.com --reason "complaints doubled since Monday"',), "Run `mmops live` to see what is live."),
+    Command("live", "live:show_live", "what is live, or was at a moment, and who approved it",
+            ("mmops live", "mmops live retailer_churn_90d", "mmops live --at 2026-03-31T12:00:00Z")),
+    Command("ledger", "ledger:show_ledger", "what was decided, the newest first",
+            ("mmops ledger", "mmops ledger --about retailer_churn_90d --last 50")),
+    Command("ledger verify", "ledger:verify_ledger", "whether anything recorded was changed, moved or removed",
+            ("mmops ledger verify",)),
+    Command("serve", "serve:serve_models", "answer POST /predict and GET /healthz with the released models",
+            ("mmops serve --no-key", "mmops serve --model retailer_churn_90d --port 8080", "mmops serve --host 0.0.0.0"), "The service has ended; nothing was changed."),
+    Command("activate", "activate:activate_model", "write the people a champion recommends, with consent and without the holdout",
+            ("mmops activate retailer_churn_90d --purpose email --top 0.1 --dry-run",
+             "mmops activate retailer_churn_90d --purpose email --top 0.1 --as marketing@example.com --into winback.csv")),
+)
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(
@@ -148,10 +175,10 @@ def _stop_telemetry():
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"): stream.reconfigure(errors="replace")
 
-# %% ../../nbs/api/cli/20_commands.ipynb #5db6e891
+# %% ../../nbs/api/cli/20_commands.ipynb #95520c20
 def _run_words(words:Sequence[str])->int:
     named = [w for w in words[:2] if w not in ("-h", "--help", "help")]
-    is_group = len(named) == 1 and any(name.startswith(f"{named[0]} ") for name in COMMANDS)
+    is_group = len(named) == 1 and named[0] not in COMMANDS and any(name.startswith(f"{named[0]} ") for name in COMMANDS)
     if named and not is_group: code = call_command(*find_command(words))
     else:
         print(help_text(*named))

@@ -9,10 +9,10 @@ does that, because a cached stage could then hide that data stopped arriving."""
 
 # %% auto #0
 __all__ = ['Freshness', 'table_freshness', 'read_json', 'source_clock', 'source_zone', 'day_in_zone', 'newest_run',
-           'pipeline_jobs', 'is_unmended', 'is_refused', 'source_row', 'saved_readout', 'model_row',
+           'pipeline_jobs', 'is_unmended', 'is_refused', 'source_row', 'saved_readout', 'model_row', 'release_rows',
            'waiting_for_source', 'failed_runs', 'stale_lines', 'show_status']
 
-# %% ../../nbs/api/cli/40_status.ipynb #c9b5ea8e
+# %% ../../nbs/api/cli/40_status.ipynb #6c329c72
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 from ..contracts.schemas import TABLES
-from ..workspace.clock import Clock, age_in_days, clock_for
+from ..workspace.clock import Clock, WallClock, age_in_days, clock_for
+from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace
 from .terminal import printable, text_table
 if TYPE_CHECKING:
@@ -163,6 +164,19 @@ def model_row(
     decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=readout["sentences"]["decision"] if readout else "")
 
+# %% ../../nbs/api/cli/40_status.ipynb #5368b949
+def release_rows(
+    workspace:Workspace, # Whose ledger to read
+    models:Iterable[str], # Keys of the models
+)->tuple[dict[str, str], list[str]]: # What is live, by model; one line for each thing that waits
+    "What is live and what waits for an approval or a release."
+    from marketing_mlops.cli.live import approval_words, champion_at, champion_words, entries_by_model
+    models, now = list(models), WallClock()
+    try: past = entries_by_model(workspace)
+    except MmopsError as error: return dict.fromkeys(models, "unknown"), [f"ledger: {error.problem} {error.remedy}"]
+    live = {name: champion_words(champion_at(name, past.get(name, ()), now.now())) for name in models}
+    return live, [words for name in models if (words := approval_words(name, past.get(name, ()), now))]
+
 # %% ../../nbs/api/cli/40_status.ipynb #3337955e
 def waiting_for_source(
     workspace:Workspace, # Where the source is declared
@@ -208,7 +222,7 @@ def _stale(workspace)->"list[StaleStage]|None":
     try: return stale_stages(workspace)
     except AlreadyRunning: return None
 
-# %% ../../nbs/api/cli/40_status.ipynb #71db85da
+# %% ../../nbs/api/cli/40_status.ipynb #d52a21b4
 def show_status(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
@@ -218,10 +232,11 @@ def show_status(
     params, stale = read_params(found), _stale(found)
     sources = [source_row(found, name, stale) for name in params.sources]
     print(text_table(sources) or "There are no sources. Next: `mmops data add FILE --as orders --source shop`.")
-    models = [model_row(found, name, spec) for name, spec in params.models.items()]
-    if models: print(f"\n{text_table(models, ['model', 'source', 'experiment', 'decision'])}")
+    live, waits = release_rows(found, params.models)
+    models = [model_row(found, name, spec) | dict(live=live[name]) for name, spec in params.models.items()]
+    if models: print(f"\n{text_table(models, ['model', 'source', 'experiment', 'decision', 'live'])}")
     for row in models:
         if row["because"]: print(f"\n{printable(row['model'])}: {printable(row['because'])}")
     _listed("stale", ["a run is under way"] if stale is None else stale_lines(stale), "nothing")
-    _listed("waiting", failed_runs(found, stale)+[line for name in params.sources for line in waiting_for_source(found, name)], "nothing")
+    _listed("waiting", failed_runs(found, stale)+waits+[line for name in params.sources for line in waiting_for_source(found, name)], "nothing")
     if sources and all(row["freshness"] == "nothing ingested" for row in sources): print("\nNothing was built here yet. Next: `mmops run`.")

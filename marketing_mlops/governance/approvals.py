@@ -93,7 +93,7 @@ def approval_state(
     expires_at = datetime.fromisoformat(answer.payload["expires_at"])
     return ApprovalState("granted" if clock.now() < expires_at else "expired", request, answer, expires_at)
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #51f863a9
+# %% ../../nbs/api/governance/50_approvals.ipynb #f809ef83
 def request_approval(
     workspace:Workspace, # Where to record it
     model:str, # Of params.yaml
@@ -102,6 +102,7 @@ def request_approval(
     actor:str, # Role that asks, as a mail address
     *,
     author:str="", # Role that built the bundle, where it is another one
+    reason:str="", # Remark for the approver
     clock:Clock=WallClock(), # When
 )->ApprovalState: # Waiting for an answer
     "Ask for a bundle to be approved. Raises `ParameterError` for an unknown model, `ApprovalError` for odd hashes."
@@ -112,10 +113,10 @@ def request_approval(
         state = approval_state(*about, clock=clock)
         author = checked_actor(author) if author else checked_actor(actor)
         waits = state.status == "requested" and (state.request.actor, state.request.payload["author"]) == (checked_actor(actor), author)
-        if not waits: ledger.append(REQUESTED, model, actor, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, author=author))
+        if not waits: ledger.append(REQUESTED, model, actor, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, author=author, reason=reason_text(reason, needed=False)))
         return approval_state(*about, clock=clock)
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #0728dc47
+# %% ../../nbs/api/governance/50_approvals.ipynb #c685e5ab
 def _checked_approver(workspace:Workspace, model:str, state:ApprovalState, actor:str)->str:
     actor,allowed = checked_actor(actor), [each.lower() for each in workspace.settings.approvers]
     payload = state.request.payload
@@ -132,7 +133,7 @@ def _checked_request(workspace:Workspace, about:tuple, clock:Clock)->ApprovalSta
     asked = [entry.payload for entry in Ledger(workspace, clock).entries(REQUESTED, subject=about[0])]
     others = ", ".join(dict.fromkeys(f"bundle {each['bundle_hash'][:12]} with evaluation {each['evaluation_hash'][:12]}" for each in asked)) or "none"
     _refuse(about[0], about[1], f"Nobody asked for bundle {about[1][:12]} of {about[0]} with evaluation {about[2][:12]} to be approved; asked for: {others}.",
-            "Check the hashes, or ask with request_approval.")
+            f"Ask for it with `mmops request {about[0]} --as ROLE`.")
 
 # %% ../../nbs/api/governance/50_approvals.ipynb #d90feee0
 def _approval_days(workspace:Workspace, model:str)->int:
@@ -140,7 +141,7 @@ def _approval_days(workspace:Workspace, model:str)->int:
     if isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= 365: return days
     _refuse(model, "", f"models.{model}.release.approval_days is {days!r}; whole days from 1 to 365 are allowed.", "Correct params.yaml.")
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #3916822f
+# %% ../../nbs/api/governance/50_approvals.ipynb #31257958
 def grant(
     workspace:Workspace, # Where to record it
     model:str, # Of params.yaml
@@ -157,7 +158,7 @@ def grant(
         state = _checked_request(workspace, about, clock)
         approver = _checked_approver(workspace, model, state, actor)
         if state.status == "refused":
-            _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} was refused by {state.approver}: {state.answer.payload['reason']}.", "Ask again with request_approval when the reason is gone.")
+            _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} was refused by {state.approver}: {state.answer.payload['reason']}.", f"Ask again with `mmops request {model} --as ROLE` when the reason is gone.")
         ends = clock.now() + timedelta(days=_approval_days(workspace, model))
         ledger.append(GRANTED, model, approver, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, request=state.request.hash,
                                                      expires_at=ends.isoformat(), reason=reason_text(reason, needed=False)))

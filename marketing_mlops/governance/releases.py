@@ -61,7 +61,7 @@ def _check_ledger(model:str, bundle_hash:str, ledger:Ledger):
     verdict = ledger.verify()
     if verdict.status == "fail": _refuse(model, bundle_hash, f"The ledger does not hold together: {verdict.reasons[0].message}", verdict.reasons[0].next_step)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #b82ba613
+# %% ../../nbs/api/governance/70_releases.ipynb #85a3d71d
 def _why_not(state:ApprovalState)->str:
     if state.status == "none": return "nobody asked for these bytes and this evaluation to be approved"
     if state.status == "requested": return "the request has not been answered"
@@ -72,7 +72,7 @@ def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, c
     state = approval_state(workspace, model, evidence.bundle_hash, evidence.evaluation_hash, clock=clock)
     if state.is_valid and state.approver in [each.lower() for each in workspace.settings.approvers]: return state
     why = f"{state.approver} is no approver any more" if state.is_valid else _why_not(state)
-    _refuse(model, evidence.bundle_hash, f"Bundle {evidence.bundle_hash[:12]} of {model} is not approved: {why}.", "Ask with request_approval, and have an approver of settings.ini answer.")
+    _refuse(model, evidence.bundle_hash, f"Bundle {evidence.bundle_hash[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have an approver of settings.ini answer.")
 
 # %% ../../nbs/api/governance/70_releases.ipynb #f4c9db50
 def keep_bundle(

@@ -157,7 +157,7 @@ def version_of(
     versions = client.search_model_versions(f"name = '{_checked_name(model)}'")
     return next((str(each.version) for each in versions if each.tags.get("mmops.core_hash") == core_hash), None)
 
-# %% ../../nbs/api/registry/90_tracking.ipynb #346a9e39
+# %% ../../nbs/api/registry/90_tracking.ipynb #10d02451
 ALIASES = ("champion", "challenger", "canary", "shadow")
 
 def set_alias(
@@ -173,5 +173,5 @@ def set_alias(
         if client.search_registered_models(f"name = '{_checked_name(model)}'"): client.delete_registered_model_alias(model, alias)
         return
     if (version := version_of(client, model, core_hash)) is None:
-        raise MmopsError(f"The bundle {core_hash[:12]}… of {model} has no version in mlflow.", "Register it with register_version first.", model=model)
+        raise MmopsError(f"The bundle {core_hash[:12]}… of {model} has no version in mlflow.", f"Register it with `mmops register {model}`.", model=model)
     client.set_registered_model_alias(model, alias, version)
