@@ -8,7 +8,7 @@ Two tasks, two kinds of rows. A propensity model looks ahead from cutoffs, or fr
 
 # %% auto #0
 __all__ = ['MEASURED_OUTCOMES', 'ROWS_FOR', 'TrainingSet', 'stated_experiment', 'propensity_rows', 'stated_outcomes',
-           'measured_outcomes', 'check_arms', 'uplift_rows', 'training_set']
+           'measured_outcomes', 'check_assigned_arms', 'uplift_rows', 'training_set']
 
 # %% ../../nbs/api/features/90_training_sets.ipynb #87d7046f
 from collections.abc import Callable, Mapping
@@ -104,7 +104,7 @@ def measured_outcomes(
     return pd.DataFrame(found).assign(matured_at=ends_at)
 
 # %% ../../nbs/api/features/90_training_sets.ipynb #92ded4b4
-def check_arms(
+def check_assigned_arms(
     frame:pd.DataFrame, # Candidates of the experiment
     experiment:Mapping, # The spec's experiment
 )->None:
@@ -124,7 +124,7 @@ def uplift_rows(
     if "experiment" not in spec: raise ParameterError("An uplift model needs an experiment.", "Describe it under experiment: in params.yaml.", key="experiment")
     experiment = spec["experiment"]
     candidates = contact_candidates(events, experiment["name"])
-    check_arms(candidates, experiment)
+    check_assigned_arms(candidates, experiment)
     eligible = eligible_rows(events, candidates, purpose=spec.get("consent_purpose"))
     is_stated = (spec.get("outcome") or {}).get("kind") == "outcome" or "outcomes" in events.tables
     did = stated_outcomes(events, eligible.frame, experiment) if is_stated else measured_outcomes(events, eligible.frame, experiment, settings)

@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from filelock import FileLock, Timeout
 from ..contracts.verdict import Verdict, judged
 from .ledger_checks import anchor_reasons, log_reasons, noted_anchors, reach_reason, store_reasons, unlogged_reasons
-from .ledger_entries import LedgerEntry, LedgerError, entry_line, instant_text, next_entry, read_entry
+from .ledger_entries import LedgerEntry, LedgerError, entry_line, instant_text, next_entry, entry_from_line
 from .ledger_store import add_entries, ledger_table, newest_entries, open_store, store_file, store_trouble, stored_entries, stored_lines
 from .text_log import append_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
@@ -78,7 +78,7 @@ def _missing(logs:Mapping[str, list[str]], rows:list[dict])->list[LedgerEntry]:
     if all(lines == known.get(writer, [])[:len(lines)] for writer,lines in logs.items()): return []
     faults,there = log_reasons(logs), {row["line"] for row in rows}
     if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
-    return [read_entry(line) for lines in logs.values() for line in lines if line not in there]
+    return [entry_from_line(line) for lines in logs.values() for line in lines if line not in there]
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #c338e016
 @patch
@@ -139,7 +139,7 @@ def verify(self:Ledger,
     logs = read_logs(self.workspace)
     with store_trouble(self.workspace): rows = [] if self.is_empty else stored_lines(self.store)
     lines = [line for each in logs.values() for line in each] + [row["line"] for row in rows]
-    both = {entry.hash: entry for entry in map(read_entry, lines) if entry}
+    both = {entry.hash: entry for entry in map(entry_from_line, lines) if entry}
     kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | dict(anchors or {})
     found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=_complete_for(self)), *anchor_reasons(both.values(), kept)]
     return judged("ledger", found or [reach_reason(both.values(), kept)])

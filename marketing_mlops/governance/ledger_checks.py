@@ -10,7 +10,7 @@ __all__ = ['log_reasons', 'unlogged_reasons', 'store_reasons', 'noted_anchors', 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #de429044
 from collections.abc import Iterable, Mapping
 from ..contracts.verdict import Reason
-from .ledger_entries import LedgerEntry, chain_reasons, entry_hash, read_entry
+from .ledger_entries import LedgerEntry, chain_reasons, entry_hash, entry_from_line
 from .ledger_store import entry_row
 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #aba56ed6
@@ -22,7 +22,7 @@ def log_reasons(
     for writer,lines in logs.items():
         name = f"data/ledger/{writer}.jsonl"
         found += chain_reasons(name, lines)
-        strangers = {entry.writer for entry in map(read_entry, lines) if entry and entry.writer != writer}
+        strangers = {entry.writer for entry in map(entry_from_line, lines) if entry and entry.writer != writer}
         found += [_fault("other_writer", f"{name} holds the entries of {stranger}.", "Give the file its writer's name.") for stranger in sorted(strangers)]
     return found
 
@@ -60,7 +60,7 @@ def store_reasons(
 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #0793bccd
 def _row_reason(row:Mapping)->Reason|None:
-    entry = read_entry(row["line"])
+    entry = entry_from_line(row["line"])
     if entry and entry.hash == entry_hash(entry) and entry_row(entry) == dict(row): return None
     return _fault("row_edited", f"The database's row for entry {row['number']} of {row['writer']} was edited.", "Run `Ledger.rebuild`.")
 

@@ -6,7 +6,7 @@ Everything the ledger records (an approval asked for, a model released, an audie
 
 # %% auto #0
 __all__ = ['ENTRY_KINDS', 'LedgerError', 'register_entry_kind', 'LedgerEntry', 'entry_hash', 'entry_line', 'checked_actor',
-           'instant_text', 'next_entry', 'read_entry', 'chain_reasons']
+           'instant_text', 'next_entry', 'entry_from_line', 'chain_reasons']
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #cf9d6142
 import hashlib, json, re
@@ -120,7 +120,7 @@ def next_entry(
     return replace(chained, hash=entry_hash(chained))
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #ad0dd155
-def read_entry(
+def entry_from_line(
     line:str, # One line of a text log
 )->LedgerEntry|None: # None for a line that nobody wrote with `entry_line`
     "The entry of a line; whether its hash is right is for `chain_reasons` to say."
@@ -151,7 +151,7 @@ def chain_reasons(
     "Where a writer's lines do not follow from each other."
     found,before = [], None
     for row,line in enumerate(lines, start=1):
-        entry = read_entry(line)
+        entry = entry_from_line(line)
         found.append(_link_reason(f"{name}, line {row}", entry, before))
         before = entry or before
     return [reason for reason in found if reason]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from .ledger_entries import LedgerEntry, LedgerError, entry_line, read_entry
+from .ledger_entries import LedgerEntry, LedgerError, entry_line, entry_from_line
 from ..workspace.places import Workspace
 from ..workspace.settings import without_password
 if TYPE_CHECKING: import sqlalchemy as sa
@@ -106,7 +106,7 @@ def stored_entries(
     **wanted, # As for `stored_lines`
 )->list[LedgerEntry]: # By position and writer
     "Entries of the database. Raises `LedgerError` for a row that nobody wrote with the ledger."
-    rows = [(row, read_entry(row["line"])) for row in stored_lines(store, **wanted)]
+    rows = [(row, entry_from_line(row["line"])) for row in stored_lines(store, **wanted)]
     odd = next((row["hash"] for row,entry in rows if entry is None), None)
     if odd is None: return [entry for _,entry in rows]
     raise LedgerError(f"The ledger's database holds a row that is no entry: {odd[:12]}.", "Run `Ledger.verify`, then `Ledger.rebuild`.", place="database")
@@ -120,5 +120,5 @@ def newest_entries(
     table = ledger_table()
     ends = sa.select(table.c.writer, sa.func.max(table.c.number).label("number")).group_by(table.c.writer).subquery()
     question = sa.select(table.c.line).join(ends, (table.c.writer == ends.c.writer) & (table.c.number == ends.c.number))
-    with store.connect() as connection: found = [read_entry(line) for line in connection.execute(question).scalars()]
+    with store.connect() as connection: found = [entry_from_line(line) for line in connection.execute(question).scalars()]
     return {entry.writer: entry for entry in found if entry}

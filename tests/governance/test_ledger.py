@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings as hypothesis_settings, strategies as st
 from governed_workspace import at, contents, finished, killed, make_workspace, start
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_hash, entry_line, next_entry, read_entry
+from marketing_mlops.governance.ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_hash, entry_line, next_entry, entry_from_line
 from marketing_mlops.governance.ledger_store import ledger_table, store_file
 from marketing_mlops.governance.text_log import log_file, read_logs, writer_name
 from marketing_mlops.workspace.places import find_workspace
@@ -47,7 +47,7 @@ def test_a_line_read_back_is_the_entry_that_was_written(payload):
         with pytest.raises(LedgerError): next_entry(draft, None)
         return
     entry = next_entry(draft, None)
-    assert read_entry(entry_line(entry)) == entry and entry_hash(entry) == entry.hash and "\n" not in entry_line(entry)
+    assert entry_from_line(entry_line(entry)) == entry and entry_hash(entry) == entry.hash and "\n" not in entry_line(entry)
 
 @pytest.mark.parametrize("words, contains", [
     (dict(kind="relase"), "no kind of ledger entry"), (dict(subject=""), "subject of a ledger entry"), (dict(subject="half \ud83c emoji"), "subject of a ledger entry"),
@@ -171,7 +171,7 @@ def forged(lines):
     "All lines after an edit with new hashes, as somebody who knows the code would do it."
     made, last = [], None
     for line in lines:
-        entry = read_entry(line.replace('"two"', '"ten"'))
+        entry = entry_from_line(line.replace('"two"', '"ten"'))
         entry = replace(entry, previous=last.hash if last else "")
         last = replace(entry, hash=entry_hash(entry))
         made.append(entry_line(last))
