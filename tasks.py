@@ -109,9 +109,10 @@ def test(*options):
     install("dev")
     workers = str(min(4, os.cpu_count() or 1))
     say("pages: every notebook in a process of its own")
-    call(BIN/"python", "tests/house/run_pages.py")
+    # one thread per worker: two that each take all cores wait for one another
+    call(BIN/"python", "tests/house/run_pages.py", OMP_NUM_THREADS="1")
     say("tests")
-    call(BIN/"python", "-m", "pytest", "-n", workers, "-m", "not slow", *options)
+    call(BIN/"python", "-m", "pytest", "-n", workers, "-m", "not slow", *options, OMP_NUM_THREADS="1")
 
 def test_slow(*options):
     install("dev")
