@@ -99,7 +99,7 @@ def tables_block(
     rows = [dict(table=name, rows=pq.read_metadata(path).num_rows, newest=_newest_day(path), hash=file_sha256(path)[:12])
             for name, path in facts.tables.items() if only is None or name in only]
     if not rows: return Block('<p class="line">No table of this source has been accepted yet.</p>', "No table of this source has been accepted yet.")
-    return table_block(pd.DataFrame(rows), formats={"rows": show_count}, labels={"table": "Table", "rows": "Rows", "newest": "Newest event", "hash": "SHA-256 begins"})
+    return table_block(pd.DataFrame(rows), formats={"rows": show_count}, labels={"table": "Table", "rows": "Rows", "newest": "Newest event, UTC", "hash": "SHA-256 begins"})
 
 # %% ../../nbs/api/reporting/80_provenance.ipynb #864f66dc
 def quality_of(

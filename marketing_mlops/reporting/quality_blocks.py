@@ -184,7 +184,7 @@ def freshness_block(
     rows = [dict(table=t, newest=f"{at:%Y-%m-%d}", age=round(age_in_days(at, clock), 1), budget=f"{show_number(TABLES[t].freshness_days)} days" if TABLES[t].freshness_days else "no limit", verdict=late.get(t, "pass") if TABLES[t].freshness_days else "") for t, at in quality.newest.items()]
     if not rows: return Block("<p>No table of this source holds events.</p>", "No table of this source holds events.")
     return table_block(pd.DataFrame(rows), formats=dict(age=lambda v: f"{show_number(v, 1)} days", budget=str),
-                       labels=dict(table="Table", newest="Newest event", age=f"Age ({clock.label})", budget="Allowed", verdict="Verdict"))
+                       labels=dict(table="Table", newest="Newest event, UTC", age=f"Age ({clock.label})", budget="Allowed", verdict="Verdict"))
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #b81fcf76
 def value_range(
