@@ -9,15 +9,15 @@ The file is only the bell. Who is champion is asked of the ledger (`governance.l
 # %% auto #0
 __all__ = ['RETRY_SECONDS', 'OpenedChampion', 'open_champion', 'Prediction', 'predict_rows', 'Predictor']
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #094c4b02
+# %% ../../nbs/api/serving/20_predictor.ipynb #d399056b
 import threading, time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fastcore.basics import patch
 from ..governance.live_pointers import LivePointer, ReleaseError, live, pointer_file
-from ..registry.bundles import Bundle, read_bundle, score_rows
+from ..registry.bundles import Bundle, read_bundle, score_columns
 from ..registry.input_schemas import RowProblem
-from .prediction_requests import RequestRefused, problem_facts, requested_frame
+from .prediction_requests import RequestRefused, problem_facts, requested_columns
 from ..workspace.errors import DataError
 from ..workspace.places import Workspace
 
@@ -41,7 +41,7 @@ def open_champion(
     bundle.sessions   # opens the graphs now
     return OpenedChampion(pointer, bundle)
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #2c7cfc7d
+# %% ../../nbs/api/serving/20_predictor.ipynb #801bbd02
 @dataclass(frozen=True)
 class Prediction:
     "Scores of some rows, by one bundle."
@@ -58,10 +58,11 @@ def predict_rows(
 )->Prediction: # In the order of `rows`
     "What a champion says about some rows. Raises `RequestRefused` for rows it cannot be asked about."
     bundle = champion.bundle
-    frame,notes = requested_frame(rows, bundle.schema)
-    try: scores = score_rows(bundle, frame)
+    columns,notes = requested_columns(rows, bundle.schema)
+    try: found = score_columns(bundle, columns)
     except DataError as e: raise RequestRefused(e.problem, "Look at these rows: the model has no number for them.") from None
-    return Prediction(champion.pointer.model, bundle.core_hash, scores.to_dict("records"), notes)
+    scores = [dict(zip(found, row)) for row in zip(*(values.tolist() for values in found.values()))]
+    return Prediction(champion.pointer.model, bundle.core_hash, scores, notes)
 
 # %% ../../nbs/api/serving/20_predictor.ipynb #60222670
 RETRY_SECONDS = 5.  # between two attempts to open a champion that could not be read

@@ -176,7 +176,7 @@ def make_app(
     app.add_route("/healthz", _answering(healthz), methods=["GET"])
     return app
 
-# %% ../../nbs/api/serving/30_service.ipynb #03ab4768
+# %% ../../nbs/api/serving/30_service.ipynb #c2c3e433
 def check_serving_libraries()->None:
     "Raises `MmopsError` where the libraries for serving are not installed."
     from importlib.util import find_spec
@@ -190,9 +190,11 @@ def bound_socket(
 )->socket.socket: # Listening
     "The address of the service, taken. Raises `ParameterError` where it cannot be had."
     if not 0 <= port <= 65535: raise ParameterError(f"{port} is no port; 0 to 65535 are allowed.", "Name another with --port; 0 takes a free one.", key="port")
-    try: return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try: listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, UnicodeError) as e:
         raise ParameterError(f"The service cannot listen on {host}, port {port}: {getattr(e, 'strerror', None) or 'the address cannot be found'}.", "Name another with --host and --port; --port 0 takes a free one.", key="port") from None
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)   # inherited by each connection
+    return listener
 
 # %% ../../nbs/api/serving/30_service.ipynb #8f64f67c
 MOST_CONNECTIONS = 256
