@@ -127,7 +127,7 @@ def _shift_words(each:FeatureShift)->str:
     "Which way a number moved; for categories, nothing."
     return f"; values are {'higher' if each.shift > 0 else 'lower'} by {abs(each.shift):.2f} standard deviations" if each.shift is not None else ""
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #08d160a5
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #b94597f1
 def shift_reasons(
     each:FeatureShift, # From `feature_shift`
     rules:MonitoringRules, # From where on a change counts
@@ -137,12 +137,13 @@ def shift_reasons(
     if _beyond(each.missing_rise, rules.missing_share):
         found.append(Reason("missing", f"{name} is missing for {each.missing.value:.1%} of the customers; in training for {each.missing_before:.1%}.", round(each.missing_rise.value, 4), rules.missing_share,
                             "Ask the owner of the table what changed at its delivery.", severity="fail"))
-    world = dict(code="own_act", next_step="See that the campaigns explain it.", severity="pass") if is_own_act(name) else dict(severity="review")
+    own, why = is_own_act(name), " It tells what the company itself did, so it does not ring."*is_own_act(name)
+    world = dict(code="own_act", next_step="See that the campaigns explain it.", severity="pass") if own else dict(severity="review")
     if _beyond(each.unfamiliar, rules.missing_share):
-        found.append(Reason(**dict(code="unfamiliar", message=f"{name} has values never seen before for {each.unfamiliar.value:.1%} of the customers.", value=round(each.unfamiliar.value, 4), threshold=rules.missing_share,
+        found.append(Reason(**dict(code="unfamiliar", message=f"{name} has values never seen before for {each.unfamiliar.value:.1%} of the customers.{why}", value=round(each.unfamiliar.value, 4), threshold=rules.missing_share,
                                    next_step="Look for a new category, another unit, or a campaign that reaches other people.") | world))
     if _beyond(each.psi, rules.psi):
-        found.append(Reason(**dict(code="shift", message=f"{name} has moved: PSI {_interval(each.psi)}{_shift_words(each)}.", value=round(each.psi.value, 4), threshold=rules.psi,
+        found.append(Reason(**dict(code="shift", message=f"{name} has moved: PSI {_interval(each.psi)}{_shift_words(each)}.{why}", value=round(each.psi.value, 4), threshold=rules.psi,
                                    next_step="Compare with the same month of last year; if it is no season, look at how the data come in.") | world))
     return found
 
