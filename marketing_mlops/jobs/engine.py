@@ -9,11 +9,11 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 # %% auto #0
 __all__ = ['LANGUAGE', 'warm_kernel', 'nbformat_error', 'WarmEngine', 'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #cd355511
+# %% ../../nbs/api/jobs/70_engine.ipynb #b6541739
 import contextlib, os, platform, socket, tempfile
 from pathlib import Path
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from .client import begin_run, engine_name, worker_home
+from .client import begin_run, engine_name, worker_home, same_arithmetic
 from .sockets import receive_message, send_message
 
 # %% ../../nbs/api/jobs/70_engine.ipynb #5d042124
@@ -118,7 +118,7 @@ def execute_managed_notebook(cls, nb_man, kernel_name, environment:dict|None=Non
 
 WarmEngine.execute_managed_notebook = classmethod(execute_managed_notebook)
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #cddc56ed
+# %% ../../nbs/api/jobs/70_engine.ipynb #e99b4cd2
 def _run_stock_kernel(
     nb_man:"NotebookExecutionManager", # Papermill's: the notebook and its saving
     kernel_name:str, # As registered with Jupyter
@@ -131,4 +131,4 @@ def _run_stock_kernel(
     from papermill.clientwrap import PapermillNotebookClient
     options = {k: v for k, v in options.items() if k not in ("input_path", "start_timeout")} | dict(startup_timeout=options.get("start_timeout", 60))
     client = PapermillNotebookClient(nb_man, timeout=timeout, kernel_name=kernel_name, **options)
-    with tempfile.TemporaryFile() as remarks: return client.execute(env=environment, stderr=remarks)
+    with tempfile.TemporaryFile() as remarks: return client.execute(env=environment | same_arithmetic(), stderr=remarks)
