@@ -84,7 +84,7 @@ def audience_place(
     model,name = (pointer_file(workspace, each).stem for each in (model, name))
     return workspace.path("data", "audiences", model, f"{name}.csv")
 
-# %% ../../nbs/api/activation/20_audience_files.ipynb #f43ee6cc
+# %% ../../nbs/api/activation/20_audience_files.ipynb #911969ac
 def write_audience(
     workspace:Workspace, # Where
     model:str, # The model that scored
@@ -96,7 +96,7 @@ def write_audience(
 )->AudienceFile: # With the digest of its bytes
     "Write an audience as CSV. Raises `AudienceError`, with nothing written, when it may not be."
     actor,text = checked_actor(actor), csv_text(audience.rows)
-    digest,ledger = hashlib.sha256(text.encode()).hexdigest(), Ledger(workspace, clock)
+    digest,ledger = hashlib.sha256(text.encode()).hexdigest(), Ledger(workspace)
     name = f"{audience.purpose}_{audience.as_of:%Y-%m-%d}_{digest[:8]}"
     made = AudienceFile(audience_place(workspace, model, name), digest, len(audience), dry_run)
     if dry_run: check_audience(workspace, model, audience, clock); return made
@@ -104,6 +104,6 @@ def write_audience(
         check_audience(workspace, model, audience, clock)
         facts = dict(file=f"{name}.csv", sha256=made.sha256, bundle_hash=audience.bundle_hash, purpose=audience.purpose, counts=audience.counts,
                      score=audience.selection.score, minimum=audience.selection.minimum, largest=audience.selection.largest)
-        if not any(entry.payload == facts for entry in ledger.entries(EXPORTED, subject=model)): ledger.append(EXPORTED, model, actor, facts)
+        if not any(entry.payload == facts for entry in ledger.entries(EXPORTED, subject=model)): ledger.append(EXPORTED, model, actor, facts, occurred_at=clock.now())
         if not made.path.exists() or file_sha256(made.path) != made.sha256: write_text(made.path, text)
     return made

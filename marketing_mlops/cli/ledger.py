@@ -7,15 +7,16 @@ Use `mmops ledger` to see who asked, approved, released, rolled back or exported
 # %% auto #0
 __all__ = ['SHOWN_FACTS', 'fact_words', 'entry_row', 'show_ledger', 'verify_ledger']
 
-# %% ../../nbs/api/cli/66_ledger.ipynb #484b8e2c
+# %% ../../nbs/api/cli/66_ledger.ipynb #f47af182
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from ..workspace.errors import ParameterError, closest
 from ..workspace.places import find_workspace
 from .terminal import printable, text_table
 if TYPE_CHECKING: from marketing_mlops.governance.ledger_entries import LedgerEntry
 
-# %% ../../nbs/api/cli/66_ledger.ipynb #79cad504
+# %% ../../nbs/api/cli/66_ledger.ipynb #c757ef96
 SHOWN_FACTS = ("bundle_hash", "approver", "expires_at", "purpose", "file", "text", "reason")
 
 def fact_words(
@@ -32,7 +33,9 @@ def entry_row(
     entry:"LedgerEntry", # As recorded
 )->dict[str, str]: # Columns of the table `mmops ledger` prints
     "One line about an entry."
-    return dict(at=f"{entry.time:%Y-%m-%d %H:%M} UTC", what=entry.kind.replace("_", " "), about=entry.subject, by=entry.actor, facts=fact_words(entry.payload))
+    recorded = datetime.fromisoformat(entry.recorded_at)
+    then = f", as of {entry.time:%Y-%m-%d}" if abs(recorded - entry.time) > timedelta(days=1) else ""
+    return dict(recorded=f"{recorded:%Y-%m-%d %H:%M} UTC", what=entry.kind.replace("_", " "), about=entry.subject, by=entry.actor, facts=fact_words(entry.payload) + then)
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #4f4bce32
 def show_ledger(

@@ -9,7 +9,7 @@ __all__ = ['CARD_FACTS', 'DECIDED', 'OFTEN_MISSING', 'card_heading', 'approval_s
            'consent_words', 'purpose_block', 'features_block', 'figures_block', 'card_chart', 'policies_block',
            'gates_block', 'decisions_block', 'card_limits', 'limits_block', 'origin_block']
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #6152cf3b
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #aed2654e
 import altair as alt
 import pandas as pd
 from ..contracts.verdict import Verdict
@@ -17,6 +17,7 @@ from ..governance.approvals import GRANTED, REFUSED, REQUESTED
 from ..governance.live_pointers import RELEASED, ROLLED_BACK
 from ..governance.releases import evaluation_hash
 from .blocks import Block, PageHeading, decision_block, facts_block, inline_html, page_heading, table_block, verdict_block
+from .colours import PALETTE
 from .model_cards import UNKNOWN, ModelCard, bundle_entries, card_verdict, feature_definition, known
 from .numbers import NOT_MEASURED, show, show_count, show_interval, show_rate
 from .plots import plot_intervals
@@ -51,15 +52,15 @@ def live_sentence(
     this = "This bundle" if card.role == "champion" else f"Bundle {card.champion.champion[:12]}, another one,"
     return f"{this} is live since {card.champion.since:%Y-%m-%d}, released by {card.champion.actor}."
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #36b2aeb5
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #30e7b666
 def card_answer(
     card:ModelCard, # As `read_card` gathers it
 )->Block:
     "The verdict, what was found, and whether the model may be used."
     verdict, said = card_verdict(card), card.evaluation.get("sentences") or []
-    short = [f"{r.message} {r.next_step}".strip() for r in verdict.reasons if r.severity != "pass"]
+    short = [f"{r.message if r.message not in said else ''} {r.next_step}".strip() for r in verdict.reasons if r.severity != "pass"]
     first = said[0] if said else short.pop(0) if short else "The record holds no sentence on what was found."
-    return decision_block(verdict.status, first, {"What was found": said[1:], "What fell short": short, "Approval": approval_sentence(card), "Live": live_sentence(card)})
+    return decision_block(verdict.status, first, {"What was found": said[1:], "Before signing": short, "Approval": approval_sentence(card), "Live": live_sentence(card)})
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #86e3f034
 CARD_FACTS = {"Purpose": "purpose", "Audience": "audience", "Owner": "owner", "Task": "task", "Source": "source", "Outcome": "outcome", "Experiment": "experiment",
@@ -86,10 +87,10 @@ def _rows(card:ModelCard, name:str)->str:
     n = card.evaluation.get(name)
     return UNKNOWN if n is None else show_count(n)
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #347b19ea
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e874a64b
 def _seen(part:dict)->str:
     if part.get("type") == "category": return ", ".join(f"{name} {show_rate(share, 0)}" for name, share in sorted(part["shares"].items(), key=lambda each: -each[1])[:4])
-    return UNKNOWN if part.get("minimum") is None else f"{part['minimum']:,.6g} to {part['maximum']:,.6g}"
+    return UNKNOWN if part.get("minimum") is None else f"{part['minimum']:,.6g} to {part['maximum']:,.6g}".replace("-", "−")
 
 def features_block(
     card:ModelCard, # As `read_card` gathers it
@@ -120,7 +121,7 @@ def figures_block(
     rows = pd.DataFrame([_figure_row(name, record) for name, record in figures.items()])
     return table_block(rows, formats=dict(value=str, interval=str, n=show_count), labels=dict(figure="Figure", value="Value", interval=interval, n="Rows", method="Method"))
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #3062e0dd
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e2a89013
 def card_chart(
     card:ModelCard, # As `read_card` gathers it
 )->alt.LayerChart|Block: # A block where there is nothing to draw
@@ -128,12 +129,14 @@ def card_chart(
     tables = card.evaluation.get("tables") or {}
     if tables.get("policies"):
         rows, money = pd.DataFrame(tables["policies"]), known(card.parameters, "experiment", "currency")
-        return plot_intervals(rows, label="policy", value="profit", low="low", high="high", unit=money, title=f"Profit per customer beyond contacting nobody ({money})")
+        rows = rows.assign(policy=rows.policy.str.replace(r" \(.*\)$", "", regex=True))
+        return plot_intervals(rows, label="policy", value="profit", low="low", high="high", unit=money, title=f"Profit per customer ({money})")
     if not tables.get("calibration"): return facts_block({"Table": UNKNOWN})
     rows = pd.DataFrame(tables["calibration"]).assign(group=lambda t: [f"claimed {show_rate(p, 0)}" for p in t.claimed])
-    return plot_intervals(rows, label="group", value="happened", low="low", high="high", unit="share", reference=None, title="What happened to customers by claimed chance")
+    drawn = plot_intervals(rows, label="group", value="happened", low="low", high="high", unit="share", reference=None, title="Chance: happened (dot), claimed (bar)")
+    return drawn + alt.Chart(rows[["group", "claimed"]]).mark_tick(thickness=3, size=22, color=PALETTE["series_2"].light).encode(x="claimed:Q", y="group:N")
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #f3de5900
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #69386604
 def policies_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block: # Empty for a model that is not about targeting
@@ -142,9 +145,9 @@ def policies_block(
     policies = (card.evaluation.get("tables") or {}).get("policies")
     if not policies: return facts_block({"Policies": UNKNOWN})
     t, money = pd.DataFrame(policies), known(card.parameters, "experiment", "currency")
-    def ends(low, high): return [show_interval(*pair, money, 4, True) for pair in zip(low.astype(float), high.astype(float))]
+    def ends(low, high): return [show_interval(*pair, money, 4, True) if pd.notna(pair[0]) else "–" for pair in zip(low.astype(float), high.astype(float))]
     shown = pd.DataFrame({"Policy": t.policy, "Profit per customer": [show(v, money, 4, True) for v in t.profit.astype(float)], "Its interval": ends(t.low, t.high),
-                          "Learned policy minus it": [show(v, money, 4, True) for v in t.learned_minus_it.astype(float)], "Interval of the difference": ends(t.difference_low, t.difference_high)})
+                          "Learned policy minus it": [show(v, money, 4, True) if pd.notna(v) else "–" for v in t.learned_minus_it.astype(float)], "Interval of the difference": ends(t.difference_low, t.difference_high)})
     return table_block(shown, formats=dict.fromkeys(shown.columns[1:], str), caption="Profit beyond contacting nobody, on randomised rows the model has never seen")
 
 def gates_block(
