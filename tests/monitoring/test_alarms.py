@@ -1,0 +1,108 @@
+"""Silent in twelve stable months, loud after a planted incident: a small shop here, five larger ones on record."""
+import importlib.util, json, shutil, sys
+from pathlib import Path
+import numpy as np
+import pandas as pd
+import pytest
+from marketing_mlops.monitoring.periods import monitor, read_period
+from marketing_mlops.registry.bundles import score_rows
+from marketing_mlops.features.training_files import write_training_set
+from marketing_mlops.sources.incidents import INCIDENTS
+from marketing_mlops.workspace.errors import DataError
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDED = json.loads((ROOT/"benchmarks"/"results"/"monitoring_alarms.json").read_text())
+SMALL = dict(customers=2_000, months=36)
+
+@pytest.fixture(scope="module")
+def benchmark():
+    spec = importlib.util.spec_from_file_location("monitoring_alarms", ROOT/"benchmarks"/"monitoring_alarms.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules[spec.name]
+    INCIDENTS.pop(module.ALL_TRACKING_LOST.name)   # other tests find the incidents as they are shipped
+
+@pytest.fixture(scope="module")
+def shop(benchmark, tmp_path_factory):
+    "A small shop with a model in use: workspace, training set, bundle."
+    workspace = benchmark.open_shop(tmp_path_factory.mktemp("shop"), 7, **SMALL)
+    return workspace, *benchmark.put_in_use(workspace)
+
+@pytest.fixture(scope="module")
+def july(benchmark, shop): return benchmark.month_of(shop[0], benchmark.LAST)
+
+def test_twelve_stable_months_ring_never(benchmark, shop):
+    workspace, training, bundle = shop
+    looks = [benchmark.look(bundle, training, *benchmark.month_of(workspace, at)) for at in benchmark.STABLE]
+    assert [(each.cutoff[:10], each.alarms) for each in looks if each.alarms] == []
+    assert {each.verdict.status for each in looks} == {"pass"} and len(looks) == 12
+
+def test_a_planted_incident_is_caught_by_the_features_it_touches(benchmark, shop, tmp_path):
+    struck = benchmark.open_shop(tmp_path, 7, **SMALL, incidents=["all_tracking_lost"])   # the same shop until April 2026, long after training
+    found = [reason.message for reason in benchmark.look(shop[2], shop[1], *benchmark.month_of(struck, benchmark.LAST)).alarms]
+    assert any("engagement_seconds_90d" in message for message in found)
+    assert not any("orders" in message or "trait" in message for message in found)
+
+def test_every_shift_planted_by_hand_is_caught(benchmark, shop, july):
+    (_, training, bundle), (rows, matured), rng = shop, july, np.random.default_rng(1)
+    assert [name for name, plant in benchmark.PLANTED.items() if not benchmark.look(bundle, training, plant(rows, rng), matured).alarms] == []
+    assert benchmark.look(bundle, training, rows, benchmark.answers_by_chance(matured, rng)).verdicts["performance"].status == "fail"
+
+def test_a_look_survives_json_and_holds_no_customer(benchmark, shop, july):
+    (_, training, bundle), (rows, matured) = shop, july
+    look = benchmark.look(bundle, training, rows, matured)
+    text = json.dumps(look.to_dict(), allow_nan=False)
+    assert read_period(json.loads(text)) == look
+    assert not any(customer in text for customer in rows.customer_id)
+
+@pytest.fixture
+def scored(benchmark, shop, july):
+    "The workspace as the stages before monitoring leave it."
+    (workspace, training, bundle), (rows, _) = shop, july
+    folder, model = workspace.path("data", "score", bundle.parameters["model"]), bundle.parameters["model"]
+    for each in (folder, workspace.path("data", "features", model)): each.mkdir(parents=True, exist_ok=True)
+    write_training_set(training, workspace.path("data", "features", model))
+    frame = rows.join(score_rows(bundle, rows)).assign(role="candidate", bundle_hash=bundle.core_hash)
+    def write(df): df.to_parquet(folder/"scores.parquet"); return workspace, model, benchmark.SPEC
+    write.frame = frame
+    yield write
+    shutil.rmtree(folder)
+
+def test_the_stage_judges_the_rows_just_scored(scored):
+    look = monitor(*scored(scored.frame))
+    assert (look.verdict.status, look.role, look.n_rows, set(look.performance)) == ("pass", "candidate", len(scored.frame), {"before", "now", "drop"})
+
+def test_scores_of_a_bundle_that_is_gone_are_not_judged_by_another(scored):
+    with pytest.raises(DataError, match="which is not here"): monitor(*scored(scored.frame.assign(bundle_hash="0"*64)))
+
+def test_scores_of_nobody_are_refused(scored):
+    with pytest.raises(DataError, match="Nobody was scored"): monitor(*scored(scored.frame.iloc[:0]))
+
+def test_a_later_training_set_without_the_bundles_features_leaves_the_scores_unknown(scored, shop):
+    workspace, training, _ = shop
+    model = scored(scored.frame)
+    narrow = type(training)(training.model, training.frame.drop(columns="orders_90d"), [name for name in training.features if name != "orders_90d"], "label", None)
+    write_training_set(narrow, workspace.path("data", "features", training.model))
+    look = monitor(*model)
+    assert (look.verdicts["scores"].status, look.verdicts["input"].status, look.verdict.status) == ("unknown", "pass", "unknown")
+
+# --- on record ---
+def test_no_stable_month_on_record_rang():
+    assert RECORDED["stable"]["looks"] == 12*len(RECORDED["seeds"]) and RECORDED["stable"]["rang"] == 0
+
+def test_every_planted_shift_on_record_was_caught():
+    assert {name: each["rang"]/each["looks"] for name, each in RECORDED["planted"].items() if each["rang"] < .95*each["looks"]} == {}
+    assert RECORDED["incidents"]["all_tracking_lost"]["rang"] == len(RECORDED["seeds"])
+
+@pytest.mark.parametrize("row", RECORDED["at_threshold"], ids=lambda row: f"{row['true_psi']}-{row['customers']}")
+def test_a_look_with_every_figure_on_its_threshold_rings_at_most_one_time_in_twenty(row):
+    assert row["rang"] <= .05
+
+def test_the_threshold_lies_above_the_season_of_the_shops(benchmark):
+    season = {name: psi for name, psi in RECORDED["stable"]["largest_psi"].items() if not benchmark.is_own_act(name)}
+    assert max(season.values()) < benchmark.RULES.psi/2
+
+def test_the_record_names_command_seeds_and_commit(benchmark):
+    assert tuple(RECORDED["seeds"]) == benchmark.SEEDS and RECORDED["customers"] == benchmark.CUSTOMERS and RECORDED["command"] and RECORDED["commit"]
