@@ -34,7 +34,7 @@ def released_predictors(
     if not chosen: raise WorkspaceError("No model of this workspace has a champion, so there is nothing to serve.", "Approve and release a bundle first; `mmops --help` lists the commands.")
     return {name: Predictor(workspace, name) for name in chosen}
 
-# %% ../../nbs/api/cli/58_serve.ipynb #92af50a2
+# %% ../../nbs/api/cli/58_serve.ipynb #10ef9a4d
 def serve_models(
     model:Annotated[str, {"nargs": "+", "action": "extend"}]=None, # Models to serve; every one with a champion if not given
     host:str="127.0.0.1", # Address to listen on; 0.0.0.0 lets other machines in
@@ -43,7 +43,7 @@ def serve_models(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Answers POST /predict and GET /healthz with the champions, until Ctrl-C. Callers send the key in MMOPS_SERVE_KEY."
-    from marketing_mlops.serving.service import access_key, bound_socket, check_serving_libraries, serve
+    from marketing_mlops.serving.service import access_key, bound_socket, check_serving_libraries, serve_predictors
     check_serving_libraries()
     key = access_key(os.environ, host, no_key)
     predictors = released_predictors(find_workspace(workspace), model)
@@ -51,4 +51,4 @@ def serve_models(
         print(text_table(dict(model=name, champion=each.champion.bundle.core_hash[:12], since=f"{each.champion.pointer.since:%Y-%m-%d %H:%M} UTC") for name,each in predictors.items()))
         where = f"[{host}]" if ":" in host else host
         print(f"\nServing at http://{where}:{listener.getsockname()[1]}, {'with a key' if key else 'without a key, to this machine alone'}. Ctrl-C ends it.", flush=True)
-        serve(predictors, listener, key)
+        serve_predictors(predictors, listener, key)

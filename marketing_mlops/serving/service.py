@@ -1,6 +1,6 @@
 """Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
 
-Start it with `mmops serve`, which calls `serve`. Another program then asks `POST /predict` with `{"model": "…", "rows": [{"feature": value, …}]}` and gets the scores, the notes and the hash of the bundle that answered; `GET /healthz` tells which bundle answers since when. Use `make_app` to put the same service behind a server of your own.
+Start it with `mmops serve`, which calls `serve_predictors`. Another program then asks `POST /predict` with `{"model": "…", "rows": [{"feature": value, …}]}` and gets the scores, the notes and the hash of the bundle that answered; `GET /healthz` tells which bundle answers since when. Use `make_app` to put the same service behind a server of your own.
 
 Whoever can ask a model often enough can copy it, and learn what it holds against whom. So a key is asked for, unless the service listens to this machine alone and somebody said `--no-key`. Everything that comes in is bounded, and everything that goes out was written for a reader: no path, no code, no stack, whatever was sent."""
 
@@ -9,7 +9,7 @@ Whoever can ask a model often enough can copy it, and learn what it holds agains
 # %% auto #0
 __all__ = ['KEY_VARIABLE', 'SHORTEST_KEY', 'BODY_SECONDS', 'QUICK_BYTES', 'MOST_CONNECTIONS', 'is_loopback', 'access_key',
            'check_access', 'bounded_body', 'json_answer', 'defect_answer', 'answer_question', 'health', 'look_again',
-           'make_app', 'check_serving_libraries', 'bound_socket', 'serve']
+           'make_app', 'check_serving_libraries', 'bound_socket', 'serve_predictors']
 
 # %% ../../nbs/api/serving/30_service.ipynb #77e2b249
 import asyncio, hmac, ipaddress, json, os, socket, sys
@@ -196,10 +196,10 @@ def bound_socket(
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)   # inherited by each connection
     return listener
 
-# %% ../../nbs/api/serving/30_service.ipynb #8f64f67c
+# %% ../../nbs/api/serving/30_service.ipynb #b226b968
 MOST_CONNECTIONS = 256
 
-def serve(
+def serve_predictors(
     predictors:Mapping[str, Predictor], # By model
     listener:socket.socket, # From `bound_socket`
     key:str|None, # From `access_key`
