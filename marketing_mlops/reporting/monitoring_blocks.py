@@ -112,7 +112,7 @@ def performance_chart(
     rows = pd.DataFrame([dict(when=words, value=look.performance[name].value, low=look.performance[name].low, high=look.performance[name].high) for name, words in names])
     return plot_intervals(rows, label="when", value="value", low="low", high="high", unit="number", title="AUC: how well the scores rank customers", reference=None)
 
-# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #c5f3d21a
+# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #4e749431
 def alarm_rates_block(
     workspace:Workspace, # With benchmarks/results
 )->Block:
@@ -122,5 +122,5 @@ def alarm_rates_block(
     found = json.loads(file.read_text(encoding="utf-8"))
     named = {"twelve stable months, several shops": found["stable"]} | found["planted"] | {each["story"]: each for each in found["incidents"].values()}
     rows = pd.DataFrame([dict(what=name, looks=each["looks"], rang=each["rang"]) for name, each in named.items()])
-    caption = f"Simulated shops of {show_count(found['customers'])} customers; the model is not retrained in between"
+    caption = f"Simulated shops of {show_count(found['customers'])} customers; the model is not retrained in between. Messages sent, which do not ring, would have rung in {show_count(found['stable']['would_ring_for_own_acts'])} stable months"
     return table_block(rows, formats=dict(looks=show_count, rang=show_count), labels=dict(what="What happened", looks="Looks", rang="Rang"), caption=caption)
