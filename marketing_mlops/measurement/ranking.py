@@ -8,8 +8,8 @@ A campaign rarely reaches everybody. "Lift 3 at 10 %" says: among the tenth with
 
 # %% auto #0
 __all__ = ['RANKING_TERMS', 'MOST_GROUPS', 'FEWEST_HITS', 'score_groups', 'hits_within', 'precision_over_hits',
-           'resampled_groups', 'bias_corrected_bounds', 'gains_at', 'lift_at', 'average_precision', 'brier_score',
-           'rank_quality', 'quality_record', 'read_quality_record', 'gains_table']
+           'resampled_groups', 'bias_corrected_bounds', 'gains_at', 'lift_of_gains', 'lift_at', 'average_precision',
+           'brier_score', 'rank_quality', 'quality_record', 'read_quality_record', 'gains_table']
 
 # %% ../../nbs/api/measurement/76_ranking.ipynb #2546b91c
 from collections.abc import Callable, Sequence
@@ -117,7 +117,15 @@ def gains_at(
     bounds = bias_corrected_bounds(hits_within(*drawn, depth)/drawn[0].sum(1), value, level)
     return Estimate(value, *bounds, level, len(scores), "bootstrap", "share")
 
-# %% ../../nbs/api/measurement/76_ranking.ipynb #fc794b47
+# %% ../../nbs/api/measurement/76_ranking.ipynb #32c54367
+def lift_of_gains(
+    gains:Estimate, # Share of all hits that are reached
+    depth:float,    # Share of the customers who are reached, in (0, 1]
+)->Estimate: # 1: no more frequent than among all
+    "Gains on the scale of the lift."
+    return Estimate(gains.value/depth, gains.low/depth, gains.high/depth, gains.level, gains.n, gains.method, "times")
+
+# %% ../../nbs/api/measurement/76_ranking.ipynb #97ace873
 def lift_at(
     happened:np.ndarray, # 1 or True where the outcome happened, else 0 or False
     scores:np.ndarray,   # Any score; higher means likelier
@@ -127,8 +135,7 @@ def lift_at(
     seed:int=0,          # Same seed, same interval
 )->Estimate: # 1: no more frequent than among all
     "How many times as frequent the outcome is among the customers with the best scores. Raises `NotMeasurable`."
-    gains = gains_at(happened, scores, depth, level, seed=seed)
-    return Estimate(gains.value/depth, gains.low/depth, gains.high/depth, level, gains.n, gains.method, "times")
+    return lift_of_gains(gains_at(happened, scores, depth, level, seed=seed), depth)
 
 def average_precision(
     happened:np.ndarray, # 1 or True where the outcome happened, else 0 or False
@@ -161,7 +168,7 @@ def _or_reason(figure:Callable, *arguments, **options)->Estimate|NotMeasurable:
     try: return figure(*arguments, **options)
     except NotMeasurable as reason: return reason
 
-# %% ../../nbs/api/measurement/76_ranking.ipynb #b848d7c6
+# %% ../../nbs/api/measurement/76_ranking.ipynb #f01b42cd
 def rank_quality(
     y:np.ndarray,                   # 1 or True where the outcome happened, else 0 or False; one row per customer
     p:np.ndarray,                   # Claimed chances, in [0, 1]
@@ -177,8 +184,8 @@ def rank_quality(
     found = {name: _or_reason(figure, y, p, level) for name,figure in plain.items()}
     found["average_precision"] = _or_reason(average_precision, y, p, level, seed=seed)
     for depth in depths:
-        for name,figure in (("lift", lift_at), ("gains", gains_at)):
-            found[f"{name}_at_{100*depth:g}"] = _or_reason(figure, y, p, depth, level, seed=seed)
+        gains = found[f"gains_at_{100*depth:g}"] = _or_reason(gains_at, y, p, depth, level, seed=seed)
+        found[f"lift_at_{100*depth:g}"] = gains if isinstance(gains, NotMeasurable) else lift_of_gains(gains, depth)
     return dict(sorted(found.items()))
 
 # %% ../../nbs/api/measurement/76_ranking.ipynb #f044c67a
