@@ -36,7 +36,7 @@ def pin_pipeline(
     if isinstance(node, dict):
         deps = node.get("deps")
         if isinstance(deps, list):
-            kept = [d for d in deps if not str(d).startswith("marketing_mlops/")]
+            kept = [d for d in deps if not str(d).startswith(("marketing_mlops/", "benchmarks/"))]
             if len(kept) < len(deps): node["deps"] = [*kept, VERSION_FILE]
         for value in node.values(): pin_pipeline(value)
     elif isinstance(node, list):
