@@ -11,25 +11,53 @@ Modules:
 - `marketing_mlops.cli.readout_lines`: A readout in a terminal: the decision first, then what each arm did, then each arm against the control
 - `marketing_mlops.cli.report`: `mmops report NAME -p key=value`: one report page, with parameters of your choice
 - `marketing_mlops.cli.run`: `mmops run`: build what changed, read out the experiments, say where the pages are
+- `marketing_mlops.cli.serve`: `mmops serve`: the released models answer over HTTP, until Ctrl-C
 - `marketing_mlops.cli.status`: `mmops status`: what is fresh, what is stale, what was decided, what waits for somebody
-- `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, never a second copy
+- `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, as they were shipped
 - `marketing_mlops.cli.terminal`: What a command may do to a terminal: print a table, ask once, show progress, open a page
 - `marketing_mlops.contracts.metrics`: Every figure the house shows, computed in one place: for a period, split by day or market, or per customer
 - `marketing_mlops.contracts.scopes`: Which rows a question is about: tables, period, market and the calendar on its wall
 - `marketing_mlops.explorers.binning`: Few, readable bins for any column, so that ten million rows become ten million bytes
 - `marketing_mlops.explorers.build_progress`: How far the coding of a long table is, where the analyst looks: a bar in the notebook, a line in the terminal
 - `marketing_mlops.explorers.snapshots`: The charts of an explorer as one picture and one table, for pages that are saved
+- `marketing_mlops.explorers.uplift_charts`: The widget behind the explorer of uplift: a curve sent once, priced in the browser at every move, and the same as a page that needs no kernel.
+- `marketing_mlops.explorers.uplift_explorer`: How many customers to reach, at which costs: profit of a model's ranking against nobody, everybody and the best single arm
+- `marketing_mlops.features.declarations`: What a model may know of a customer, written down as data: one entry for each feature.
+- `marketing_mlops.features.event_rows`: The accepted tables of a source as rows that belong to a customer and carry the moment they became known.
+- `marketing_mlops.features.labels`: What happened after the cutoff, for the rows whose answer is already complete.
+- `marketing_mlops.features.point_in_time`: One row for each row of a spine, holding what was known of the customer at her cutoff and nothing else.
+- `marketing_mlops.features.spines`: Who may be learned from, and as of when: the rows of a training set before anything is known about them.
+- `marketing_mlops.features.splits`: Which rows a model learns from and which are kept to judge it, so that the judgement holds on the day the model is used.
+- `marketing_mlops.features.training_files`: A training set on disk: rows in one file, what they mean in another, the same bytes for the same set.
+- `marketing_mlops.features.training_sets`: From a model's spec to rows with features, label and split, and a count of every row that was left out.
+- `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
+- `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
+- `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
+- `marketing_mlops.jobs.client`: The stage command: hands a notebook to the warm worker of its workspace and waits
+- `marketing_mlops.jobs.engine`: Papermill on the warm worker: `papermill --engine mmops`, and the stock kernel without its noise
+- `marketing_mlops.jobs.parameters`: The typed parameters of a notebook, read from its `parameters` cell and checked before anything starts
+- `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and says in two lines what stopped it
+- `marketing_mlops.jobs.runner`: Runs a notebook with checked parameters and leaves evidence, however the run ends
+- `marketing_mlops.jobs.scoring`: Every customer who may be scored today, by the champion, or by the candidate where nothing is released yet
+- `marketing_mlops.jobs.stages`: What `mmops-stage JOB name=value …` does, in the warm worker or in a Python of its own
 - `marketing_mlops.jobs.staleness`: Which stages would run, and what changed since they last did
+- `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
+- `marketing_mlops.measurement.auc`: How often a score puts a customer who did it above one who did not, with an interval.
+- `marketing_mlops.measurement.calibration`: Whether a chance of 30 % means that it happens to three in ten.
 - `marketing_mlops.measurement.contrasts`: Every treated arm against the control, every metric in its role, all intervals holding together.
 - `marketing_mlops.measurement.differences`: What a treatment changed: two groups compared, with an interval and a test.
 - `marketing_mlops.measurement.effect_verdicts`: Is the gain worth its money, and was anything harmed on the way?
 - `marketing_mlops.measurement.experiment_decisions`: From verdicts to one action: ship an arm, hold, or stop, with a sentence and what would change it.
 - `marketing_mlops.measurement.experiments`: What was promised before the data came in: arms, goal, worthwhile effect, plan.
 - `marketing_mlops.measurement.figures_in_words`: "+0.49 to +1.05 USD": how figures stand in a sentence.
+- `marketing_mlops.measurement.gates`: What a model has to reach before anybody may release it, judged with the interval and not with the figure alone.
 - `marketing_mlops.measurement.intervals`: A rate or a mean with the range of values the data leave open.
 - `marketing_mlops.measurement.lifts`: How many per cent more than without the treatment, with an interval that knows the control is uncertain too.
 - `marketing_mlops.measurement.multiplicity`: Four arms and five metrics give twenty chances to be lucky; this page takes the luck out.
+- `marketing_mlops.measurement.policies`: Does choosing whom to send what beat sending everybody the same? In money, with an interval and a sentence.
+- `marketing_mlops.measurement.policy_profits`: What a rule for sending would have earned, read from a campaign in which chance decided who got what.
+- `marketing_mlops.measurement.ranking`: What a score is worth to somebody who can reach only the best tenth of the customers.
 - `marketing_mlops.measurement.ratios`: Revenue per order, clicks per impression: when the denominator is not the customer who was assigned.
 - `marketing_mlops.measurement.reading_plans`: Is it time to read the result?
 - `marketing_mlops.measurement.readout_sentences`: Conclusions computed from the figures, so that no sentence can disagree with its table.
@@ -37,13 +65,36 @@ Modules:
 - `marketing_mlops.measurement.resampling`: A second opinion on money, made from the data themselves instead of a formula.
 - `marketing_mlops.measurement.sample_ratio`: Did the arms receive the customers they were meant to? If not, nothing below the line can be trusted.
 - `marketing_mlops.measurement.sample_sizes`: How many customers it takes before the interval settles the question.
+- `marketing_mlops.measurement.targeting_depths`: How far down the ranking does a mail still pay? Profit at every depth, with an interval that survives looking for the best one.
 - `marketing_mlops.measurement.unit_frames`: One row per customer: the arm, and what the customer did. The only data a readout needs.
+- `marketing_mlops.measurement.uplift_curves`: Does the ranking of an uplift model find the customers whom a mail moves? Drawn, and as one figure with its interval.
+- `marketing_mlops.models.encoders`: Numbers with holes and categories with surprises, made into what an algorithm can take and a server can repeat.
+- `marketing_mlops.models.learners`: The algorithms a model spec may name, and the settings each of them takes.
+- `marketing_mlops.models.propensity`: How likely each customer is to do something, as a chance that can be taken at its word.
+- `marketing_mlops.models.sigmoids`: A score turned into a chance that can be taken at its word, with two numbers.
+- `marketing_mlops.models.uplift_models`: What a contact changes for each customer: the gain of every arm over no contact, in units of the outcome.
+- `marketing_mlops.monitoring.input_checks`: Whether the customers of this period are like those a model learned from, feature by feature
+- `marketing_mlops.monitoring.periods`: One look at a model in use: its input, its scores, what it achieved and how many it was asked about, with one verdict
+- `marketing_mlops.monitoring.realised`: Once the answers are in: does a model still rank customers as well as on the day it was judged?
+- `marketing_mlops.monitoring.shifts`: How far a distribution has moved, with an interval that knows how few customers it rests on
+- `marketing_mlops.registry.bundle_files`: One list of hashes, one hash of the list: any byte that differs, any file too many or too few is found before anything is used
+- `marketing_mlops.registry.bundles`: Everything needed to score, to judge and to explain a model, in one folder that a person can read and one hash that names it
+- `marketing_mlops.registry.candidate_files`: A candidate on disk between training and bundle: its scorer, its held-out scores, what it was trained on
+- `marketing_mlops.registry.graph_drafts`: Encodings and learners of scikit-learn written as a graph that takes every decision exactly as the estimator does
+- `marketing_mlops.registry.graph_rows`: Customers in, numbers out: how a stored scorer is opened and run, in batch, in a service and in a notebook alike
+- `marketing_mlops.registry.graphs`: A fitted model written as an ONNX graph, and the comparison that has to pass before anybody may use it
+- `marketing_mlops.registry.input_schemas`: Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
+- `marketing_mlops.registry.tracked_models`: What mlflow calls when somebody loads one of our models by its name and version
+- `marketing_mlops.registry.tracking`: What was tried and with what result, where colleagues already look for it: one trial and one version for each content
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.
 - `marketing_mlops.reporting.campaigns`: From a model's entry in `params.yaml` and its accepted tables to a readout.
 - `marketing_mlops.reporting.charts`: The house style of every chart, and how a chart becomes a picture that needs no network.
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
+- `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
 - `marketing_mlops.reporting.interactive`: Charts that answer to the mouse, in a page that still loads nothing.
 - `marketing_mlops.reporting.markup`: Turns what a notebook shows into HTML that can be mailed to anybody: nothing in it runs, loads or restyles.
+- `marketing_mlops.reporting.model_cards`: What is on record about a model: its bundle, what was decided about it, and nothing else.
+- `marketing_mlops.reporting.monitoring_blocks`: A look at a model in use, as its owner reads it: does anything need me this month, and what?
 - `marketing_mlops.reporting.numbers`: How counts, rates, money and doubt are written, the same way on every page.
 - `marketing_mlops.reporting.pages`: Renders an executed notebook as one HTML file that anybody can open, mail and keep.
 - `marketing_mlops.reporting.plots`: The four charts that reports need: intervals, bars, a histogram and a line over time.
@@ -54,6 +105,11 @@ Modules:
 - `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists every report of a workspace.
 - `marketing_mlops.reporting.site`: Builds the documentation: one page per notebook, a reference by box, a glossary, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
+- `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
+- `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
+- `marketing_mlops.serving.service`: Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
+- `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
+- `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
 - `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there"""
 
 __version__ = "0.1.0"
