@@ -31,7 +31,7 @@ def card_heading(
     return page_heading(f"Model card: {card.model}", known(card.parameters, "purpose").rstrip(".") + ".", [card.role],
                         owner=known(card.parameters, "owner"), task=known(card.parameters, "task"), source=known(card.parameters, "source"), bundle=hash)
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e70cc1c5
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #883e8060
 def approval_sentence(
     card:ModelCard, # As `read_card` gathers it
 )->str: # One sentence
@@ -50,7 +50,7 @@ def live_sentence(
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
     if card.champion is None: return f"{UNKNOWN}: the ledger holds no release of this model." if not card.entries else "Nothing of this model is live."
     this = "This bundle" if card.role == "champion" else f"Bundle {card.champion.champion[:12]}, another one,"
-    return f"{this} is live since {card.champion.since:%Y-%m-%d}, released by {card.champion.actor}."
+    return f"{this} is live since {card.champion.since:%Y-%m-%d}, by decision of {card.champion.actor}."
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #30e7b666
 def card_answer(
