@@ -9,7 +9,7 @@ The rows must be in order of time. A first fit to the earlier three quarters is 
 # %% auto #0
 __all__ = ['PropensityModel', 'calibration_start']
 
-# %% ../../nbs/api/models/30_propensity.ipynb #63809042
+# %% ../../nbs/api/models/30_propensity.ipynb #6d2b7282
 import math
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 from .encoders import check_learnable, encoded_pipeline, feature_frame
-from .learners import NotLearnable, classifier_for
+from .learners import NotLearnable, classifier_for, threads_for
 from .sigmoids import fit_sigmoid, sigmoid
 
 # %% ../../nbs/api/models/30_propensity.ipynb #3039a421
@@ -83,7 +83,7 @@ def _check_both(happened:np.ndarray, part:str):
     raise NotLearnable(f"The {part} {len(happened):,} row(s) hold only one class: the outcome happened to {happened.sum():,} of them (n_samples={len(happened)}).",
                        "Add cutoffs or customers, or shorten the horizon.", column="label", rows=len(happened))
 
-# %% ../../nbs/api/models/30_propensity.ipynb #34f4b7ff
+# %% ../../nbs/api/models/30_propensity.ipynb #11be0c66
 @patch
 def fit(self:PropensityModel,
     X:pd.DataFrame,                # Features, rows in order of time, oldest first
@@ -98,22 +98,23 @@ def fit(self:PropensityModel,
     numeric = [name for name in frame.columns if name not in categorical]
     check_learnable(frame, [], categorical); check_learnable(frame[:start], numeric, [])
     pipeline = encoded_pipeline(learner, numeric, categorical)
-    earlier = pipeline.fit(frame[:start], happened[:start].astype(int))
-    a, b = fit_sigmoid(earlier.decision_function(frame[start:]), happened[start:])
+    with threads_for(frame.size):
+        earlier = pipeline.fit(frame[:start], happened[:start].astype(int))
+        a, b = fit_sigmoid(earlier.decision_function(frame[start:]), happened[start:])
+        self.pipeline_:Pipeline = clone(pipeline).fit(frame, happened.astype(int)) if self.refit else earlier
     self.calibrated_:bool = a < 0
     self.sigmoid_:tuple[float, float] = (a, b) if self.calibrated_ else (-1., 0.)
-    self.pipeline_:Pipeline = clone(pipeline).fit(frame, happened.astype(int)) if self.refit else earlier
     return self
 
-# %% ../../nbs/api/models/30_propensity.ipynb #8c34dc43
+# %% ../../nbs/api/models/30_propensity.ipynb #8180fbd7
 @patch
 def decision_function(self:PropensityModel,
     X:pd.DataFrame, # Features; order of rows and columns does not matter
 )->np.ndarray: # Log-odds of the second class, calibrated
     "How strongly each row points to the outcome. Raises `DataError`."
     check_is_fitted(self)
-    a, b = self.sigmoid_
-    return -(a*self.pipeline_.decision_function(self._rows(X, reset=False)) + b)
+    (a, b), frame = self.sigmoid_, self._rows(X, reset=False)
+    with threads_for(frame.size): return -(a*self.pipeline_.decision_function(frame) + b)
 
 @patch
 def predict_proba(self:PropensityModel,

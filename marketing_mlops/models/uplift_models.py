@@ -9,7 +9,7 @@ A customer with a high propensity may buy anyway; the mail to him is wasted, and
 # %% auto #0
 __all__ = ['TLearner', 'treated_arms', 'outcome_numbers', 'is_chance']
 
-# %% ../../nbs/api/models/40_uplift_models.ipynb #c11a2d92
+# %% ../../nbs/api/models/40_uplift_models.ipynb #0794f61f
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from .encoders import check_learnable, encoded_pipeline, feature_frame
-from .learners import NotLearnable, classifier_for, read_algorithm, regressor_for
+from .learners import NotLearnable, classifier_for, read_algorithm, regressor_for, threads_for
 from ..workspace.errors import ParameterError, closest
 
 # %% ../../nbs/api/models/40_uplift_models.ipynb #0ab1cce3
@@ -78,7 +78,7 @@ def _check_arm(self:TLearner, name:str, outcomes:np.ndarray):
     if outcomes.min() == outcomes.max():
         raise NotLearnable(f"All {n:,} customers of arm {name!r} have the outcome {outcomes[0]:g}.", "Choose an outcome that is less rare, or wait.", column="outcome", rows=n)
 
-# %% ../../nbs/api/models/40_uplift_models.ipynb #a0353dc9
+# %% ../../nbs/api/models/40_uplift_models.ipynb #0d887164
 @patch
 def fit(self:TLearner,
     X:pd.DataFrame,         # Features of customers who were in the experiment
@@ -96,12 +96,12 @@ def fit(self:TLearner,
         rows = (arm.astype(str) == name).to_numpy()
         self._check_arm(name, outcomes[rows]); check_learnable(frame[rows], self.numeric, [])
         pipeline = encoded_pipeline(make(self.algorithm, self.seed), self.numeric, self.categorical)
-        models[name] = pipeline.fit(frame[rows], outcomes[rows].astype(int) if chance else outcomes[rows])
+        with threads_for(frame.size): models[name] = pipeline.fit(frame[rows], outcomes[rows].astype(int) if chance else outcomes[rows])
     self.models_:dict[str, Pipeline] = models
     self.arms_, self.outcome_ = arms, "chance" if chance else "amount"
     return self
 
-# %% ../../nbs/api/models/40_uplift_models.ipynb #1e1f3254
+# %% ../../nbs/api/models/40_uplift_models.ipynb #d48080be
 @patch
 def predict_outcomes(self:TLearner,
     X:pd.DataFrame, # Features
@@ -110,7 +110,7 @@ def predict_outcomes(self:TLearner,
     check_is_fitted(self, "models_")
     frame = feature_frame(X, self.numeric, self.categorical)
     def expected(model): return model.predict_proba(frame)[:, 1] if self.outcome_ == "chance" else model.predict(frame)
-    return pd.DataFrame({name: expected(model) for name,model in self.models_.items()}, index=X.index)
+    with threads_for(frame.size): return pd.DataFrame({name: expected(model) for name,model in self.models_.items()}, index=X.index)
 
 @patch
 def predict(self:TLearner,
