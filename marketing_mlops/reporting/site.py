@@ -19,6 +19,7 @@ from pathlib import Path
 from ..contracts.glossary import Term
 from .colours import palette_variables
 from .markup import ANSI, math_html
+from .site_reports import place_reports, reports_text
 from .site_pages import name_targets, site_address, page_text
 from ..workspace.errors import WorkspaceError
 from ..workspace.places import find_workspace, write_text
@@ -125,12 +126,13 @@ def write_pages(
     notebooks:dict[str, dict], # As `site_notebooks` finds them
     into:Path, # Folder for the markdown, of its own: what is no page of the site is removed from it
     terms:list[Term]=(), # For the glossary page
+    reports:str="", # Markdown of the page that lists reports; empty leaves it out
 )->list[Path]: # Files the site consists of
     "Write every page of the site as markdown, and remove every other `.md` file below `into`."
     targets = name_targets(notebooks)
     texts = {a: page_text(n, targets, a, _save_picture(into)) for a, n in notebooks.items()}
-    texts |= folder_pages(notebooks) | ({"glossary": glossary_text(terms)} if terms else {})
-    tops = [f"/{s}/index" for s in SECTIONS if f"{s}/index" in texts] + (["/glossary"] if terms else [])
+    texts |= folder_pages(notebooks) | ({"glossary": glossary_text(terms)} if terms else {}) | ({"reports": reports} if reports else {})
+    tops = [f"/{s}/index" for s in SECTIONS if f"{s}/index" in texts] + (["/reports"] if reports else []) + (["/glossary"] if terms else [])
     texts["index"] = texts.get("index", "# Documentation\n") + "\n```{toctree}\n:hidden:\n\n" + "\n".join(tops) + "\n```\n"
     written = [_write_changed(into/f"{address}.md", text) for address, text in texts.items()]
     for old in set(into.rglob("*.md")) - set(written): old.unlink()
@@ -159,12 +161,12 @@ myst_dmath_allow_space = myst_dmath_allow_digits = False
 suppress_warnings = ["myst.header"]
 html_theme, html_math_renderer = "pydata_sphinx_theme", "ours"
 highlight_language = "none"
-html_static_path, html_css_files = ["static"], ["site.css"]
+html_static_path, html_extra_path, html_css_files = ["static"], ["extra"], ["site.css"]
 html_show_search_summary = html_show_sourcelink = html_show_sphinx = html_copy_source = False
 html_last_updated_fmt = None
 html_context = dict(default_mode="auto")
 copybutton_exclude = ".linenos, .gp, .go"
-html_sidebars = {{"index": [], "glossary": []}}
+html_sidebars = {{"index": [], "glossary": [], "reports": []}}
 html_theme_options = dict(footer_start=[], footer_end=[], show_prev_next=True, navigation_with_keys=True, show_toc_level=2, header_links_before_dropdown=6, pygments_light_style="a11y-high-contrast-light", pygments_dark_style="a11y-high-contrast-dark", secondary_sidebar_items=["page-toc"])
 '''
 
@@ -220,7 +222,8 @@ def build_site(
     root = Path(workspace) if workspace else find_workspace().root
     into = Path(into) if into else root/"_docs"
     notebooks = site_notebooks(root)
-    written = write_pages(notebooks, into/"pages", list(glossary().values()) if terms is None else terms)
+    shown = reports_text(place_reports(root, into/"pages"/"extra"))
+    written = write_pages(notebooks, into/"pages", list(glossary().values()) if terms is None else terms, shown)
     write_configuration(into/"pages", project_name(root))
     if (root/"nbs"/"images").is_dir(): shutil.copytree(root/"nbs"/"images", into/"pages"/"images", dirs_exist_ok=True)
     complaints = _run_sphinx((into/"pages").resolve(), into/"html", into/"cache")
