@@ -1,0 +1,286 @@
+"""From a candidate to a champion, to customers and back, by typed words; every refusal in two lines with nothing half done."""
+import re, subprocess, sys
+import pandas as pd
+import pytest
+from marketing_mlops.cli.commands import main
+from marketing_mlops.contracts.verdict import Reason, Verdict
+from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.ledger import Ledger
+from marketing_mlops.governance.live_pointers import live
+from marketing_mlops.governance.releases import bundle_evidence
+from marketing_mlops.registry.bundles import read_bundle, write_bundle
+from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
+from marketing_mlops.registry.input_schemas import input_schema
+from marketing_mlops.workspace.clock import ReplayClock, instant_of
+from marketing_mlops.workspace.places import find_workspace, write_json, write_text
+
+PARAMS = """sources: {shop: {kind: file}}
+models:
+  churn: {owner: model-owner@example.com, purpose: Win back, audience: Customers, source: shop, task: propensity, consent_purpose: email}
+  spring: {owner: model-owner@example.com, purpose: Spring mail, audience: Customers, source: shop, task: uplift}
+"""
+ANALYST, OWNER = "analyst@example.com", "model-owner@example.com"
+
+def build(shop, even_after=60., status="pass"):
+    "The candidate of `churn`: even chances of leaving so many days after the last order."
+    draft = GraphDraft()
+    days = draft.add("Sub", draft.input("recency_days", is_text=False), draft.constant([even_after]))
+    graph = finished_graph(draft, draft.add("Sigmoid", draft.add("Div", days, draft.constant([20.]))), ["recency_days"])
+    reasons = [] if status == "pass" else [Reason("auc", "auc is 0.58.", .58, .6, "Collect more rows.", status)]
+    return write_bundle(shop.path("data", "bundle", "churn"), scorer={"no_order": graph}, kind="graph", features=["recency_days"],
+        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": "churn", "task": "propensity"},
+        evaluation=dict(figures={"auc": dict(value=.7, low=.68, high=.72)}, verdict=Verdict("churn", status, reasons).to_dict(), sentences=["It ranks \x1b[2J well."]),
+        lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={})
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    write_text(tmp_path/"settings.ini", f"[DEFAULT]\napprovers = {OWNER}, marketing@example.com\ntracking_url = sqlite:///data/state/tracking.db\n")
+    write_text(tmp_path/"params.yaml", PARAMS)
+    write_text(tmp_path/"data"/"sources"/"shop"/"mapping.yaml", "as_of: 2026-08-31\n")
+    write_text(tmp_path/"data"/"state"/"ledger_writer", "laptop\n")
+    write_json(tmp_path/"data"/"bundle"/"spring"/"untrained.json", dict(model="spring", why="no features"))
+    monkeypatch.setenv("MMOPS_WORKSPACE", str(tmp_path))
+    found = find_workspace(tmp_path)
+    build(found)
+    return found
+
+def typed(*words): return main([str(word) for word in words])
+
+def approved(shop, **more):
+    typed("request", "churn", "--as", ANALYST); typed("approve", "churn", "--as", OWNER)
+    return read_bundle(shop.path("data", "bundle", "churn"))
+
+def released(shop, even_after=60.):
+    build(shop, even_after)
+    bundle = approved(shop)
+    assert typed("release", "churn", "--as", ANALYST) == 0
+    return bundle
+
+def contents(shop):
+    "What a refused command must leave as it was."
+    return {str(p.relative_to(shop.root)): p.read_bytes() for each in ("ledger", "live", "bundles", "audiences") for p in sorted(shop.path("data", each).rglob("*")) if p.is_file()}
+
+def refused(shop, capsys, *words, says):
+    before = contents(shop)
+    capsys.readouterr()
+    assert typed(*words) == 1
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 2 and "Traceback" not in said and "\x1b" not in said
+    assert says in said, said
+    assert contents(shop) == before
+
+def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
+    from marketing_mlops.registry.tracking import tracking_client
+    def champion(): return tracking_client(shop).get_model_version_by_alias("churn", "champion").tags["mmops.core_hash"]
+    assert [typed("register", "churn"), typed("register", "churn")] == [0, 0]
+    assert capsys.readouterr().out.count("is version 1 in mlflow.") == 2
+    first = released(shop)
+    assert champion() == first.core_hash
+    build(shop, 90.)
+    assert typed("register", "churn") == 0
+    second = released(shop, 90.)
+    assert champion() == second.core_hash != first.core_hash
+    assert typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints doubled") == 0
+    assert champion() == live(shop, "churn").champion == first.core_hash
+    capsys.readouterr()
+    assert typed("live", "churn") == 0
+    said = capsys.readouterr().out
+    assert first.core_hash[:12] in said and "Complaints doubled" in said and OWNER in said
+    assert [e.kind for e in Ledger(shop).entries()] == ["approval_requested", "approval_granted", "released"]*2 + ["rolled_back"]
+
+def test_a_version_registered_after_its_release_becomes_champion_in_mlflow_at_once(shop, capsys):
+    bundle = released(shop)
+    assert "mlflow holds no version of churn yet" in capsys.readouterr().out
+    assert typed("register", "churn") == 0
+    assert "mlflow shows it as champion" in capsys.readouterr().out
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9", "postgresql+nosuchdriver://analyst:${MMOPS_DATABASE_PASSWORD}@127.0.0.1:9/x"])
+def test_a_release_stands_when_mlflow_cannot_be_reached(shop, capsys, monkeypatch, address):
+    monkeypatch.setenv("MMOPS_DATABASE_PASSWORD", "very-secret")
+    settings = shop.root/"settings.ini"
+    settings.write_text(re.sub("tracking_url = .*", f"tracking_url = {address}", settings.read_text()))
+    bundle = released(find_workspace(shop.root))
+    said = capsys.readouterr()
+    assert live(shop, "churn").champion == bundle.core_hash
+    assert "is live, approved by" in said.out and "The champion stands, but mlflow does not show it" in said.out
+    refused(shop, capsys, "register", "churn", says="could not be used")
+    assert "very-secret" not in said.out + said.err + capsys.readouterr().err
+
+ROLES = [("request", "churn"), ("approve", "churn"), ("refuse", "churn", "--reason", "x"), ("release", "churn"), ("rollback", "churn", "--reason", "x"), ("activate", "churn")]
+
+@pytest.mark.parametrize("words", ROLES, ids=lambda words: words[0])
+def test_nothing_is_decided_without_a_role(shop, capsys, words):
+    refused(shop, capsys, *words, says=f"mmops {words[0]}: the role that acts is missing.")
+
+@pytest.mark.parametrize("words", [("register",), ("request", "--as", ANALYST), ("release", "--as", ANALYST)], ids=lambda words: words[0])
+@pytest.mark.parametrize("model, says", [("chrun", "Did you mean 'churn'?"), ("spring", "names no features"), ("../churn", "churn")])
+def test_a_model_without_a_candidate_is_refused_with_the_reason(shop, capsys, words, model, says):
+    refused(shop, capsys, words[0], model, *words[1:], says=says)
+
+def test_a_candidate_that_was_not_built_yet_names_the_command(shop, capsys):
+    import shutil
+    shutil.rmtree(shop.path("data", "bundle", "churn"))
+    refused(shop, capsys, "request", "churn", "--as", ANALYST, says="Build it with `mmops run churn`")
+
+def test_a_changed_byte_is_found_by_every_command_that_reads_the_candidate(shop, capsys):
+    approved(shop)
+    (shop.path("data", "bundle", "churn")/"README.md").write_text("Better than it is")
+    for words in (["register", "churn"], ["request", "churn", "--as", ANALYST], ["approve", "churn", "--as", OWNER], ["release", "churn", "--as", ANALYST]):
+        refused(shop, capsys, *words, says="README.md: this file was changed")
+
+def test_who_asked_may_not_approve_and_an_outsider_may_neither(shop, capsys):
+    typed("request", "churn", "--as", OWNER)
+    refused(shop, capsys, "approve", "churn", "--as", OWNER, says="asked for this approval")
+    refused(shop, capsys, "approve", "churn", "--as", "intern@example.com", says="may not approve")
+    refused(shop, capsys, "approve", "churn", "--as", "not a mail address", says="no mail address")
+
+def test_who_built_it_may_not_approve_either(shop, capsys):
+    typed("request", "churn", "--as", ANALYST, "--author", OWNER)
+    refused(shop, capsys, "approve", "churn", "--as", OWNER, says="built this bundle")
+    assert typed("approve", "churn", "--as", "marketing@example.com") == 0
+
+def test_a_request_keeps_its_reason_and_asking_twice_is_one_request(shop):
+    for _ in range(2): typed("request", "churn", "--as", ANALYST, "--reason", "Monthly training")
+    entry, = Ledger(shop).entries()
+    assert entry.payload["reason"] == "Monthly training"
+
+def test_without_a_valid_approval_nothing_is_released(shop, capsys):
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="mmops request churn --as ROLE")
+    typed("request", "churn", "--as", ANALYST)
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="has not been answered")
+    typed("refuse", "churn", "--as", OWNER, "--reason", "Calibration is off")
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="Calibration is off")
+
+def test_an_approval_that_has_ended_releases_nothing(shop, capsys):
+    asked, past = bundle_evidence(shop.path("data", "bundle", "churn")), ReplayClock(instant_of("2020-01-01"))
+    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
+    request_approval(*about, ANALYST, clock=past); grant(*about, OWNER, clock=past)
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="ended on 2020-01-31")
+    typed("live")
+    assert "its approval ended on 2020-01-31" in capsys.readouterr().out
+
+def test_a_bundle_that_failed_its_gates_is_not_released_even_when_approved(shop, capsys):
+    build(shop, status="fail"); approved(shop)
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="has the verdict 'fail'")
+
+def test_an_approval_does_not_cover_the_next_candidate(shop, capsys):
+    approved(shop); build(shop, 90.)
+    refused(shop, capsys, "approve", "churn", "--as", OWNER, says="Nobody asked for bundle")
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="is not approved")
+
+def test_releasing_what_is_live_changes_nothing(shop, capsys):
+    released(shop)
+    before = contents(shop)
+    assert typed("release", "churn", "--as", ANALYST) == 0
+    assert "nothing was changed" in capsys.readouterr().out and contents(shop) == before
+
+def test_the_first_champion_has_nothing_to_go_back_to(shop, capsys):
+    released(shop)
+    refused(shop, capsys, "rollback", "churn", "--as", ANALYST, "--reason", "Complaints", says="no earlier champion")
+    refused(shop, capsys, "rollback", "churn", "--as", ANALYST, says="the reason is missing")
+
+def test_empty_states_say_what_comes_next(shop, capsys):
+    typed("live"); typed("ledger"); typed("ledger", "verify")
+    said = capsys.readouterr().out
+    assert "Nothing is live yet. Next: `mmops request" in said and "Nothing was decided here yet" in said
+    assert not shop.path("data", "ledger").exists() and not (shop.state/"ledger.db").exists()
+
+def test_control_characters_of_an_evaluation_do_not_reach_the_terminal(shop, capsys):
+    typed("request", "churn", "--as", ANALYST)
+    said = capsys.readouterr().out
+    assert "\x1b" not in said and "\\x1b[2J" in said
+
+def test_an_edited_ledger_is_named_and_ends_with_one(shop, capsys):
+    released(shop)
+    log = shop.path("data", "ledger", "laptop.jsonl")
+    log.write_text(log.read_text().replace(OWNER, "intern@example.com"))
+    capsys.readouterr()
+    assert typed("ledger", "verify") == 1
+    assert "was edited" in capsys.readouterr().out
+
+@pytest.mark.parametrize("words, says", [(["--last", "0"], "--last is 0"), (["--about", "chrun"], "Did you mean 'churn'?"), (["verfy"], "unrecognized arguments")])
+def test_a_mistyped_question_to_the_ledger_is_refused(shop, capsys, words, says):
+    typed("request", "churn", "--as", ANALYST)
+    refused(shop, capsys, "ledger", *words, says=says)
+
+def test_a_retired_model_still_has_a_past(shop, capsys):
+    bundle = released(shop)
+    write_text(shop.root/"params.yaml", "sources: {shop: {kind: file}}\nmodels: {}\n")
+    capsys.readouterr()
+    assert typed("live", "churn") == 0
+    assert bundle.core_hash[:12] in capsys.readouterr().out
+
+def test_status_says_what_is_live_and_what_waits_without_mlflow(shop):
+    bundle = released(shop)
+    build(shop, 90.); typed("request", "churn", "--as", ANALYST)
+    code = "import sys; from marketing_mlops.cli.commands import main; main(['status']); print(sorted(sys.modules), file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert f"{bundle.core_hash[:12]} since " in done.stdout
+    assert "waits for approval since" in done.stdout and "`mmops approve churn --as ROLE`" in done.stdout
+    for heavy in ("mlflow", "pandas", "numpy", "onnxruntime"): assert f"'{heavy}'" not in done.stderr, heavy
+
+def test_status_survives_a_broken_ledger(shop, capsys):
+    released(shop)
+    log = shop.path("data", "ledger", "laptop.jsonl")
+    log.write_text(log.read_text().replace(OWNER, "intern@example.com"))
+    capsys.readouterr()
+    assert typed("status") == 0
+    assert "was edited" in capsys.readouterr().out
+
+PEOPLE = [f"c{i:02}" for i in range(40)]
+
+@pytest.fixture
+def scored(shop):
+    "Forty people scored by the champion; c00 is in the holdout of the source, c01 in that of the model, c02 withdrew, c03 was never asked."
+    bundle, then = released(shop), pd.Timestamp("2026-08-30T12:00:00Z")
+    shop.accepted("shop").mkdir(parents=True)
+    asked = [name for name in PEOPLE if name != "c03"]
+    pd.DataFrame(dict(customer_id=asked, purpose="email", is_granted=[n != "c02" for n in asked], legal_basis="consent", occurred_at=then, known_at=then)).to_parquet(shop.accepted("shop")/"consents.parquet")
+    pd.DataFrame(dict(experiment_id="holdout", customer_id=["c00"], arm="holdout", is_holdout=True, occurred_at=then, known_at=then)).to_parquet(shop.accepted("shop")/"assignments.parquet")
+    frame = pd.DataFrame(dict(customer_id=PEOPLE, cutoff=then, is_holdout=[n == "c01" for n in PEOPLE], p_no_order=[1-i/100 for i in range(40)], role="champion", bundle_hash=bundle.core_hash))
+    save(shop, frame)
+    return frame
+
+def save(shop, frame):
+    place = shop.path("data", "score", "churn")
+    place.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(place/"scores.parquet")
+
+def test_a_list_holds_the_best_of_those_who_agreed_and_no_holdout(shop, scored, capsys):
+    into = shop.root/"winback.csv"
+    assert typed("activate", "churn", "--purpose", "email", "--top", "0.25", "--as", "marketing@example.com", "--into", into) == 0
+    listed = pd.read_csv(into)
+    assert listed.customer_id.tolist() == PEOPLE[4:13]                  # a quarter of the 36 who may be contacted
+    entry = Ledger(shop).entries("audience_exported")[0]
+    assert entry.payload["counts"]["holdout"] == 2 and entry.actor == "marketing@example.com"
+    assert entry.occurred_at.startswith("2026-08-31") and entry.recorded_at > entry.occurred_at[:4]
+    assert "c04" not in str(entry.payload)
+
+def test_a_dry_run_shows_the_same_people_and_writes_nothing(shop, scored, capsys):
+    before = contents(shop)
+    assert typed("activate", "churn", "--top", "0.25", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "9 of 40 people for email" in said and "nothing was written" in said and contents(shop) == before
+
+@pytest.mark.parametrize("words, says", [(["--top", "10"], "--top is 10"), (["--top", "0"], "--top is 0"), (["--purpose", "emial"], "Did you mean 'email'?"), (["--score", "p_churn"], "there is no score 'p_churn'"),
+                                         (["--top", "many"], "invalid float value")], ids=lambda w: str(w)[:24])
+def test_a_selection_that_means_nothing_is_refused(shop, scored, capsys, words, says):
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", *words, says=says)
+
+def test_rows_of_a_candidate_contact_nobody(shop, scored, capsys):
+    save(shop, scored.assign(role="candidate"))
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="come from a candidate")
+
+def test_scores_of_the_champion_before_contact_nobody(shop, scored, capsys):
+    released(shop, 90.)
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="is the champion of churn since")
+
+def test_consents_that_grew_old_stop_a_live_source(shop, scored, capsys):
+    (shop.source_folder("shop")/"mapping.yaml").unlink()
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="days old")
+
+def test_a_source_without_consents_or_scores_is_refused(shop, scored, capsys):
+    (shop.accepted("shop")/"consents.parquet").unlink()
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="consents")
+    (shop.path("data", "score", "churn")/"scores.parquet").unlink()
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="Make them with `mmops run churn`")

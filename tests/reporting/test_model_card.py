@@ -1,0 +1,127 @@
+"""A model card is put together from records alone; a record that is not there reads `unknown`."""
+import shutil
+import pandas as pd
+import pytest
+from marketing_mlops.contracts.verdict import Verdict
+from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.ledger import Ledger
+from marketing_mlops.governance.releases import bundle_evidence, release
+from marketing_mlops.registry.bundles import write_bundle
+from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
+from marketing_mlops.registry.input_schemas import input_schema
+from marketing_mlops.reporting import card_blocks as blocks
+from marketing_mlops.reporting.model_cards import read_card
+from marketing_mlops.reporting.reports import run_report
+from marketing_mlops.workspace.clock import ReplayClock, instant_of
+from marketing_mlops.workspace.errors import StageError
+from marketing_mlops.workspace.places import find_workspace, write_text
+
+HOSTILE = "<script>alert('x')</script>"
+SPEC = dict(model="churn", task="propensity", owner="model-owner@example.com", purpose=f"Win back {HOSTILE}", audience="Customers", source="shop", consent_purpose="email",
+            outcome=dict(kind="no_order", horizon_days=90), cutoffs=dict(count=8), split=dict(held_out="last_cutoff"), algorithm=dict(name="logistic_regression"), holdout=.05,
+            release=dict(approval_days=30), monitoring=dict(psi=.2))
+FIGURES = dict(auc=dict(value=.7127, low=.694, high=.7307, unit="AUC", level=.95, n=2932, method="DeLong, logit"))
+CALIBRATION = [dict(group=1, n=294, claimed=.21, happened=.245, low=.199, high=.297)]
+EVALUATION = dict(figures=FIGURES, n_training=13711, n_held_out=2932, sentences=["It ranks well."], tables=dict(calibration=CALIBRATION), verdict=Verdict("churn", "pass").to_dict())
+
+def build(shop, parameters=SPEC, evaluation=EVALUATION, features=("recency_days",)):
+    draft = GraphDraft()
+    graph = finished_graph(draft, draft.add("Sigmoid", draft.input(features[0], is_text=False)), list(features))
+    return write_bundle(shop.path("data", "bundle", "churn"), scorer={"no_order": graph}, kind="graph", features=list(features), schema=input_schema(pd.DataFrame({features[0]: [5., 60., None]}), list(features)),
+                        parameters=parameters, evaluation=evaluation, lock_hash="a1"*32, data_hashes={"training_set": "b2"*32}, code_hash="c3"*32, envelope={})
+
+@pytest.fixture
+def shop(tmp_path, repository):
+    write_text(tmp_path/"settings.ini", "[DEFAULT]\napprovers = model-owner@example.com\n")
+    write_text(tmp_path/"params.yaml", "sources: {shop: {kind: simulated}}\nmodels:\n  churn: {owner: another@example.com, purpose: Edited since, audience: All, source: shop, task: propensity}\n")
+    (tmp_path/"nbs"/"reports").mkdir(parents=True)
+    shutil.copy2(repository/"nbs"/"reports"/"model_card.ipynb", tmp_path/"nbs"/"reports")
+    found = find_workspace(tmp_path)
+    build(found)
+    return found
+
+def put_live(shop, day="01"):
+    folder, clock = shop.path("data", "bundle", "churn"), ReplayClock(instant_of(f"2026-03-{day}T09:00:00Z"))
+    asked = bundle_evidence(folder)
+    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
+    request_approval(*about, "analyst@example.com", clock=clock)
+    grant(*about, "model-owner@example.com", reason="Good for spring", clock=clock)
+    return release(shop, "churn", folder, "analyst@example.com", clock=clock)
+
+def without(record, name): return {key: value for key, value in record.items() if key != name}
+
+def entry(block, name):
+    "What a block says behind a name."
+    return next(line.split(": ", 1)[1] for line in str(block).splitlines() if line.startswith(f"{name}: "))
+
+@pytest.mark.parametrize("label, name", [(label, name) for label, name in blocks.CARD_FACTS.items() if name in SPEC and name != "task"] + [("Consent", "consent_purpose")])
+def test_a_fact_that_was_not_recorded_reads_unknown(shop, label, name):
+    assert entry(blocks.purpose_block(read_card("churn", shop)), label) != "unknown"
+    build(shop, without(SPEC, name))
+    assert entry(blocks.purpose_block(read_card("churn", shop)), label) == "unknown"
+
+@pytest.mark.parametrize("part, block, says", [("figures", blocks.figures_block, "Figures: unknown"), ("tables", blocks.card_chart, "Table: unknown"), ("n_held_out", blocks.purpose_block, "Rows judged on: unknown"),
+                                               ("n_training", blocks.purpose_block, "Rows to learn from: unknown"), ("verdict", blocks.gates_block, "Unknown · "),
+                                               ("sentences", blocks.card_answer, "The record holds no sentence")])
+def test_a_part_of_the_evaluation_that_is_not_there_reads_unknown(shop, part, block, says):
+    build(shop, evaluation=without(EVALUATION, part))
+    assert says in str(block(read_card("churn", shop)))
+
+def test_a_feature_nobody_defined_reads_unknown(shop):
+    build(shop, features=("patience",))
+    card = read_card("churn", shop)
+    assert "unknown" in str(blocks.features_block(card)) and "Nobody has defined the feature patience." in blocks.card_limits(card)
+
+def test_without_its_ledger_a_card_knows_no_approval_and_no_release(shop):
+    put_live(shop)
+    card = read_card("churn", shop)
+    assert blocks.approval_sentence(card) == "Approved by model-owner@example.com on 2026-03-01, until 2026-03-31."
+    assert blocks.live_sentence(card) == "This bundle is live since 2026-03-01, by decision of analyst@example.com." and "Good for spring" in str(blocks.decisions_block(card))
+    shutil.rmtree(shop.path("data", "ledger")); (shop.state/"ledger.db").unlink()
+    card = read_card("churn", shop)
+    for said in (blocks.approval_sentence(card), blocks.live_sentence(card), entry(blocks.decisions_block(card), "Decisions")): assert said.startswith("unknown: ")
+
+def test_an_edited_ledger_is_not_believed(shop):
+    put_live(shop)
+    log, = shop.path("data", "ledger").glob("*.jsonl")
+    log.write_text(log.read_text().replace("model-owner@example.com", "intern@example.com"))
+    card = read_card("churn", shop)
+    assert "intern" not in str(blocks.decisions_block(card)) and "was edited" in blocks.approval_sentence(card)
+
+def test_a_damaged_or_missing_bundle_makes_every_entry_unknown(shop):
+    put_live(shop)
+    kept, = shop.path("data", "bundles").iterdir()
+    (kept/"parameters.json").write_text("{}")
+    for card in (read_card("churn", shop), (shutil.rmtree(kept), read_card("churn", shop))[1]):
+        assert (card.role, blocks.card_verdict(card).status) == ("unknown", "unknown")
+        assert entry(blocks.purpose_block(card), "Owner") == "unknown" and entry(blocks.origin_block(card), "Bundle").startswith("unknown: ")
+        assert "released" in str(blocks.decisions_block(card))        # the ledger still knows
+
+def test_the_card_of_an_earlier_champion_says_what_is_live_instead(shop):
+    first = put_live(shop)
+    build(shop, SPEC | dict(audience="Everybody")); put_live(shop, "05")
+    card = read_card("churn", shop, first.champion[:12])
+    assert card.role == "earlier champion" and "another one, is live since 2026-03-05" in blocks.live_sentence(card)
+
+def test_a_source_without_consents_is_a_limit(shop):
+    build(shop, SPEC | dict(consent_purpose=None))
+    assert any("nobody may be contacted" in line for line in blocks.card_limits(read_card("churn", shop)))
+
+def test_the_page_is_made_from_records_escapes_them_and_can_be_made_twice_alike(shop, tmp_path):
+    put_live(shop)
+    page = run_report("model_card", dict(model="churn"), shop, tmp_path/"one").read_text()
+    assert "model-owner@example.com" in page and "Edited since" not in page and "another@example.com" not in page
+    assert HOSTILE not in page and "Win back &lt;script&gt;" in page
+    assert run_report("model_card", dict(model="churn"), shop, tmp_path/"two").read_text() == page
+
+def test_a_model_nobody_knows_has_no_card(shop):
+    with pytest.raises(StageError, match="Did you mean 'churn'"): run_report("model_card", dict(model="chrun"), shop)
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_card_fits_its_screen_and_asks_for_nothing(chromium, shop, tmp_path, width, scheme):
+    put_live(shop)
+    watched = chromium(run_report("model_card", dict(model="churn"), shop, tmp_path/"page"), width, scheme)
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert (watched.said, watched.asked, watched.dialogs) == ([], [], [])
