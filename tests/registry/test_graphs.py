@@ -76,10 +76,12 @@ def test_a_model_that_never_saw_a_gap_is_asked_about_one():
         model = PropensityModel(algorithm, NUMBERS, CATEGORIES).fit(rows, leaves)
         assert agreement(model, propensity_graph(model, FEATURES), rows).passed
 
-def test_a_feature_that_was_never_known_does_not_stop_a_graph():
+@pytest.mark.parametrize("algorithm", ALGORITHMS[:2], ids=lambda a: a["name"])
+def test_a_feature_that_was_known_of_one_customer_alone_does_not_stop_a_graph(algorithm):
+    "Of nobody at all is refused by the model."
     rows, leaves = customers()
-    rows["clicks_90d"] = np.nan
-    model = PropensityModel(ALGORITHMS[1], [*NUMBERS, "clicks_90d"], CATEGORIES).fit(rows, leaves)
+    rows["clicks_90d"] = np.where(np.arange(len(rows)) == 0, 3., np.nan)
+    model = PropensityModel(algorithm, [*NUMBERS, "clicks_90d"], CATEGORIES).fit(rows, leaves)
     verdict = agreement(model, propensity_graph(model, [*FEATURES, "clicks_90d"]), rows)
     assert verdict.passed, verdict
 
