@@ -168,7 +168,7 @@ def edited_clone(tmp_path):
     (clone.parent/"people.csv").write_text("customer_id,first_seen_at\n" + "".join(f"c{i},2026-02-{1+i % 27:02}T10:15:00+00:00\n" for i in range(60)))
     done = run(sys.executable, "-c", MAIN, "data", "add", "../people.csv", "--as", "customers", "--source", "my_shop", "--zone", "UTC", "--yes", cwd=clone, PYTHONPATH=str(clone))
     assert done.returncode == 0, done.stdout+done.stderr
-    for name, old, new in (("params.yaml", "customers: 20000", "customers: 777"), ("settings.ini", "default_models = retailer_promo_uplift", "default_models = my_model"),
+    for name, old, new in (("params.yaml", "customers: 20000", "customers: 777"), ("settings.ini", "default_models = retailer_churn_90d, retailer_promo_uplift", "default_models = my_model"),
                            (".dvc/config", "../../dvc-storage", "../../my-store")):
         text = (clone/name).read_text()
         assert old in text
