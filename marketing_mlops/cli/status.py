@@ -69,15 +69,18 @@ def source_clock(
     path = workspace.source_folder(source)/"mapping.yaml"
     return clock_for(read_yaml(path).get("as_of") if path.is_file() else None)
 
-# %% ../../nbs/api/cli/40_status.ipynb #24a4613b
+# %% ../../nbs/api/cli/40_status.ipynb #72935606
 def source_zone(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
-)->tzinfo: # UTC where the mapping names none that exists
+)->tzinfo: # UTC where the mapping names none that exists, or several
     "The time zone a source's days are counted in."
     from marketing_mlops.workspace.params import read_yaml
     path = workspace.source_folder(source)/"mapping.yaml"
-    try: return ZoneInfo(read_yaml(path)["zone"]) if path.is_file() else timezone.utc
+    tables = (read_json(workspace.ingested(source)/"ingest.json") or {}).get("tables", {})
+    named = {read_yaml(path).get("zone")} if path.is_file() else set()
+    named = named - {None} or {each.get("zone") for each in tables.values()} - {None, "UTC"}   # of the source, else of its columns
+    try: return ZoneInfo(named.pop()) if len(named) == 1 else timezone.utc
     except (KeyError, TypeError, ValueError): return timezone.utc
 
 def day_in_zone(
