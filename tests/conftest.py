@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/live", "data/replays",
-           "nbs/jobs", "nbs/reports", "marketing_mlops"]
+TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/live", "data/ledger",
+           "data/replays", "benchmarks/results/monitoring_alarms.json", "nbs/jobs", "nbs/reports", "marketing_mlops"]
 
 # A shell that starts the suite in the background has SIGINT ignored, and children inherit that: Ctrl-C could not be tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -22,7 +22,7 @@ from string import Template
 TEMPLATE_FILES = (
     "settings.ini", "params.yaml", "dvc.yaml", ".gitattributes", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     "nbs/jobs/*.ipynb", "nbs/jobs/.notest", "nbs/reports/*.ipynb", "nbs/reports/.notest",
-    "data/sources/retailer/mapping.yaml", "data/live/retailer_*.json",
+    "data/sources/retailer/mapping.yaml", "data/live/retailer_*.json", "data/ledger/README.md",
 )
 
 # %% ../../nbs/api/cli/60_template.ipynb #46951a53
