@@ -57,7 +57,7 @@ def refuse_bare_dates(
             raise ParameterError(f"{seen_from_workspace(file)}: {key} is a date without quotes; DVC reads text, numbers and lists only.",
                 f'Write it in quotes: {key.split(".")[-1]}: "{day.isoformat()}"', file=str(file), key=key)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #8afa3750
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #f7409ab2
 def check_experiments(
     params:Params, # Of the workspace
     models:Iterable[str], # Those that will be read out; models without an experiment are passed over
@@ -84,7 +84,6 @@ def _place_missing_pointers(workspace):
     if not missing: return
     from marketing_mlops.jobs.scoring import place_pointers
     place_pointers(workspace, missing)
-
 
 # %% ../../nbs/api/jobs/90_pipeline.ipynb #11e47d59
 @dataclasses.dataclass(frozen=True)
@@ -182,21 +181,26 @@ def stage_environment(
         file = Path(folder)/"error.json"
         with _environment(PATH=path, MMOPS_ERROR_FILE=str(file), MMOPS_WORKSPACE=str(workspace.root), DVC_NO_ANALYTICS="1"): yield file
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #c3d8e544
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #e687e13e
 def _exit_code(error):
     "Of the stage command, None where no command failed; DVC says it in its message only."
     found = [re.search(r"exited with (-?\d+)$", str(e)) for e in _chain(error)]
     return next((int(m[1]) for m in found if m), None)
 
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #9346726e
 @contextlib.contextmanager
 def quiet_dvc():
-    "Keeps DVC's own lines and bars from standing between ours, for the time of the block."
-    logger = logging.getLogger("dvc")
-    level = logger.level
+    "Keeps DVC's own lines and bars from standing between ours, and lets it read equal files once, for the time of the block."
+    import copy, functools
+    from dvc.utils.serialize import _yaml
+    logger, parse = logging.getLogger("dvc"), _yaml.parse_yaml
+    level, read_once = logger.level, functools.cache(parse)
     logger.setLevel(logging.CRITICAL)
+    _yaml.parse_yaml = lambda text, path, typ="safe": copy.deepcopy(read_once(text, path, typ)) if typ == "safe" else parse(text, path, typ)
     try: yield
-    finally: logger.setLevel(level)
+    finally: _yaml.parse_yaml = parse; logger.setLevel(level)
 
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #27d93803
 def _run_dvc(workspace, targets, force, run_stage, file):
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
