@@ -42,7 +42,7 @@ def outcome_sentence(
     said = f"{made} of {len(done.stages)} stages were made anew." if made else f"Unchanged: all {len(done.stages)} stages are up to date."
     return said + "".join(f"\n{name} has changed: other data, code or parameters than recorded. Commit it if that was meant." for name in done.changed_locks)
 
-# %% ../../nbs/api/cli/30_run.ipynb #37e23cb3
+# %% ../../nbs/api/cli/30_run.ipynb #aa2c8b59
 def result_pages(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
@@ -56,13 +56,17 @@ def model_lines(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
 )->list[str]: # Verdict, sentences and next step; empty for a model that is not trained
-    "What the last evaluation says of a model, and who scores today."
-    found, scored = (read_json(workspace.path("data", stage, model, file)) or {} for stage, file in (("evaluate", "evaluation.json"), ("score", "score.json")))
+    "What the evaluation of a model's candidate says, and who scores today."
+    def kept(*parts): return read_json(workspace.path("data", *parts)) or {}
+    found, scored, bundle = kept("evaluate", model, "evaluation.json"), kept("score", model, "score.json"), kept("bundle", model, "envelope.json")
     if "verdict" not in found: return []
-    role = "champion" if scored.get("role") == "champion" else "candidate"
-    says = f"{scored['n']:,} customers are scored by the {role}" if "n" in scored else "nobody is scored yet"
-    step = "." if role == "champion" else f"; `mmops register {printable(model)}` and `mmops request` ask for its release."
-    return [f"{printable(model)}: verdict {found['verdict']['status']} on {found['n_held_out']:,} held-out rows", *(f"  {printable(line)}" for line in found["sentences"]), f"  {says}{step}"]
+    is_live = scored.get("role") == "champion" and scored.get("bundle_hash") == bundle.get("core_hash")
+    who = "champion" if scored.get("role") == "champion" else "candidate"
+    says = f"{scored['n']:,} customers are scored by the {who}" if "n" in scored else "nobody is scored yet"
+    other = f" {str(scored['bundle_hash'])[:12]}, not by this candidate" if who == "champion" and not is_live else ""
+    step = "." if is_live else f"; `mmops register {printable(model)}` and `mmops request {printable(model)}` ask for its release."
+    return [f"{printable(model)}, {'champion' if is_live else 'candidate'}: verdict {found['verdict']['status']} on {found['n_held_out']:,} held-out rows",
+            *(f"  {printable(line)}" for line in found["sentences"]), f"  {says}{other}{step}"]
 
 # %% ../../nbs/api/cli/30_run.ipynb #6c8f5db5
 def show_result(

@@ -60,18 +60,22 @@ def ranking_sentence(
     return (f"The tenth of the customers with the highest chance holds {100*gains.value:.1f} % of those concerned ({100*gains.low:.1f} to {100*gains.high:.1f} %), "
             f"{lift.value:.2f} times as many as a random tenth.")
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #be3bcff6
+# %% ../../nbs/api/training/20_evaluations.ipynb #1110f6b2
 def calibration_sentence(
     figures:Mapping[str, Estimate|NotMeasurable], # From `rank_quality`
-)->str: # One sentence
+    claimed:float, # Mean of the chances, in [0, 1]
+    happened:float, # Share of customers to whom it happened, in [0, 1]
+)->str: # One or two sentences
     "Whether a chance can be taken at its word."
-    slope = figures["calibration_slope"]
+    intercept, slope = figures["calibration_intercept"], figures["calibration_slope"]
     if isinstance(slope, NotMeasurable): return f"Whether its chances are true cannot be said: {slope.problem}"
-    exact = f"calibration slope {slope.value:.2f} ({slope.low:.2f} to {slope.high:.2f})"
-    if slope.low <= 1 <= slope.high: return f"Its chances are spread as widely as they should be: {exact}."
-    return f"Its chances are too {'cautious' if slope.value > 1 else 'bold'}: {exact}, 1 would be right."
+    both = f"{100*claimed:.1f} % were claimed on average and {100*happened:.1f} % happened"
+    level = "in line" if intercept.low <= 0 <= intercept.high else "claimed too low" if intercept.value > 0 else "claimed too high"
+    exact = f"slope {slope.value:.2f} ({slope.low:.2f} to {slope.high:.2f}), 1 would be right"
+    spread = "as wide as it should be" if slope.low <= 1 <= slope.high else f"too {'narrow' if slope.value > 1 else 'wide'}"
+    return f"Its chances: {both}, {level}; their spread is {spread} ({exact})."
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #13127b42
+# %% ../../nbs/api/training/20_evaluations.ipynb #0c7a78e6
 def evaluate_propensity(
     model:str, # Key in params.yaml
     held_out:pd.DataFrame, # `label` 0 or 1, `score` a chance in [0, 1]
@@ -82,7 +86,7 @@ def evaluate_propensity(
     label, score = held_out.label.to_numpy(), held_out.score.to_numpy()
     figures = rank_quality(label, score)
     tables = dict(calibration=calibration_table(label, score).round(6).to_dict("records"))
-    return figures, judge_gates(figures, spec.get("gates") or {}, model), [ranking_sentence(figures), calibration_sentence(figures)], tables
+    return figures, judge_gates(figures, spec.get("gates") or {}, model), [ranking_sentence(figures), calibration_sentence(figures, score.mean(), label.mean())], tables
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #85fe1b1e
 def evaluate_uplift(
