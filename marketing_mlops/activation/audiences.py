@@ -89,7 +89,7 @@ def _checked_holdout(holdout)->set[str]:
     if not isinstance(holdout, str|pd.DataFrame|dict): return set(holdout)
     raise TypeError(f"holdout must be a set of customer_id, got a {type(holdout).__name__}; use holdout_customers(assignments)")
 
-# %% ../../nbs/api/activation/10_audiences.ipynb #384d5a46
+# %% ../../nbs/api/activation/10_audiences.ipynb #144081c1
 @dataclass(frozen=True)
 class Selection:
     "Which of the people who may be contacted are taken."
@@ -99,6 +99,7 @@ class Selection:
     also:tuple[str, ...]=() # Further columns that travel along, such as an arm
 
     def __post_init__(self):
+        if self.minimum is not None and not np.isfinite(self.minimum): raise ValueError(f"minimum must be a finite number, got {self.minimum}; leave it out for no limit")
         if self.largest is not None and self.largest < 1: raise ValueError(f"largest must be at least 1, got {self.largest}; leave it out for no limit")
 
 # %% ../../nbs/api/activation/10_audiences.ipynb #e7de5aff

@@ -77,6 +77,10 @@ def test_limits_leave_out_the_lowest_scores_and_count_them(people):
     assert made.rows["p_churn"].min() >= .5 and made.counts["below_minimum"] > 0
     assert len(choose(people, minimum=.5, largest=10_000)) == len(made)
 
+@pytest.mark.parametrize("minimum", [float("nan"), float("inf"), -float("inf")])
+def test_a_minimum_that_is_no_finite_number_takes_nobody(minimum):
+    with pytest.raises(ValueError, match="finite"): Selection("p_churn", minimum=minimum)
+
 def test_inputs_are_left_as_they_were(people):
     before = [each.copy() for each in people[:2]]
     choose(people, largest=5)

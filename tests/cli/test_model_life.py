@@ -21,14 +21,14 @@ models:
 """
 ANALYST, OWNER = "analyst@example.com", "model-owner@example.com"
 
-def build(shop, even_after=60., status="pass"):
+def build(shop, even_after=60., status="pass", task="propensity", more={}):
     "The candidate of `churn`: even chances of leaving so many days after the last order."
     draft = GraphDraft()
     days = draft.add("Sub", draft.input("recency_days", is_text=False), draft.constant([even_after]))
     graph = finished_graph(draft, draft.add("Sigmoid", draft.add("Div", days, draft.constant([20.]))), ["recency_days"])
     reasons = [] if status == "pass" else [Reason("auc", "auc is 0.58.", .58, .6, "Collect more rows.", status)]
-    return write_bundle(shop.path("data", "bundle", "churn"), scorer={"no_order": graph}, kind="graph", features=["recency_days"],
-        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": "churn", "task": "propensity"},
+    return write_bundle(shop.path("data", "bundle", "churn"), scorer={"no_order": graph} if task == "propensity" else {"no_mail": graph, "mail": graph}, kind="graph", features=["recency_days"],
+        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": "churn", "task": task, **more},
         evaluation=dict(figures={"auc": dict(value=.7, low=.68, high=.72)}, verdict=Verdict("churn", status, reasons).to_dict(), sentences=["It ranks \x1b[2J well."]),
         lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={})
 
@@ -50,8 +50,8 @@ def approved(shop, **more):
     typed("request", "churn", "--as", ANALYST); typed("approve", "churn", "--as", OWNER)
     return read_bundle(shop.path("data", "bundle", "churn"))
 
-def released(shop, even_after=60.):
-    build(shop, even_after)
+def released(shop, even_after=60., **words):
+    build(shop, even_after, **words)
     bundle = approved(shop)
     assert typed("release", "churn", "--as", ANALYST) == 0
     return bundle
@@ -262,25 +262,55 @@ def test_a_dry_run_shows_the_same_people_and_writes_nothing(shop, scored, capsys
     said = capsys.readouterr().out
     assert "9 of 40 people for email" in said and "nothing was written" in said and contents(shop) == before
 
-@pytest.mark.parametrize("words, says", [(["--top", "10"], "--top is 10"), (["--top", "0"], "--top is 0"), (["--purpose", "emial"], "Did you mean 'email'?"), (["--score", "p_churn"], "there is no score 'p_churn'"),
+@pytest.mark.parametrize("words, says", [(["--top", "10"], "--top is 10"), (["--top", "0"], "--top is 0"), (["--minimum", "nan"], "--minimum is nan"), (["--minimum", "inf"], "--minimum is inf"), (["--minimum=-inf"], "--minimum is -inf"),
+                                         (["--top", "nan"], "--top is nan"), (["--purpose", "sms"], "the consent_purpose of the model is 'email'"), (["--purpose", "emial"], "Did you mean 'email'?"), (["--score", "p_churn"], "there is no score 'p_churn'"),
                                          (["--top", "many"], "invalid float value")], ids=lambda w: str(w)[:24])
 def test_a_selection_that_means_nothing_is_refused(shop, scored, capsys, words, says):
-    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", *words, says=says)
+    limit = [] if {"--top", "--minimum"} & set(words) else ["--top", "0.5"]
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", *limit, *words, says=says)
 
 def test_rows_of_a_candidate_contact_nobody(shop, scored, capsys):
     save(shop, scored.assign(role="candidate"))
-    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="come from a candidate")
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="come from a candidate")
 
 def test_scores_of_the_champion_before_contact_nobody(shop, scored, capsys):
     released(shop, 90.)
-    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="is the champion of churn since")
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="is the champion of churn since")
 
 def test_consents_that_grew_old_stop_a_live_source(shop, scored, capsys):
     (shop.source_folder("shop")/"mapping.yaml").unlink()
-    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="days old")
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="days old")
 
 def test_a_source_without_consents_or_scores_is_refused(shop, scored, capsys):
     (shop.accepted("shop")/"consents.parquet").unlink()
-    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="consents")
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="consents")
     (shop.path("data", "score", "churn")/"scores.parquet").unlink()
-    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="Make them with `mmops run churn`")
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="Make them with `mmops run churn`")
+
+def test_a_list_without_an_end_is_refused_and_an_uplift_model_ends_where_a_contact_pays(shop, scored, capsys):
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", says="how many people are meant")
+    prices = dict(experiment=dict(control="no_mail"), economics=dict(margin=.5, contact_cost=.4, unsubscribe_cost=4.))
+    bundle = released(shop, 90., task="uplift", more=prices)
+    (shop.root/"params.yaml").write_text(PARAMS.replace("task: propensity", "task: uplift"))
+    save(shop, scored.rename(columns={"p_no_order": "gain_mail"}).assign(bundle_hash=bundle.core_hash))
+    capsys.readouterr()
+    assert typed("activate", "churn", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "minimum 0.8, the gain at which a contact pays (cost 0.4 / margin 0.5; unsubscribes are not counted)" in said and "17 of 40 people" in said
+    assert typed("activate", "churn", "--dry-run", "--minimum", "0.9") == 0
+    assert "at which a contact pays" not in capsys.readouterr().out
+
+def test_a_champion_that_fell_short_says_so_beside_its_list(shop, scored, capsys):
+    bundle = released(shop, 90., status="review")
+    save(shop, scored.assign(bundle_hash=bundle.core_hash))
+    capsys.readouterr()
+    assert typed("activate", "churn", "--dry-run", "--top", "0.5") == 0
+    said = capsys.readouterr().out
+    assert "Warning: verdict review. It ranks" in said and "\x1b" not in said
+
+def test_scores_of_a_champion_whose_bytes_changed_contact_nobody(shop, scored, capsys):
+    kept = shop.path("data", "bundles", live(shop, "churn").champion)
+    file = kept/"parameters.json"
+    file.chmod(0o644)
+    file.write_text(file.read_text().replace("propensity", "Propensity"))
+    refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="parameters.json")
