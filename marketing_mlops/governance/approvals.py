@@ -73,7 +73,11 @@ class ApprovalState:
         reason = self.answer.payload["reason"] if self.answer else None
         return f"**{self.status}**\n\n" + markdown_table(["asked by", "answered by", "until", "reason"], [[asked, self.approver or None, self.expires_at, reason]])
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #1371df0f
+# %% ../../nbs/api/governance/50_approvals.ipynb #cd123fa4
+def _holds(answer:LedgerEntry|None, at:datetime)->bool:
+    return answer is not None and answer.kind == GRANTED and at < datetime.fromisoformat(answer.payload["expires_at"])
+
+# %% ../../nbs/api/governance/50_approvals.ipynb #d9d6c2f7
 def approval_state(
     workspace:Workspace, # Whose ledger to read
     model:str, # Of params.yaml
@@ -86,14 +90,14 @@ def approval_state(
     request = answer = None
     for entry in Ledger(workspace, clock).entries(REQUESTED, GRANTED, REFUSED, subject=model):
         if (entry.payload["bundle_hash"], entry.payload["evaluation_hash"]) != (bundle_hash, evaluation_hash): continue
-        if entry.kind == REQUESTED: request,answer = entry,None
-        else: answer = entry
+        if entry.kind != REQUESTED: answer = entry
+        elif not _holds(answer, entry.time): request,answer = entry,None
     if request is None or answer is None: return ApprovalState("requested" if request else "none", request)
     if answer.kind == REFUSED: return ApprovalState("refused", request, answer)
-    expires_at = datetime.fromisoformat(answer.payload["expires_at"])
-    return ApprovalState("granted" if clock.now() < expires_at else "expired", request, answer, expires_at)
+    status = "granted" if _holds(answer, clock.now()) else "expired"
+    return ApprovalState(status, request, answer, datetime.fromisoformat(answer.payload["expires_at"]))
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #f809ef83
+# %% ../../nbs/api/governance/50_approvals.ipynb #48fd2634
 def request_approval(
     workspace:Workspace, # Where to record it
     model:str, # Of params.yaml
@@ -104,7 +108,7 @@ def request_approval(
     author:str="", # Role that built the bundle, where it is another one
     reason:str="", # Remark for the approver
     clock:Clock=WallClock(), # When
-)->ApprovalState: # Waiting for an answer
+)->ApprovalState: # Waiting for an answer; granted, with nothing recorded, while an approval is valid
     "Ask for a bundle to be approved. Raises `ParameterError` for an unknown model, `ApprovalError` for odd hashes."
     read_params(workspace).model(model)
     for name,value in (("bundle hash", bundle_hash), ("evaluation hash", evaluation_hash)): _checked_hash(model, name, value)
@@ -113,19 +117,24 @@ def request_approval(
         state = approval_state(*about, clock=clock)
         author = checked_actor(author) if author else checked_actor(actor)
         waits = state.status == "requested" and (state.request.actor, state.request.payload["author"]) == (checked_actor(actor), author)
-        if not waits: ledger.append(REQUESTED, model, actor, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, author=author, reason=reason_text(reason, needed=False)))
+        if not (waits or state.is_valid): ledger.append(REQUESTED, model, actor, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, author=author, reason=reason_text(reason, needed=False)))
         return approval_state(*about, clock=clock)
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #c685e5ab
-def _checked_approver(workspace:Workspace, model:str, state:ApprovalState, actor:str)->str:
+# %% ../../nbs/api/governance/50_approvals.ipynb #ff587d1f
+def _checked_approver(workspace:Workspace, model:str, bundle_hash:str, actor:str)->str:
     actor,allowed = checked_actor(actor), [each.lower() for each in workspace.settings.approvers]
-    payload = state.request.payload
     if actor not in allowed:
-        _refuse(model, payload["bundle_hash"], f"{actor} may not approve; the approvers of settings.ini are: {', '.join(allowed) or 'none'}.{closest(actor, allowed)}",
+        _refuse(model, bundle_hash, f"{actor} may not approve; the approvers of settings.ini are: {', '.join(allowed) or 'none'}.{closest(actor, allowed)}",
                 "Ask one of them, or change approvers in settings.ini.")
-    for role,word in ((state.request.actor, "asked for this approval"), (payload["author"], "built this bundle")):
-        if actor == role: _refuse(model, payload["bundle_hash"], f"{actor} {word} and cannot answer the request.", "Ask another approver.")
+    requests = [entry for entry in Ledger(workspace).entries(REQUESTED, subject=model) if entry.payload["bundle_hash"] == bundle_hash]
+    part = next((found for entry in reversed(requests) if (found := _part_in(entry, actor))), None)
+    if part: _refuse(model, bundle_hash, f"{actor} {part}.", "Ask another approver.")
     return actor
+
+def _part_in(request:LedgerEntry, actor:str)->str:
+    "What `actor` had to do with a request; empty for an outsider."
+    word = "asked for this approval" if actor == request.actor else "built this bundle" if actor == request.payload["author"] else ""
+    return word and f"{word} and cannot answer; see the request of {request.time:%Y-%m-%d}"
 
 def _checked_request(workspace:Workspace, about:tuple, clock:Clock)->ApprovalState:
     state = approval_state(workspace, *about, clock=clock)
@@ -141,7 +150,7 @@ def _approval_days(workspace:Workspace, model:str)->int:
     if isinstance(days, int) and not isinstance(days, bool) and 1 <= days <= 365: return days
     _refuse(model, "", f"models.{model}.release.approval_days is {days!r}; whole days from 1 to 365 are allowed.", "Correct params.yaml.")
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #31257958
+# %% ../../nbs/api/governance/50_approvals.ipynb #526eea2a
 def grant(
     workspace:Workspace, # Where to record it
     model:str, # Of params.yaml
@@ -156,7 +165,7 @@ def grant(
     ledger,about = Ledger(workspace, clock), (model, bundle_hash, evaluation_hash)
     with ledger.locked():
         state = _checked_request(workspace, about, clock)
-        approver = _checked_approver(workspace, model, state, actor)
+        approver = _checked_approver(workspace, model, bundle_hash, actor)
         if state.status == "refused":
             _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} was refused by {state.approver}: {state.answer.payload['reason']}.", f"Ask again with `mmops request {model} --as ROLE` when the reason is gone.")
         ends = clock.now() + timedelta(days=_approval_days(workspace, model))
@@ -164,7 +173,7 @@ def grant(
                                                      expires_at=ends.isoformat(), reason=reason_text(reason, needed=False)))
         return approval_state(workspace, *about, clock=clock)
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #73aad4de
+# %% ../../nbs/api/governance/50_approvals.ipynb #18c4d390
 def refuse(
     workspace:Workspace, # Where to record it
     model:str, # Of params.yaml
@@ -179,6 +188,6 @@ def refuse(
     ledger,about = Ledger(workspace, clock), (model, bundle_hash, evaluation_hash)
     with ledger.locked():
         state = _checked_request(workspace, about, clock)
-        approver,text = _checked_approver(workspace, model, state, actor), reason_text(reason)
+        approver,text = _checked_approver(workspace, model, bundle_hash, actor), reason_text(reason)
         ledger.append(REFUSED, model, approver, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, request=state.request.hash, reason=text))
         return approval_state(workspace, *about, clock=clock)

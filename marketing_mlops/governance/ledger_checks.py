@@ -7,8 +7,9 @@ Three independent things are held against each other: the text logs against them
 # %% auto #0
 __all__ = ['log_reasons', 'unlogged_reasons', 'store_reasons', 'noted_anchors', 'anchor_reasons', 'reach_reason']
 
-# %% ../../nbs/api/governance/35_ledger_checks.ipynb #de429044
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #4a6d5cf7
 from collections.abc import Iterable, Mapping
+from ..contracts.counts import counted
 from ..contracts.verdict import Reason
 from .ledger_entries import LedgerEntry, chain_reasons, entry_hash, entry_from_line
 from .ledger_store import entry_row
@@ -28,7 +29,7 @@ def log_reasons(
 
 def _fault(code:str, message:str, remedy:str)->Reason: return Reason(code, message, next_step=remedy, severity="fail")
 
-# %% ../../nbs/api/governance/35_ledger_checks.ipynb #6cd4824c
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #730d12f0
 def unlogged_reasons(
     logs:Mapping[str, list[str]], # Writer → lines
     rows:Iterable[Mapping], # As from `stored_lines`
@@ -41,10 +42,11 @@ def unlogged_reasons(
     found = [_fault("not_in_the_log", f"Entry {row['number']} of {row['writer']} is in the database, but not in data/ledger/{row['writer']}.jsonl.",
                     "Restore the log from version control; if it is right, look for who changed the database.") for row in must]
     n_elsewhere = len(unlogged) - len(must)
-    if n_elsewhere: found.append(Reason("logs_elsewhere", f"{n_elsewhere} entries were written by others, whose logs are not here.", n_elsewhere, 0, "Pull the workspace.", "review"))
+    said = f"The database holds {counted(n_elsewhere, 'entry', 'entries')} of writers whose logs are not here."
+    if n_elsewhere: found.append(Reason("logs_elsewhere", said, n_elsewhere, 0, "Pull the workspace.", "review"))
     return found
 
-# %% ../../nbs/api/governance/35_ledger_checks.ipynb #78f4ef8d
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #b4e3943e
 def store_reasons(
     logs:Mapping[str, list[str]], # Writer → lines
     rows:Iterable[Mapping], # As from `stored_lines`
@@ -55,7 +57,7 @@ def store_reasons(
     rows = list(rows)
     found = [reason for row in rows if (reason := _row_reason(row))] + unlogged_reasons(logs, rows, complete_for)
     absent = len({line for lines in logs.values() for line in lines} - {row["line"] for row in rows})
-    if absent: found.append(Reason("behind", f"The database lacks {absent} entries of the logs.", absent, 0, "Run `Ledger.rebuild`.", "review"))
+    if absent: found.append(Reason("behind", f"The database lacks {counted(absent, 'entry', 'entries')} of the logs.", absent, 0, "Run `Ledger.rebuild`.", "review"))
     return found
 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #0793bccd
@@ -80,7 +82,7 @@ def anchor_reasons(
     return [_fault("anchor_missing", f"{place} names the entry {digest[:12]}, which no log holds.", "Pull the workspace; if the entry is still missing, lines were removed from the end of a log.")
             for digest,place in anchors.items() if digest not in present]
 
-# %% ../../nbs/api/governance/35_ledger_checks.ipynb #da0ee27d
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #2ea48789
 def reach_reason(
     entries:Iterable[LedgerEntry], # All there are
     anchors:Mapping[str, str], # Hash → where it is noted
@@ -89,5 +91,7 @@ def reach_reason(
     entries = list(entries)
     covered = {writer: max((each.number for each in entries if each.writer == writer and each.hash in anchors), default=0) for writer in {each.writer for each in entries}}
     loose = sum(entry.number > covered[entry.writer] for entry in entries)
-    return Reason("reach", f"{len(entries)} entries of {len(covered)} writers hold together. {loose} of them stand after the last anchor: "
-                  "the removal of such an entry from log and database together cannot be seen.", loose, severity="pass")
+    if not entries: return Reason("reach", "Nothing was recorded yet.", 0, severity="pass")
+    said = (f"{counted(loose, 'entry is', 'entries are')} covered by no anchor: a removal there, from log and database together, cannot be seen."
+            if loose else "Anchors cover every entry: a removal would be seen.")
+    return Reason("reach", f"Intact: {counted(len(entries), 'entry', 'entries')} of {counted(len(covered), 'writer')}. {said}", loose, severity="pass")

@@ -1,7 +1,7 @@
 """Who may say yes, to which bytes, for how long; every other answer is refused and leaves no trace."""
 import pytest
 from governed_workspace import at, contents
-from marketing_mlops.governance.approvals import ApprovalError, approval_state, grant, refuse, request_approval
+from marketing_mlops.governance.approvals import REQUESTED, ApprovalError, approval_state, grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.workspace.errors import MmopsError
@@ -96,6 +96,49 @@ def test_asking_twice_is_asking_once(shop):
 def test_a_second_requester_does_not_become_the_one_who_may_not_answer_by_stealth(shop):
     ask(shop, "model-owner@example.com"), ask(shop, "analyst@example.com", author="model-owner@example.com", day="03-02")
     with pytest.raises(ApprovalError, match="built this bundle"): say_yes(shop, day="03-03")
+
+@pytest.mark.parametrize("first", [dict(actor="model-owner@example.com"), dict(author="model-owner@example.com"), dict(about=("churn", BUNDLE, OTHER), author="model-owner@example.com")])
+def test_who_once_asked_for_or_built_these_bytes_never_answers_whoever_asks_again(shop, first):
+    ask(shop, **first)
+    for day in ("03-02", "05-01"): ask(shop, "analyst@example.com", day=day), ask(shop, "marketing@example.com", day=day)
+    kept = Ledger(shop).entries()
+    for answer in (say_yes, say_no):
+        with pytest.raises(ApprovalError, match="cannot answer; see the request of 2026-03-01"): answer(shop, day="05-02")
+    assert Ledger(shop).entries() == kept
+    assert say_yes(shop, "data-protection@example.com", day="05-02").is_valid
+
+def test_having_asked_for_other_bytes_or_another_model_binds_nobody(shop):
+    ask(shop, "model-owner@example.com", about=("churn", OTHER, EVALUATION)), ask(shop, "model-owner@example.com", about=("promo", BUNDLE, EVALUATION)), ask(shop)
+    assert say_yes(shop).is_valid
+
+def test_who_asked_before_a_refusal_still_cannot_answer_the_next_question(shop):
+    ask(shop, "model-owner@example.com"), say_no(shop, "data-protection@example.com"), ask(shop, day="03-03")
+    with pytest.raises(ApprovalError, match="asked for this approval"): say_yes(shop, day="03-04")
+
+@pytest.mark.parametrize("words", [{}, dict(actor="marketing@example.com"), dict(author="data-protection@example.com")])
+def test_a_request_while_an_approval_is_valid_changes_nothing(shop, words):
+    ask(shop)
+    approved, kept = say_yes(shop), Ledger(shop).entries()
+    assert ask(shop, day="03-03", **words) == approved and state(shop, "03-03") == approved
+    assert Ledger(shop).entries() == kept
+
+def test_a_request_from_another_copy_does_not_wipe_a_valid_approval(shop):
+    ask(shop)
+    approved = say_yes(shop)
+    Ledger(shop, at("03-03")).append(REQUESTED, "churn", "marketing@example.com", dict(bundle_hash=BUNDLE, evaluation_hash=EVALUATION, author="marketing@example.com", reason=""))
+    assert state(shop, "03-04") == approved
+    assert state(shop, "05-01").status == "expired"
+
+def test_a_request_after_the_end_of_an_approval_opens_a_new_question(shop):
+    ask(shop), say_yes(shop)
+    asked = ask(shop, "marketing@example.com", day="05-01")
+    assert (asked.status, asked.request.actor, asked.answer) == ("requested", "marketing@example.com", None)
+    assert say_yes(shop, day="05-02").is_valid
+
+def test_a_request_after_a_refusal_opens_a_new_question_and_never_restores_the_old_approval(shop):
+    ask(shop), say_yes(shop), say_no(shop, day="03-03")
+    assert ask(shop, day="03-04").status == "requested"
+    assert say_no(shop, day="03-05").status == "refused"
 
 def test_reasons_keep_what_was_typed_but_no_address_or_number_of_a_person(shop):
     ask(shop)

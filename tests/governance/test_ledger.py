@@ -287,3 +287,20 @@ def test_the_statements_are_understood_by_postgres_too():
     for statement in (sa.schema.CreateTable(table, if_not_exists=True), table.insert(), sa.select(table.c.writer, sa.func.max(table.c.number)).group_by(table.c.writer)):
         assert str(statement.compile(dialect=postgresql.dialect())) and str(statement.compile(dialect=sqlite.dialect()))
     assert {type(column.type).__name__ for column in table.columns} == {"String", "Text", "Integer"}
+
+# ---- what it says about itself
+
+def test_the_reach_of_a_check_is_said_as_a_person_would_say_it(shop):
+    def said(**anchors): return Ledger(shop).verify(anchors).reasons[0].message
+    assert said() == "Nothing was recorded yet."
+    one = note(shop, "first")
+    assert said() == "Intact: 1 entry of 1 writer. 1 entry is covered by no anchor: a removal there, from log and database together, cannot be seen."
+    assert said(**{one.hash: "a mail"}) == "Intact: 1 entry of 1 writer. Anchors cover every entry: a removal would be seen."
+    note(shop, "second"), note(shop, "third")
+    assert said(**{one.hash: "a mail"}).startswith("Intact: 3 entries of 1 writer. 2 entries are covered by no anchor")
+
+@pytest.mark.parametrize("n, says", [(1, "lacks 1 entry of the logs"), (2, "lacks 2 entries of the logs")])
+def test_how_far_the_database_lags_is_counted_in_words_that_agree(shop, n, says):
+    for i in range(2): note(shop, str(i))
+    ask(shop, ledger_table().delete().where(ledger_table().c.number > 2 - n))
+    assert says in Ledger(shop).verify().reasons[0].message
