@@ -86,7 +86,7 @@ PLANTED = {
     "six customers in ten are not scored": lambda rows, rng: rows[rng.random(len(rows)) < .4].reset_index(drop=True),
 }
 
-def answers_by_chance(matured, rng): return matured.assign(label=rng.permutation(matured.label))
+def answers_by_chance(matured, rng): return matured if isinstance(matured, NotMeasurable) else matured.assign(label=rng.permutation(matured.label))
 
 # --- counting ---
 def seen_in(judged):
@@ -106,7 +106,7 @@ def looks_of_shop(seed, customers=CUSTOMERS, months=MONTHS, days=STABLE):
             rows, matured = month_of(workspace, at)
             stable.append(dict(seed=seed, month=f"{at:%Y-%m-%d}") | seen_in(look(bundle, training, rows, matured)))
             for name, plant in PLANTED.items(): planted[name].append(bool(look(bundle, training, plant(rows, rng), matured).alarms))
-            planted["answers come by chance"].append(bool(look(bundle, training, rows, answers_by_chance(matured, rng)).alarms))
+            if not isinstance(matured, NotMeasurable): planted["answers come by chance"].append(bool(look(bundle, training, rows, answers_by_chance(matured, rng)).alarms))
     return stable, planted
 
 def look_after(incident, seed, customers=CUSTOMERS, months=MONTHS):
@@ -144,7 +144,7 @@ def measure():
     largest = {name: max(row["psi"].get(name, 0) for row in stable) for name in stable[0]["psi"]}
     return dict(
         stable=dict(looks=len(stable), rang=sum(bool(row["alarms"]) for row in stable), would_ring_for_own_acts=sum(bool(row["own_acts"]) for row in stable),
-                    largest_psi=largest, largest_drop=max(row["drop"] for row in stable), months=stable),
+                    largest_psi=largest, largest_drop=max(row["drop"] for row in stable if row["drop"] is not None), months=stable),
         planted={name: dict(looks=len(each), rang=sum(each)) for name, each in planted.items()},
         incidents={name: dict(story=INCIDENTS[name].story, looks=len(each), rang=sum(bool(row["alarms"]) for row in each),
                               largest_psi={f: max(row["psi"].get(f, 0) for row in each) for f in each[0]["psi"]}, alarms=sorted({a.split(":")[0] + " " + a.split(": ")[1].split(" ")[0] for row in each for a in row["alarms"]}))
@@ -159,7 +159,7 @@ def main(*arguments):
     found = measure()
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps({"command": "python benchmarks/monitoring_alarms.py", "seeds": SEEDS, "customers": CUSTOMERS, "months": MONTHS, "commit": commit} | found, indent=1, sort_keys=True)+"\n")
+    RESULT.write_text(json.dumps({"command": "python benchmarks/monitoring_alarms.py", "seeds": SEEDS, "customers": CUSTOMERS, "months": MONTHS, "commit": commit, "answers_apart_days": SPEC["outcome"]["horizon_days"]} | found, indent=1, sort_keys=True)+"\n")
     print(json.dumps({k: v for k, v in found.items() if k != "stable"} | dict(stable={k: v for k, v in found["stable"].items() if k != "months"}), indent=1))
 
 if __name__ == "__main__": main(*sys.argv[1:])

@@ -4,7 +4,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from marketing_mlops.monitoring.periods import monitor, read_period
+from marketing_mlops.contracts.verdict import Reason, judged
+from marketing_mlops.measurement.intervals import NotMeasurable
+from marketing_mlops.monitoring.input_checks import RowsJudged
+from marketing_mlops.monitoring.periods import judge_volume, monitor, read_period, why_not_new, without_comparison
+from marketing_mlops.monitoring.realised import matured_cutoff
 from marketing_mlops.registry.bundles import score_rows
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.sources.incidents import INCIDENTS
@@ -37,7 +41,8 @@ def test_twelve_stable_months_ring_never(benchmark, shop):
     workspace, training, bundle = shop
     looks = [benchmark.look(bundle, training, *benchmark.month_of(workspace, at)) for at in benchmark.STABLE]
     assert [(each.cutoff[:10], each.alarms) for each in looks if each.alarms] == []
-    assert {each.verdict.status for each in looks} == {"pass"} and len(looks) == 12
+    early, later = ({each.verdict.status for each in looks if (each.cutoff < "2025-09-28") == is_early} for is_early in (True, False))
+    assert (early, later, len(looks)) == ({"unknown"}, {"pass"}, 12)   # until then the answers overlap with those of the evaluation
 
 def test_a_planted_incident_is_caught_by_the_features_it_touches(benchmark, shop, tmp_path):
     struck = benchmark.open_shop(tmp_path, 7, **SMALL, incidents=["all_tracking_lost"])   # the same shop until April 2026, long after training
@@ -56,6 +61,37 @@ def test_a_look_survives_json_and_holds_no_customer(benchmark, shop, july):
     text = json.dumps(look.to_dict(), allow_nan=False)
     assert read_period(json.loads(text)) == look
     assert not any(customer in text for customer in rows.customer_id)
+
+def test_answers_that_overlap_with_the_evaluations_are_unknown_until_the_day_named(benchmark):
+    spec, judged_at = benchmark.SPEC, pd.Timestamp("2025-04-01", tz="UTC")
+    for days in (91, 92, 179):
+        with pytest.raises(NotMeasurable, match="2025-04-01") as reason: matured_cutoff(spec, judged_at + pd.Timedelta(days=days))
+        assert "2025-06-30" in reason.value.problem and "2025-09-28" in reason.value.remedy
+    assert matured_cutoff(spec, pd.Timestamp("2025-09-28", tz="UTC")) == pd.Timestamp("2025-06-30", tz="UTC")
+
+def test_both_days_of_a_performance_are_named(benchmark, shop, july):
+    (_, training, bundle), (rows, matured) = shop, july
+    message = benchmark.look(bundle, training, rows, matured).verdicts["performance"].reasons[0].message
+    assert "2025-04-01" in message and f"{matured.cutoff.max():%Y-%m-%d}" in message
+
+def test_the_people_of_training_once_more_are_unknown_and_no_psi_of_nothing(benchmark, shop, july):
+    (_, training, bundle), (_, matured) = shop, july
+    same = training.held_out.drop(columns=["label", "split"]).reset_index(drop=True)
+    for at in (same.cutoff.max(), benchmark.LAST):   # the same day, and a later one with the features of then
+        look = benchmark.look(bundle, training, same.assign(cutoff=at), matured)
+        assert {look.verdicts[name].status for name in ("input", "scores")} == {"unknown"} and not look.features + look.scores
+    spoilt = benchmark.look(bundle, training, same.assign(**{"trait.age_band": None}, cutoff=same.cutoff.max()), matured)
+    assert spoilt.verdicts["input"].status == "fail" and any("trait.age_band" in reason.message for reason in spoilt.alarms)
+
+def test_an_outcome_stated_once_leaves_the_shifts_unknown(benchmark, shop, july):
+    why = why_not_new(benchmark.SPEC | dict(outcome=dict(kind="outcome", column="conversion")), july[0], shop[1])
+    left = without_comparison(RowsJudged(judged("scores", [Reason("shift", "p_outcome has moved.", severity="review")]), []), why)
+    assert [reason.code for reason in left.verdict.reasons] == ["not_new"] and left.verdict.status == "unknown"   # nothing rings and is unknown at once
+    assert why.severity == "unknown" and why_not_new(benchmark.SPEC, july[0], shop[1]) is None
+
+def test_a_volume_without_an_earlier_period_is_unknown_and_no_alarm(benchmark):
+    verdict = judge_volume(1_000, None, benchmark.RULES)
+    assert verdict.status == "unknown" and {reason.severity for reason in verdict.reasons} == {"unknown"}
 
 @pytest.fixture
 def scored(benchmark, shop, july):
