@@ -9,10 +9,10 @@ does that, because a cached stage could then hide that data stopped arriving."""
 
 # %% auto #0
 __all__ = ['Freshness', 'table_freshness', 'read_json', 'source_clock', 'source_zone', 'day_in_zone', 'newest_run',
-           'pipeline_jobs', 'is_unmended', 'is_refused', 'source_row', 'saved_readout', 'model_row', 'release_rows',
-           'waiting_for_source', 'failed_runs', 'stale_lines', 'show_status']
+           'pipeline_jobs', 'is_unmended', 'is_refused', 'source_row', 'saved_readout', 'model_row', 'candidate_words',
+           'release_rows', 'waiting_for_source', 'failed_runs', 'stale_lines', 'show_status']
 
-# %% ../../nbs/api/cli/40_status.ipynb #6c329c72
+# %% ../../nbs/api/cli/40_status.ipynb #88dbfec7
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -26,6 +26,7 @@ from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace
 from .terminal import printable, text_table
 if TYPE_CHECKING:
+    from marketing_mlops.governance.ledger_entries import LedgerEntry
     from marketing_mlops.jobs.runs import Run
     from marketing_mlops.jobs.staleness import StaleStage
 
@@ -167,7 +168,18 @@ def model_row(
     decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=readout["sentences"]["decision"] if readout else "")
 
-# %% ../../nbs/api/cli/40_status.ipynb #5368b949
+# %% ../../nbs/api/cli/40_status.ipynb #2aaccb2c
+def candidate_words(
+    workspace:Workspace, # Where the pipeline builds
+    model:str, # Key of the model
+    entries:"Iterable[LedgerEntry]", # Of this model
+)->str: # "" when there is no candidate, or somebody was asked about it
+    "Whether a candidate waits that nobody was asked about."
+    envelope = read_json(workspace.path("data", "bundle", model, "envelope.json"))
+    core_hash = envelope.get("core_hash") if isinstance(envelope, dict) else None
+    if not isinstance(core_hash, str) or core_hash in {entry.payload.get("bundle_hash") for entry in entries}: return ""
+    return f"{model}: a candidate waits, bundle {core_hash[:12]}. Next: `mmops request {model} --as ROLE`."
+
 def release_rows(
     workspace:Workspace, # Whose ledger to read
     models:Iterable[str], # Keys of the models
@@ -178,7 +190,8 @@ def release_rows(
     try: past = entries_by_model(workspace)
     except MmopsError as error: return dict.fromkeys(models, "unknown"), [f"ledger: {error.problem} {error.remedy}"]
     live = {name: champion_words(champion_at(name, past.get(name, ()), now.now())) for name in models}
-    return live, [words for name in models if (words := approval_words(name, past.get(name, ()), now))]
+    waits = [words for name in models for words in (approval_words(name, past.get(name, ()), now), candidate_words(workspace, name, past.get(name, ())))]
+    return live, [words for words in waits if words]
 
 # %% ../../nbs/api/cli/40_status.ipynb #3337955e
 def waiting_for_source(

@@ -121,11 +121,30 @@ def test_never_built_is_not_called_stale():
     changed = stale_stage("ingest@shop", [{"changed deps": {"params.yaml": {"sources.shop": "modified"}}}])
     assert stale_lines([never, changed]) == ["ingest@shop: parameter sources.shop modified", "not built yet: hillstrom"]
 
+def test_a_candidate_nobody_was_asked_about_waits(workspace, capsys):
+    from marketing_mlops.governance.approvals import REQUESTED
+    from marketing_mlops.governance.ledger import Ledger
+    write_text(workspace.state/"ledger_writer", "laptop\n")
+    def said():
+        capsys.readouterr()
+        show_status(workspace=str(workspace.root))
+        return capsys.readouterr().out
+    envelope = workspace.path("data", "bundle", "spring_mail", "envelope.json")
+    for cut_off in ("", "[]", "{}"):
+        write_text(envelope, cut_off)
+        assert "a candidate waits" not in said()
+    write_json(envelope, dict(core_hash="5f2a"*16))
+    assert "a candidate waits, bundle 5f2a5f2a5f2a. Next: `mmops request spring_mail --as ROLE`." in said()
+    Ledger(workspace).append(REQUESTED, "spring_mail", "analyst@example.com", dict(bundle_hash="5f2a"*16, evaluation_hash="77c1"*16))
+    asked = said()
+    assert "a candidate waits" not in asked and "waits for approval" in asked
+
 def test_an_empty_workspace_says_what_to_do(workspace, capsys):
     show_status(workspace=str(workspace.root))
     assert "Next: `mmops run`." in capsys.readouterr().out
 
 def test_status_imports_nothing_slow(workspace):
+    write_json(workspace.path("data", "bundle", "spring_mail", "envelope.json"), dict(core_hash="5f2a"*16))
     code = "import sys; from marketing_mlops.cli.commands import main; main(['status', '--workspace', sys.argv[1]]); print(sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, str(workspace.root)], capture_output=True, text=True, check=True)
     for heavy in ("pandas", "numpy", "duckdb", "pyarrow", "mlflow", "sklearn", "altair", "papermill", "nbformat"):
