@@ -92,14 +92,22 @@ def _kind(value:object)->str:
     kinds = {dict: "a set of named values", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number", type(None): "null"}
     return kinds[type(value)]
 
-# %% ../../nbs/api/serving/10_prediction_requests.ipynb #07fda57c
-def _own_problems(name:str, rows:list[dict], is_feature:bool)->list[RowProblem]:
+# %% ../../nbs/api/serving/10_prediction_requests.ipynb #4a04a250
+_LARGEST = float(np.finfo(np.float32).max)   # what a graph can read
+
+def _is_beyond(value:object)->bool: return type(value) in (int, float) and abs(value) > _LARGEST
+
+def _own_problems(name:str, rows:list[dict], kind:str|None)->list[RowProblem]:
+    "What a frame would hide about a feature of `kind` number or category; None for a name that is no feature."
     def problem(code, says, where):
         return [RowProblem(name, code, f"{name}: {says} in {len(where):,} of {len(rows):,} rows.", len(where), tuple(where[:5]), blocks=True)] if where else []
     nested = [i for i,row in enumerate(rows) if isinstance(row.get(name), list|dict)]
     undefined = [i for i,row in enumerate(rows) if row.get(name) != row.get(name)]
-    absent = [i for i,row in enumerate(rows) if name not in row] if is_feature else []
-    return problem("not_a_value", "a list or named values, where one number or text is allowed,", nested) + problem("not_a_number", "NaN, where a number or null is allowed,", undefined) \
+    absent = [i for i,row in enumerate(rows) if name not in row] if kind else []
+    said = [i for i,row in enumerate(rows) if isinstance(row.get(name), bool)] if kind == "number" else []
+    beyond = [i for i,row in enumerate(rows) if _is_beyond(row.get(name))] if kind == "number" else []
+    return problem("not_a_number", "true or false, where a number or null is allowed,", said) + problem("not_a_number", f"a number without bounds or beyond {_LARGEST:.1e}", beyond) \
+        + problem("not_a_value", "a list or named values, where one number or text is allowed,", nested) + problem("not_a_number", "NaN, where a number or null is allowed,", undefined) \
         + problem("missing_feature", "not there (null says that a value is unknown)", absent)
 
 # %% ../../nbs/api/serving/10_prediction_requests.ipynb #7ef7b88d
@@ -117,14 +125,14 @@ def _names(rows:list[dict], schema:dict)->list[str]:
 def _expected(schema:dict)->str:
     return "Give in every row, null where unknown: " + ", ".join(f"{name} ({part['type']})" for name,part in schema["features"].items()) + "."
 
-# %% ../../nbs/api/serving/10_prediction_requests.ipynb #84589730
+# %% ../../nbs/api/serving/10_prediction_requests.ipynb #a95916fe
 def held_against(
     rows:list[dict], # From `read_question`
     schema:dict, # Of the model's bundle
 )->tuple[pd.DataFrame, list[RowProblem]]: # One row for each, and what is unusual about them
     "Rows held against what training saw. Raises `RequestRefused` with every feature that is missing, unknown or of the wrong type."
     names = _names(rows, schema)
-    own = {name: found for name in names if (found := _own_problems(name, rows, name in schema["features"]))}
+    own = {name: found for name in names if (found := _own_problems(name, rows, schema["features"].get(name, {}).get("type")))}
     frame = pd.DataFrame({name: [None]*len(rows) if name in own else [row.get(name) for row in rows] for name in names}, index=range(len(rows)))
     found = [each for problems in own.values() for each in problems] + [each for each in check_rows(frame, schema) if each.feature not in own]
     wrong = [each for each in found if each.blocks or each.code == "unknown_column"]

@@ -48,7 +48,7 @@ def test_the_quick_way_says_what_the_thorough_way_says(rows):
         slow = (category_texts if part["type"] == "category" else number_values)(frame[name])
         assert slow.dtype == columns[name].dtype and np.array_equal(slow, columns[name], equal_nan=slow.dtype.kind == "f"), name
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e39, "12,50", "", [1], {"value": 1}], ids=repr)
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e39, 10**400, True, False, "12,50", "", [1], {"value": 1}], ids=repr)
 def test_a_number_that_is_none_is_refused_by_its_name(value):
     refused = refusal_of(held_against, [GOOD, GOOD | {"orders_90d": value}], SCHEMA)
     assert "orders_90d" in refused.problem and refused.fields["details"][0]["rows"] == [1]
@@ -57,6 +57,12 @@ def test_a_number_that_is_none_is_refused_by_its_name(value):
 def test_a_category_that_is_no_text_is_refused_by_its_name(value):
     refused = refusal_of(held_against, [GOOD, GOOD | {"trait.age_band": value}], SCHEMA)
     assert "trait.age_band" in refused.problem and refused.fields["details"][0]["rows"] == [1]
+
+@pytest.mark.parametrize("others", [[], [GOOD]], ids=["alone", "beside a number"])
+@pytest.mark.parametrize("value, says", [(True, "true or false"), (False, "true or false"), (math.inf, "without bounds"), (-1e39, "without bounds")], ids=repr)
+def test_a_refusal_speaks_of_numbers_and_not_of_our_language(value, says, others):
+    refused = refusal_of(requested_columns, [*others, GOOD | {"orders_90d": value}], SCHEMA)
+    assert says in refused.problem and "np." not in json.dumps(refused.to_dict()) and "orders_90d" in refused.problem
 
 def test_a_feature_absent_from_one_row_is_refused_and_null_is_not():
     without = {name: value for name, value in GOOD.items() if name != "orders_90d"}
