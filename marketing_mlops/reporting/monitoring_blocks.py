@@ -33,7 +33,7 @@ def read_look(
     if file.is_file(): return read_period(json.loads(file.read_text(encoding="utf-8")))
     raise DataError(f"Nobody has looked at {model} yet.", "Run `mmops run`, or `dvc repro` for its monitor stage.", file="monitor.json")
 
-# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #a35a0f76
+# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #f555e102
 def count_word(
     n:int, # Such as 2
 )->str: # "two"; digits above four
@@ -47,9 +47,9 @@ def look_sentence(
     n, open_ones = len(look.alarms), [name for name, each in look.verdicts.items() if each.status == "unknown"]
     first = f"{'One finding wants' if n == 1 else f'{n} findings want'} attention" if n else "Nothing rang"
     if not open_ones: return f"{first}; all {count_word(len(look.verdicts))} questions are answered."
-    share = f"{count_word(len(open_ones))} of {count_word(len(look.verdicts))}" if len(open_ones) < len(look.verdicts) else f"none of the {count_word(len(open_ones))}"
-    can = "can" if share.startswith("none") else "cannot"
-    return f"{first}; {share} questions {can} be answered yet: {' and '.join(filter(None, [', '.join(open_ones[:-1]), open_ones[-1]]))}."
+    which, many = " and ".join(filter(None, [", ".join(open_ones[:-1]), open_ones[-1]])), count_word(len(look.verdicts))
+    if len(open_ones) < len(look.verdicts): return f"{first}; {count_word(len(open_ones))} of {many} questions cannot be answered yet: {which}."
+    return f"{f'{first}; none' if n else 'None'} of the {many} questions can be answered yet: {which}."
 
 def look_word(
     look:PeriodJudged, # From `read_look`
@@ -57,7 +57,7 @@ def look_word(
     "The word above the sentence: that of what rang, else of the whole."
     return worst_status(reason.severity for reason in look.alarms) if look.alarms else look.verdict.status
 
-# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #677d3f40
+# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #0133dd81
 def look_heading(
     look:PeriodJudged, # From `read_look`
     owner:str, # Of the model, from params.yaml
@@ -71,7 +71,7 @@ def look_answer(
     "The verdict, what was found, and what to do."
     open_ones = [reason for each in look.verdicts.values() for reason in each.reasons if reason.severity == "unknown"]
     steps = dict.fromkeys(reason.next_step for reason in [*look.alarms, *open_ones] if reason.next_step)
-    return decision_block(look_word(look), look_sentence(look), {"What was found": [reason.message for reason in [*look.alarms, *open_ones]][:4], "What to do": list(steps)[:3]})
+    return decision_block(look_word(look), look_sentence(look), {"What was found": list(dict.fromkeys(reason.message for reason in [*look.alarms, *open_ones]))[:4], "What to do": list(steps)[:3]})
 
 # %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #f070335a
 QUESTIONS = dict(input="Are customers like those of training?", scores="Are scores spread as when it was judged?",
