@@ -157,7 +157,7 @@ def version_of(
     versions = client.search_model_versions(f"name = '{_checked_name(model)}'")
     return next((str(each.version) for each in versions if each.tags.get("mmops.core_hash") == core_hash), None)
 
-# %% ../../nbs/api/registry/90_tracking.ipynb #10d02451
+# %% ../../nbs/api/registry/90_tracking.ipynb #ff5221a7
 ALIASES = ("champion", "challenger", "canary", "shadow")
 
 def set_alias(
@@ -166,12 +166,10 @@ def set_alias(
     alias:str, # One of `ALIASES`
     core_hash:str|None, # The bundle that has the role now; None when none has
 )->None:
-    "Repeat in mlflow which bundle has a role. Raises `MmopsError` for a bundle without a version."
+    "Repeat in mlflow which bundle has a role. Raises `MmopsError` for a bundle without a version; the role is then shown for none."
     if alias not in ALIASES: raise ValueError(f"alias must be one of {', '.join(ALIASES)}, got {alias!r}")
     client = tracking_client(workspace)
-    if core_hash is None:
-        if client.search_registered_models(f"name = '{_checked_name(model)}'"): client.delete_registered_model_alias(model, alias)
-        return
-    if (version := version_of(client, model, core_hash)) is None:
-        raise MmopsError(f"The bundle {core_hash[:12]}… of {model} has no version in mlflow.", f"Register it with `mmops register {model}`.", model=model)
-    client.set_registered_model_alias(model, alias, version)
+    version = core_hash and version_of(client, model, core_hash)
+    if version: return client.set_registered_model_alias(model, alias, version)
+    if client.search_registered_models(f"name = '{_checked_name(model)}'"): client.delete_registered_model_alias(model, alias)
+    if core_hash: raise MmopsError(f"The bundle {core_hash[:12]}… of {model} has no version in mlflow, which now shows no {alias}.", f"Register it with `mmops register {model}`.", model=model)

@@ -88,6 +88,18 @@ def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
     assert first.core_hash[:12] in said and "Complaints doubled" in said and OWNER in said
     assert [e.kind for e in Ledger(shop).entries()] == ["approval_requested", "approval_granted", "released"]*2 + ["rolled_back"]
 
+def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
+    from marketing_mlops.registry.tracking import tracking_client
+    def aliases(): return tracking_client(shop).get_registered_model("churn").aliases
+    assert typed("register", "churn") == 0
+    released(shop)
+    assert set(aliases()) == {"champion"}
+    capsys.readouterr()
+    released(shop, 90.)
+    assert aliases() == {} and "which now shows no champion. Register it with `mmops register churn`." in capsys.readouterr().out
+    assert typed("register", "churn") == 0
+    assert set(aliases()) == {"champion"}
+
 def test_a_version_registered_after_its_release_becomes_champion_in_mlflow_at_once(shop, capsys):
     bundle = released(shop)
     assert "mlflow holds no version of churn yet" in capsys.readouterr().out

@@ -108,7 +108,9 @@ def test_an_alias_follows_and_goes(workspace, make_bundle):
         assert str(client.get_model_version_by_alias(MODEL, "champion").version) == version_of(client, MODEL, each.core_hash)
     set_alias(workspace, MODEL, "champion", None); set_alias(workspace, MODEL, "champion", None); set_alias(workspace, "nobody", "champion", None)
     assert client.get_registered_model(MODEL).aliases == {}
+    set_alias(workspace, MODEL, "champion", one.core_hash)
     with pytest.raises(MmopsError, match="has no version"): set_alias(workspace, MODEL, "champion", "0"*64)
+    assert client.get_registered_model(MODEL).aliases == {}
     with pytest.raises(ValueError, match="must be one of"): set_alias(workspace, MODEL, "king", one.core_hash)
 
 @pytest.mark.parametrize("name", ["", "a' OR '1'='1", "../x", "a/b", "x y", "ü"])
