@@ -22,7 +22,7 @@ def read_yaml(
     "The content of a YAML file. Raises `ParameterError` with the line that cannot be read."
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
-    try: found = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8-sig"))
+    try: found = YAML(typ="safe", pure=True).load(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError: problem,remedy = "the file does not exist.", "Create it, or copy one made by `mmops init FOLDER`."
     except UnicodeDecodeError as e: problem,remedy = f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8."
     except MarkedYAMLError as e: problem,remedy = f"line {e.problem_mark.line+1}: {e.problem}.", "Correct the line; YAML is indented by blanks, not tabs."
