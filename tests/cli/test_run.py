@@ -76,7 +76,8 @@ def test_a_wrong_parameter_ends_in_two_lines_and_keeps_every_output(small, run_m
         assert str(folder) not in refused.stderr
     finally: params.write_text(text)
     assert snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate") == before
-    assert "waiting\n  nothing" in run_mmops("status", cwd=folder).stdout, "taken back, the mistake waits for nobody"
+    waits = run_mmops("status", cwd=folder).stdout.partition("waiting\n")[2].split("\n\n")[0].splitlines()
+    assert waits and all("a candidate waits" in line for line in waits), "taken back, the mistake waits for nobody"
 
 def test_an_experiment_that_cannot_be_read_out_is_refused_before_the_first_stage(small, run_mmops, is_refused):
     folder, _ = small
