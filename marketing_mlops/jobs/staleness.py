@@ -44,7 +44,21 @@ def stale_stage(
     outs = [how for thing, how in changed if thing.startswith("output ")]
     return StaleStage(stage, tuple(f"{thing} {how}" for thing, how in changed), not outs or any(how != "deleted" for how in outs))
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #7080ceaa
+# %% ../../nbs/api/jobs/95_staleness.ipynb #7fdfa9b1
+@contextlib.contextmanager
+def _looked_at_once():
+    "Lets DVC hash each file and folder once, for the time of the block; nothing may change meanwhile."
+    from dvc.output import Output
+    look, seen = Output._build, {}
+    def remember(output, odb, path, *words, **options):
+        key = (str(path), output.fs.protocol, output.hash_name, output.use_cache)
+        if key not in seen: seen[key] = look(output, odb, path, *words, **options)
+        return seen[key]
+    Output._build = remember
+    try: yield
+    finally: Output._build = look
+
+# %% ../../nbs/api/jobs/95_staleness.ipynb #4ac87760
 def stale_stages(
     workspace:Workspace, # Whose pipeline
 )->list[StaleStage]: # In the order of their names; empty when all is up to date
@@ -53,6 +67,6 @@ def stale_stages(
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     try:
-        with quiet_dvc(), contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): found = repo.status()
+        with quiet_dvc(), _looked_at_once(), contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): found = repo.status()
     except DvcException as error: raise two_lines_of_dvc(error) from error
     return [stale_stage(stage, groups) for stage, groups in sorted(found.items())]
