@@ -1,6 +1,6 @@
 """Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
 
-Describe the training rows of a model with `input_schema`; the description travels in its bundle. Hold new rows against it with `check_rows`: the `score` stage, the HTTP service and monitoring all do, so that the three cannot disagree about what a valid row is. `bin_shares` gives the distribution of new values over the bins of training, which is what drift is computed from.
+Describe the training rows of a model with `input_schema`; the description travels in its bundle. Hold new rows against it with `check_rows`: the `score` stage, the HTTP service and monitoring all do, so that the three judge types, ranges and categories alike. The service refuses more than that: further columns, and rows that leave a feature out. `bin_shares` gives the distribution of new values over the bins of training, which is what drift is computed from.
 
 A problem either blocks a row or is worth knowing. A feature that is absent or a word where a number belongs blocks: any score would be made up. A category that training did not know, or more orders than anybody had, does not: the model has an answer, and somebody should hear that it was asked."""
 

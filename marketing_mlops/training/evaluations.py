@@ -10,7 +10,7 @@ An `Evaluation` holds every figure with its interval, a verdict against the gate
 __all__ = ['EVALUATIONS', 'Evaluation', 'ranking_sentence', 'calibration_sentence', 'evaluate_propensity', 'evaluate_uplift',
            'gain_figures', 'evaluate']
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #bc9a73ff
+# %% ../../nbs/api/training/20_evaluations.ipynb #8e4852c5
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import pandas as pd
@@ -21,7 +21,7 @@ from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.policies import judge_policy, policy_sentence, policy_table, policy_values
 from ..measurement.ranking import quality_record, rank_quality, read_quality_record
 from ..measurement.uplift_curves import qini_curve, uplift_at
-from ..workspace.errors import ParameterError
+from ..workspace.errors import DataError, ParameterError
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #01f4cc90
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _or_reason(figure:Callable)->Estimate|NotMeasurable:
     try: return figure()
     except NotMeasurable as reason: return reason
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #76dcac91
+# %% ../../nbs/api/training/20_evaluations.ipynb #b9df6b50
 EVALUATIONS:dict[str, Callable] = {"propensity": evaluate_propensity, "uplift": evaluate_uplift}
 
 def evaluate(
@@ -137,5 +137,7 @@ def evaluate(
     "Judges a candidate on its held-out rows. Raises `ParameterError` for a gate that asks for a figure nobody computes, `DataError` for rows of another split."
     if spec.get("task") not in EVALUATIONS:
         raise ParameterError(f"models.{model}.task is {spec.get('task')!r}; judged are {', '.join(EVALUATIONS)}.", "Correct task.", key=f"models.{model}.task")
+    strange = held_out.loc[held_out.split != "held_out", "split"] if "split" in held_out else held_out.index[:0]
+    if len(strange): raise DataError(f"{len(strange):,} of {len(held_out):,} rows of {model} are not held out (split is {strange.iloc[0]!r}).", "Judge a model on rows it has never seen.", column="split")
     figures, verdict, sentences, tables = EVALUATIONS[spec["task"]](model, held_out, spec, facts)
     return Evaluation(model, spec["task"], int(facts["n_training"]), len(held_out), figures, verdict, sentences, tables)
