@@ -45,12 +45,13 @@ def verdict_figures(
     counts = {f"n_{severity}": severities.count(severity) for severity in ("pass", "review", "fail", "unknown")}
     return dict(status=verdict["status"], **counts, rows=dict(sorted(n_rows.items())))
 
-# %% ../../nbs/api/jobs/25_stage_figures.ipynb #301211e4
+# %% ../../nbs/api/jobs/25_stage_figures.ipynb #95ed0c39
 def figures_file(
     workspace:Workspace, # Where the stage runs
     kind:str, # 'metrics' or 'plots'
     stage:str, # Name of the stage, such as 'report'
     key:str, # Model or source
-)->Path: # `data/<kind>/<stage>/<key>.json`
+)->Path: # `data/<kind>/<stage>/<key>.json`, or in the home of a model that shares its stage
     "The file for a stage's figures."
-    return workspace.path("data", kind, stage, f"{key}.json")
+    home = workspace.home(key)
+    return home/kind/f"{stage}.json" if home else workspace.path("data", kind, stage, f"{key}.json")

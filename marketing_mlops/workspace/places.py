@@ -22,7 +22,7 @@ except ImportError: fcntl = None  # Windows
 from .errors import WorkspaceError
 from .settings import Settings, read_settings, settings_keys
 
-# %% ../../nbs/api/workspace/30_places.ipynb #b719059e
+# %% ../../nbs/api/workspace/30_places.ipynb #042f21d8
 @dataclass(frozen=True)
 class Workspace:
     "A folder with a `settings.ini`, and the place of everything below it."
@@ -35,12 +35,19 @@ class Workspace:
     def ingested(self, source:str)->Path: "Typed candidate tables."; return self._of("ingest", source)
     def private(self, source:str)->Path: "Identifiers and rejected rows, which stay on this machine."; return self._of("private", source)
     def accepted(self, source:str)->Path: "Tables that passed validation; everything above reads here."; return self._of("validate", source)
-    def report_folder(self, model:str)->Path: "Rendered reports of `model`."; return self._of("report", model)
+    def report_folder(self, model:str)->Path: "Rendered reports of `model`."; return self.output("report", model)
     @property
     def state(self)->Path: "Ledger, keys and caches: no pipeline output."; return self.path("data", "state")
     def runs(self, job:str, key:str|None=None)->Path:
         "Evidence of the runs of `job`, for `key` (a model or source) where given."
         return self._of("runs", job) if key is None else self._of("runs", job)/_plain(key)
+    def home(self, model:str)->Path|None:
+        "Folder that holds all outputs of `model`, where it shares a stage with other models; None for a model with stages of its own."
+        return next(self.path("data", "many").glob(f"*/{glob.escape(_plain(model))}/"), None)
+    def output(self, step:str, model:str)->Path:
+        "What one step of the pipeline, such as features or bundle, makes for `model`."
+        home = self.home(model)
+        return home/_plain(step) if home else self._of(step, model)
 
 def _plain(name:str)->str:
     if name and name not in (".", "..") and not any(sign in name for sign in ("/", "\\", "\0")): return name
