@@ -9,7 +9,7 @@ ratio; --repeat takes the median of several.
 import argparse, json, os, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
 import nbformat
-from marketing_mlops.jobs.client import stop_worker
+from marketing_mlops.jobs.workers import stop_worker
 
 STAGES = 9
 BIN = Path(sys.executable).parent

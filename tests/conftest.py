@@ -66,6 +66,6 @@ def warm_home(tmp_path_factory):
         patch.setenv("MMOPS_WARM_IDLE", "60")                  # for tests that are killed before they come to their end
         yield home
         if hasattr(os, "fork"):
-            from marketing_mlops.jobs.client import stop_worker
+            from marketing_mlops.jobs.workers import stop_worker
             stop_worker(str(home))
     shutil.rmtree(home, ignore_errors=True)                    # workers started with another environment see that it is gone

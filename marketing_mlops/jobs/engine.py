@@ -9,14 +9,15 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 # %% auto #0
 __all__ = ['LANGUAGE', 'warm_kernel', 'nbformat_error', 'WarmEngine', 'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #b6541739
+# %% ../../nbs/api/jobs/70_engine.ipynb #c0df501c
 import contextlib, os, platform, socket, tempfile
 from pathlib import Path
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from .client import begin_run, engine_name, worker_home, same_arithmetic
+from .client import begin_run, engine_name, run_request
 from .sockets import receive_message, send_message
+from .workers import same_arithmetic, worker_home
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #5d042124
+# %% ../../nbs/api/jobs/70_engine.ipynb #4cad7eb8
 @contextlib.contextmanager
 def warm_kernel(
     environment:dict[str,str], # Variables of the notebook's process
@@ -25,8 +26,7 @@ def warm_kernel(
 ):
     "A socket to a fresh child of the warm worker that executes cells; the child ends with the block."
     ours, theirs = socket.socketpair()
-    request = dict(function="marketing_mlops.jobs.cells:serve_cells", arguments=[], environment=environment,
-                   folder=os.getcwd(), deadline_s=deadline_s)
+    request = run_request("marketing_mlops.jobs.cells:serve_cells", [], deadline_s=deadline_s, environment=environment)
     with begin_run(worker_home(), request, (1, 2, theirs.fileno())) as control, ours:
         theirs.close()
         try: yield ours

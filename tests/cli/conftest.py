@@ -33,7 +33,7 @@ def files_of(folder):
 def snapshot(): return files_of
 
 def stop_worker_of(folder):
-    from marketing_mlops.jobs.client import stop_worker
+    from marketing_mlops.jobs.workers import stop_worker
     stop_worker(str(folder))
 
 @pytest.fixture(scope="session")

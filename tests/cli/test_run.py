@@ -152,7 +152,7 @@ def hillstrom(datasets, tmp_path_factory, run_mmops):
     done = run_mmops("run", "hillstrom_email", cwd=folder, MMOPS_DATASETS=str(datasets), CI="1")
     assert done.returncode == 0, done.stdout+done.stderr
     yield done.stdout
-    from marketing_mlops.jobs.client import stop_worker
+    from marketing_mlops.jobs.workers import stop_worker
     stop_worker(str(folder))
 
 # arm, customers, visits, visit rate, conversions, conversion rate, spend, spend per head: the reference table, digit by digit

@@ -1,9 +1,10 @@
 """The warm worker: started once, fresh for every run, gone when it should be."""
-import os, signal, subprocess, sys, threading, time
+import os, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 import pytest
-from marketing_mlops.jobs.client import begin_run, connect_worker, stop_worker, worker_status
+from marketing_mlops.jobs.client import begin_run, run_request
 from marketing_mlops.jobs.sockets import receive_message, send_message, worker_address
+from marketing_mlops.jobs.workers import connect_worker, stop_worker, worker_status
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
 
@@ -19,8 +20,7 @@ def code(home, text): (home/"job.py").write_text(text)
 def ask(home, *arguments, environment=None, deadline_s=60, wait=True):
     "Runs job:main in the worker of `home`; gives its answer and what it printed, or the open connection."
     out = open(home/"out.txt", "w+")
-    request = dict(function="job:main", arguments=list(arguments), environment=os.environ | (environment or {}), folder=str(home),
-        deadline_s=deadline_s, grace_s=1.)
+    request = run_request("job:main", list(arguments), deadline_s=deadline_s, environment=os.environ | (environment or {}), folder=str(home)) | dict(grace_s=1.)
     connection = begin_run(str(home), request, (out.fileno(), out.fileno()))
     if not wait: return connection
     with connection, out:
@@ -66,11 +66,9 @@ def test_one_at_a_time_starts_a_worker_though_the_lock_is_removed_each_time(tmp_
     "Several processes take and remove the lock in turn; two inside at once would meet in the folder that each makes."
     held = f"""
 import os, sys, time
-from marketing_mlops.jobs.client import lock_start
+from marketing_mlops.jobs.workers import start_lock
 for _ in range(60):
-    lock = lock_start({str(tmp_path/'w.sock')!r})
-    os.mkdir({str(tmp_path/'inside')!r}); time.sleep(.0005); os.rmdir({str(tmp_path/'inside')!r})
-    os.unlink(lock.name); lock.close()
+    with start_lock({str(tmp_path/'w.sock')!r}): os.mkdir({str(tmp_path/'inside')!r}); time.sleep(.0005); os.rmdir({str(tmp_path/'inside')!r})
 """
     several = [subprocess.Popen([sys.executable, "-c", held], stderr=subprocess.PIPE, text=True) for _ in range(5)]
     said = [p.communicate()[1] for p in several]
@@ -92,6 +90,25 @@ def test_a_request_to_a_worker_that_is_ending_is_served_by_the_next(home):
     for _ in range(5):
         assert ask(home)[1] == "hello\n"
         with connect_worker(str(home)) as connection: send_message(connection, dict(do="stop"))
+
+def test_a_run_refused_by_a_worker_that_still_ends_its_runs_is_asked_again_when_it_has_gone(tmp_path):
+    ending, was_there = subprocess.Popen(["sleep", ".2"]), []
+    def answer(listener):
+        for said in (dict(pid=ending.pid, n_running=1), dict(accepted=4711)):
+            with listener.accept()[0] as connection:
+                for fd in receive_message(connection, 8)[1]: os.close(fd)
+                was_there.append(is_running(ending.pid))
+                send_message(connection, said)
+    with socket.socket(socket.AF_UNIX) as listener:            # stands in for the worker that was told to stop, then for the next
+        listener.bind(worker_address(str(tmp_path)))
+        listener.listen()
+        both = threading.Thread(target=answer, args=(listener,))
+        both.start()
+        begin_run(str(tmp_path), run_request("job:main", [], deadline_s=60)).close()
+        both.join()
+    os.unlink(worker_address(str(tmp_path)))
+    ending.wait()
+    assert was_there == [True, False]
 
 def test_a_run_sees_the_environment_and_folder_of_its_client(home):
     code(home, "import os\ndef main(): print(os.environ.get('MARKET'), os.getcwd(), os.environ.get('GONE'))")
@@ -203,4 +220,5 @@ def test_the_stage_command_imports_the_standard_library_only():
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
     foreign = {m.split(".")[0] for m in loaded} - set(sys.stdlib_module_names) - {"marketing_mlops"}
     assert not foreign
-    assert {m for m in loaded if m.startswith("marketing_mlops")} == {"marketing_mlops", "marketing_mlops.jobs", "marketing_mlops.jobs.client", "marketing_mlops.jobs.sockets"}
+    assert {m for m in loaded if m.startswith("marketing_mlops")} == {"marketing_mlops", "marketing_mlops.jobs", "marketing_mlops.jobs.client", "marketing_mlops.jobs.sockets",
+                                                                           "marketing_mlops.jobs.workers"}
