@@ -67,6 +67,29 @@ def test_a_part_of_the_evaluation_that_is_not_there_reads_unknown(shop, part, bl
     build(shop, evaluation=without(EVALUATION, part))
     assert says in str(block(read_card("churn", shop)))
 
+def test_groups_that_claim_the_same_stay_groups_of_their_own(shop):
+    build(shop, evaluation=dict(EVALUATION, tables=dict(calibration=[dict(CALIBRATION[0], group=i, claimed=.05) for i in (1, 2, 3)])))
+    words = blocks.card_chart(read_card("churn", shop)).description
+    assert [f"group {i}, claimed 5.0 %" in words for i in (1, 2, 3)] == [True]*3
+
+def test_every_figure_stands_beside_what_a_guess_would_reach(shop):
+    card = read_card("churn", shop)
+    assert "0.713" in str(blocks.figures_block(card)) and "0.500" in str(blocks.figures_block(card)) and "finds 24.5 % concerned" in str(blocks.card_answer(card))
+
+def test_a_window_longer_than_the_data_is_said_and_one_nobody_counted_is_unknown(shop):
+    short = [dict(feature=name, window_days=365, shortest_history_days=244, n_rows=1200) for name in ("orders_365d", "net_revenue_365d")]
+    assert any(line.startswith("unknown: nobody recorded whether the data reach back") for line in blocks.card_limits(read_card("churn", shop)))
+    build(shop, dict(SPEC, facts=dict(short_windows=short)))
+    said = blocks.window_limits(read_card("churn", shop))
+    assert len(said) == 1 and "orders_365d and net_revenue_365d look back 365 days" in said[0] and "244 days of data: in 1,200 rows" in said[0]
+    build(shop, dict(SPEC, facts=dict(short_windows=[])))
+    assert blocks.window_limits(read_card("churn", shop)) == []
+
+def test_no_recorded_value_stops_a_card_however_odd(shop):
+    odd = dict(SPEC, holdout="a tenth", cutoffs=dict(count="many", patience=3), economics=dict(margin=45), release="none", outcome=[])
+    build(shop, odd)
+    assert "many in all, patience 3" in str(blocks.purpose_block(read_card("churn", shop)))
+
 def test_a_feature_nobody_defined_reads_unknown(shop):
     build(shop, features=("patience",))
     card = read_card("churn", shop)

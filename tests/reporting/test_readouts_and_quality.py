@@ -189,6 +189,13 @@ def test_papermill_runs_a_report_from_any_folder(shop, tmp_path_factory):
     page = render_page(elsewhere/"out.ipynb")
     assert "Ship" in page and str(shop.root) not in page
 
+def test_a_page_that_two_models_share_is_listed_once_unless_it_says_two_things(shop):
+    for model in ("spring", "winter"): run_report("data_quality", {"source": "shop"}, shop, shop.report_folder(model))
+    assert report_index(shop).read_text().count("Data quality: shop") == 1
+    other = shop.report_folder("winter")/"data_quality.json"
+    other.write_text(other.read_text().replace('"verdict": "pass"', '"verdict": "fail"'))
+    assert report_index(shop).read_text().count("Data quality: shop") == 2
+
 def test_the_list_names_every_report_and_its_decision(shop, tools):
     run_report("campaign_readout", {"model": "spring"}, shop)
     run_report("data_quality", {"source": "shop"}, shop, shop.report_folder("spring"))
