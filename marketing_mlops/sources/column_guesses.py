@@ -91,14 +91,14 @@ TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "pl
 CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd", "kd nr", "cust", "user", "user id", "member", "buyer", "kaufer",
                   "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #981ccb35
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #0e09a425
 ORDER_ROLES = (
     Role("order_id", "number of the order",
          ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr",
           "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "rechnungsnr", "rechnungsnummer", "rg nr", "re nr", "beleg", "belegnr", "purchase id", "ref", "reference"), are_ids, alone=are_unlike),
     Role("customer_id", "customer", CUSTOMER_WORDS, are_ids, required=True),
     Role("occurred_at", "day or time of the order", TIME_WORDS, are_times, required=True, alone=are_times),
-    Role("amount", "what was paid for the row in all",
+    Role("amount", "amount paid for the row in all",
          ("amount", "total", "order total", "sum", "summe", "gesamt", "betrag", "umsatz", "revenue", "sales", "value", "order value", "turnover", "paid",
           "net", "netto", "gross", "brutto", "wert", "worth", "importe", "montant"), are_amounts, alone=have_cents),
     Role("unit_price", "price of one piece", ("unit price", "price", "preis", "stuckpreis", "einzelpreis", "item price", "price each"), are_amounts),

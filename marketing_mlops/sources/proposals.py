@@ -7,7 +7,7 @@ Propose a mapping for a file of somebody's own and try it out without writing an
 # %% auto #0
 __all__ = ['Proposal', 'source_name', 'propose_mapping']
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #c630b6e5
+# %% ../../nbs/api/sources/84_proposals.ipynb #81ab1924
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,11 +18,12 @@ from ..workspace.clock import Clock, WallClock, instant_of
 from ..workspace.errors import DataError, MappingError, closest
 from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
-from .drafts import DATE_SIGNS, Question, Wishes, left_out, start_draft
+from .drafts import Draft, Question, TablePiece, Wishes, left_out, start_draft
 from .file_ages import age_words
 from .conversions import date_formats
 from .mappings import mapping_from
 from .raw_files import FileFormat, RawRows, read_rows, sniff_format
+from .reading_questions import DATE_SIGNS
 from .table_drafts import arms_of, control_of, draft_tables, experiment_name, roles_of, shares_of
 from .typed_tables import TypedTable, typed_table
 
@@ -80,12 +81,12 @@ def _remedy_by_flags(error, rows, draft):
 
 def _patient(t): return type(t)(**{**{f: getattr(t, f) for f in t.__dataclass_fields__}, "tolerance": 1.})
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #d5c33d3d
+# %% ../../nbs/api/sources/84_proposals.ipynb #e48e4089
 def _format_words(format):
     default = asdict(FileFormat())
     return {k: v for k, v in asdict(format).items() if v != default[k]}
 
-def _column_lines(draft, tables):
+def _column_lines(draft:Draft, tables:dict[str, TablePiece])->tuple[tuple[str, str, str], ...]:
     lines = []
     for guess in draft.guesses.values():
         becomes = sorted({c["to"] if isinstance(c, dict) else c for t in tables.values() for name, c in t["columns"].items() if name == guess.column})
@@ -99,21 +100,24 @@ def source_name(
     "A name a source can have."
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "source"
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #f0434871
-def _experiment_block(draft):
-    name, arms, wishes = experiment_name(draft), arms_of(draft), draft.wishes
+# %% ../../nbs/api/sources/84_proposals.ipynb #689ef9e6
+def _experiment_block(draft:Draft)->tuple[dict[str, str|float|int|list[str]|dict[str, float]|None], Draft]:
+    "The experiment of a model's entry in params.yaml, and the draft, asking for the worthwhile effect."
+    control, draft = control_of(draft)
+    shares, draft = shares_of(draft)
+    wishes = draft.wishes
     if wishes.worthwhile_effect is None:
-        draft.ask("--worthwhile-effect AMOUNT", "How much more net revenue per customer makes the mail worth sending? "
-                  "Take what one mail costs you in all; 0.50 means fifty cents. Readouts are judged against this figure.")
-    control, planned = control_of(draft), wishes.planned_customers
+        draft = draft.with_question("--worthwhile-effect AMOUNT", "How much more net revenue per customer makes the mail worth sending? "
+                                    "Take what one mail costs you in all; 0.50 means fifty cents. Readouts are judged against this figure.")
+    planned, treated = wishes.planned_customers, " or ".join(arm for arm in arms_of(draft) if arm != control)
     plan = dict(planned_customers=planned, stopping_rule="fixed_horizon") if planned else dict(stopping_rule="none_known")
-    treated = " or ".join(a for a in arms if a != control)
-    return dict(name=name, hypothesis=f"{treated} raises net revenue per customer within {wishes.window_days} days compared with {control}",
-                objective=f"Decide whether {treated} is worth sending", owner=wishes.owner or "marketing@example.com", unit="customer", control=control, arms=shares_of(draft),
-                goal="net_revenue_per_customer", guardrails=[], worthwhile_effect=wishes.worthwhile_effect, currency=(wishes.currency or next(iter(draft.currencies), "EUR")).upper(),
-                outcome_window_days=wishes.window_days, **plan)
+    block = dict(name=experiment_name(draft), hypothesis=f"{treated} raises net revenue per customer within {wishes.window_days} days compared with {control}",
+                 objective=f"Decide whether {treated} is worth sending", owner=wishes.owner or "marketing@example.com", unit="customer", control=control, arms=shares,
+                 goal="net_revenue_per_customer", guardrails=[], worthwhile_effect=wishes.worthwhile_effect,
+                 currency=(wishes.currency or next(iter(draft.currencies), "EUR")).upper(), outcome_window_days=wishes.window_days, **plan)
+    return block, draft
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #d038446c
+# %% ../../nbs/api/sources/84_proposals.ipynb #4d5b1181
 def propose_mapping(
     file:str|Path, # CSV (also .gz), Parquet or Excel
     table:str, # What it is: orders, order_lines, assignments, or another canonical table
@@ -130,14 +134,13 @@ def propose_mapping(
     path, source = Path(file), source or source_name(Path(file).name.split(".")[0])
     format = sniff_format(path)
     rows = read_rows(path, format)
-    draft = start_draft(rows, format, roles_of(table), wishes, *_offers(workspace))
-    tables = draft_tables(draft, table)
-    experiment = _experiment_block(draft) if table == "assignments" else None
+    tables, draft = draft_tables(start_draft(rows, roles_of(table), wishes, *_offers(workspace)), table)
+    experiment, draft = _experiment_block(draft) if table == "assignments" else (None, draft)
     content = {"files": {path.name: {"format": words} if (words := _format_words(format)) else {}}, "tables": tables} | _last_day(wishes)
     trial, problems = _tried(content, rows, source, draft)
     if any(q.flag.startswith(("--column", "--date-format")) for q in draft.questions): problems = []   # the question says it already
     late, aged = age_words(trial, mapping_from(content, "the proposal", source), wishes.as_of, _ends_on(workspace, source), clock) if trial and not problems else ([], [])
-    return Proposal(source, table, path, content, _column_lines(draft, tables), tuple(draft.questions), (*draft.notes, *aged), trial, (*problems, *late), experiment)
+    return Proposal(source, table, path, content, _column_lines(draft, tables), draft.questions, (*draft.notes, *aged), trial, (*problems, *late), experiment)
 
 # %% ../../nbs/api/sources/84_proposals.ipynb #f7611463
 def _last_day(wishes): return {"as_of": instant_of(wishes.as_of, "--as-of") and wishes.as_of} if wishes.as_of else {}

@@ -54,6 +54,19 @@ def test_excel_parquet_and_gzip_give_the_same_proposal(kind, tmp_path):
     proposal = propose_mapping(path, "orders", wishes=SAID)
     assert proposal.is_ready and len(proposal.trial["order_lines"].frame) == N
 
+@pytest.mark.parametrize("table, shop", [("orders", shop) for shop in SHOPS] + [("assignments", "English, one row per order")])
+def test_drafting_changes_no_draft_and_says_nothing_twice(table, shop):
+    from copy import deepcopy
+    from marketing_mlops.sources.drafts import start_draft
+    from marketing_mlops.sources.raw_files import RawRows
+    from marketing_mlops.sources.table_drafts import draft_tables, roles_of
+    start = start_draft(RawRows(SHOPS[shop][0].head(40).astype(str), {}, "shop.csv"), roles_of(table), zones=("Europe/Berlin",), currencies=("EUR", "CHF"))
+    before = deepcopy((start.guesses, start.questions, start.notes))
+    (tables, first), (again, second) = draft_tables(start, table), draft_tables(start, table)
+    assert (start.guesses, start.questions, start.notes) == before
+    assert (tables, first.questions, first.notes) == (again, second.questions, second.notes)
+    assert draft_tables(first, table)[1].notes == first.notes and len(set(first.notes)) == len(first.notes)
+
 def test_what_only_the_owner_knows_is_asked_with_choices_and_a_flag(tmp_path):
     df = SHOPS["English, one row per order"][0].assign(**{"Created at": [f"0{i % 9 + 1}/0{i % 7 + 1}/2026" for i in range(N)], "Grand total": AMOUNTS})
     df.to_csv(tmp_path/"shop.csv", index=False)
