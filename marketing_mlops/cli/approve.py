@@ -7,13 +7,13 @@ A model goes live only when somebody who did not build it has said yes to exactl
 # %% auto #0
 __all__ = ['ask_for_approval', 'state_line', 'approve_candidate', 'refuse_candidate']
 
-# %% ../../nbs/api/cli/63_approve.ipynb #a31f3aee
+# %% ../../nbs/api/cli/63_approve.ipynb #68a62e1b
 from pathlib import Path
 from typing import TYPE_CHECKING
 from ..workspace.places import Workspace, find_workspace
 from .candidates import acting_role, candidate_folder, evidence_lines, stated_reason
 from .terminal import printable
-if TYPE_CHECKING: from marketing_mlops.governance.approvals import ApprovalState
+if TYPE_CHECKING: from marketing_mlops.governance.approval_states import ApprovalState
 
 # %% ../../nbs/api/cli/63_approve.ipynb #e906d2c8
 def _about(workspace:Workspace, model:str)->tuple[Path, tuple]:
@@ -39,11 +39,11 @@ def ask_for_approval(
     print(state_line(model, about[2], state))
     print(f"Approvers: {', '.join(found.settings.approvers) or 'none; name them in settings.ini'}. Next: `mmops approve {model} --as ROLE`, or `mmops refuse`.")
 
-# %% ../../nbs/api/cli/63_approve.ipynb #7cfc66e0
+# %% ../../nbs/api/cli/63_approve.ipynb #7393a143
 def state_line(
     model:str, # Key of the model
     bundle_hash:str, # Of the bundle in question
-    state:"ApprovalState", # As `governance.approvals` tells it
+    state:"ApprovalState", # As `governance.approval_states` tells it
 )->str: # One sentence
     "Where the approval of a bundle stands."
     named, why = f"{model}, bundle {bundle_hash[:12]}", state.answer.payload.get("reason") if state.answer else ""
@@ -51,6 +51,7 @@ def state_line(
     if state.status == "none": return f"{named}: nobody has asked for its approval."
     if state.status == "requested": return f"{named}: {state.request.actor} asked for approval on {state.request.time:%Y-%m-%d}; nobody has answered."
     if state.status == "refused": return f"{named}: refused by {state.approver}{said}"
+    if state.status == "rolled_back": return f"{named}: rolled back by {state.approver} on {state.answer.time:%Y-%m-%d}{said}"
     return f"{named}: {'approved' if state.is_valid else 'was approved'} by {state.approver} until {state.expires_at:%Y-%m-%d}{said}"
 
 # %% ../../nbs/api/cli/63_approve.ipynb #07b07e4f

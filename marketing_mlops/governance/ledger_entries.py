@@ -6,7 +6,7 @@ Everything the ledger records (an approval asked for, a model released, an audie
 
 # %% auto #0
 __all__ = ['ENTRY_KINDS', 'LedgerError', 'register_entry_kind', 'LedgerEntry', 'entry_hash', 'entry_line', 'checked_actor',
-           'instant_text', 'next_entry', 'entry_from_line', 'chain_reasons']
+           'instant_text', 'next_entry', 'knew', 'entry_from_line', 'chain_reasons']
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #cf9d6142
 import hashlib, json, re
@@ -118,6 +118,17 @@ def next_entry(
                       position=max([each.position for each in (*others, *([last] if last else []))], default=0) + 1,
                       seen={each.writer: each.hash for each in sorted(others, key=lambda each: each.writer)})
     return replace(chained, hash=entry_hash(chained))
+
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #76e98aac
+def knew(
+    later:LedgerEntry, # The entry whose writer may have known
+    earlier:LedgerEntry, # What there was to know
+    entries:Iterable[LedgerEntry], # All entries at hand, in any order
+)->bool: # False also for two entries written side by side
+    "Whether the copy that wrote `later` held `earlier`."
+    if later.writer == earlier.writer: return later.number > earlier.number
+    newest = next((entry for entry in entries if entry.hash == later.seen.get(earlier.writer)), None)
+    return newest is not None and newest.number >= earlier.number
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #ad0dd155
 def entry_from_line(

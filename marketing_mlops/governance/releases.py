@@ -7,12 +7,14 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 # %% auto #0
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #cc9c6ab7
+# %% ../../nbs/api/governance/70_releases.ipynb #d356e279
 import hashlib, shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from ..contracts.verdict import Reason, Verdict
-from .approvals import ApprovalState, approval_state, reason_text
+from .approval_states import ApprovalState, approval_state, part_in
+from .approvals import reason_text
 from .ledger import Ledger
 from .ledger_entries import checked_actor
 from .live_pointers import RELEASED, ROLLED_BACK, LivePointer, ReleaseError, bundle_place, champions, live
@@ -61,18 +63,26 @@ def _check_ledger(model:str, bundle_hash:str, ledger:Ledger):
     verdict = ledger.verify()
     if verdict.status == "fail": _refuse(model, bundle_hash, f"The ledger does not hold together: {verdict.reasons[0].message}", verdict.reasons[0].next_step)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #85a3d71d
-def _why_not(state:ApprovalState)->str:
-    if state.status == "none": return "nobody asked for these bytes and this evaluation to be approved"
-    if state.status == "requested": return "the request has not been answered"
-    if state.status == "expired": return f"the approval by {state.approver} ended on {state.expires_at:%Y-%m-%d}"
-    return f"{state.approver} refused it: {state.answer.payload['reason']}"
+# %% ../../nbs/api/governance/70_releases.ipynb #294330e7
+_WHY_NOT:dict[str, Callable[[ApprovalState], str]] = {   # status of an approval -> why a release may not rely on it
+    "none": lambda state: "nobody asked for these bytes and this evaluation to be approved",
+    "requested": lambda state: "the request has not been answered",
+    "expired": lambda state: f"the approval by {state.approver} ended on {state.expires_at:%Y-%m-%d}",
+    "refused": lambda state: f"{state.approver} refused it: {state.answer.payload['reason']}",
+    "rolled_back": lambda state: f"{state.approver} rolled it back on {state.answer.time:%Y-%m-%d} ({state.answer.payload['reason']}), and nobody has approved it since",
+}
+
+def _why_no_approver(workspace:Workspace, model:str, bundle_hash:str, approver:str)->str:
+    if approver not in [each.lower() for each in workspace.settings.approvers]: return f"{approver} is no approver any more"
+    part = part_in(workspace, model, bundle_hash, approver)
+    return part and f"{approver} {part}"
 
 def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, clock:Clock)->ApprovalState:
-    state = approval_state(workspace, model, evidence.bundle_hash, evidence.evaluation_hash, clock=clock)
-    if state.is_valid and state.approver in [each.lower() for each in workspace.settings.approvers]: return state
-    why = f"{state.approver} is no approver any more" if state.is_valid else _why_not(state)
-    _refuse(model, evidence.bundle_hash, f"Bundle {evidence.bundle_hash[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have an approver of settings.ini answer.")
+    digest = evidence.bundle_hash
+    state = approval_state(workspace, model, digest, evidence.evaluation_hash, clock=clock)
+    why = _why_no_approver(workspace, model, digest, state.approver) if state.is_valid else _WHY_NOT[state.status](state)
+    if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have an approver of settings.ini answer.")
+    return state
 
 # %% ../../nbs/api/governance/70_releases.ipynb #f4c9db50
 def keep_bundle(
@@ -92,7 +102,7 @@ def _reads_as(place:Path, core_hash:str)->bool:
     try: return read_bundle(place, expected=core_hash).core_hash == core_hash
     except BundleError: return False
 
-# %% ../../nbs/api/governance/70_releases.ipynb #e610bf2b
+# %% ../../nbs/api/governance/70_releases.ipynb #fb4cd91b
 def release(
     workspace:Workspace, # Where
     model:str, # Of params.yaml
@@ -112,7 +122,8 @@ def release(
         _check_ledger(model, evidence.bundle_hash, ledger)
         keep_bundle(workspace, bundle_folder, evidence.bundle_hash)
         ledger.append(RELEASED, model, actor, dict(bundle_hash=evidence.bundle_hash, evaluation_hash=evidence.evaluation_hash,
-            verdict=evidence.verdict.status, approval=approval.answer.hash, approver=approval.approver, before=before.champion if before else None, reason=approval.answer.payload["reason"]))
+            verdict=evidence.verdict.status, approval=approval.answer.hash, approver=approval.approver,
+            before=before.champion if before else None, reason=approval.answer.payload["reason"]))
         return live(workspace, model)
 
 # %% ../../nbs/api/governance/70_releases.ipynb #923c6200
@@ -135,11 +146,12 @@ def rollback(
         ledger.append(ROLLED_BACK, model, actor, {"to": standing[-2].hash, "bundle_hash": before["bundle_hash"], "before": now["bundle_hash"], "reason": text})
         return live(workspace, model)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #c092a34f
+# %% ../../nbs/api/governance/70_releases.ipynb #16c2b239
 def _check_earlier(workspace:Workspace, model:str, earlier:dict, clock:Clock):
     digest = earlier["bundle_hash"]
     state = approval_state(workspace, model, digest, earlier["evaluation_hash"], clock=clock)
-    if state.status == "refused": _refuse(model, digest, f"The earlier champion {digest[:12]} may not come back: {_why_not(state)}.", "Release an approved bundle.")
+    if state.status in ("refused", "rolled_back"):
+        _refuse(model, digest, f"The earlier champion {digest[:12]} may not come back: {_WHY_NOT[state.status](state)}.", "Release an approved bundle.")
     place = bundle_place(workspace, digest)
     if not place.is_dir(): _refuse(model, digest, f"The earlier champion {digest[:12]} is not in data/bundles.", "Fetch data/bundles from where the release was made.")
     read_bundle(place, expected=digest)

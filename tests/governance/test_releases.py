@@ -2,7 +2,7 @@
 import json, shutil
 import pytest
 from governed_workspace import approved, at, contents, finished, killed, make_workspace, put_live, small_bundle, start
-from marketing_mlops.governance.approvals import ApprovalError, refuse
+from marketing_mlops.governance.approvals import ApprovalError, grant, refuse
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, champions, live, pointer_file, what_was_live
@@ -127,10 +127,27 @@ def test_after_a_rollback_a_new_release_returns_to_the_one_before_it(two):
     put_live(two, approved(two, bundle(two, 30), "03-06"), "03-06")
     assert go_back(two, "03-07").champion == digest(two.path("data", "bundle", "churn_60"))
 
-def test_what_was_rolled_back_may_be_released_again(two):
+def test_what_was_rolled_back_returns_only_on_an_approval_given_after_the_rollback(two):
+    again = two.path("data", "bundle", "churn_90")
     go_back(two, "03-05")
-    assert put_live(two, two.path("data", "bundle", "churn_90"), "03-06").champion == digest(two.path("data", "bundle", "churn_90"))
+    kept = contents(two)
+    with pytest.raises(ReleaseError, match="marketing@example.com rolled it back on 2026-03-05 .* nobody has approved it since.\nAsk with `mmops request churn"): put_live(two, again, "03-06")
+    with pytest.raises(ApprovalError, match="was rolled back by marketing@example.com: Twice as many complaints.\nAsk again"):
+        grant(two, "churn", digest(again), bundle_evidence(again).evaluation_hash, "model-owner@example.com", clock=at("03-06"))
+    assert contents(two) == kept
+    assert put_live(two, approved(two, again, "03-07"), "03-07").champion == digest(again)
     assert len(champions(Ledger(two).entries(RELEASED, ROLLED_BACK))) == 2
+
+def test_a_bundle_that_was_never_rolled_back_keeps_its_approval_when_another_one_is(two):
+    go_back(two, "03-05")
+    other = approved(two, bundle(two, 30), "03-04")
+    assert put_live(two, other, "03-06").champion == digest(other)
+
+def test_a_rollback_does_not_return_to_what_was_itself_rolled_back_from(two):
+    first, second = (two.path("data", "bundle", name) for name in ("churn_60", "churn_90"))
+    put_live(two, first, "03-05")      # released a second time, above the other
+    assert go_back(two, "03-06").champion == digest(second)
+    with pytest.raises(ReleaseError, match="may not come back: marketing@example.com rolled it back on 2026-03-06"): go_back(two, "03-07")
 
 @pytest.mark.parametrize("spoiled, error, contains", [
     (lambda place: shutil.rmtree(place), ReleaseError, "is not in data/bundles"),
