@@ -24,7 +24,7 @@ from .shifts import stability_index, standardised_shift
 from ..registry.input_schemas import bin_shares, check_rows
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #b059c371
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #c111288f
 FAMILY_LEVEL = .95 # of all figures of one look together
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class MonitoringRules:
     "From where on a change counts."
     missing_share:float=.05 # Rise of the share that is missing, or share of values training never saw
     psi:float=.2 # Population stability index of a feature or score
-    auc_drop:float=.05 # Fall of the AUC below its value at evaluation
+    auc_drop:float=.05 # Fall of the AUC, as a share of its value at evaluation
     fewest_rows:int=500 # Customers; with fewer a period is not judged
     volume:float=.5 # Share of the usual number of rows below which the volume is questioned, and above its inverse
 

@@ -7,8 +7,9 @@ import pytest
 from marketing_mlops.contracts.verdict import Reason, judged
 from marketing_mlops.measurement.intervals import NotMeasurable
 from marketing_mlops.monitoring.input_checks import RowsJudged
-from marketing_mlops.monitoring.periods import judge_volume, monitor, read_period, why_not_new, without_comparison
+from marketing_mlops.monitoring.periods import judge_period, judge_volume, monitor, read_period, why_not_new, without_comparison
 from marketing_mlops.monitoring.realised import matured_cutoff
+from marketing_mlops.monitoring.release_rules import ReleaseRules
 from marketing_mlops.registry.bundles import score_rows
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.sources.incidents import INCIDENTS
@@ -109,6 +110,21 @@ def scored(benchmark, shop, july):
 def test_the_stage_judges_the_rows_just_scored(scored):
     look = monitor(*scored(scored.frame))
     assert (look.verdict.status, look.role, look.n_rows, set(look.performance)) == ("pass", "candidate", len(scored.frame), {"before", "now", "drop"})
+
+def test_only_a_champion_is_held_against_its_release_rules_and_by_the_days_of_the_data(scored):
+    rules = dict(release=dict(cadence_days=30, rollback_when=dict(auc_drop=.05)))   # answers known until 2025-06-30, scored on 2026-07-01
+    workspace, model, spec = scored(scored.frame)
+    assert "age" not in monitor(workspace, model, spec | rules).verdicts
+    look = monitor(*scored(scored.frame.assign(role="champion"))[:2], spec | rules)
+    assert [(reason.code, reason.value, reason.threshold) for reason in look.alarms] == [("due_for_retraining", 366, 30)] and look.verdict.status == "review"
+    assert read_period(json.loads(json.dumps(look.to_dict()))) == look
+
+def test_a_champion_that_ranks_by_chance_is_to_be_taken_back(benchmark, shop, july):
+    (_, training, bundle), (rows, matured) = shop, july
+    lost = benchmark.answers_by_chance(matured, np.random.default_rng(1))
+    champion = rows.join(score_rows(bundle, rows)).assign(role="champion")
+    verdicts = [judge_period(bundle, champion.assign(role=role), training, lost, benchmark.RULES, ReleaseRules(auc_drop=.05)).verdicts for role in ("champion", "candidate")]
+    assert [each["performance"].reasons[0].code for each in verdicts] == ["rollback_when", "auc_drop"] and "age" not in verdicts[0]
 
 def test_scores_of_a_bundle_that_is_gone_are_not_judged_by_another(scored):
     with pytest.raises(DataError, match="which is not here"): monitor(*scored(scored.frame.assign(bundle_hash="0"*64)))
