@@ -12,7 +12,8 @@ __all__ = ['changed_things', 'StaleStage', 'stale_stage', 'stale_stages']
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from .pipeline import quiet_dvc, two_lines_of_dvc
+from .dvc_errors import two_lines_of_dvc
+from .pipeline import quiet_dvc
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #9d3d35ed
