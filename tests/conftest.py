@@ -1,14 +1,21 @@
 """What every test may use: the dataset mirror, and tiny workspaces of its own."""
-import os, shutil, signal, subprocess
+import gc, os, shutil, signal, subprocess, sys
 from pathlib import Path
+import filelock
 import pytest
+from workspace_outputs import BREAK
 
 ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
 TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/live", "data/ledger",
            "data/replays", "benchmarks/results/monitoring_alarms.json", "nbs/jobs", "nbs/reports", "marketing_mlops"]
 
 # A shell that starts the suite in the background has SIGINT ignored, and children inherit that: Ctrl-C could not be tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)
+
+def pytest_collection_finish():
+    "Thousands of tests are thousands of objects that every garbage collection would look at again."
+    gc.freeze()
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
@@ -48,6 +55,47 @@ def _tiny_template(tmp_path_factory) -> Path:
     params.write_text(small)
     _git(folder, "init", "-q"); _git(folder, "add", "-A"); _git(folder, "commit", "-qm", "A tiny workspace")
     return folder
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    "Function (name, build) -> a folder that one test process fills and all of them read."
+    base = tmp_path_factory.getbasetemp()
+    base = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base)/"shared"
+    base.mkdir(exist_ok=True)
+    def share(name, build):
+        folder, filled = base/name, base/f"{name}.filled"
+        with filelock.FileLock(base/f"{name}.lock"):
+            if not filled.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                build(folder)
+                filled.touch()
+        return folder
+    return share
+
+def without_lookups(noted) -> dict[str, str]:
+    "An environment in which names that are looked up are noted in a file and refused, without what hushes libraries in CI."
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTEST_CURRENT_TEST", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS")}
+    return env | {"PYTHONPATH": str(ROOT/"tests"/"no_lookups"), "MMOPS_TEST_LOOKUPS": str(noted), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+@pytest.fixture
+def offline(tmp_path):
+    "Such an environment, and the file."
+    return without_lookups(tmp_path/"lookups.txt"), tmp_path/"lookups.txt"
+
+@pytest.fixture(scope="session")
+def first_run(_tiny_template, shared) -> Path:
+    """A folder with a tiny workspace in which `mmops run` was typed once, what it said, and the names it looked up.
+    To be read only: the suite has time for one such run. `workspace_outputs.BREAK` tells how copies are broken."""
+    def build(folder):
+        workspace = folder/"workspace"
+        shutil.copytree(_tiny_template, workspace, symlinks=True)
+        with open(workspace/"marketing_mlops"/"workspace"/"places.py", "a") as places: places.write(BREAK)
+        done = subprocess.run([BIN/"mmops", "run", "--no-open"], cwd=workspace, env=without_lookups(folder/"lookups.txt"), capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout+done.stderr
+        (folder/"printed.txt").write_text(done.stdout)
+        (folder/"complained.txt").write_text(done.stderr)
+    return shared("first_run", build)
 
 @pytest.fixture
 def tiny_workspace(_tiny_template, tmp_path) -> Path:

@@ -8,10 +8,11 @@ names every stage that no longer fits, with the reason. It runs nothing and chan
 # %% auto #0
 __all__ = ['changed_things', 'StaleStage', 'stale_stage', 'stale_stages']
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #e8885917
+# %% ../../nbs/api/jobs/95_staleness.ipynb #3501e4ff
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from .dvc_errors import two_lines_of_dvc
 from .pipeline import quiet_dvc
 from ..workspace.places import Workspace
@@ -28,7 +29,7 @@ def changed_things(
                 if isinstance(how, dict): yield from ((f"parameter {key}", word) for key, word in how.items())
                 else: yield (f"output {thing}" if kind == "changed outs" else thing), how
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #2c069ffd
+# %% ../../nbs/api/jobs/95_staleness.ipynb #0fa311ad
 @dataclass(frozen=True)
 class StaleStage:
     "A stage that would run now."
@@ -39,11 +40,12 @@ class StaleStage:
 def stale_stage(
     stage:str, # As DVC names it
     groups:list, # What DVC says about it
+    root:Path, # Folder of the workspace, from which outputs are seen
 )->StaleStage: # With its reasons
     "One stage that is not up to date."
     changed = list(changed_things(groups))
-    outs = [how for thing, how in changed if thing.startswith("output ")]
-    return StaleStage(stage, tuple(f"{thing} {how}" for thing, how in changed), not outs or any(how != "deleted" for how in outs))
+    outs = [thing.removeprefix("output ") for thing, _ in changed if thing.startswith("output ")]
+    return StaleStage(stage, tuple(f"{thing} {how}" for thing, how in changed), not outs or any((root/out).exists() for out in outs))
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #7fdfa9b1
 @contextlib.contextmanager
@@ -59,7 +61,7 @@ def _looked_at_once():
     try: yield
     finally: Output._build = look
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #4ac87760
+# %% ../../nbs/api/jobs/95_staleness.ipynb #e0216d26
 def stale_stages(
     workspace:Workspace, # Whose pipeline
 )->list[StaleStage]: # In the order of their names; empty when all is up to date
@@ -70,4 +72,4 @@ def stale_stages(
     try:
         with quiet_dvc(), _looked_at_once(), contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): found = repo.status()
     except DvcException as error: raise two_lines_of_dvc(error) from error
-    return [stale_stage(stage, groups) for stage, groups in sorted(found.items())]
+    return [stale_stage(stage, groups, workspace.root) for stage, groups in sorted(found.items())]

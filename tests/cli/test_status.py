@@ -115,10 +115,10 @@ def test_names_with_control_characters_do_not_steer_the_terminal(workspace, caps
     show_status(workspace=str(workspace.root))
     assert "\x1b" not in capsys.readouterr().out
 
-def test_never_built_is_not_called_stale():
+def test_never_built_is_not_called_stale(tmp_path):
     from marketing_mlops.jobs.staleness import stale_stage
-    never = stale_stage("ingest@hillstrom", [{"changed deps": {"params.yaml": "new"}}, {"changed outs": {"data/ingest/hillstrom": "deleted"}}])
-    changed = stale_stage("ingest@shop", [{"changed deps": {"params.yaml": {"sources.shop": "modified"}}}])
+    never = stale_stage("ingest@hillstrom", [{"changed deps": {"params.yaml": "new"}}, {"changed outs": {"data/ingest/hillstrom": "not in cache"}}], tmp_path)
+    changed = stale_stage("ingest@shop", [{"changed deps": {"params.yaml": {"sources.shop": "modified"}}}], tmp_path)
     assert stale_lines([never, changed]) == ["ingest@shop: parameter sources.shop modified", "not built yet: hillstrom"]
 
 def test_a_candidate_nobody_was_asked_about_waits(workspace, capsys):

@@ -149,6 +149,7 @@ def test_a_telephone_shows_it_without_sideways_scrolling(page, opened):
     drag(page, "basket", .2, .6)
     assert selected(page) < ROWS
 
+@pytest.mark.parametrize("opened", ["light"], indirect=True)
 def test_a_silent_kernel_is_named(page, opened):
     assert opened[0].page is page
     page.evaluate("""async () => { for (const k of await (await fetch('/api/kernels')).json())

@@ -31,14 +31,6 @@ def clone(tmp_path_factory):
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
-@pytest.fixture(scope="module")
-def variant(clone, tmp_path_factory):
-    "A copy of the clone to try things in."
-    folder = tmp_path_factory.mktemp("variant")/"repository"
-    shutil.copytree(clone, folder, symlinks=True)
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the committed dvc.lock was recorded on Linux")
 def test_a_run_in_a_clone_leaves_git_clean_and_the_lock_unchanged(clone):
     assert git(clone, "status", "--porcelain") == ""
@@ -53,18 +45,6 @@ def test_dvc_finds_everything_up_to_date(clone):
 def test_dvc_dag_shows_the_three_stages(clone):
     shown = run(clone, "dvc", "dag", "--md")
     for stage in ("ingest@retailer", "validate@retailer", "report@retailer_promo_uplift"): assert stage in shown
-
-def test_an_experiment_with_another_parameter_changes_the_figures(variant):
-    run(variant, "dvc", "exp", "run", "-S", "sources.retailer.customers=3000", "-S", "models.retailer_promo_uplift.experiment.planned_customers=1500")
-    changed = json.loads(run(variant, "dvc", "metrics", "diff", "--json"))
-    assert changed, "no metric differs from the last commit"
-    parameters = json.loads(run(variant, "dvc", "params", "diff", "--json"))
-    assert "sources.retailer.customers" in parameters["params.yaml"]
-
-def test_an_unknown_parameter_is_refused_by_name(variant):
-    done = subprocess.run(["dvc", "exp", "run", "-S", "sources.retailer.custommers=1"], cwd=variant, capture_output=True, text=True,
-                          env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"})
-    assert done.returncode != 0 and "custommers" in done.stderr
 
 @pytest.mark.parametrize("engine", [(), ("--engine", "mmops")], ids=["stock", "warm"])
 def test_plain_papermill_runs_a_report_from_any_folder(clone, tmp_path, engine):

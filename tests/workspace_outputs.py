@@ -1,7 +1,7 @@
 """What is compared before and after something breaks, and how something is broken."""
 import hashlib, time
 
-OUTPUTS = ("ingest", "private", "validate", "report", "metrics", "plots")
+OUTPUTS = ("ingest", "private", "validate", "features", "train", "evaluate", "bundle", "score", "monitor", "report", "metrics", "plots")
 
 # A test workspace carries a copy of the package, which its stages import. This goes to the end of the module through
 # which every stage swaps its output in. Nothing happens unless a file `break` says how, and in which stage: then
