@@ -17,15 +17,18 @@ from collections.abc import Mapping
 import pandas as pd
 from ..workspace.errors import DataError, ParameterError, closest
 
-# %% ../../nbs/api/features/80_splits.ipynb #11479955
+# %% ../../nbs/api/features/80_splits.ipynb #2a50a9fc
 def check_split(
-    rule:Mapping, # As in the spec, under split
+    rule:Mapping[str, str|float], # As in the spec, under split
+    *,
+    is_experiment:bool=False, # Whether the rows are people of an experiment, who have no common cutoffs
 )->str|float: # last_cutoff, or a share above 0 and below 1
     "What is held out. Raises `ParameterError` for a rule that cannot be read."
+    for key in rule if isinstance(rule, Mapping) else ():
+        if key != "held_out": raise ParameterError(f"split has the unknown key {key!r}.{closest(str(key), ['held_out'])}", "Use held_out.", key=f"split.{key}")
     found = rule.get("held_out") if isinstance(rule, Mapping) else None
-    if isinstance(rule, Mapping):
-        for key in rule:
-            if key != "held_out": raise ParameterError(f"split has the unknown key {key!r}.{closest(str(key), ['held_out'])}", "Use held_out.", key=f"split.{key}")
+    if is_experiment and found == "last_cutoff":
+        raise ParameterError("split.held_out is last_cutoff, but an experiment has no cutoffs.", "Write a share of the customers, such as 0.5.", key="split.held_out")
     if found == "last_cutoff" or isinstance(found, float) and 0 < found < 1: return found
     raise ParameterError(f"split.held_out is {found!r}; allowed are last_cutoff and a share such as 0.2.", "Correct split in params.yaml.", key="split.held_out")
 
@@ -53,16 +56,14 @@ def split_by_customer(
     drawn = {customer_id: draw(customer_id) < held_out for customer_id in customer_ids.unique()}
     return customer_ids.map(drawn).map({True: "held_out", False: "train"}).astype("str")
 
-# %% ../../nbs/api/features/80_splits.ipynb #f8a12b46
+# %% ../../nbs/api/features/80_splits.ipynb #23474ef1
 def split_rows(
     frame:pd.DataFrame, # customer_id, cutoff, matured_at, in the order of time
-    rule:Mapping, # As in the spec, under split
+    rule:Mapping[str, str|float], # As in the spec, under split
     *,
     is_experiment:bool=False, # Whether the rows are people of an experiment
 )->pd.Series: # train, held_out, or missing for rows that belong to neither; index of `frame`
-    "The side of each row, by the rule of a model's spec."
-    held_out = check_split(rule)
+    "The side of each row, by the rule of a model's spec. Raises `ParameterError` as `check_split`, `DataError` as `split_in_time`."
+    held_out = check_split(rule, is_experiment=is_experiment)
     if not is_experiment: return split_in_time(frame, held_out)
-    if held_out == "last_cutoff":
-        raise ParameterError("split.held_out is last_cutoff, but an experiment has no cutoffs.", "Write a share of the customers, such as 0.5.", key="split.held_out")
     return split_by_customer(frame.customer_id, held_out)

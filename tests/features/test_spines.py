@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from marketing_mlops.contracts.schemas import frame_of_rows
-from marketing_mlops.features.spines import as_cutoff, contact_spine, cutoffs_from, is_consented, spine
+from marketing_mlops.features.eligibility import is_consented
+from marketing_mlops.features.spines import as_cutoff, contact_spine, cutoffs_from, spine
 from marketing_mlops.features.training_sets import training_set
 from marketing_mlops.sources.recipes import is_held_out
 from marketing_mlops.workspace.errors import ParameterError, WorkspaceError
