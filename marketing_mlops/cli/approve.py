@@ -7,15 +7,16 @@ A model goes live only when somebody who did not build it has said yes to exactl
 # %% auto #0
 __all__ = ['ask_for_approval', 'state_line', 'approve_candidate', 'refuse_candidate']
 
-# %% ../../nbs/api/cli/63_approve.ipynb #68a62e1b
+# %% ../../nbs/api/cli/63_approve.ipynb #0a4c971f
 from pathlib import Path
 from typing import TYPE_CHECKING
 from ..workspace.places import Workspace, find_workspace
 from .candidates import acting_role, candidate_folder, evidence_lines, stated_reason
+from .register import origin_line
 from .terminal import printable
 if TYPE_CHECKING: from marketing_mlops.governance.approval_states import ApprovalState
 
-# %% ../../nbs/api/cli/63_approve.ipynb #e906d2c8
+# %% ../../nbs/api/cli/63_approve.ipynb #5bd51d29
 def _about(workspace:Workspace, model:str)->tuple[Path, tuple]:
     "The candidate's folder, and what an approval of it is bound to."
     from marketing_mlops.governance.releases import bundle_evidence
@@ -30,12 +31,13 @@ def ask_for_approval(
     reason:str=None, # Remark for the approver
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
-    "Asks for the candidate of a model to be approved, and shows what its evaluation says."
+    "Asks for the candidate of a model to be approved, puts its origin on record, and shows what its evaluation says."
     from marketing_mlops.governance.approvals import request_approval
     found, role = find_workspace(workspace), acting_role(as_, "request")
     folder, about = _about(found, model)
     state = request_approval(*about, role, author=author or "", reason=reason or "")
     print(*evidence_lines(folder), sep="\n")
+    print(origin_line(found, model, about[2], role))
     print(state_line(model, about[2], state))
     print(f"Approvers: {', '.join(found.settings.approvers) or 'none; name them in settings.ini'}. Next: `mmops approve {model} --as ROLE`, or `mmops refuse`.")
 

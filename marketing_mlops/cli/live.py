@@ -7,9 +7,10 @@
 # %% auto #0
 __all__ = ['entries_by_model', 'champion_at', 'champion_words', 'approval_words', 'live_row', 'show_live']
 
-# %% ../../nbs/api/cli/65_live.ipynb #9a0f0f17
-from collections.abc import Iterable
+# %% ../../nbs/api/cli/65_live.ipynb #a81bb582
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 from ..workspace.clock import Clock, WallClock, instant_of
 from ..workspace.errors import ParameterError, closest
@@ -38,7 +39,7 @@ def champion_at(
     from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, pointer_from
     return pointer_from(model, [e for e in entries if e.kind in (RELEASED, ROLLED_BACK) and e.time <= at])
 
-# %% ../../nbs/api/cli/65_live.ipynb #2b8ff436
+# %% ../../nbs/api/cli/65_live.ipynb #2a374958
 def champion_words(
     champion:"LivePointer|None", # As `champion_at` finds it
 )->str: # Such as `5f2a0c11d3e4 since 2026-06-04`
@@ -47,19 +48,24 @@ def champion_words(
 
 def approval_words(
     model:str, # Key of the model
-    entries:Iterable["LedgerEntry"], # Of this model, oldest first
+    past:Mapping[str, list["LedgerEntry"]], # As `entries_by_model` finds it, of all models
     clock:Clock, # Against which an approval's end is judged
 )->str: # "" when nobody has to do anything
     "What waits for an approver, or for whoever releases."
-    from marketing_mlops.governance.approvals import GRANTED, REFUSED, REQUESTED
+    from marketing_mlops.governance.approval_states import GRANTED, REFUSED, REQUESTED, approval_from
     from marketing_mlops.governance.live_pointers import RELEASED
-    last = next((e for e in reversed(list(entries)) if e.kind in (REQUESTED, GRANTED, REFUSED, RELEASED)), None)
+    last = next((e for e in reversed(past.get(model, ())) if e.kind in (REQUESTED, GRANTED, REFUSED, RELEASED)), None)
     if last is None or last.kind in (REFUSED, RELEASED): return ""
-    bundle = f"{model}: bundle {last.payload['bundle_hash'][:12]}"
-    if last.kind == REQUESTED: return f"{bundle} waits for approval since {last.time:%Y-%m-%d}, asked by {last.actor}. Next: `mmops approve {model} --as ROLE`."
-    ends = datetime.fromisoformat(last.payload["expires_at"])
-    if clock.now() >= ends: return f"{bundle} was approved, but its approval ended on {ends:%Y-%m-%d}. Next: `mmops request {model} --as ROLE`."
-    return f"{bundle} is approved by {last.actor} until {ends:%Y-%m-%d} and not released. Next: `mmops release {model} --as ROLE`."
+    digest, evaluation = last.payload["bundle_hash"], last.payload["evaluation_hash"]
+    state = approval_from(chain.from_iterable(past.values()), model, digest, evaluation, clock.now())
+    return f"{model}: bundle {digest[:12]} {_WAITING[state.status](state)} --as ROLE`." if state.status in _WAITING else ""
+
+# %% ../../nbs/api/cli/65_live.ipynb #43c6b89a
+_WAITING = {   # status of an approval -> what waits, with the command that comes next; the other states wait for nobody
+    "requested": lambda state: f"waits for approval since {state.request.time:%Y-%m-%d}, asked by {state.request.actor}. Next: `mmops approve {state.request.subject}",
+    "granted": lambda state: f"is approved by {state.approver} until {state.expires_at:%Y-%m-%d} and not released. Next: `mmops release {state.request.subject}",
+    "expired": lambda state: f"was approved, but its approval ended on {state.expires_at:%Y-%m-%d}. Next: `mmops request {state.request.subject}",
+}
 
 # %% ../../nbs/api/cli/65_live.ipynb #69a6a91a
 def live_row(
@@ -78,7 +84,7 @@ def _named(workspace:Workspace, model:str|None, past:dict)->list[str]:
     known = [*declared, *(name for name in past if name not in declared)]
     raise ParameterError(f"There is no model {model!r}, and the ledger knows none; there are {', '.join(known) or 'none'}.{closest(model, known)}", "Correct the name.", key=model)
 
-# %% ../../nbs/api/cli/65_live.ipynb #f48fcf98
+# %% ../../nbs/api/cli/65_live.ipynb #db44a23e
 def show_live(
     model:Annotated[str, {"opt": False, "nargs": "?"}]=None, # One model, also a retired one; all of params.yaml if not given
     at:str=None, # A moment, such as 2026-03-31 (its end, UTC) or 2026-03-31T12:00:00+02:00; now if not given
@@ -92,6 +98,6 @@ def show_live(
     if at: print(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC")
     print(text_table(rows, ["model", "live", "since", "by", "approved", "reason"]) or "There are no models in params.yaml.")
     if at: return
-    waits = [words for name in names if (words := approval_words(name, past.get(name, ()), WallClock()))]
+    waits = [words for name in names if (words := approval_words(name, past, WallClock()))]
     for words in waits: print(f"\n{printable(words)}")
     if not waits and all(row["live"] == "nothing" for row in rows): print("\nNothing is live yet. Next: `mmops request MODEL --as ROLE` asks for a candidate to be approved.")

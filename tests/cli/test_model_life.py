@@ -11,6 +11,7 @@ from marketing_mlops.governance.releases import bundle_evidence
 from marketing_mlops.registry.bundles import read_bundle, write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
+from marketing_mlops.registry.origins import note_origin
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.places import find_workspace, write_json, write_text
 
@@ -86,7 +87,7 @@ def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
     assert typed("live", "churn") == 0
     said = capsys.readouterr().out
     assert first.core_hash[:12] in said and "Complaints doubled" in said and OWNER in said
-    assert [e.kind for e in Ledger(shop).entries()] == ["approval_requested", "approval_granted", "released"]*2 + ["rolled_back"]
+    assert [e.kind for e in Ledger(shop).entries() if e.kind != "bundle_registered"] == ["approval_requested", "approval_granted", "released"]*2 + ["rolled_back"]
 
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
     from marketing_mlops.registry.tracking import tracking_client
@@ -99,6 +100,36 @@ def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop,
     assert aliases() == {} and "which now shows no champion. Register it with `mmops register churn`." in capsys.readouterr().out
     assert typed("register", "churn") == 0
     assert set(aliases()) == {"champion"}
+
+def test_the_first_request_puts_on_record_when_and_from_what_the_bundle_was_made_and_register_adds_its_trial(shop, capsys):
+    bundle = read_bundle(shop.path("data", "bundle", "churn"))
+    note_origin(shop, bundle.core_hash, clock=ReplayClock(instant_of("2026-03-01T08:30:00Z")))
+    for _ in range(2): assert typed("request", "churn", "--as", ANALYST) == 0
+    assert capsys.readouterr().out.count("On record: made 2026-03-01 08:30 UTC, revision unknown.") == 2
+    for _ in range(2): assert typed("register", "churn", "--as", ANALYST) == 0
+    asked, registered = Ledger(shop).entries("bundle_registered")
+    assert (asked.payload["made_at"], asked.payload["links"]) == ("2026-03-01T08:30:00+00:00", {})
+    assert registered.payload["made_at"] == asked.payload["made_at"] and registered.payload["links"]["mlflow version"] == "1"
+    assert typed("register", "churn", "--as", "me") == 1 and "no mail address" in capsys.readouterr().err
+
+def test_a_registered_candidate_still_waits_for_somebody_to_ask(shop, capsys):
+    assert typed("register", "churn", "--as", ANALYST) == 0
+    capsys.readouterr()
+    typed("status")
+    assert "a candidate waits" in capsys.readouterr().out
+
+def test_status_and_live_offer_no_release_of_what_was_rolled_back_or_refused_elsewhere(shop, tmp_path, capsys):
+    approved(shop)
+    (shop.path("data", "state", "ledger_writer")).write_text("office\n")      # what a colleague wrote before pulling the yes
+    log, kept = shop.path("data", "ledger", "laptop.jsonl"), shop.path("data", "ledger", "laptop.jsonl").read_text()
+    log.write_text("".join(line for line in kept.splitlines(keepends=True) if "approval_granted" not in line))
+    shop.path("data", "state", "ledger.db").unlink()
+    assert typed("refuse", "churn", "--as", "marketing@example.com", "--reason", "Complaints doubled") == 0
+    log.write_text(kept)
+    capsys.readouterr()
+    for words in (("status",), ("live",)):
+        assert typed(*words) == 0 and "mmops release churn" not in capsys.readouterr().out
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="marketing@example.com refused it: Complaints doubled")
 
 def test_a_version_registered_after_its_release_becomes_champion_in_mlflow_at_once(shop, capsys):
     bundle = released(shop)
@@ -153,7 +184,7 @@ def test_who_built_it_may_not_approve_either(shop, capsys):
 
 def test_a_request_keeps_its_reason_and_asking_twice_is_one_request(shop):
     for _ in range(2): typed("request", "churn", "--as", ANALYST, "--reason", "Monthly training")
-    entry, = Ledger(shop).entries()
+    entry, = Ledger(shop).entries("approval_requested")
     assert entry.payload["reason"] == "Monthly training"
 
 def test_without_a_valid_approval_nothing_is_released(shop, capsys):
