@@ -27,7 +27,7 @@ def saved_scores(
 )->"pd.DataFrame": # As the score stage wrote them
     "The scores of a model. Raises `WorkspaceError` where there are none."
     import pandas as pd
-    file = workspace.path("data", "score", model, "scores.parquet")
+    file = workspace.output("score", model)/"scores.parquet"
     if file.is_file(): return pd.read_parquet(file)
     raise WorkspaceError(f"{model} has no scores: data/score/{model} holds none.", f"Make them with `mmops run {model}`.", model=model)
 

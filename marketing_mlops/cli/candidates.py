@@ -21,7 +21,7 @@ def candidate_folder(
     "The bundle the pipeline has built last. Raises `ParameterError` for an unknown model, `WorkspaceError` where there is no bundle."
     from marketing_mlops.workspace.params import read_params
     read_params(workspace).model(model)
-    folder = workspace.path("data", "bundle", model)
+    folder = workspace.output("bundle", model)
     if (folder/"core.json").is_file(): return folder
     if (folder/"untrained.json").is_file():
         raise WorkspaceError(f"{model} has no candidate: its entry in params.yaml names no features, so nothing is trained.", "Add features, an algorithm and gates to it, then `mmops run`.", model=model)

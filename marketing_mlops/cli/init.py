@@ -73,7 +73,7 @@ def fill_workspace(
     for entry in sorted((folder/".template").iterdir()): entry.rename(folder/entry.name)
     (folder/".template").rmdir()
     for path, text in written_files(name, __version__).items(): write_text(folder/path, text)
-    edit_params(folder/"dvc.yaml", pin_pipeline)
+    for pipeline in (folder/"dvc.yaml", folder/"data"/"many"/"dvc.yaml"): edit_params(pipeline, pin_pipeline)
 
 # %% ../../nbs/api/cli/70_init.ipynb #ad5a46b4
 def make_workspace(

@@ -57,8 +57,8 @@ def model_lines(
     model:str, # Key of the model
 )->list[str]: # Verdict, sentences and next step; empty for a model that is not trained
     "What the evaluation of a model's candidate says, and who scores today."
-    def kept(*parts): return read_json(workspace.path("data", *parts)) or {}
-    found, scored, bundle = kept("evaluate", model, "evaluation.json"), kept("score", model, "score.json"), kept("bundle", model, "envelope.json")
+    def kept(step, file): return read_json(workspace.output(step, model)/file) or {}
+    found, scored, bundle = kept("evaluate", "evaluation.json"), kept("score", "score.json"), kept("bundle", "envelope.json")
     if "verdict" not in found: return []
     is_live = scored.get("role") == "champion" and scored.get("bundle_hash") == bundle.get("core_hash")
     who = "champion" if scored.get("role") == "champion" else "candidate"

@@ -172,16 +172,16 @@ def model_row(
     decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=readout["sentences"]["decision"] if readout else "")
 
-# %% ../../nbs/api/cli/40_status.ipynb #2aaccb2c
+# %% ../../nbs/api/cli/40_status.ipynb #cf9ba892
 def candidate_words(
     workspace:Workspace, # Where the pipeline builds
     model:str, # Key of the model
     entries:"Iterable[LedgerEntry]", # Of this model
 )->str: # "" when there is no candidate, or somebody was asked about it
     "Whether a candidate waits that nobody was asked about."
-    envelope = read_json(workspace.path("data", "bundle", model, "envelope.json"))
+    envelope = read_json(workspace.output("bundle", model)/"envelope.json")
     core_hash = envelope.get("core_hash") if isinstance(envelope, dict) else None
-    if not isinstance(core_hash, str) or core_hash in {entry.payload.get("bundle_hash") for entry in entries}: return ""
+    if not isinstance(core_hash, str) or core_hash in {entry.payload.get("bundle_hash") for entry in entries if entry.kind != "bundle_registered"}: return ""
     return f"{model}: a candidate waits, bundle {core_hash[:12]}. Next: `mmops request {model} --as ROLE`."
 
 def release_rows(
@@ -194,7 +194,7 @@ def release_rows(
     try: past = entries_by_model(workspace)
     except MmopsError as error: return dict.fromkeys(models, "unknown"), [f"ledger: {error.problem} {error.remedy}"]
     live = {name: champion_words(champion_at(name, past.get(name, ()), now.now())) for name in models}
-    waits = [words for name in models for words in (approval_words(name, past.get(name, ()), now), candidate_words(workspace, name, past.get(name, ())))]
+    waits = [words for name in models for words in (approval_words(name, past, now), candidate_words(workspace, name, past.get(name, ())))]
     return live, [words for words in waits if words]
 
 # %% ../../nbs/api/cli/40_status.ipynb #3337955e

@@ -23,6 +23,7 @@ TEMPLATE_FILES = (
     "settings.ini", "params.yaml", "dvc.yaml", ".gitattributes", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     "nbs/jobs/*.ipynb", "nbs/jobs/.notest", "nbs/reports/*.ipynb", "nbs/reports/.notest",
     "data/sources/retailer/mapping.yaml", "data/live/retailer_*.json", "data/ledger/README.md",
+    "data/many/dvc.yaml", "data/many/params.yaml",
 )
 
 # %% ../../nbs/api/cli/60_template.ipynb #46951a53
@@ -38,7 +39,8 @@ def template_files(
 
 # %% ../../nbs/api/cli/60_template.ipynb #e11b8803
 SHIPPED = Path(__file__).parent/"shipped" if "__file__" in globals() else Path("shipped")
-SHIPPED_NAMES = {"settings.ini": "settings.ini", "params.yaml": "params.yaml", ".dvc/config": "dvc_config.ini"} # in the clone → in `shipped`
+SHIPPED_NAMES = {"settings.ini": "settings.ini", "params.yaml": "params.yaml", ".dvc/config": "dvc_config.ini",
+                 "data/many/params.yaml": "many_params.yaml"} # in the clone → in `shipped`
 
 def as_shipped(
     root:Path, # Folder that holds the originals

@@ -112,6 +112,7 @@ STAGE_TERMS = {
     "score": "Stage: gives each unit its prediction from the live bundle.",
     "monitor": "Stage: compares what comes in and what happens with what was expected.",
     "report": "Stage, and what it makes: pages for people, from a notebook.",
+    "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #d2d26c22

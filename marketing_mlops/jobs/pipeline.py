@@ -10,14 +10,14 @@ Use it from `mmops run` or a schedule. Whoever knows DVC uses DVC: `dvc repro`, 
 __all__ = ['StageOutcome', 'Reproduction', 'stage_lines', 'stage_environment', 'quiet_dvc', 'open_pipeline', 'lock_files',
            'reproduce']
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #24834fe5
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #38a3791e
 import contextlib, dataclasses, logging, os, sys, tempfile, time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from .dvc_errors import in_two_lines
 from .targets import check_before_run, pipeline_targets
-from ..workspace.params import read_params
+from ..workspace.params import MANY, read_params
 from ..workspace.places import Workspace
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -109,24 +109,30 @@ def open_pipeline(
     from dvc.repo import Repo
     with quiet_dvc(), contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): yield repo
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #8cd9cff6
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #45b2db7a
 def lock_files(
     workspace:Workspace, # Whose pipeline
 )->dict[str,bytes]: # Content by path seen from the workspace; empty before the first run
     "The lock files of the pipeline."
-    paths = [workspace.path("dvc.lock"), workspace.path("data", "replays", "dvc.lock")]
+    paths = [workspace.path("dvc.lock"), workspace.path("data", "replays", "dvc.lock"), workspace.path("data", "many", "dvc.lock")]
     return {p.relative_to(workspace.root).as_posix(): p.read_bytes() for p in paths if p.exists()}
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #d030e9e3
-def _place_missing_pointers(
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #48e159e1
+def _make_room(
     workspace:Workspace, # Whose models
+    forget:bool, # Whether models that share a stage are to be made anew
 )->None:
-    "A pointer that names no champion, for each model without one."
-    missing = [name for name in read_params(workspace).models if not workspace.path("data", "live", f"{name}.json").exists()]
-    if not missing: return
-    from marketing_mlops.jobs.scoring import place_pointers
-    place_pointers(workspace, missing)
+    "A pointer that names no champion, for each model without one, and a folder for each that shares a stage."
+    params = read_params(workspace)
+    missing = [name for name in params.models if not workspace.path("data", "live", f"{name}.json").exists()]
+    if missing:
+        from marketing_mlops.jobs.scoring import place_pointers
+        place_pointers(workspace, missing)
+    if workspace.path(MANY).exists():
+        from marketing_mlops.jobs.many_models import place_homes
+        place_homes(workspace, params, forget=forget)
 
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #3012060b
 def reproduce(
     workspace:Workspace, # Whose pipeline
     targets:list[str]|None=None, # Models, sources or DVC targets; the default models if None or empty
@@ -137,7 +143,7 @@ def reproduce(
     `AlreadyRunning` while another run is under way, and `KeyboardInterrupt` where a stage was interrupted."""
     wanted, before, outcomes = pipeline_targets(workspace, targets), lock_files(workspace), []
     check_before_run(workspace, targets)
-    _place_missing_pointers(workspace)
+    _make_room(workspace, forget=force and any(target.startswith("data/many/") for target in wanted))
     with tempfile.TemporaryDirectory() as folder, in_two_lines(Path(folder)/"error.json"), open_pipeline(workspace) as repo:
         run_stage = _watched(outcomes, progress, stage_environment(workspace, Path(folder)/"error.json"))
         repo.reproduce(wanted, glob=True, force=force, repro_fn=run_stage)

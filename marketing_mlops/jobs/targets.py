@@ -7,15 +7,15 @@ DVC speaks of stages and files, a marketer of models and sources. `pipeline_targ
 # %% auto #0
 __all__ = ['Entry', 'pipeline_file', 'pipeline_targets', 'refuse_bare_dates', 'check_experiments', 'check_before_run']
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #a43d9725
+# %% ../../nbs/api/jobs/86_targets.ipynb #10abf548
 import datetime
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from ..workspace.errors import ParameterError, closest
-from ..workspace.params import Params, read_params, seen_from_workspace
+from ..workspace.params import MANY, Params, read_params, seen_from_workspace
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #7ffbdf4e
+# %% ../../nbs/api/jobs/86_targets.ipynb #1429f12c
 def pipeline_file(
     params:Params, # Of the workspace
     name:str, # Model or source
@@ -27,14 +27,27 @@ def pipeline_file(
     raise ParameterError(f"There is no model or source {name!r}.{closest(name, known)}",
         f"Models: {', '.join(params.models) or 'none'}; sources: {', '.join(params.sources) or 'none'}.", file="params.yaml", key=name)
 
+# %% ../../nbs/api/jobs/86_targets.ipynb #4e353f71
+def _target(
+    workspace:Workspace, # Whose pipeline
+    params:Params, # Of the workspace
+    name:str, # Model, source, or `many`
+)->str: # Pipeline file and glob
+    "What DVC calls the stages of a model or source."
+    shared = workspace.path(MANY).with_name("dvc.yaml")
+    all_shared = name == "many" and any(file == workspace.path(MANY) for file in params.files.values())
+    file = shared if all_shared else pipeline_file(params, name)
+    key = "*" if all_shared else params.model(name)["source"] if file == shared else name
+    return f"{file.relative_to(workspace.root).as_posix()}:*@{key}"
+
 def pipeline_targets(
     workspace:Workspace, # Whose pipeline
     names:list[str]|None=None, # Models, sources or DVC targets; the default models if None or empty
 )->list[str]: # For DVC, with globs
     "DVC targets for models and sources. Raises `ParameterError` for an unknown name or an unusable parameter file."
     params = read_params(workspace)
-    at = lambda name: f"{pipeline_file(params, name).relative_to(workspace.root).as_posix()}:*@{name}"
-    return [name if "@" in name else at(name) for name in names or workspace.settings.default_models]
+    found = [name if "@" in name else _target(workspace, params, name) for name in names or workspace.settings.default_models]
+    return list(dict.fromkeys(found))
 
 # %% ../../nbs/api/jobs/86_targets.ipynb #b83f7d7b
 Entry = dict[str, "Entry"]|list["Entry"]|str|float|datetime.date|None # What YAML can say

@@ -211,7 +211,7 @@ def read_scores(
     model:str, # Key in params.yaml
 )->pd.DataFrame: # customer_id, cutoff, is_holdout, features, scores, role, bundle_hash
     "What the score stage has left. Raises `DataError` where there is nothing."
-    file = workspace.path("data", "score", model, "scores.parquet")
+    file = workspace.output("score", model)/"scores.parquet"
     if not file.is_file(): raise DataError(f"There are no scores of {model}.", "Run `mmops run`, or `dvc repro` for its score stage.", file="scores.parquet")
     rows = pq.read_table(file).to_pandas()
     gone = [name for name in ("cutoff", "role", "bundle_hash") if name not in rows]
@@ -226,7 +226,7 @@ def scoring_bundle(
     "The bundle that gave the scores. Raises `DataError` where it is gone."
     released = bundle_place(workspace, core_hash)
     if released.is_dir(): return read_bundle(released, core_hash)
-    candidate = read_bundle(workspace.path("data", "bundle", model))
+    candidate = read_bundle(workspace.output("bundle", model))
     if candidate.core_hash == core_hash: return candidate
     raise DataError(f"The scores of {model} are from the bundle {core_hash[:12]}, which is not here.", "Run its score stage again.", file="scores.parquet", column="bundle_hash")
 
@@ -239,7 +239,7 @@ def monitor(
     "Judges the newest period of a model. Raises `DataError` where its scores, bundle or training set are missing."
     rules, rows = read_rules(spec), read_scores(workspace, model)
     if rows.empty: raise DataError(f"Nobody was scored by {model}.", "Look at consents and orders of the source.", file="scores.parquet")
-    bundle, training = scoring_bundle(workspace, model, rows.bundle_hash.iloc[0]), read_training_set(workspace.path("data", "features", model))
+    bundle, training = scoring_bundle(workspace, model, rows.bundle_hash.iloc[0]), read_training_set(workspace.output("features", model))
     try:
         with open_events(workspace, spec["source"]) as events: matured = matured_rows(events, bundle.parameters)
     except NotMeasurable as reason: matured = reason

@@ -96,7 +96,7 @@ def _past(workspace:Workspace, model:str)->tuple[tuple[LedgerEntry, ...], str]:
 
 def _place(workspace:Workspace, model:str, wish:str|None, champion:LivePointer|None)->Path:
     if wish in (None, "champion") and champion: return champion.bundle_folder(workspace)
-    if wish in (None, "candidate"): return workspace.path("data", "bundle", model)
+    if wish in (None, "candidate"): return workspace.output("bundle", model)
     if wish == "champion": raise ParameterError(f"{model} has no champion.", "Leave the parameter bundle out to see its candidate.", key="bundle")
     kept = sorted(p.name for p in workspace.path("data", "bundles").glob("*") if len(wish) >= 8 and p.name.startswith(wish))
     if len(kept) == 1: return bundle_place(workspace, kept[0])
@@ -110,7 +110,7 @@ def read_card(
 )->ModelCard:
     "Gather what is on record. Raises `ParameterError` for a model nobody knows; a missing or damaged record is `unknown`, not an error."
     entries, trouble = _past(workspace, model)
-    if not entries and not workspace.path("data", "bundle", model).is_dir(): read_params(workspace).model(model)
+    if not entries and not workspace.output("bundle", model).is_dir(): read_params(workspace).model(model)
     champion = pointer_from(model, [e for e in entries if e.kind in (RELEASED, ROLLED_BACK)])
     place = _place(workspace, model, bundle, champion)
     try: found, problem = read_bundle(place), ""

@@ -29,7 +29,7 @@ def read_look(
     workspace:Workspace, # Where the monitor stage ran
 )->PeriodJudged:
     "The newest look at a model. Raises `DataError` where there is none."
-    file = workspace.path("data", "monitor", model, "monitor.json")
+    file = workspace.output("monitor", model)/"monitor.json"
     if file.is_file(): return read_period(json.loads(file.read_text(encoding="utf-8")))
     raise DataError(f"Nobody has looked at {model} yet.", "Run `mmops run`, or `dvc repro` for its monitor stage.", file="monitor.json")
 

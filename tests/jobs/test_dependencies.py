@@ -43,7 +43,7 @@ def closure(*notebooks):
     return {f for f in found if f.name != "__init__.py"}
 
 def stages():
-    for file in (ROOT/"dvc.yaml", ROOT/"data"/"replays"/"dvc.yaml"):
+    for file in (ROOT/"dvc.yaml", ROOT/"data"/"replays"/"dvc.yaml", ROOT/"data"/"many"/"dvc.yaml"):
         for name, stage in yaml.safe_load(file.read_text())["stages"].items():
             yield pytest.param(stage.get("do", stage), id=f"{file.parent.name}-{name}")
 
