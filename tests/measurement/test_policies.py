@@ -173,11 +173,11 @@ def test_prices_are_applied_after_the_fact_as_if_they_had_been_given():
 
 def test_steps_take_in_ten_customers_and_never_part_equal_gains():
     gains = pd.DataFrame(dict(a=np.repeat([3., 2, 1], [40, 5, 155])))
-    assert rank_customers(gains, fewest=1)[2].tolist() == [40, 45, 200]
-    assert rank_customers(gains)[2].tolist() == [45, 200]      # five more are too few for a step
+    assert rank_customers(gains, fewest=1).ends.tolist() == [40, 45, 200]
+    assert rank_customers(gains).ends.tolist() == [45, 200]      # five more are too few for a step
     rng = np.random.default_rng(0)
     for n in (4, 19, 437, 5_000):
-        ends = rank_customers(pd.DataFrame(dict(a=rng.integers(0, max(2, n//7), n).astype(float))))[2]
+        ends = rank_customers(pd.DataFrame(dict(a=rng.integers(0, max(2, n//7), n).astype(float)))).ends
         assert ends[-1] == n and (len(ends) == 1 or np.diff(ends, prepend=0).min() >= 10)
 
 def test_depths_of_shuffled_rows_are_the_same():
