@@ -10,12 +10,14 @@ __all__ = ['CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_MISSING', 'card_heading
            'policies_block', 'gates_block', 'decisions_block', 'window_limits', 'card_limits', 'limits_block',
            'origin_block']
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #ff1e6dd5
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #1a914725
 import altair as alt
 import pandas as pd
 from ..contracts.verdict import Verdict
 from ..governance.approvals import GRANTED, REFUSED, REQUESTED
+from ..governance.ledger_entries import LedgerEntry
 from ..governance.live_pointers import RELEASED, ROLLED_BACK
+from ..governance.registrations import registration
 from ..governance.releases import evaluation_hash
 from .blocks import Block, PageHeading, decision_block, facts_block, inline_html, page_heading, table_block, verdict_block
 from .colours import PALETTE
@@ -34,17 +36,20 @@ def card_heading(
     return page_heading(f"Model card: {card.model}", known(card.parameters, "purpose").rstrip(".") + ".", [card.role],
                         owner=known(card.parameters, "owner"), task=known(card.parameters, "task"), source=known(card.parameters, "source"), bundle=hash)
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #883e8060
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #2abd6f67
 def approval_sentence(
     card:ModelCard, # As `read_card` gathers it
 )->str: # One sentence
     "Who approved this bundle, on the ledger's word."
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
-    last = next((e for e in reversed(bundle_entries(card)) if e.kind in (REQUESTED, GRANTED, REFUSED)), None)
+    last = next((e for e in reversed(bundle_entries(card)) if e.kind in (REQUESTED, GRANTED, REFUSED) or _left(card, e)), None)
     if last is None: return f"{UNKNOWN}: the ledger holds no request for this bundle."
     if last.kind == REQUESTED: return f"{last.actor} asked on {last.time:%Y-%m-%d}; nobody has answered."
+    if last.kind == ROLLED_BACK: return f"Rolled back by {last.actor} on {last.time:%Y-%m-%d}: {known(last.payload, 'reason')}. It needs a new approval."
     if last.kind == REFUSED: return f"Refused by {last.actor} on {last.time:%Y-%m-%d}: {known(last.payload, 'reason')}"
     return f"Approved by {last.actor} on {last.time:%Y-%m-%d}, until {known(last.payload, 'expires_at')[:10]}."
+
+def _left(card:ModelCard, entry:LedgerEntry)->bool: return entry.kind == ROLLED_BACK and entry.payload["before"] == card.bundle.core_hash
 
 def live_sentence(
     card:ModelCard, # As `read_card` gathers it
@@ -226,13 +231,21 @@ def limits_block(
     said = card_limits(card) or [f"{UNKNOWN}: the records name no limit."]
     return Block(f"<ul>{''.join(f'<li>{inline_html(line)}</li>' for line in said)}</ul>", "\n".join(f"- {line}" for line in said))
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #770911bf
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e44bd825
 def origin_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block:
-    "The digests a bundle is known by, and what its envelope holds."
+    "The digests a bundle is known by, and what the ledger holds about its making."
     if card.bundle is None: return facts_block({"Bundle": f"{UNKNOWN}: {card.problem}"})
     b = card.bundle
     facts = {"Bundle": b.core_hash, "Evaluation": evaluation_hash(b.evaluation) if b.evaluation else UNKNOWN, "Code": b.code_hash or UNKNOWN, "Libraries": b.lock_hash or UNKNOWN}
     facts |= {f"Data, {name.replace('_', ' ')}": digest for name, digest in b.data_hashes.items()} or {"Data": UNKNOWN}
-    return facts_block(facts | {"Made": known({name: value for name, value in b.envelope.items() if name != "core_hash"} or None)})
+    return facts_block(facts | _making(card))
+
+def _making(card:ModelCard)->dict[str, str]:
+    "When and from which revision, with links to the traces, on the ledger's word."
+    entry = registration(card.entries, card.bundle.core_hash)
+    said = entry.payload if entry else {}
+    made = known(said, "made_at")
+    links = {name[:1].upper() + name[1:]: link for name, link in said.get("links", {}).items()}
+    return {"Made": made if made == UNKNOWN else f"{made[:16].replace('T', ' ')} UTC", "Revision": known(said, "revision")} | links

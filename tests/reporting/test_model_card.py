@@ -5,10 +5,12 @@ import pytest
 from marketing_mlops.contracts.verdict import Verdict
 from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.releases import bundle_evidence, release
+from marketing_mlops.governance.registrations import register_bundle
+from marketing_mlops.governance.releases import bundle_evidence, release, rollback
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
+from marketing_mlops.registry.origins import note_origin
 from marketing_mlops.reporting import card_blocks as blocks
 from marketing_mlops.reporting.model_cards import read_card
 from marketing_mlops.reporting.reports import run_report
@@ -148,3 +150,19 @@ def test_a_card_fits_its_screen_and_asks_for_nothing(chromium, shop, tmp_path, w
     watched = chromium(run_report("model_card", dict(model="churn"), shop, tmp_path/"page"), width, scheme)
     assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
     assert (watched.said, watched.asked, watched.dialogs) == ([], [], [])
+
+def test_the_card_says_when_and_from_which_revision_only_on_the_ledgers_word(shop):
+    digest = read_card("churn", shop).bundle.core_hash
+    note_origin(shop, digest, clock=ReplayClock(instant_of("2026-02-28T16:20:00Z")))
+    assert [entry(blocks.origin_block(read_card("churn", shop)), name) for name in ("Made", "Revision")] == ["unknown", "unknown"], "a note is no record"
+    register_bundle(shop, "churn", digest, "analyst@example.com", links={"mlflow version": "3"})
+    said = blocks.origin_block(read_card("churn", shop))
+    assert [entry(said, name) for name in ("Made", "Revision", "Mlflow version")] == ["2026-02-28 16:20 UTC", "unknown", "3"]
+
+def test_a_bundle_that_was_rolled_back_is_not_called_approved(shop):
+    put_live(shop)
+    build(shop, evaluation=EVALUATION | dict(n_training=14_000))
+    left = put_live(shop, "02").champion
+    rollback(shop, "churn", "marketing@example.com", "Complaints doubled", clock=ReplayClock(instant_of("2026-03-05T09:00:00Z")))
+    assert blocks.approval_sentence(read_card("churn", shop, left)) == "Rolled back by marketing@example.com on 2026-03-05: Complaints doubled. It needs a new approval."
+    assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
