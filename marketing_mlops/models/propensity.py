@@ -131,3 +131,17 @@ def predict(self:PropensityModel,
     "The likelier outcome. Raises `DataError`."
     log_odds = self.decision_function(X)
     return self.classes_[(log_odds > 0).astype(int)]
+
+# %% ../../nbs/api/models/30_propensity.ipynb #bbe571ed
+@patch
+def pipelines(self:PropensityModel)->dict[str, Pipeline]: # One, under the name ""
+    "The fitted pipelines the model consists of."
+    check_is_fitted(self)
+    return {"": self.pipeline_}
+
+@patch
+def scores(self:PropensityModel,
+    X:pd.DataFrame, # Features
+)->pd.DataFrame: # Column probability, the chance of the second class in [0, 1]; index of `X`
+    "What a scorer of this model has to repeat. Raises `DataError`."
+    return pd.DataFrame({"probability": self.predict_proba(X)[:, 1]}, index=X.index)

@@ -119,3 +119,17 @@ def predict(self:TLearner,
     "The gain each arm is expected to bring over the control. Raises `DataError`."
     outcomes = self.predict_outcomes(X)
     return outcomes[self.arms_].sub(outcomes[self.control], axis=0)
+
+# %% ../../nbs/api/models/40_uplift_models.ipynb #dc6a227d
+@patch
+def pipelines(self:TLearner)->dict[str, Pipeline]: # By arm, the control first
+    "The fitted pipelines the model consists of."
+    check_is_fitted(self, "models_")
+    return dict(self.models_)
+
+@patch
+def scores(self:TLearner,
+    X:pd.DataFrame, # Features
+)->pd.DataFrame: # Gain of each treated arm over the control, in units of the outcome; index of `X`
+    "What the scorers of this model have to repeat. Raises `DataError`."
+    return self.predict(X)
