@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from marketing_mlops.contracts.glossary import Term
 from marketing_mlops.reporting.readme import readme_in_sync, readme_text
-from marketing_mlops.reporting.site import build_site, site_notebooks, write_pages
+from marketing_mlops.reporting.site import build_site, site_texts, write_pages
+from marketing_mlops.reporting.site_folders import site_notebooks
 from marketing_mlops.reporting.site_pages import cell_definitions, exported_cells, page_text, prose_text, reference_text
 from marketing_mlops.workspace.errors import WorkspaceError
 
@@ -36,7 +37,7 @@ def project(tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(project):
     pytest.importorskip("sphinx", reason="the docs group is not installed")
-    return build_site(project, terms=TERMS)
+    return build_site(project, terms=TERMS, writers={})
 
 class Links(HTMLParser):
     def __init__(self, text):
@@ -83,14 +84,32 @@ def test_the_glossary_puts_terms_that_differ_in_capitals_together(site):
 
 def test_a_second_build_writes_nothing_that_did_not_change(project, site):
     before = {p: p.stat().st_mtime_ns for p in (project/"_docs/pages").rglob("*.md")}
-    build_site(project, terms=TERMS)
+    build_site(project, terms=TERMS, writers={})
     assert before == {p: p.stat().st_mtime_ns for p in (project/"_docs/pages").rglob("*.md")}
 
 def test_a_page_that_was_removed_leaves_the_site(tmp_path):
     notebooks = {"index": dict(cells=[]), "how_to/old": dict(cells=[cell("markdown", "# Old")])}
-    write_pages(notebooks, tmp_path)
-    write_pages({"index": dict(cells=[])}, tmp_path)
+    write_pages(site_texts(notebooks, tmp_path), tmp_path)
+    write_pages(site_texts({"index": dict(cells=[])}, tmp_path), tmp_path)
     assert not (tmp_path/"how_to/old.md").exists()
+
+def test_a_second_build_in_one_process_complains_about_nothing_new(project, site):
+    assert build_site(project, terms=TERMS, writers={}).complaints == ()
+
+def test_a_search_index_that_was_left_broken_is_made_anew(tmp_path, site):
+    pytest.importorskip("sphinx")
+    for path in ("index", "how_to/other"):
+        (tmp_path/f"nbs/{path}.ipynb").parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path/f"nbs/{path}.ipynb").write_text(json.dumps(dict(cells=[cell("markdown", f"# Page\n\nAbout {path}.")])))
+    built = build_site(tmp_path, terms=TERMS, writers={})
+    index = built.first_page.parent/"searchindex.js"
+    index.write_text("Search.setInd")
+    (tmp_path/"nbs/index.ipynb").write_text(json.dumps(dict(cells=[cell("markdown", "# Page\n\nChanged.")])))
+    assert build_site(tmp_path, terms=TERMS, writers={}).complaints == () and "how_to/other" in index.read_text()
+
+def test_the_explorer_of_uplift_is_registered_for_the_site():
+    from marketing_mlops.reporting.site_extras import site_writers
+    assert site_writers()["uplift"].__name__ == "write_uplift_pages"
 
 def test_without_sphinx_the_error_names_make_docs(project, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sphinx.application", None)
