@@ -8,9 +8,9 @@ An `Evaluation` holds every figure with its interval, a verdict against the gate
 
 # %% auto #0
 __all__ = ['EVALUATIONS', 'Evaluation', 'ranking_sentence', 'calibration_sentence', 'evaluate_propensity', 'evaluate_uplift',
-           'gain_figures', 'evaluate']
+           'contact_rows', 'gain_figures', 'evaluate']
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #8e4852c5
+# %% ../../nbs/api/training/20_evaluations.ipynb #65fc6f87
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import pandas as pd
@@ -19,6 +19,7 @@ from ..measurement.calibration import calibration_table
 from ..measurement.gates import judge_gates
 from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.policies import judge_policy, policy_sentence, policy_table, policy_values
+from ..measurement.policy_profits import Economics, read_economics
 from ..measurement.ranking import quality_record, rank_quality, read_quality_record
 from ..measurement.uplift_curves import qini_curve, uplift_at
 from ..workspace.errors import DataError, ParameterError
@@ -88,22 +89,32 @@ def evaluate_propensity(
     tables = dict(calibration=calibration_table(label, score).round(6).to_dict("records"))
     return figures, judge_gates(figures, spec.get("gates") or {}, model), [ranking_sentence(figures), calibration_sentence(figures, score.mean(), label.mean())], tables
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #85fe1b1e
+# %% ../../nbs/api/training/20_evaluations.ipynb #405daf8b
 def evaluate_uplift(
     model:str, # Key in params.yaml
     held_out:pd.DataFrame, # `arm`, `label`, `spend`, `chosen`, `gain_<arm>` and, where measured, `unsubscribed`
     spec:Mapping, # The model's entry: experiment, economics, gates
-    facts:Mapping, # What training noted: best_single_arm
+    facts:Mapping, # What training noted: best_single_arm, and extra_unsubscribes where they were measured
 )->tuple[dict, Verdict, list[str], dict]: # Figures, verdict, sentences, tables
     "Profit of the learned policy beside its rivals, and how well each arm's gains rank."
     experiment, gates = spec["experiment"], dict(spec.get("gates") or {})
-    comparison = policy_values(held_out, held_out.chosen, shares=experiment["arms"], control=experiment["control"],
-                               economics=spec["economics"] | {"currency": experiment["currency"]}, best_single_arm=facts["best_single_arm"])
+    economics = read_economics(spec["economics"] | {"currency": experiment["currency"]})
+    comparison = policy_values(held_out, held_out.chosen, shares=experiment["arms"], control=experiment["control"], economics=economics, best_single_arm=facts["best_single_arm"])
     figures = {f"profit_{name}": value for name, value in comparison.values.items()} | {"learned_minus_best_rival": comparison.difference} | gain_figures(held_out, experiment)
     verdict = judge_policy(comparison, model, otherwise=gates.pop("beats_best_rival", "review"))
     if gates: verdict = combine([verdict, judge_gates(figures, gates, model)], model)
     table = policy_table(comparison).astype(object)
-    return figures, verdict, [policy_sentence(comparison), *comparison.notes], dict(policies=table.where(table.notna(), None).to_dict("records"))
+    tables = dict(policies=table.where(table.notna(), None).to_dict("records"), contacts=contact_rows(experiment, economics, facts.get("extra_unsubscribes")))
+    return figures, verdict, [policy_sentence(comparison), *comparison.notes], tables
+
+def contact_rows(
+    experiment:Mapping, # Of the spec: arms, control
+    economics:Economics, # Margin and costs
+    lost:Mapping[str, float]|None, # Unsubscribes each arm causes per customer, in [0, 1]; None where not measured
+)->list[dict]: # arm, extra_unsubscribes (None where not measured), paying_gain
+    "What a contact of each arm has to bring in spend, the customers it drives away included."
+    return [dict(arm=arm, extra_unsubscribes=lost and lost.get(arm), paying_gain=economics.paying_gain((lost or {}).get(arm, 0.)))
+            for arm in experiment["arms"] if arm != experiment["control"]]
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #a41e30d9
 def gain_figures(
@@ -125,14 +136,14 @@ def _or_reason(figure:Callable)->Estimate|NotMeasurable:
     try: return figure()
     except NotMeasurable as reason: return reason
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #b9df6b50
+# %% ../../nbs/api/training/20_evaluations.ipynb #6879509d
 EVALUATIONS:dict[str, Callable] = {"propensity": evaluate_propensity, "uplift": evaluate_uplift}
 
 def evaluate(
     model:str, # Key in params.yaml
     held_out:pd.DataFrame, # Held-out rows of a candidate, with its scores
     spec:Mapping, # The model's entry in params.yaml
-    facts:Mapping, # What training noted: n_training and, for uplift, best_single_arm
+    facts:Mapping, # What training noted: n_training and, for uplift, best_single_arm and extra_unsubscribes
 )->Evaluation:
     "Judges a candidate on its held-out rows. Raises `ParameterError` for a gate that asks for a figure nobody computes, `DataError` for rows of another split."
     if spec.get("task") not in EVALUATIONS:
