@@ -89,7 +89,8 @@ def read_entry(
     found = content.get("results", {})
     word = found.get("decision") or found.get("verdict") or ""
     sentence = found.get("sentence") or found.get("readout", {}).get("sentences", {}).get("decision", "")
-    return ReportEntry(results.parent.name, str(content.get("subject", results.parent.name)), content["report"], page.relative_to(folder).as_posix(), str(word),
+    model = results.parent.name if results.parents[1].name == "report" else results.parents[1].name   # data/report/MODEL, or MODEL/report
+    return ReportEntry(model, str(content.get("subject", model)), content["report"], page.relative_to(folder).as_posix(), str(word),
                        sentence, found.get("owner", ""), tuple(label for label in found.get("labels", []) if label))
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #beed29af
@@ -115,7 +116,7 @@ def report_entries(
     first:tuple[str, ...]=(), # Models that lead, such as the default ones
 )->list[ReportEntry]: # Readouts first, the other reports by name
     "Every report of a workspace once."
-    found = [e for results in sorted(Path(data).glob("report/*/*.json")) if (e := read_entry(results, data))]
+    found = [e for results in sorted([*Path(data).glob("report/*/*.json"), *Path(data).glob("many/*/*/report/*.json")]) if (e := read_entry(results, data))]
     found.sort(key=lambda e: (e.report != LED_BY, e.report, e.model not in first, e.model))
     once = {}
     for entry in found: once.setdefault((entry.report, entry.subject, entry.word, entry.sentence, entry.owner, entry.labels), entry)
