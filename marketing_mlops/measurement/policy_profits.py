@@ -21,7 +21,7 @@ from .intervals import Estimate, NotMeasurable, as_amounts, check_level
 from .resampling import effective_spenders
 from ..workspace.errors import DataError, ParameterError, closest
 
-# %% ../../nbs/api/measurement/96_policy_profits.ipynb #0f0e9a09
+# %% ../../nbs/api/measurement/96_policy_profits.ipynb #e9f2065d
 @dataclass(frozen=True)
 class Economics:
     "What spend is worth and what sending costs."
@@ -33,6 +33,12 @@ class Economics:
     @property
     def weights(self)->np.ndarray: # Profit per unit of spend, unsubscribe and contact
         return np.array([self.margin, -self.unsubscribe_cost, -self.contact_cost])
+
+    def paying_gain(self,
+        extra_unsubscribes:float=0., # Unsubscribes that a contact causes, per customer, in [0, 1]
+    )->float: # In spend per customer
+        "The gain in spend from which on a contact pays for itself."
+        return (self.contact_cost + self.unsubscribe_cost*extra_unsubscribes)/self.margin
 
 # %% ../../nbs/api/measurement/96_policy_profits.ipynb #accc9a3c
 def read_economics(

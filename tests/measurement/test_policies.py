@@ -150,6 +150,13 @@ def depth_case(n=6_000, seed=1):
     rows = pd.DataFrame(dict(arm=arm, spend=spend, unsubscribed=rng.binomial(1, .01*(arm != "none"))))
     return rows, pd.DataFrame(dict(a=x, b=1-x)), dict(shares=dict.fromkeys(["none", "a", "b"], 1/3), economics=dict(margin=.5, contact_cost=.2, unsubscribe_cost=3), control="none", best_single_arm="a")
 
+@pytest.mark.parametrize("lost", [None, {"mail": .02}])
+def test_a_contact_is_chosen_from_the_gain_that_pays_for_it_and_for_whom_it_drives_away(lost):
+    prices = read_economics(dict(margin=.45, contact_cost=.03, unsubscribe_cost=4))
+    least = prices.paying_gain((lost or {}).get("mail", 0.))
+    assert least == pytest.approx(.03/.45 if lost is None else (.03+.08)/.45)
+    assert choose_arms(pd.DataFrame(dict(mail=[least-1e-9, least+1e-9])), prices, "none", lost).tolist() == ["none", "mail"]
+
 def test_a_depth_is_the_policy_of_that_depth_with_a_wider_interval():
     rows, gains, given = depth_case()
     curve = targeting_curve(rows, gains, **given)
