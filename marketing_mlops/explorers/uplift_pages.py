@@ -32,12 +32,12 @@ def explorer_of(
     if "chosen" in held_out: made.select((held_out.chosen != experiment["control"]).mean())
     return made
 
-# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #5f05b893
+# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #5245c7e2
 SHOWN_ON = ("api/explorers/uplift_explorer", "api/measurement/policies") # pages of the documentation that show the explorer in a frame
 
 def _uplift_page(place:Workspace, into:Path, model:str)->SitePage|None:
     "Write one model's page; None for a model of another task, or one that was not trained."
-    try: bundle, candidate = read_bundle(place.path("data", "bundle", model)), read_candidate(place.path("data", "train", model))
+    try: bundle, candidate = read_bundle(place.output("bundle", model)), read_candidate(place.output("train", model))
     except MmopsError: return None
     if bundle.parameters["task"] != "uplift": return None
     address = f"live/{model}_targeting.html"

@@ -10,7 +10,7 @@ __all__ = ['CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_MISSING', 'card_heading
            'policies_block', 'gates_block', 'decisions_block', 'window_limits', 'card_limits', 'limits_block',
            'origin_block']
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #1a914725
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #16ffb8fe
 import altair as alt
 import pandas as pd
 from ..contracts.verdict import Verdict
@@ -24,7 +24,7 @@ from .colours import PALETTE
 from .card_figures import base_rate, base_sentence, figure_words
 from .card_words import spec_words
 from .model_cards import UNKNOWN, ModelCard, bundle_entries, card_verdict, feature_definition, known
-from .numbers import NOT_MEASURED, show, show_count, show_interval, show_rate
+from .numbers import NOT_MEASURED, show, show_count, show_interval, show_number, show_rate
 from .plots import plot_intervals
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #09ac8370
@@ -98,10 +98,11 @@ def _rows(card:ModelCard, name:str)->str:
     n = card.evaluation.get(name)
     return UNKNOWN if n is None else show_count(n)
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e874a64b
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #286a94f9
 def _seen(part:dict)->str:
     if part.get("type") == "category": return ", ".join(f"{name} {show_rate(share, 0)}" for name, share in sorted(part["shares"].items(), key=lambda each: -each[1])[:4])
-    return UNKNOWN if part.get("minimum") is None else f"{part['minimum']:,.6g} to {part['maximum']:,.6g}".replace("-", "−")
+    if part.get("minimum") is None: return UNKNOWN
+    return " to ".join(show_number(part[end], 0 if abs(part[end]) >= 1000 or float(part[end]).is_integer() else 2) for end in ("minimum", "maximum"))
 
 def features_block(
     card:ModelCard, # As `read_card` gathers it

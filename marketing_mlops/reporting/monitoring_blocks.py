@@ -108,18 +108,20 @@ def shift_chart(
     title = f"How far features and scores have moved (PSI); the line is the threshold of {look.rules.psi:g}"
     return plot_intervals(rows, label="name", value="psi", low="low", high="high", unit="number", title=title, reference=look.rules.psi)
 
-# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #be6da763
+# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #370369b9
 def shift_table(
     look:PeriodJudged, # From `read_look`
 )->Block:
     "The figures behind the chart."
     shown = shift_rows(look).drop(columns=["low", "high"])
-    decimals = lambda value: show_number(value, 2)
-    return table_block(shown, formats=dict(psi=decimals, shift=lambda value: show_number(value, 2, signed=True), missing=lambda value: show_rate(value, 1), missing_before=lambda value: show_rate(value, 1), unfamiliar=lambda value: show_rate(value, 1)),
-                       labels=dict(name="Feature or score", psi="PSI", shift="Moved by", missing="Missing", missing_before="then", unfamiliar="Never seen before"),
-                       hints=dict(psi="Population stability index without the part that chance contributes", shift="In standard deviations; above 0 where values are higher. Categories have none.", unfamiliar="Share of values outside the range, or the categories, of training"))
+    rate = lambda value: show_rate(value, 1)
+    formats = dict(psi=lambda value: show_number(value, 2), shift=lambda value: show_number(value, 2, signed=True), missing=rate, missing_before=rate, unfamiliar=rate)
+    labels = dict(name="Feature or score", psi="PSI (0: not at all)", shift="Moved by (standard deviations)", missing="Missing now", missing_before="Missing in training", unfamiliar="Never seen in training")
+    hints = dict(psi="Population stability index without the part that chance contributes", shift="Above 0 where values are higher. Categories have none.",
+                 unfamiliar="Share of values outside the range, or the categories, of training")
+    return table_block(shown, formats=formats, labels=labels, hints=hints)
 
-# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #215db14c
+# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #b9d44138
 def performance_chart(
     look:PeriodJudged, # From `read_look`
 )->alt.LayerChart|Block: # A sentence where it could not be measured
@@ -129,9 +131,9 @@ def performance_chart(
         why = " ".join(reason.message for reason in look.verdicts["performance"].reasons)
         return Block('<p class="line unknown">Realised performance is not measured.</p>', f"Realised performance is not measured. {why}")
     rows = pd.DataFrame([dict(when=words, value=look.performance[name].value, low=look.performance[name].low, high=look.performance[name].high) for name, words in names])
-    return plot_intervals(rows, label="when", value="value", low="low", high="high", unit="number", title="AUC: how well the scores rank customers", reference=None)
+    return plot_intervals(rows, label="when", value="value", low="low", high="high", unit="number", title="AUC: how well the scores rank customers; the line at 0.5 is a score without knowledge", reference=.5)
 
-# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #4e749431
+# %% ../../nbs/api/reporting/87_monitoring_blocks.ipynb #959e3e17
 def alarm_rates_block(
     workspace:Workspace, # With benchmarks/results
 )->Block:
@@ -142,4 +144,4 @@ def alarm_rates_block(
     named = {"twelve stable months, several shops": found["stable"]} | found["planted"] | {each["story"]: each for each in found["incidents"].values()}
     rows = pd.DataFrame([dict(what=name, looks=each["looks"], rang=each["rang"]) for name, each in named.items()])
     caption = f"Simulated shops of {show_count(found['customers'])} customers; the model is not retrained in between. Messages sent, which do not ring, would have rung in {show_count(found['stable']['would_ring_for_own_acts'])} stable months"
-    return table_block(rows, formats=dict(looks=show_count, rang=show_count), labels=dict(what="What happened", looks="Looks", rang="Rang"), caption=caption)
+    return table_block(rows, formats=dict(looks=show_count, rang=show_count), labels=dict(what="What happened", looks="Months looked at", rang="Months that rang"), caption=caption)
