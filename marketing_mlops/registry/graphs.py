@@ -10,12 +10,14 @@ The comparison is not a formality. Conversions go wrong silently: the usual conv
 __all__ = ['AGREEMENT_TOLERANCE', 'AGREEMENT_ROWS', 'AGREEMENT_MOST', 'propensity_graph', 'uplift_graphs', 'model_scores',
            'graph_scores', 'feature_kinds', 'agreement']
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #77492b30
+# %% ../../nbs/api/registry/40_graphs.ipynb #0bae9321
 from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict, judged
-from .graph_drafts import GraphDraft, draft_encoding, draft_learner, finished_graph, fitted_steps, unwritable
+from .graph_drafts import GraphDraft, finished_graph, unwritable
+from .graph_encodings import draft_encoding, reads_categories
+from .graph_learners import draft_learner
 from .graph_rows import open_graph, run_graph
 from .probe_rows import probe_rows, split_values
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def graph_scores(
     if control not in expected: raise ValueError(f"control must be one of {', '.join(expected)}, got {control!r}")
     return pd.DataFrame({arm: values - expected[control] for arm,values in expected.items() if arm != control})
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #2e68e83a
+# %% ../../nbs/api/registry/40_graphs.ipynb #4745cc17
 AGREEMENT_TOLERANCE = 1e-5   # largest difference between graph and model
 AGREEMENT_ROWS = 10_000      # real rows wanted
 AGREEMENT_MOST = 50_000      # evenly chosen real rows are enough beyond that
@@ -82,8 +84,7 @@ def feature_kinds(
     pipelines = [model.pipeline_] if hasattr(model, "pipeline_") else [*getattr(model, "models_", {"": model}).values()]
     if not hasattr(pipelines[0][0], "transformers_"): raise unwritable(f"begins with {type(pipelines[0][0]).__name__} instead of a ColumnTransformer")
     parts = [(step, list(columns)) for pipeline in pipelines for _,step,columns in pipeline[0].transformers_ if step != "drop"]
-    is_text = lambda step: any(type(each).__name__ in ("OneHotEncoder", "OrdinalEncoder") for each in fitted_steps(step))
-    kinds = [dict.fromkeys(column for step,columns in parts if is_text(step) == wanted for column in columns) for wanted in (False, True)]
+    kinds = [dict.fromkeys(column for step,columns in parts if reads_categories(step) == wanted for column in columns) for wanted in (False, True)]
     return list(kinds[0]), list(kinds[1])
 
 # %% ../../nbs/api/registry/40_graphs.ipynb #415d5c27
