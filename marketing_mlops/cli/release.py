@@ -7,12 +7,12 @@
 # %% auto #0
 __all__ = ['release_candidate', 'roll_back']
 
-# %% ../../nbs/api/cli/64_release.ipynb #bdb1aa38
+# %% ../../nbs/api/cli/64_release.ipynb #be9a2609
 from ..workspace.places import Workspace, find_workspace
-from .candidates import acting_role, candidate_folder, stated_reason
+from .candidates import candidate_folder, needed_flag
 from .register import champion_line
 
-# %% ../../nbs/api/cli/64_release.ipynb #e497b76d
+# %% ../../nbs/api/cli/64_release.ipynb #43fc0fed
 def _said(workspace:Workspace, model:str, champion:str)->None:
     print(champion_line(workspace, model, champion))
     print(f"Next: `mmops run {model}` scores with it. Its card: `mmops report model_card -p model={model}`.")
@@ -25,14 +25,14 @@ def release_candidate(
     "Makes the approved candidate the champion of its model. Refused without a valid approval; then nothing is changed."
     from marketing_mlops.governance.live_pointers import live
     from marketing_mlops.governance.releases import release
-    found, role = find_workspace(workspace), acting_role(as_, "release")
+    found, role = find_workspace(workspace), needed_flag("--as", as_, "release")
     folder, before = candidate_folder(found, model), live(found, model)
     now = release(found, model, folder, role)
     if before and before.champion == now.champion: print(f"{model}: bundle {now.champion[:12]} is the champion since {now.since:%Y-%m-%d}; nothing was changed.")
     else: print(f"{model}: bundle {now.champion[:12]} is live, approved by {now.approver}" + (f", in place of {before.champion[:12]}." if before else "."))
     _said(found, model, now.champion)
 
-# %% ../../nbs/api/cli/64_release.ipynb #c133bfec
+# %% ../../nbs/api/cli/64_release.ipynb #0804d26d
 def roll_back(
     model:str, # A model with an earlier champion
     as_:str=None, # Role that rolls back, as a mail address
@@ -41,7 +41,7 @@ def roll_back(
 )->None:
     "Returns to the champion before. Refused, with nothing changed, where there is none."
     from marketing_mlops.governance.releases import rollback
-    found, role, why = find_workspace(workspace), acting_role(as_, "rollback"), stated_reason(reason, "rollback")
+    found, role, why = find_workspace(workspace), needed_flag("--as", as_, "rollback"), needed_flag("--reason", reason, "rollback")
     now = rollback(found, model, role, why)
     print(f"{model}: bundle {now.champion[:12]} is live again, as approved by {now.approver}.")
     _said(found, model, now.champion)

@@ -187,6 +187,29 @@ def test_a_request_keeps_its_reason_and_asking_twice_is_one_request(shop):
     entry, = Ledger(shop).entries("approval_requested")
     assert entry.payload["reason"] == "Monthly training"
 
+def test_a_request_for_what_is_approved_names_the_approver_the_end_and_the_release(shop, capsys):
+    approved(shop)
+    until = Ledger(shop).entries("approval_granted")[0].payload["expires_at"][:10]
+    before = contents(shop)
+    capsys.readouterr()
+    assert typed("request", "churn", "--as", ANALYST) == 0
+    said = capsys.readouterr().out
+    assert f"approved by {OWNER} until {until}" in said and said.endswith("Next: `mmops release churn --as ROLE`.\n")
+    assert "mmops approve" not in said and "Approvers" not in said and contents(shop) == before
+
+def test_a_request_for_what_is_live_says_that_nothing_is_left_to_do(shop, capsys):
+    released(shop)
+    capsys.readouterr()
+    assert typed("request", "churn", "--as", ANALYST) == 0
+    said = capsys.readouterr().out
+    assert "It is live since" in said and "Next:" not in said
+
+def test_every_state_of_an_approval_has_its_words():
+    from typing import get_args
+    from marketing_mlops.cli.approve import APPROVAL_WORDS
+    from marketing_mlops.governance.approval_states import ApprovalStatus
+    assert set(APPROVAL_WORDS) == set(get_args(ApprovalStatus))
+
 def test_without_a_valid_approval_nothing_is_released(shop, capsys):
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="mmops request churn --as ROLE")
     typed("request", "churn", "--as", ANALYST)
