@@ -8,11 +8,11 @@ chance of the count; a scenario of the kind "limit" shows where a method stops b
 seen to be kept there.
 Each has a random stream of its own, made of the seed and its name, so that adding one changes no other.
 """
-import json, subprocess, sys, zlib
-from dataclasses import dataclass, replace
-from pathlib import Path
+import sys
+from dataclasses import replace
 import numpy as np
 import pandas as pd
+from counting.error_rates import ErrorRates, holds
 from marketing_mlops.measurement.differences import difference_of_means, difference_of_proportions
 from marketing_mlops.measurement.experiments import read_experiment
 from marketing_mlops.measurement.intervals import NotMeasurable, mean_interval, moments, proportion_interval
@@ -24,33 +24,8 @@ from marketing_mlops.measurement.resampling import bootstrap_difference
 from marketing_mlops.measurement.sample_ratio import sample_ratio
 from marketing_mlops.measurement.sample_sizes import customers_needed
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT/"benchmarks"/"results"/"measurement_error_rates.json"
-SEED = 20_260_630
-
-@dataclass(frozen=True)
-class Scenario:
-    name: str
-    kind: str                     # coverage | false_alarm | decision | power | limit
-    says: str                     # what is counted, for a reader
-    draws: int
-    allowed: tuple[float, float]  # in which the observed share must lie
-    once: object                  # rng -> bool or number, counted
-
-SCENARIOS = {}
-
-def scenario(kind, says, draws, allowed, **variants):
-    "Register a function of (rng, **variant) once per variant."
-    def add(once):
-        for label, arguments in (variants or {"": {}}).items():
-            name = once.__name__ + (f"[{label}]" if label else "")
-            SCENARIOS[name] = Scenario(name, kind, f"{says}{', ' + label if label else ''}", draws, allowed,
-                                       lambda rng, a=arguments: once(rng, **a))
-        return once
-    return add
-
-def holds(estimate, truth): return estimate.low <= truth <= estimate.high
-def misses(estimate, truth): return not holds(estimate, truth)
+BENCHMARK = ErrorRates("measurement_error_rates", seed=20_260_630)
+scenario = BENCHMARK.scenario
 
 # --- what customers do ---
 def gamma_spend(rng, n, rate=.0125, mean=113.53):
@@ -219,26 +194,4 @@ def ships_harm(rng):
 @scenario("power", "an effect of 2 EUR ships against a worthwhile effect of 0.50", 500, (.9, 1))
 def ships_a_winner(rng): return read_out(experiment(["a"], .5), customers(rng, ["a"], n=6_000, gain=2.)).decision.decision == "ship"
 
-def observe(chosen, draws=None):
-    "Share of draws in which a scenario's event happened."
-    rng, n = np.random.default_rng([SEED, zlib.crc32(chosen.name.encode())]), draws or chosen.draws
-    return sum(bool(chosen.once(rng)) for _ in range(n))/n
-
-def measure(names=None):
-    rows = []
-    for chosen in SCENARIOS.values():
-        if names and chosen.name not in names: continue
-        row = dict(name=chosen.name, kind=chosen.kind, says=chosen.says, draws=chosen.draws, allowed=list(chosen.allowed), observed=round(observe(chosen), 5))
-        print(f"{row['observed']:.4f}  allowed {chosen.allowed}  {chosen.name}", flush=True)
-        rows.append(row)
-    return rows
-
-def main(*names):
-    rows = measure(names)
-    if names: return
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps({"command": "python benchmarks/measurement_error_rates.py", "seed": SEED, "commit": commit, "scenarios": rows},
-                                 indent=1, sort_keys=True)+"\n")
-
-if __name__ == "__main__": main(*sys.argv[1:])
+if __name__ == "__main__": BENCHMARK.main(*sys.argv[1:])

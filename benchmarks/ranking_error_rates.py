@@ -7,43 +7,18 @@ Every scenario draws customers with a known truth many times and counts. `allowe
 chance of the count; a scenario of the kind "limit" shows where a method stops being safe, and its `allowed` is what was
 seen to be kept there. Each has a random stream of its own, made of the seed and its name.
 """
-import json, subprocess, sys, zlib
-from dataclasses import dataclass
+import sys
 from functools import cache
-from pathlib import Path
 import numpy as np
 from scipy.special import expit, ndtr, ndtri
+from counting.error_rates import ErrorRates, holds
 from marketing_mlops.measurement.auc import auc
 from marketing_mlops.measurement.calibration import calibration_intercept, calibration_slope
 from marketing_mlops.measurement.gates import judge_gates
-from marketing_mlops.measurement.intervals import NotMeasurable
 from marketing_mlops.measurement.ranking import average_precision, hits_within, lift_at, precision_over_hits
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT/"benchmarks"/"results"/"ranking_error_rates.json"
-SEED = 20_260_701
-
-@dataclass(frozen=True)
-class Scenario:
-    name: str
-    kind: str                     # coverage | false_alarm | limit
-    says: str                     # what is counted, for a reader
-    draws: int
-    allowed: tuple[float, float]  # in which the observed share must lie
-    once: object                  # rng -> bool, counted
-
-SCENARIOS = {}
-
-def scenario(kind, says, draws, allowed, **variants):
-    "Register a function of (rng, **variant) once per variant."
-    def add(once):
-        for label, arguments in variants.items():
-            name = f"{once.__name__}[{label}]"
-            SCENARIOS[name] = Scenario(name, kind, f"{says}, {label}", draws, allowed, lambda rng, a=arguments: once(rng, **a))
-        return once
-    return add
-
-def holds(estimate, truth): return estimate.low <= truth <= estimate.high
+BENCHMARK = ErrorRates("ranking_error_rates", seed=20_260_701, unmeasured_is_none=True)
+scenario = BENCHMARK.scenario
 
 # --- AUC: normal scores, `apart` standard deviations between the two kinds ---
 def held_auc(rng, apart, churned, others):
@@ -107,29 +82,4 @@ def noise_passes_auc(rng, n, gates): return judge_gates({"auc": auc(rng.random(n
 def noise_passes_lift(rng, n):
     return judge_gates({"lift_at_10": lift_at(rng.random(n) < .15, rng.random(n), seed=int(rng.integers(2**31)))}, {"lift_at_10": 1.}).passed
 
-def observe(chosen, draws=None):
-    "Share of draws in which a scenario's event happened; draws that measure nothing count as none."
-    rng, n, seen = np.random.default_rng([SEED, zlib.crc32(chosen.name.encode())]), draws or chosen.draws, 0
-    for _ in range(n):
-        try: seen += bool(chosen.once(rng))
-        except NotMeasurable: pass
-    return seen/n
-
-def measure(names=None):
-    rows = []
-    for chosen in SCENARIOS.values():
-        if names and chosen.name not in names: continue
-        row = dict(name=chosen.name, kind=chosen.kind, says=chosen.says, draws=chosen.draws, allowed=list(chosen.allowed), observed=round(observe(chosen), 5))
-        print(f"{row['observed']:.4f}  allowed {chosen.allowed}  {chosen.name}", flush=True)
-        rows.append(row)
-    return rows
-
-def main(*names):
-    rows = measure(names)
-    if names: return
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps({"command": "python benchmarks/ranking_error_rates.py", "seed": SEED, "commit": commit, "scenarios": rows},
-                                 indent=1, sort_keys=True)+"\n")
-
-if __name__ == "__main__": main(*sys.argv[1:])
+if __name__ == "__main__": BENCHMARK.main(*sys.argv[1:])

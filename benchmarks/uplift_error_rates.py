@@ -9,20 +9,18 @@ costs 0.60: the best policy is "a" where sin(2 pi x) > 3/16 and "b" elsewhere, a
 closed form. Models that are fitted here are steps and trees, never sines.
 Every scenario has a random stream of its own, made of the seed and its name.
 """
-import json, math, subprocess, sys, zlib
-from dataclasses import dataclass
-from pathlib import Path
+import math, sys
 import numpy as np
 import pandas as pd
-from marketing_mlops.measurement.intervals import Estimate, NotMeasurable
+from counting.error_rates import ErrorRates, holds
+from marketing_mlops.measurement.intervals import Estimate
 from marketing_mlops.measurement.policies import choose_arms, pick_single_arm, policy_values
 from marketing_mlops.measurement.policy_profits import Economics
 from marketing_mlops.measurement.targeting_depths import profit_by_depth, targeting_curve
 from marketing_mlops.measurement.uplift_curves import qini_curve, uplift_at
 
-ROOT = Path(__file__).resolve().parents[1]
-RESULT = ROOT/"benchmarks"/"results"/"uplift_error_rates.json"
-SEED = 20_260_930
+BENCHMARK = ErrorRates("uplift_error_rates", seed=20_260_930)
+scenario = BENCHMARK.scenario
 PRICES = Economics(margin=.5, contact_cost=.60, currency="EUR")
 EVEN = {"none": 1/3, "a": 1/3, "b": 1/3}
 UNEVEN = {"none": .2, "a": .2, "b": .6}
@@ -55,29 +53,6 @@ B_TO_ALL = .5*FLAT - .60
 
 def compare(rows, chosen, shares=EVEN, best="b", prices=PRICES):
     return policy_values(rows, chosen, shares=shares, economics=prices, control="none", best_single_arm=best)
-
-def holds(estimate, truth): return isinstance(estimate, Estimate) and estimate.low <= truth <= estimate.high
-
-# --- scenarios ---
-@dataclass(frozen=True)
-class Scenario:
-    name: str
-    kind: str                     # coverage | false_alarm | power
-    says: str                     # what is counted, for a reader
-    draws: int
-    allowed: tuple[float, float]  # in which the observed share must lie
-    once: object                  # rng -> bool
-
-SCENARIOS = {}
-
-def scenario(kind, says, draws, allowed, **variants):
-    "Register a function of (rng, **variant) once per variant."
-    def add(once):
-        for label, arguments in (variants or {"": {}}).items():
-            name = once.__name__ + (f"[{label}]" if label else "")
-            SCENARIOS[name] = Scenario(name, kind, f"{says}{', ' + label if label else ''}", draws, allowed, lambda rng, a=arguments: once(rng, **a))
-        return once
-    return add
 
 SIZES = {"6,000 customers": dict(n=6_000), "6,000 customers in uneven arms": dict(n=6_000, shares=UNEVEN),
          "6,000 customers, heavier tail": dict(n=6_000, tail="lognormal")}
@@ -172,27 +147,4 @@ def band_held(rng, rival):
     seen = found["low"].notna()
     return bool(((found["low"] <= truth+1e-12) & (truth-1e-12 <= found["high"]))[seen].all())
 
-# --- counting ---
-def observe(chosen, draws=None):
-    "Share of draws in which a scenario's event happened."
-    rng, n = np.random.default_rng([SEED, zlib.crc32(chosen.name.encode())]), draws or chosen.draws
-    return sum(bool(chosen.once(rng)) for _ in range(n))/n
-
-def measure(names=None):
-    rows = []
-    for chosen in SCENARIOS.values():
-        if names and chosen.name not in names: continue
-        row = dict(name=chosen.name, kind=chosen.kind, says=chosen.says, draws=chosen.draws, allowed=list(chosen.allowed), observed=round(observe(chosen), 5))
-        print(f"{row['observed']:.4f}  allowed {chosen.allowed}  {chosen.name}", flush=True)
-        rows.append(row)
-    return rows
-
-def main(*names):
-    rows = measure(names)
-    if names: return
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps({"command": "python benchmarks/uplift_error_rates.py", "seed": SEED, "commit": commit, "scenarios": rows},
-                                 indent=1, sort_keys=True)+"\n")
-
-if __name__ == "__main__": main(*sys.argv[1:])
+if __name__ == "__main__": BENCHMARK.main(*sys.argv[1:])

@@ -1,5 +1,5 @@
 """What every test may use: the dataset mirror, and tiny workspaces of its own."""
-import gc, os, shutil, signal, subprocess, sys
+import gc, importlib, os, shutil, signal, subprocess, sys
 from pathlib import Path
 import filelock
 import pytest
@@ -30,6 +30,16 @@ def datasets() -> Path:
     path = Path(mirror) if Path(mirror).is_absolute() else ROOT/mirror
     if not path.is_dir(): pytest.skip(f"MMOPS_DATASETS is {mirror!r}, which is not a folder")
     return path.resolve()
+
+@pytest.fixture(scope="module")
+def benchmark_script():
+    "Function (name) -> the script benchmarks/<name>.py as a module; it is forgotten when the test module ends."
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT/"benchmarks")
+        yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(ROOT/"benchmarks")): del sys.modules[name]
 
 def _copy_tracked(name, into):
     "Copies what git tracks (or would track) below `name`, as it is in the working tree."

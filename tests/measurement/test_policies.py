@@ -1,5 +1,5 @@
 """Does targeting pay? Against a campaign whose best policy is known in closed form, against Welch and the bootstrap, and on Hillstrom's mails."""
-import importlib.util, json, math, sys
+import json, math
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -15,14 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 HILLSTROM = dict.fromkeys(["No E-Mail", "Mens E-Mail", "Womens E-Mail"], 1/3)
 
 @pytest.fixture(scope="module")
-def truth():
+def truth(benchmark_script):
     "The campaign of the benchmark, whose best policy is known in closed form."
-    spec = importlib.util.spec_from_file_location("uplift_error_rates", ROOT/"benchmarks"/"uplift_error_rates.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+    return benchmark_script("uplift_error_rates")
 
 # --- known truth ---
 def test_the_closed_form_is_the_integral_and_no_other_cut_is_better(truth):

@@ -98,14 +98,9 @@ def test_an_outcome_nobody_has_is_a_flat_curve_with_a_flat_band():
     curve = qini_curve(np.arange(400.), np.arange(400) % 2 == 0, np.zeros(400))
     assert (curve.points[["gain", "low", "high"]] == 0).all(axis=None) and curve.coefficient.value == 0
 
-def test_the_record_names_command_seed_and_commit_and_every_scenario():
-    import importlib.util, sys
-    spec = importlib.util.spec_from_file_location("uplift_error_rates_here", ROOT/"benchmarks"/"uplift_error_rates.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    try: spec.loader.exec_module(module)
-    finally: del sys.modules[spec.name]
-    assert RECORDED["seed"] == module.SEED and RECORDED["command"] and RECORDED["commit"]
-    assert {row["name"]: row["draws"] for row in RECORDED["scenarios"]} == {s.name: s.draws for s in module.SCENARIOS.values()}
+def test_the_record_names_command_seed_and_commit_and_every_scenario(benchmark_script):
+    benchmark = benchmark_script("uplift_error_rates").BENCHMARK
+    assert RECORDED["seed"] == benchmark.seed and RECORDED["command"] and RECORDED["commit"]
+    assert {row["name"]: row["draws"] for row in RECORDED["scenarios"]} == {s.name: s.draws for s in benchmark.scenarios.values()}
     name = "uplift_held[visits of 2,000]"
-    assert round(module.observe(module.SCENARIOS[name], 4_000), 5) == next(row["observed"] for row in RECORDED["scenarios"] if row["name"] == name)
+    assert round(benchmark.observe(benchmark.scenarios[name], 4_000), 5) == next(row["observed"] for row in RECORDED["scenarios"] if row["name"] == name)

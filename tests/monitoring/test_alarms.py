@@ -1,5 +1,5 @@
 """Silent in twelve stable months, loud after a planted incident: a small shop here, five larger ones on record."""
-import importlib.util, json, shutil, sys
+import json, shutil
 from pathlib import Path
 import numpy as np
 import pandas as pd
@@ -20,13 +20,9 @@ RECORDED = json.loads((ROOT/"benchmarks"/"results"/"monitoring_alarms.json").rea
 SMALL = dict(customers=2_000, months=36)
 
 @pytest.fixture(scope="module")
-def benchmark():
-    spec = importlib.util.spec_from_file_location("monitoring_alarms", ROOT/"benchmarks"/"monitoring_alarms.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+def benchmark(benchmark_script):
+    module = benchmark_script("monitoring_alarms")
     yield module
-    del sys.modules[spec.name]
     INCIDENTS.pop(module.ALL_TRACKING_LOST.name)   # other tests find the incidents as they are shipped
 
 @pytest.fixture(scope="module")
