@@ -15,14 +15,20 @@ from pathlib import Path
 from .errors import ParameterError, closest
 from .places import Workspace, write_text
 
-# %% ../../nbs/api/workspace/50_params.ipynb #90fd44c6
+# %% ../../nbs/api/workspace/50_params.ipynb #894adbdc
+def _content(text:str)->dict|list|str|None:
+    "What a YAML text holds; the compiled reader refuses addresses inside braces, the slower one reads them."
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+    try: return YAML(typ="safe").load(text)
+    except YAMLError: return YAML(typ="safe", pure=True).load(text)
+
 def read_yaml(
     path:str|Path, # A file with a mapping at its top
 )->dict: # Empty for an empty file
     "The content of a YAML file. Raises `ParameterError` with the line that cannot be read."
-    from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
-    try: found = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8-sig"))
+    try: found = _content(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError: problem,remedy = "the file does not exist.", "Create it, or copy one made by `mmops init FOLDER`."
     except UnicodeDecodeError as e: problem,remedy = f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8."
     except MarkedYAMLError as e: problem,remedy = f"line {e.problem_mark.line+1}: {e.problem}.", "Correct the line; YAML is indented by blanks, not tabs."
