@@ -16,25 +16,10 @@ const HOW = "Drag over a histogram, click a name. Keys: Tab to a handle, arrow k
 
 // ---- small things -----------------------------------------------------------------------------------------------
 
-const number = new Intl.NumberFormat("en-US");
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 const sum = (values) => { let total = 0; for (const v of values) total += v; return total; };
 const bins = (low, high) => Array.from({ length: high - low + 1 }, (_, i) => low + i);
 
-function make(space, tag, attributes, children) {
-  const node = space ? document.createElementNS(space, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== null) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-const html = (tag, attributes = {}, ...children) => make(null, tag, attributes, children);
-const svg = (tag, attributes = {}, ...children) => make("http://www.w3.org/2000/svg", tag, attributes, children);
-
-function put(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
-}
-function say(node, text) { if (node.textContent !== text) node.textContent = text; }
 function share(part, whole) { return whole ? `${(100 * part / whole).toFixed(1)} %` : "0 %"; }
 
 // The words of `binning.bin_text`, so that a chart, a page and a screen reader say the same.
@@ -496,8 +481,7 @@ function render({ model, el }) {
   };
   header.clear.addEventListener("click", clearAll);
   header.enlarge.addEventListener("change", () => { frame ||= requestAnimationFrame(draw); });
-  // JupyterLab would take arrow keys and letters as commands of the notebook.
-  for (const kind of ["keydown", "keyup", "keypress"]) root.addEventListener(kind, (event) => event.stopPropagation());
+  keepKeys(root);
 
   const received = (message, buffers) => asker.receive(message, buffers);
   const assigned = () => {                      // Python set the selection

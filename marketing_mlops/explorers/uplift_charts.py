@@ -9,13 +9,12 @@ Moving a slider asks nobody. `uplift_spec` gives the browser six figures per dep
 # %% auto #0
 __all__ = ['difference_spec', 'start_settings', 'uplift_spec', 'check_settings', 'UpliftCharts', 'frozen_uplift']
 
-# %% ../../nbs/api/explorers/85_uplift_charts.ipynb #04607f10
+# %% ../../nbs/api/explorers/85_uplift_charts.ipynb #cb42a3a4
 import base64, hashlib
 from html import escape
-from importlib.resources import files
-from pathlib import Path
 import anywidget, traitlets
 import numpy as np
+from .live_charts import widget_text
 from ..measurement.policies import policy_name
 from ..measurement.policy_profits import Economics
 from ..measurement.targeting_depths import AT_ONCE, DepthDifferences, TargetingCurve
@@ -79,14 +78,11 @@ def check_settings(
             raise ValueError(f"{name} must lie in 0 to {top:g}, got {value!r}")
     return {name: settings[name] if name in ("depth", "rival") else float(settings[name]) for name in names}
 
-# %% ../../nbs/api/explorers/85_uplift_charts.ipynb #05948169
-_beside = Path(str(files("marketing_mlops.explorers")))
-def _styles(): return "\n".join((_beside/name).read_text() for name in ("live_charts.css", "uplift_explorer.css"))
-
+# %% ../../nbs/api/explorers/85_uplift_charts.ipynb #409f6cea
 class UpliftCharts(anywidget.AnyWidget):
     "Profit of a ranking at each depth against its rivals; `settings` is where the sliders stand."
-    _esm = _beside/"uplift_explorer.js"
-    _css = _styles()
+    _esm = widget_text("page_elements.js", "uplift_explorer.js")
+    _css = widget_text("live_charts.css", "uplift_explorer.css")
     spec = traitlets.Dict().tag(sync=True)
     settings = traitlets.Dict().tag(sync=True)
 
@@ -103,7 +99,7 @@ class UpliftCharts(anywidget.AnyWidget):
         try: return check_settings(proposal["value"], self._known)
         except ValueError as error: raise traitlets.TraitError(str(error)) from error
 
-# %% ../../nbs/api/explorers/85_uplift_charts.ipynb #ae747c1b
+# %% ../../nbs/api/explorers/85_uplift_charts.ipynb #c082f966
 _MODEL = """
 const data = JSON.parse(document.getElementById("figures").textContent), heard = {};
 const model = {get: name => data[name], set: (name, value) => { data[name] = value; }, save_changes: () => {},
@@ -124,7 +120,7 @@ def frozen_uplift(
 )->str: # One HTML file that loads nothing
     "The charts as a page of their own."
     spec = uplift_spec(curve, title, notes)
-    script = (_beside/"uplift_explorer.js").read_text().replace("export default { render };", "") + _MODEL
+    script = UpliftCharts._esm.replace("export default { render };", "") + _MODEL
     figures = json_in_page(dict(spec=spec, settings=check_settings(settings or start_settings(curve), spec)))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _PAGE.format(hash=digest, title=escape(title), style=_styles(), figures=figures, script=script)
+    return _PAGE.format(hash=digest, title=escape(title), style=UpliftCharts._css, figures=figures, script=script)

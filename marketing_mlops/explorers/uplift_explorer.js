@@ -11,24 +11,6 @@ const SPEAK_AFTER = 500;   // ms of rest until a screen reader hears the sentenc
 const PLOT = { height: 320, left: 52, right: 10, top: 14, bottom: 36, label: 15 };
 const HOW = "Move a slider, type a figure, or drag in the chart. Keys: arrow keys move a slider, Page Up and Page Down in larger steps.";
 
-// ---- small things ------------------------------------------------------------------------------------------------
-
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const count = new Intl.NumberFormat("en-US");
-
-function make(space, tag, attributes, children) {
-  const node = space ? document.createElementNS(space, tag) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) if (value !== null) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-const html = (tag, attributes = {}, ...children) => make(null, tag, attributes, children);
-const svg = (tag, attributes = {}, ...children) => make("http://www.w3.org/2000/svg", tag, attributes, children);
-function put(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
-}
-function say(node, text) { if (node.textContent !== text) node.textContent = text; }
-
 // ---- figures in words: the rules of `measurement.figures_in_words` -------------------------------------------------
 
 const digitsFor = (size) => (size ? clamp(1 - Math.floor(Math.log10(Math.abs(size))), 2, 6) : 2);
@@ -68,7 +50,7 @@ function conclusion(spec, found) {
     : `Targeting does ${d.high < 0 ? "worse than" : "not beat"} ${name}`;
   const { value, interval } = inWords(d, spec.currency);
   const also = unbeaten.length && !unbeaten.includes(best) ? ` It does beat ${nameOf(best)}, the best single arm of the training rows.` : "";
-  return { rival, beats: !unbeaten.length, text: `${words}: the difference is ${value} per customer (${interval}), measured on ${count.format(spec.n)} held-out customers of a randomised campaign.${also}` };
+  return { rival, beats: !unbeaten.length, text: `${words}: the difference is ${value} per customer (${interval}), measured on ${number.format(spec.n)} held-out customers of a randomised campaign.${also}` };
 }
 
 // ---- one slider with its figure ------------------------------------------------------------------------------------
@@ -271,8 +253,7 @@ function render({ model, el }) {
   });
   reset.addEventListener("click", () => change({ ...spec.given }));
   choice.addEventListener("change", () => change({ rival: choice.value }));
-  // JupyterLab would take arrow keys and letters as commands of the notebook, and a slider would not move.
-  for (const kind of ["keydown", "keyup", "keypress"]) root.addEventListener(kind, (event) => event.stopPropagation());
+  keepKeys(root);
 
   const assigned = () => {                     // Python set the figures
     if (JSON.stringify(model.get("settings")) === JSON.stringify(settings)) return;
