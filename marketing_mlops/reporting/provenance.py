@@ -9,22 +9,22 @@
 # %% auto #0
 __all__ = ['SourceFacts', 'source_facts', 'provenance_block', 'tables_block', 'quality_of']
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #48788dc8
+# %% ../../nbs/api/reporting/80_provenance.ipynb #77a95bed
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict
 from .blocks import Block, facts_block, table_block
 from .numbers import show_count
 from ..sources.ingestion import accepted_tables
-from ..sources.mappings import Publisher, read_mapping
+from ..sources.mappings import Mapping, Publisher, read_mapping
 from ..sources.recipes import SIMULATED_END
 from ..workspace.clock import Clock, clock_for
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, file_sha256, find_workspace
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #99706513
+# %% ../../nbs/api/reporting/80_provenance.ipynb #e7e8f462
 @dataclass(frozen=True)
 class SourceFacts:
     "Where a source's tables come from, and what is known about them."
@@ -33,7 +33,7 @@ class SourceFacts:
     as_of:str|None # ISO date on which the source ended; None while it grows
     publisher:Publisher|None # Of public data
     note:str # What the mapping tells the reader
-    settings:dict[str, object] # How a simulated source is made
+    settings:dict[str, str|int|float|list] # How a simulated source is made
     files:dict[str, str] # Raw file → SHA-256, where the mapping states it
     tables:dict[str, Path] # Accepted table → its Parquet file
     accounts:dict[str, dict] = field(default_factory=dict) # Table → what ingestion did with its rows
@@ -43,17 +43,23 @@ class SourceFacts:
     @property
     def clock(self)->Clock: "The clock the source's age is judged by."; return clock_for(self.as_of)
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #c98a5d3a
-def _json_beside(name, *folders):
+# %% ../../nbs/api/reporting/80_provenance.ipynb #72a56373
+def _json_beside(name:str, *folders:Path)->dict|None:
     "The first of several JSON files that exists, or None."
     path = next((folder/name for folder in folders if (folder/name).is_file()), None)
     return json.loads(path.read_text(encoding="utf-8")) if path else None
 
-def _late_columns(mapping):
+def _late_columns(mapping:Mapping)->tuple[tuple[str, str, str], ...]:
     "Columns a mapping declares as known only during the contact or after the outcome."
     return tuple((table, column if c.to in ("value", "number") else c.to, c.known) for table, t in mapping.tables.items()
                  for column, c in t.columns.items() if c.known in ("during", "after_outcome"))
 
+def _with_mapping(facts:SourceFacts, mapping:Mapping)->SourceFacts:
+    "The same facts with what a mapping says about publisher, files and time."
+    files = {name: f.sha256 for name, f in mapping.files.items() if f.sha256}
+    return replace(facts, as_of=mapping.as_of or facts.as_of, publisher=mapping.publisher, note=mapping.note, files=files, late=_late_columns(mapping))
+
+# %% ../../nbs/api/reporting/80_provenance.ipynb #c0407d6a
 def source_facts(
     source:str, # A source of params.yaml
     workspace:Workspace, # Where it lies
@@ -64,10 +70,11 @@ def source_facts(
     mapping = read_mapping(workspace.source_folder(source)) if has_mapping or settings.get("kind") != "simulated" else None
     account = _json_beside("ingest.json", workspace.accepted(source), workspace.ingested(source)) or {}
     verdict = _json_beside("verdict.json", workspace.accepted(source))
-    return SourceFacts(source, settings.get("kind", "file"), (mapping.as_of if mapping else None) or (SIMULATED_END.date().isoformat() if settings.get("kind") == "simulated" else None), mapping.publisher if mapping else None,
-                       mapping.note if mapping else "", {k: v for k, v in settings.items() if k != "kind"},
-                       {name: f.sha256 for name, f in mapping.files.items() if f.sha256} if mapping else {}, accepted_tables(workspace, source),
-                       account.get("tables", {}), Verdict.from_dict(verdict) if verdict else None, _late_columns(mapping) if mapping else ())
+    made = {k: v for k, v in settings.items() if k != "kind"}
+    facts = SourceFacts(source, settings.get("kind", "file"), None, None, "", made, {}, accepted_tables(workspace, source),
+                        account.get("tables", {}), Verdict.from_dict(verdict) if verdict else None)
+    facts = replace(facts, as_of=SIMULATED_END.date().isoformat()) if facts.kind == "simulated" else facts
+    return _with_mapping(facts, mapping) if mapping else facts
 
 # %% ../../nbs/api/reporting/80_provenance.ipynb #3b3c6a48
 def provenance_block(
@@ -82,8 +89,8 @@ def provenance_block(
     shown |= {f"SHA-256 of {name}": digest for name, digest in facts.files.items()}
     return facts_block(shown | ({"Note": facts.note} if facts.note else {}))
 
-# %% ../../nbs/api/reporting/80_provenance.ipynb #2bcc4e28
-def _newest_day(path):
+# %% ../../nbs/api/reporting/80_provenance.ipynb #a7f05026
+def _newest_day(path:Path)->str:
     "Day of the newest event in a table; empty for one without events."
     import pyarrow.compute as pc, pyarrow.parquet as pq
     if "occurred_at" not in pq.read_schema(path).names: return ""

@@ -15,7 +15,7 @@ from pathlib import Path
 from .errors import ParameterError, closest
 from .places import Workspace, write_text
 
-# %% ../../nbs/api/workspace/50_params.ipynb #894adbdc
+# %% ../../nbs/api/workspace/50_params.ipynb #50cb4c72
 def _content(text:str)->dict|list|str|None:
     "What a YAML text holds; the compiled reader refuses addresses inside braces, the slower one reads them."
     from ruamel.yaml import YAML
@@ -23,6 +23,7 @@ def _content(text:str)->dict|list|str|None:
     try: return YAML(typ="safe").load(text)
     except YAMLError: return YAML(typ="safe", pure=True).load(text)
 
+# %% ../../nbs/api/workspace/50_params.ipynb #477f5a79
 def read_yaml(
     path:str|Path, # A file with a mapping at its top
 )->dict: # Empty for an empty file
