@@ -24,13 +24,13 @@ def _listens(address:str):
     parts = urlsplit(address)
     if parts.scheme in ("http", "https"): socket.create_connection((parts.hostname or "", parts.port or {"http": 80, "https": 443}[parts.scheme]), timeout=3).close()
 
-# %% ../../nbs/api/cli/62_register.ipynb #29fade89
+# %% ../../nbs/api/cli/62_register.ipynb #730cfda1
 @contextmanager
 def tracking_trouble(
     workspace:Workspace, # Its settings name the store
 )->Iterator[None]:
     "Turns whatever goes wrong with mlflow into a `MmopsError` that names its address."
-    from marketing_mlops.registry.tracking import tracking_address
+    from marketing_mlops.registry.tracking_store import tracking_address
     address = tracking_address(workspace)
     shown = "data/state" if address.startswith("sqlite:") else re.sub(r"//[^/@]*@", "//", address)
     try:
@@ -41,14 +41,15 @@ def tracking_trouble(
         said = printable(str(error).splitlines()[0] if str(error) else type(error).__name__)[:200]
         raise MmopsError(f"mlflow at {shown} could not be used: {re.sub(r'//[^/@ ]*@', '//', said)}.", "Start it, or correct tracking_url in settings.ini.", address=shown) from error
 
-# %% ../../nbs/api/cli/62_register.ipynb #5e25b2e8
+# %% ../../nbs/api/cli/62_register.ipynb #323bba2b
 def champion_line(
     workspace:Workspace, # Its settings name the store
     model:str, # Key of the model
     core_hash:str|None, # The champion's bundle; None when there is none
 )->str: # One line for the reader
     "Sets mlflow's alias `champion` to what is live, and says whether that worked. Raises nothing about mlflow."
-    from marketing_mlops.registry.tracking import set_alias, tracking_address
+    from marketing_mlops.registry.tracking import set_alias
+    from marketing_mlops.registry.tracking_store import tracking_address
     address = tracking_address(workspace)
     try:
         with tracking_trouble(workspace):

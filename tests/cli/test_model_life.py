@@ -71,7 +71,7 @@ def refused(shop, capsys, *words, says):
     assert contents(shop) == before
 
 def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
-    from marketing_mlops.registry.tracking import tracking_client
+    from marketing_mlops.registry.tracking_store import tracking_client
     def champion(): return tracking_client(shop).get_model_version_by_alias("churn", "champion").tags["mmops.core_hash"]
     assert [typed("register", "churn"), typed("register", "churn")] == [0, 0]
     assert capsys.readouterr().out.count("is version 1 in mlflow.") == 2
@@ -90,7 +90,7 @@ def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
     assert [e.kind for e in Ledger(shop).entries() if e.kind != "bundle_registered"] == ["approval_requested", "approval_granted", "released"]*2 + ["rolled_back"]
 
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
-    from marketing_mlops.registry.tracking import tracking_client
+    from marketing_mlops.registry.tracking_store import tracking_client
     def aliases(): return tracking_client(shop).get_registered_model("churn").aliases
     assert typed("register", "churn") == 0
     released(shop)

@@ -3,7 +3,8 @@ import os, subprocess, sys
 from pathlib import Path
 import pandas as pd, pytest
 from marketing_mlops.registry.bundles import score_rows
-from marketing_mlops.registry.tracking import record_trial, register_version, set_alias, tracking_address, tracking_client, version_of
+from marketing_mlops.registry.tracking import record_trial, register_version, set_alias, version_of
+from marketing_mlops.registry.tracking_store import tracking_address, tracking_client
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
