@@ -12,27 +12,29 @@ import math
 from collections.abc import Mapping
 from ..workspace.errors import ParameterError
 
-# %% ../../nbs/api/cli/66_list_ends.ipynb #bd164d2a
+# %% ../../nbs/api/cli/66_list_ends.ipynb #60b8fc10
 def share_size(
     top:float|None, # Share in (0, 1]; None for no limit
     n_people:int, # Who may be contacted
 )->int|None: # Most people; None for no limit
     "How many people a share means. Raises `ParameterError` for a share outside (0, 1]."
     if top is None: return None
-    if not 0 < top <= 1: raise ParameterError(f"--top is {top:g}; it is a share above 0 and at most 1.", "0.1 takes the best tenth of those who may be contacted.", key="top")
-    return max(1, math.floor(top*n_people + 1e-9)) # a quarter of 1,203 may come out a hair below 300.75
+    if not 0 < top <= 1:
+        raise ParameterError(f"--top is {top:g}; it is a share above 0 and at most 1.", "0.1 takes the best tenth of those who may be contacted.", key="top")
+    return max(1, math.floor(top*n_people + 1e-9)) # 0.07 of 100 is 7.000000000000001 for a computer, and could be 6.999…
 
-# %% ../../nbs/api/cli/66_list_ends.ipynb #5679e6af
+# %% ../../nbs/api/cli/66_list_ends.ipynb #c4b424cd
 def paying_gain(
     economics:Mapping[str, float], # Of an uplift model: margin (share of revenue), contact_cost and unsubscribe_cost (currency)
 )->tuple[float, str]: # In currency per customer, and where it comes from
     "The smallest gain at which a contact pays. Raises `ParameterError` where no margin is named."
     cost, margin = economics.get("contact_cost", 0.), economics.get("margin", 0.)
-    if not margin > 0: raise ParameterError("mmops activate: how many people are meant remains unsaid, and the bundle names no margin.", "Add --top 0.1 or --minimum GAIN.", key="minimum")
+    if not margin > 0:
+        raise ParameterError("mmops activate: how many people are meant remains unsaid, and the bundle names no margin.", "Add --top 0.1 or --minimum GAIN.", key="minimum")
     missing = "; unsubscribes are not counted" if economics.get("unsubscribe_cost") else ""
     return cost/margin, f"minimum {cost/margin:.4g}, the gain at which a contact pays (cost {cost:g} / margin {margin:g}{missing})"
 
-# %% ../../nbs/api/cli/66_list_ends.ipynb #12f296ac
+# %% ../../nbs/api/cli/66_list_ends.ipynb #8f1d0042
 def smallest_score(
     minimum:float|None, # As given with `--minimum`, in the score's unit; None where nothing was said
     top:float|None, # As given with `--top`, a share; None where nothing was said
@@ -41,8 +43,11 @@ def smallest_score(
 )->tuple[float|None, str]: # The minimum, None for no limit; and a line that explains it, "" where it was given
     "Where the list ends. Raises `ParameterError` when that is unsaid, or no finite number."
     if minimum is not None and not math.isfinite(minimum):
-        raise ParameterError(f"--minimum is {minimum:g}; it is a finite number.", "Give the smallest score taken, such as 0.3, or leave it out and use --top.", key="minimum")
+        raise ParameterError(f"--minimum is {minimum:g}; it is a finite number.",
+                             "Give the smallest score taken, such as 0.3, or leave it out and use --top.", key="minimum")
     if minimum is not None: return minimum, ""
-    if task == "uplift" and (economics or top is None): return (None, "") if economics is None else paying_gain(economics)
+    if task == "uplift" and economics is None: return None, ""
+    if task == "uplift" and (economics or top is None): return paying_gain(economics)
     if top is not None: return None, ""
-    raise ParameterError("mmops activate: how many people are meant remains unsaid.", "Add --top 0.1 for the best tenth, or --minimum with the smallest score taken.", key="top")
+    raise ParameterError("mmops activate: how many people are meant remains unsaid.",
+                         "Add --top 0.1 for the best tenth, or --minimum with the smallest score taken.", key="top")
