@@ -7,11 +7,12 @@ Look a metric up with `metric`, register a team's own with `register_metric`, an
 # %% auto #0
 __all__ = ['METRICS', 'metric', 'register_metric', 'MetricValue', 'why_not_measured', 'Identification', 'identified_value']
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #b64285ba
+# %% ../../nbs/api/contracts/82_figures.ipynb #858d372c
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from .campaign_metrics import CAMPAIGN_METRICS
+from .counts import counted
 from .measures import Metric, Quantity
 from .sales_metrics import OUTCOME_METRICS, SALES_METRICS
 from .verdict import markdown_text
@@ -57,7 +58,7 @@ class MetricValue:
         label = METRICS[self.metric].label if self.metric in METRICS else self.metric
         return f"**{markdown_text(label)}** {markdown_text(self)}"
 
-# %% ../../nbs/api/contracts/82_figures.ipynb #745cf4b7
+# %% ../../nbs/api/contracts/82_figures.ipynb #fdb35591
 def why_not_measured(
     declared:Metric, # Any metric
     tables:Mapping, # Canonical tables by name
@@ -73,7 +74,7 @@ def why_not_measured(
         gone = [name for name in reads if name not in there]
         if gone: return f"{quantity.table} has no column {gone[0]}"
         gaps = int(rows_of(tables, quantity.table, ["cost"]).cost.isna().sum()) if "cost" in reads and quantity.measure != "cost" else 0
-        if gaps: return f"cost is missing in {gaps} rows of {quantity.table}"
+        if gaps: return f"cost is missing in {counted(gaps, 'row')} of {quantity.table}"
     return ""
 
 def _columns_read_by(quantity:Quantity, declared:Metric)->tuple[str, ...]:

@@ -7,15 +7,16 @@ Turn amounts into whole ten-thousandths with `money_units` before adding them, a
 # %% auto #0
 __all__ = ['UNITS_PER_CURRENCY_UNIT', 'money_units', 'money_of', 'converted', 'common_currency']
 
-# %% ../../nbs/api/contracts/72_money.ipynb #e8b5f712
+# %% ../../nbs/api/contracts/72_money.ipynb #db9a8a99
 from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from .counts import counted
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/contracts/72_money.ipynb #639ecd31
+# %% ../../nbs/api/contracts/72_money.ipynb #c9929110
 UNITS_PER_CURRENCY_UNIT = 10_000
 
 def money_units(
@@ -25,7 +26,7 @@ def money_units(
     "Amounts as whole ten-thousandths. Raises `DataError` for a missing amount that must not be missing."
     gaps = int(amounts.isna().sum())
     if gaps and missing is None:
-        raise DataError(f"{amounts.name} is missing in {gaps} of {len(amounts)} rows.",
+        raise DataError(f"{amounts.name} is missing in {gaps:,} of {counted(len(amounts), 'row')}.",
                         "Fill it in the source; an unknown amount cannot be added.", column=amounts.name, rows=_first_rows(amounts.isna()))
     if pd.api.types.is_float_dtype(amounts.dtype):
         return np.rint((amounts*UNITS_PER_CURRENCY_UNIT).fillna(missing or 0)).to_numpy("int64")
@@ -57,12 +58,12 @@ def _stated(rates:pd.DataFrame, source:str, target:str)->tuple[np.ndarray, np.nd
     pair = pair.assign(day=pd.to_datetime(pair.day)).sort_values("day")
     return pair.day.to_numpy("datetime64[D]"), pair.rate.to_numpy("float64")
 
-# %% ../../nbs/api/contracts/72_money.ipynb #e776e334
+# %% ../../nbs/api/contracts/72_money.ipynb #c970147e
 def _no_rate(source:str, target:str, day, n_rows:int)->DataError:
-    return DataError(f"There is no exchange rate from {source} to {target} on or before {day}, needed for {n_rows} rows.",
+    return DataError(f"There is no exchange rate from {source} to {target} on or before {day}, needed for {counted(n_rows, 'row')}.",
                      f"Add a row {source}, {target}, {day} to the table exchange_rates.", file="exchange_rates", column="rate", rows=n_rows)
 
-# %% ../../nbs/api/contracts/72_money.ipynb #a08c468b
+# %% ../../nbs/api/contracts/72_money.ipynb #8acf2fa9
 def converted(
     units:np.ndarray, # int64 ten-thousandths, one for each row
     currencies:pd.Series, # ISO 4217 code of each row
@@ -79,7 +80,7 @@ def converted(
         if (position < 0).any(): raise _no_rate(currency, to_currency, days[rows[position < 0]].min(), int((position < 0).sum()))
         result[rows] = np.rint(units[rows]*values[position]).astype("int64")
     if currencies.isna().any():
-        raise DataError(f"currency is missing in {int(currencies.isna().sum())} rows with an amount.", "State the currency in the mapping.",
+        raise DataError(f"currency is missing in {counted(int(currencies.isna().sum()), 'row')} with an amount.", "State the currency in the mapping.",
                         column="currency", rows=_first_rows(currencies.isna()))
     return result
 
