@@ -50,7 +50,12 @@ def calibration_sentence(
     spread = "as wide as it should be" if slope.low <= 1 <= slope.high else f"too {'narrow' if slope.value > 1 else 'wide'}"
     return f"Its chances: {both}, {level}; their spread is {spread} ({exact})."
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #e8177668
+# %% ../../nbs/api/training/20_evaluations.ipynb #d3894628
+def _chance_table(label:np.ndarray, score:np.ndarray)->dict[str, list[dict]]:
+    "Claimed and happened by tenths of the customers; no table where there is nobody to tell apart, which the figures say."
+    try: return dict(calibration=calibration_table(label, score).round(6).to_dict("records"))
+    except NotMeasurable: return {}
+
 @dataclass(frozen=True)
 class Findings:
     "What the held-out rows say of a candidate."
@@ -69,8 +74,7 @@ def evaluate_propensity(
     label, score = held_out.label.to_numpy(), held_out.score.to_numpy()
     figures = rank_quality(label, score)
     sentences = [ranking_sentence(figures), calibration_sentence(figures, score.mean(), label.mean())]
-    tables = dict(calibration=calibration_table(label, score).round(6).to_dict("records"))
-    return Findings(figures, judge_gates(figures, spec.get("gates") or {}, model), sentences, tables)
+    return Findings(figures, judge_gates(figures, spec.get("gates") or {}, model), sentences, _chance_table(label, score))
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #7296b60a
 def _qini(*asked:np.ndarray, unit:str)->Estimate: return qini_curve(*asked, unit=unit).coefficient

@@ -1,0 +1,58 @@
+"""Windows that begin before the data are said, with the days there were."""
+from datetime import datetime, timedelta, timezone
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+from marketing_mlops.features.declarations import FEATURES, feature
+from marketing_mlops.features.event_rows import open_events
+from marketing_mlops.features.short_windows import ShortWindow, short_windows
+from marketing_mlops.features.training_files import read_training_set, write_training_set
+from marketing_mlops.features.training_sets import training_set
+
+FIRST = datetime(2025, 6, 1, tzinfo=timezone.utc)
+DAY, MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
+
+def a_shop(shop, first=FIRST):
+    return shop.accept(contacts=[dict(contact_id=f"m{i}", kind="send", channel="email", customer_id="ada", occurred_at=at, known_at=at) for i, at in enumerate((first, first + 400*DAY))])
+
+def found(workspace, cutoffs, names=("contacts_90d",)):
+    spine = pd.DataFrame(dict(customer_id="ada", cutoff=pd.to_datetime(list(cutoffs), utc=True).as_unit("us")))
+    with open_events(workspace, "shop") as events: return short_windows(events, spine, map(feature, names))
+
+@pytest.mark.parametrize("after, short", [(90*DAY, None), (90*DAY - MICROSECOND, 89), (DAY, 1), (timedelta(0), 0), (-30*DAY, 0)])
+def test_a_window_is_short_until_the_history_fills_it(shop, after, short):
+    expected = () if short is None else (ShortWindow("contacts_90d", 90, short, 1),)
+    assert found(a_shop(shop), [FIRST + after]) == expected
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, database=None)
+@given(days=st.lists(st.integers(-20, 200), min_size=1, max_size=8))
+def test_the_shortest_history_and_the_rows_it_touches_are_counted(shop, days):
+    expected = [max(0, day) for day in days if day < 90]
+    said = found(a_shop(shop), [FIRST + day*DAY for day in days])
+    assert [(each.shortest_history_days, each.n_rows) for each in said] == ([(min(expected), len(expected))] if expected else [])
+
+def test_an_older_event_makes_the_window_whole(shop):
+    cutoffs = [FIRST + 30*DAY, FIRST + 60*DAY]
+    assert found(a_shop(shop), cutoffs)[0].n_rows == 2
+    assert found(a_shop(shop, FIRST - 60*DAY), cutoffs) == ()
+
+def test_features_without_a_window_are_never_short(retailer):
+    endless = [each for each in FEATURES.values() if each.window_days is None]
+    spine = pd.DataFrame(dict(customer_id="x", cutoff=pd.to_datetime(["2025-01-20"], utc=True).as_unit("us")))
+    with open_events(retailer, "retailer") as events: assert short_windows(events, spine, [*endless, feature("trait.age_band")]) == ()
+
+SPEC = dict(source="retailer", task="propensity", consent_purpose="email", outcome=dict(kind="no_order", horizon_days=90, active_days=365),
+            cutoffs=dict(last="2026-03-31", every_days=30, count=8), features=["orders_365d", "orders_90d", "tenure_days"], split=dict(held_out="last_cutoff"))
+
+def test_eight_months_of_a_year_are_said_by_the_training_set_and_survive_its_files(retailer, tmp_path):
+    "The demonstration begins on 1 January 2025, its first cutoff is 2 September."
+    training = training_set(retailer, "churn", SPEC)
+    short, = training.short_windows
+    assert (short.feature, short.window_days) == ("orders_365d", 365) and 240 <= short.shortest_history_days <= 244
+    assert short.n_rows == (training.frame.cutoff < pd.Timestamp("2026-01-02", tz="UTC")).sum() > 0
+    write_training_set(training, tmp_path)
+    assert read_training_set(tmp_path).short_windows == training.short_windows
+
+def test_late_cutoffs_leave_nothing_to_say(retailer):
+    late = SPEC | dict(cutoffs=dict(last="2026-03-31", every_days=30, count=2), outcome=dict(kind="no_order", horizon_days=20))
+    assert training_set(retailer, "churn", late).short_windows == ()
