@@ -23,23 +23,28 @@ def share_size(
         raise ParameterError(f"--top is {top:g}; it is a share above 0 and at most 1.", "0.1 takes the best tenth of those who may be contacted.", key="top")
     return max(1, math.floor(top*n_people + 1e-9)) # 0.07 of 100 is 7.000000000000001 for a computer, and could be 6.999…
 
-# %% ../../nbs/api/cli/66_list_ends.ipynb #c4b424cd
+# %% ../../nbs/api/cli/66_list_ends.ipynb #ccbe18df
 def paying_gain(
     economics:Mapping[str, float], # Of an uplift model: margin (share of revenue), contact_cost and unsubscribe_cost (currency)
+    driven_away:float|None=None, # Share of customers in [0, 1] who unsubscribe because of a contact; None where not measured
 )->tuple[float, str]: # In currency per customer, and where it comes from
     "The smallest gain at which a contact pays. Raises `ParameterError` where no margin is named."
-    cost, margin = economics.get("contact_cost", 0.), economics.get("margin", 0.)
-    if not margin > 0:
+    from marketing_mlops.measurement.policy_profits import read_economics
+    if not economics.get("margin", 0.) > 0:
         raise ParameterError("mmops activate: how many people are meant remains unsaid, and the bundle names no margin.", "Add --top 0.1 or --minimum GAIN.", key="minimum")
-    missing = "; unsubscribes are not counted" if economics.get("unsubscribe_cost") else ""
-    return cost/margin, f"minimum {cost/margin:.4g}, the gain at which a contact pays (cost {cost:g} / margin {margin:g}{missing})"
+    prices = read_economics(economics)
+    gain, costs, left_out = prices.paying_gain(driven_away or 0.), f"cost {prices.contact_cost:g}", ""
+    if prices.unsubscribe_cost and driven_away is not None: costs = f"({costs} + {prices.unsubscribe_cost:g} for {driven_away:.2%} who unsubscribe because of it)"
+    elif prices.unsubscribe_cost: left_out = "; unsubscribes are not counted"
+    return gain, f"minimum {gain:.4g}, the gain at which a contact pays ({costs} / margin {prices.margin:g}{left_out})"
 
-# %% ../../nbs/api/cli/66_list_ends.ipynb #8f1d0042
+# %% ../../nbs/api/cli/66_list_ends.ipynb #976ee280
 def smallest_score(
     minimum:float|None, # As given with `--minimum`, in the score's unit; None where nothing was said
     top:float|None, # As given with `--top`, a share; None where nothing was said
     task:str, # Of the model: propensity, uplift …
     economics:Mapping[str, float]|None, # Prices in the champion's bundle; {} for none, None without a champion
+    driven_away:float|None=None, # As `paying_gain` takes it
 )->tuple[float|None, str]: # The minimum, None for no limit; and a line that explains it, "" where it was given
     "Where the list ends. Raises `ParameterError` when that is unsaid, or no finite number."
     if minimum is not None and not math.isfinite(minimum):
@@ -47,7 +52,7 @@ def smallest_score(
                              "Give the smallest score taken, such as 0.3, or leave it out and use --top.", key="minimum")
     if minimum is not None: return minimum, ""
     if task == "uplift" and economics is None: return None, ""
-    if task == "uplift" and (economics or top is None): return paying_gain(economics)
+    if task == "uplift" and (economics or top is None): return paying_gain(economics, driven_away)
     if top is not None: return None, ""
     raise ParameterError("mmops activate: how many people are meant remains unsaid.",
                          "Add --top 0.1 for the best tenth, or --minimum with the smallest score taken.", key="top")

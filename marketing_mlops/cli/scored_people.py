@@ -13,7 +13,7 @@ from ..workspace.errors import ParameterError, WorkspaceError, closest
 from ..workspace.places import Workspace
 if TYPE_CHECKING: import pandas as pd
 
-# %% ../../nbs/api/cli/66_scored_people.ipynb #1ae25fc0
+# %% ../../nbs/api/cli/66_scored_people.ipynb #7513deb2
 def score_column(
     scores:"pd.DataFrame", # With one or more columns p_<outcome> or gain_<arm>
     wish:str|None, # As given with `--score`; None takes the only one
@@ -23,7 +23,8 @@ def score_column(
     if wish in there: return wish
     if wish is None and len(there) == 1: return there[0]
     what = "which of the scores decides remains unsaid" if wish is None else f"there is no score {wish!r}"
-    raise ParameterError(f"mmops activate: {what}; there are {', '.join(there) or 'none'}.{closest(wish or '', there)}", f"Add --score {there[0] if there else 'NAME'}.", key="score")
+    problem = f"mmops activate: {what}; there are {', '.join(there) or 'none'}.{closest(wish or '', there)}"
+    raise ParameterError(problem, f"Add --score {there[0] if there else 'NAME'}.", key="score")
 
 # %% ../../nbs/api/cli/66_scored_people.ipynb #214c2d63
 def saved_scores(

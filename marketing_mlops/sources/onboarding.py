@@ -48,7 +48,7 @@ def check_ready(
     choices = f": {' or '.join(first.choices)}" if first.choices else ""
     raise MappingError(f"{name}: {first.text}{more}", f"Answer with {first.flag}{choices}.", file=name)
 
-# %% ../../nbs/api/sources/86_onboarding.ipynb #6f918600
+# %% ../../nbs/api/sources/86_onboarding.ipynb #872e0651
 def mapping_with(
     existing:MappingContent, # What mapping.yaml says now; {} where there is none
     proposal:Proposal, # To be added
@@ -62,7 +62,8 @@ def mapping_with(
 def _check_place(existing:MappingContent, proposal:Proposal)->None:
     if existing.get("kind", "file") == "file" and not existing.get("public"): return
     what = "published" if existing.get("public") else "simulated"
-    raise MappingError(f"Source {proposal.source!r} holds {what} data; your own files do not belong there.", "Give another name with --source NAME.", file=proposal.path.name)
+    raise MappingError(f"Source {proposal.source!r} holds {what} data; your own files do not belong there.",
+                       "Give another name with --source NAME.", file=proposal.path.name)
 
 def _check_maker(name:str, piece:TablePiece, proposal:Proposal)->None:
     maker = piece.get("file")
