@@ -7,7 +7,7 @@ Open `Ledger(workspace)` to record a decision with `append`, to ask for `entries
 # %% auto #0
 __all__ = ['Ledger', 'pointer_anchors']
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #feda5741
+# %% ../../nbs/api/governance/40_ledger.ipynb #cddfe6db
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,8 @@ from filelock import FileLock, Timeout
 from ..contracts.verdict import Verdict, judged
 from .ledger_checks import anchor_reasons, log_reasons, noted_anchors, reach_reason, store_reasons, unlogged_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_line, instant_text, next_entry, entry_from_line
-from .ledger_store import add_entries, ledger_table, newest_entries, open_store, store_file, store_trouble, stored_entries, stored_lines
+from .ledger_databases import open_store, store_file, store_trouble
+from .ledger_store import add_entries, ledger_table, newest_entries, stored_entries, stored_lines
 from .text_log import append_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning

@@ -6,7 +6,8 @@ from hypothesis import given, settings as hypothesis_settings, strategies as st
 from governed_workspace import at, contents, finished, killed, make_workspace, start
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_hash, entry_line, next_entry, entry_from_line
-from marketing_mlops.governance.ledger_store import ledger_table, store_file
+from marketing_mlops.governance.ledger_databases import store_file
+from marketing_mlops.governance.ledger_store import ledger_table
 from marketing_mlops.governance.text_log import log_file, read_logs, writer_name
 from marketing_mlops.workspace.places import find_workspace
 
