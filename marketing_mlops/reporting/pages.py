@@ -22,20 +22,21 @@ from .charts import NARROW_MIME
 from .colours import palette_css
 from .markup import ANSI, image_html, markdown_html, math_html, safe_html, text_html
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #97b21b9a
-def _text(content): return "".join(content) if isinstance(content, list) else content
+# %% ../../nbs/api/reporting/70_pages.ipynb #9ad547e2
+def _text(content:str|list[str])->str: return "".join(content) if isinstance(content, list) else content
 
-def _picture(data):
+def _picture(data:dict)->str:
     "An SVG with the chart's words, and its drawing for phones where there is one."
     narrow = _text(data[NARROW_MIME]) if NARROW_MIME in data else None
     return image_html(_text(data["image/svg+xml"]), _text(data.get("text/plain", "Chart")), narrow=narrow)
 
-def _markup(data):
+def _markup(data:dict)->str:
     "HTML with the house's tags only; a table that nobody gave a frame gets one it can scroll in."
     shown = safe_html(_text(data["text/html"]))
     return f'<div class="scroll">{shown}</div>' if "<table" in shown and 'class="scroll"' not in shown else shown
 
-def _bitmap(data):
+def _bitmap(data:dict)->str:
+    "A picture of dots, such as matplotlib's."
     return image_html(base64.b64decode(_text(data["image/png"])), _text(data.get("text/plain", "Picture")), "image/png")
 
 # %% ../../nbs/api/reporting/70_pages.ipynb #0e39b0c0
@@ -48,7 +49,7 @@ FORMS = {
     "text/plain": lambda data: text_html(_text(data["text/plain"])),
 }
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #7682bb97
+# %% ../../nbs/api/reporting/70_pages.ipynb #bb9957be
 def error_html(
     output:dict, # A notebook's error output
 )->str:
@@ -59,7 +60,7 @@ def error_html(
 
 def output_html(
     output:dict, # One output of a code cell
-    forms:dict[str, Callable]=FORMS, # From a form's content to safe HTML, the richest first
+    forms:dict[str, Callable[[dict], str]]=FORMS, # From a form's content to safe HTML, the richest first
 )->str: # Safe HTML, empty where there is nothing to show
     "One output in the richest form that can be shown safely."
     kind, data = output.get("output_type"), output.get("data", {})
@@ -69,7 +70,7 @@ def output_html(
     form = next((form for form in forms if form in data), None)
     return forms[form](data) if form else ""
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #a4933b77
+# %% ../../nbs/api/reporting/70_pages.ipynb #b9e559c7
 @dataclass
 class PageParts:
     "The content of a page before it is dressed."
@@ -79,20 +80,20 @@ class PageParts:
     code:list[str] = field(default_factory=list) # Source of the code cells
     parameters:dict[str, str] = field(default_factory=dict) # What was asked for
 
-def _parameters(source):
+def _parameters(source:str)->dict[str, str]:
     "Literal assignments of an injected parameters cell, without those that name a folder."
     found = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(source).body
              if isinstance(n, ast.Assign) and isinstance(n.value, (ast.Constant, ast.List, ast.Dict, ast.UnaryOp))}
     return {k: str(v) for k, v in found.items() if k != "workspace" and v is not None and not str(v).startswith(("/", "~"))}
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #3a6dee97
-def _take_markdown(parts, source):
+# %% ../../nbs/api/reporting/70_pages.ipynb #778be3c7
+def _take_markdown(parts:PageParts, source:str)->None:
     "Add a prose cell; the first heading of the notebook becomes the title."
     first, _, rest = source.strip().partition("\n")
     if first.startswith("# ") and not parts.body and not parts.title: parts.title, source = first[2:].strip(), rest
     if source.strip(): parts.body.append(markdown_html(source))
 
-def _take_code(parts, source, cell, forms):
+def _take_code(parts:PageParts, source:str, cell:dict, forms:dict[str, Callable])->None:
     "Add a code cell: what it displayed to the body, its source to the end of the page."
     tags = cell.get("metadata", {}).get("tags", [])
     if "injected-parameters" in tags: parts.parameters |= _parameters(source)
@@ -168,8 +169,8 @@ def page_frame(
             f'<meta name="referrer" content="no-referrer"><title>{html.escape(title)}</title><style>{styles}</style></head>\n'
             f"<body>{content}" + (f"<script>{script}</script>" if script else "") + "</body></html>\n")
 
-# %% ../../nbs/api/reporting/70_pages.ipynb #de7f19b9
-def _notebook(notebook):
+# %% ../../nbs/api/reporting/70_pages.ipynb #c89cc30e
+def _notebook(notebook:str|Path|dict)->dict:
     "The notebook's dictionary, read from a file where a path is given."
     name, found = "the notebook", notebook
     if not isinstance(notebook, dict):

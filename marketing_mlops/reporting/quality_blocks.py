@@ -8,8 +8,9 @@ Somebody wants to know whether this week's data may be used. They need a word, t
 
 # %% auto #0
 __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_quality', 'quality_sentence', 'registered_checks',
-           'quality_owner', 'quality_heading', 'quality_answer', 'findings_block', 'checks_block', 'rows_block',
-           'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range', 'profile_blocks']
+           'table_of', 'quality_owner', 'quality_heading', 'quality_answer', 'findings_block', 'checks_block',
+           'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range',
+           'profile_blocks']
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #963c04b1
 from dataclasses import dataclass
@@ -87,12 +88,19 @@ def registered_checks()->dict[str, str]: # What each check guards against, by na
     from marketing_mlops.sources.evidence import CHECK_LIST
     return {check.name: check.guards_against for check in CHECK_LIST.values()}
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #8cc83bb2
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #b433a2cf
+def table_of(
+    reason:Reason, # Of a check of the data
+)->str: # Such as orders
+    "The table a finding is about."
+    return reason.message.split(":")[0].split(".")[0]
+
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #15acb6f8
 def quality_owner(
     quality:Quality, # What is known about a source
 )->str: # Addresses of roles
     "Who answers for the tables: those something was found in, or all of them."
-    found = {r.message.split(":")[0].split(".")[0] for r in quality.overall.reasons if r.severity != "pass"} & set(quality.profiles)
+    found = {table_of(reason) for reason in quality.overall.reasons if reason.severity != "pass"} & set(quality.profiles)
     return ", ".join(dict.fromkeys(TABLES[t].owner for t in (found or quality.profiles) if t in TABLES))
 
 def quality_heading(
@@ -101,8 +109,8 @@ def quality_heading(
     "Title, clock and size of a source."
     f, n = quality.facts, sum(int(p.n_rows.iloc[0]) for p in quality.profiles.values() if len(p))
     labels = [f.clock.label] + (["not accepted"] if quality.is_candidate else [])
-    return page_heading(f"Data quality: {f.name}", labels=labels, owner=quality_owner(quality), publisher=f.publisher.name if f.publisher else None, tables=show_count(len(quality.profiles)),
-                        rows=show_count(n), judged_as_of=f.as_of or f.clock.now().date())
+    size = dict(tables=show_count(len(quality.profiles)), rows=show_count(n), judged_as_of=f.as_of or f.clock.now().date())
+    return page_heading(f"Data quality: {f.name}", labels=labels, owner=quality_owner(quality), publisher=f.publisher.name if f.publisher else None, **size)
 
 def quality_answer(
     quality:Quality, # What is known about a source
@@ -112,11 +120,12 @@ def quality_answer(
     found = [r.message for r in quality.verdict.reasons if r.severity == quality.verdict.status][:3]
     new = [r.message for r in quality.freshness.reasons] or ["Every table is as new as it has to be."]
     asked = f"{len(registered_checks())} checks of " + ", ".join(quality.profiles) + "."
-    return decision_block(quality.overall.status, quality_sentence(quality), {"What was found": found if quality.verdict.status != "pass" else [],
-                          "What to do": list(steps)[:3], "What was asked": asked, f"How new ({quality.facts.clock.label})": new[:3] + [f"{len(new) - 3} more tables are late; see below."]*(len(new) > 3)})
+    how_new = new[:3] + [f"{len(new) - 3} more tables are late; see below."]*(len(new) > 3)
+    facts = {"What was found": found if quality.verdict.status != "pass" else [], "What to do": list(steps)[:3], "What was asked": asked}
+    return decision_block(quality.overall.status, quality_sentence(quality), facts | {f"How new ({quality.facts.clock.label})": how_new})
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #983ee7f8
-def _counted(n, thing): return f"{show_count(n)} {thing}{'s' if n != 1 else ''}"
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #04df1825
+def _counted(n:int, thing:str)->str: return f"{show_count(n)} {thing}{'s' if n != 1 else ''}"
 
 def findings_block(
     quality:Quality, # What is known about a source
@@ -130,13 +139,14 @@ def checks_block()->Block:
     rows = pd.DataFrame([dict(check=name.replace("_", " "), against=against) for name, against in registered_checks().items()])
     return table_block(rows, labels={"check": "Check", "against": "What it guards against"})
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #426b80e1
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #745c1b72
 def rows_block(
     quality:Quality, # What is known about a source
 )->Block:
     "Rows read, left out, rejected and kept, by table."
     if not quality.facts.accounts: return Block('<p class="line">Ingestion left no account of its rows.</p>', "Ingestion left no account of its rows.")
-    rows = pd.DataFrame([dict(table=t, file=a.get("file", ""), read=a["n_read"], left_out=a["n_left_out"], rejected=a["n_rejected"], kept=a["n_written"]) for t, a in quality.facts.accounts.items()])
+    def row(table, account): return dict(table=table, file=account.get("file", ""), read=account["n_read"], left_out=account["n_left_out"], rejected=account["n_rejected"], kept=account["n_written"])
+    rows = pd.DataFrame([row(*each) for each in quality.facts.accounts.items()])
     if not rows.file.any(): rows = rows.drop(columns="file") # a simulated source has no files
     names = dict(table="Table", file="File", read="Read", left_out="Left out", rejected="Rejected", kept="Kept")
     return table_block(rows, formats=dict.fromkeys(["read", "left_out", "rejected", "kept"], show_count), labels={c: names[c] for c in rows},
@@ -174,14 +184,18 @@ def known_block(
     second, title = table_block(derived, labels=labels), f"{_counted(len(derived), 'column')} no file holds, and the rule that made each"
     return Block(f"{first.html}<details><summary>{title}</summary>{second.html}</details>", f"{first.text}\n\n{title}\n{second.text}")
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #8ea68e97
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #963d5355
 def freshness_block(
     quality:Quality, # What is known about a source
 )->Block:
     "Newest event, age and budget of every table with events."
     clock = quality.facts.clock
-    late = {r.message.split(":")[0]: r.severity for r in quality.freshness.reasons}
-    rows = [dict(table=t, newest=f"{at:%Y-%m-%d}", age=round(age_in_days(at, clock), 1), budget=f"{show_number(TABLES[t].freshness_days)} days" if TABLES[t].freshness_days else "no limit", verdict=late.get(t, "pass") if TABLES[t].freshness_days else "") for t, at in quality.newest.items()]
+    late = {table_of(reason): reason.severity for reason in quality.freshness.reasons}
+    def row(table, at):
+        days = TABLES[table].freshness_days
+        return dict(table=table, newest=f"{at:%Y-%m-%d}", age=round(age_in_days(at, clock), 1), budget=f"{show_number(days)} days" if days else "no limit",
+                    verdict=late.get(table, "pass") if days else "")
+    rows = [row(table, at) for table, at in quality.newest.items()]
     if not rows: return Block("<p>No table of this source holds events.</p>", "No table of this source holds events.")
     return table_block(pd.DataFrame(rows), formats=dict(age=lambda v: f"{show_number(v, 1)} days", budget=str),
                        labels=dict(table="Table", newest="Newest event, UTC", age=f"Age ({clock.label})", budget="Allowed", verdict="Verdict"))
@@ -197,15 +211,16 @@ def value_range(
     low, high = (str(value)[:10 if kind == "instant" else 24] for value in (low, high))
     return low if low == high else f"{low} to {high}"
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #a4f269f1
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #9bb88d05
 def profile_blocks(
     quality:Quality, # What is known about a source
 )->Block:
     "A folded profile of every table."
     parts, texts = [], []
     for table, profile in quality.profiles.items():
-        shown = pd.DataFrame(dict(column=profile["column"], kind=profile["type"], missing=profile.share_missing, distinct=profile.n_distinct,
-                                  values=[value_range(*row) for row in zip(profile["type"], profile.minimum, profile.maximum)], frequent=profile.frequent.str.replace(" %", "\u00a0%"), personal=profile.personal))
+        values = [value_range(*row) for row in zip(profile["type"], profile.minimum, profile.maximum)]
+        shown = pd.DataFrame(dict(column=profile["column"], kind=profile["type"], missing=profile.share_missing, distinct=profile.n_distinct, values=values,
+                                  frequent=profile.frequent.str.replace(" %", "\u00a0%"), personal=profile.personal))
         block = table_block(shown, formats=dict(missing=lambda v: show_rate(v, 1), distinct=show_count),
                             labels=dict(column="Column", kind="Type", missing="Missing", distinct="Different", values="Values", frequent="Most frequent", personal="Personal"))
         title = f"{table}: {show_count(int(profile.n_rows.iloc[0]) if len(profile) else 0)} rows, {len(profile)} columns"

@@ -38,14 +38,14 @@ def gain_rows(
         return dict(arm=contrast.arm, gain=gain.value, low=gain.low, high=gain.high)
     return pd.DataFrame([row(c) for c in readout.contrasts if c.role == "goal"]).astype(dict.fromkeys(["gain", "low", "high"], float))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #b82fb287
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #9fee9c88
 def readout_heading(
     campaign:Campaign, # A model's experiment, read out
 )->PageHeading:
     "Title, labels and owner of a readout."
     e = campaign.experiment
-    return page_heading(f"Campaign readout: {e.name}", e.hypothesis.rstrip(".") + ".", [label for label in (campaign.readout.clock, campaign.readout.registration) if label],
-                        owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
+    labels = [label for label in (campaign.readout.clock, campaign.readout.registration) if label]
+    return page_heading(f"Campaign readout: {e.name}", e.hypothesis.rstrip(".") + ".", labels, owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #ffb4c119
 def sure_lines(
@@ -70,7 +70,7 @@ def data_sentence(
     found = " ".join([*weighing[:1], more]).strip() or ("Rows, keys and ranges passed every check." if old else "")
     return " ".join(filter(None, (found, old)))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #6687b649
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #42b775e1
 def readout_answer(
     campaign:Campaign, # A model's experiment, read out
 )->Block:
@@ -78,43 +78,56 @@ def readout_answer(
     readout, decision = campaign.readout, campaign.readout.decision
     met = all(condition.passed for condition in readout.conditions)
     change = [d.would_change for d in readout.arm_decisions.values()] if met else decision.would_change
-    return decision_block(decision.decision, readout.sentences["decision"], {"What happened": readout.sentences["what_happened"], "How sure": sure_lines(readout),
-                          "What would change it": change, "The data": data_sentence(campaign.source), "Who decides": decision.owner})
+    facts = {"What happened": readout.sentences["what_happened"], "How sure": sure_lines(readout), "What would change it": change}
+    return decision_block(decision.decision, readout.sentences["decision"], facts | {"The data": data_sentence(campaign.source), "Who decides": decision.owner})
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #9ee3b418
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #643b1ec6
 COLUMN_OF = {"proportion": "Rate", "mean": "Per customer", "total": "Per customer", "ratio": "Ratio"}
 
 WORDS = {"Arm": "arm", "Difference": "difference", "Relative": "relative lift", "p, adjusted": "p value"} # column → word of the glossary
 
-def _hints(shown): return {c: term(WORDS.get(c, "interval")).definition for c in shown.columns if c in WORDS or c.endswith("interval")}
+def _hints(shown:pd.DataFrame)->dict[str, str]: return {c: term(WORDS.get(c, "interval")).definition for c in shown.columns if c in WORDS or c.endswith("interval")}
 
-def _caption(name, role): return f"{metric(name).label} ({role}). {metric(name).definition}"
+def _caption(name:str, role:str)->str: return f"{metric(name).label} ({role}). {metric(name).definition}"
 
+def _measured(values:pd.Series, notes:pd.Series, unit:str, digits:int, signed:bool=False)->list[str]:
+    "Figures with their unit; where one is missing, the words and the reason."
+    return [show(value, unit, digits, signed) if pd.notna(value) else f"{NOT_MEASURED}: {note}" for value, note in zip(values, notes)]
+
+def _arm_rows(name:str, rows:pd.DataFrame)->pd.DataFrame:
+    "The rows of one metric as they are shown."
+    unit, is_share = rows.unit.iloc[0], rows.unit.iloc[0] == "share"
+    totals = [show(total, "count" if is_share else unit) for total in rows.total]
+    ends = [show_interval(low, high, unit, 2) if pd.notna(low) else NOT_MEASURED for low, high in zip(rows.low, rows.high)]
+    values = _measured(rows.value, rows.note, unit, 4 if is_share else 6)
+    return pd.DataFrame({"Arm": rows.arm, "Customers": rows.n.map(show_count), "Total": totals,
+                         COLUMN_OF[metric(name).kind]: values, f"{100*rows.level.iloc[0]:.4g} % interval": ends})
+
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #b570a50a
 def arms_block(
     readout:Readout, # An experiment, read out
 )->Block:
     "Customers, totals, rates or means and their intervals, by arm."
     tables = []
     for name, rows in readout.arm_table.groupby("metric", sort=False):
-        unit, is_share = rows.unit.iloc[0], rows.unit.iloc[0] == "share"
-        shown = pd.DataFrame({"Arm": rows.arm, "Customers": rows.n.map(show_count),
-            "Total": [show(t, "count" if is_share else unit) for t in rows.total], COLUMN_OF[metric(name).kind]: [show(v, unit, 4 if is_share else 6) if pd.notna(v) else f"{NOT_MEASURED}: {note}" for v, note in zip(rows.value, rows.note)],
-            f"{100*rows.level.iloc[0]:.4g} % interval": [show_interval(low, high, unit, 2) if pd.notna(low) else NOT_MEASURED for low, high in zip(rows.low, rows.high)]})
+        shown = _arm_rows(name, rows)
         tables.append(table_block(shown, formats=dict.fromkeys(shown.columns[1:], str), hints=_hints(shown), caption=_caption(name, readout.experiment.metrics[name])))
     return Block("".join(t.html for t in tables), "\n\n".join(t.text for t in tables))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #dc21c08e
-def _difference_rows(rows):
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #abc7c227
+def _ends(low:pd.Series, high:pd.Series, unit:str, digits:int)->list[str]:
+    "Intervals of differences with their signs."
+    return [show_interval(*pair, unit, digits, True) if pd.notna(pair[0]) else NOT_MEASURED for pair in zip(low, high)]
+
+def _difference_rows(rows:pd.DataFrame)->pd.DataFrame:
     "The rows of one metric as they are shown."
     unit, measured = rows.unit.iloc[0], rows[rows.level.notna()]
-    def written(low, high, unit, digits): return [show_interval(*pair, unit, digits, True) if pd.notna(pair[0]) else NOT_MEASURED for pair in zip(low, high)]
     relative = [f"{show_number(100*v, 0, True)} % ({interval})" if pd.notna(v) else NOT_MEASURED
-                for v, interval in zip(rows.lift_value, written(100*rows.lift_low, 100*rows.lift_high, "%", 0))]
+                for v, interval in zip(rows.lift_value, _ends(100*rows.lift_low, 100*rows.lift_high, "%", 0))]
     level = f"{100*measured.level.iloc[0]:.4g} % interval" if len(measured) else "Interval"
-    return pd.DataFrame({"Arm": rows.arm, "Difference": [show(v, unit, 4, True) if pd.notna(v) else f"{NOT_MEASURED}: {note}" for v, note in zip(rows.value, rows.note)],
-        level: written(rows.low, rows.high, unit, 2), "Relative": relative,
-        measured.method.iloc[0] if len(measured) else "Test": [show_number(None if pd.isna(v) else v, 3) for v in rows.statistic],
-        "p, adjusted": [show_p_value(None if pd.isna(p) else p) for p in rows.p_adjusted]})
+    test = measured.method.iloc[0] if len(measured) else "Test"
+    return pd.DataFrame({"Arm": rows.arm, "Difference": _measured(rows.value, rows.note, unit, 4, True), level: _ends(rows.low, rows.high, unit, 2), "Relative": relative,
+                         test: [show_number(None if pd.isna(v) else v, 3) for v in rows.statistic], "p, adjusted": [show_p_value(None if pd.isna(p) else p) for p in rows.p_adjusted]})
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #a23e5ea7
 def differences_block(
@@ -160,7 +173,7 @@ def sureness_block(
     said = readout.sentences["how_sure"]
     return Block(f"<p>{inline_html(said)}</p>", said)
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #75039a64
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #1748b2a6
 def quality_line(
     facts:SourceFacts, # Where the figures come from
     address:str="data_quality.html", # The page with the details, beside the readout
@@ -177,10 +190,11 @@ def method_block(
     campaign:Campaign, # A model's experiment, read out
 )->Block:
     "How the experiment was set up and measured."
-    e, worth = campaign.experiment, f"{show_number(campaign.experiment.worthwhile_effect, 2)} {campaign.experiment.currency} per {campaign.experiment.unit}"
-    methods = sorted({m for m in (*campaign.readout.arm_table.method.dropna(), *campaign.readout.differences.method.dropna())})
-    return facts_block({"Unit": e.unit, "Arms": ", ".join(f"{arm} {100*share:.4g} %" for arm, share in e.arms.items()), "Control": e.control,
-        "Worthwhile effect": f"{worth}, {campaign.readout.registration}", "Registered": e.registered_at.date().isoformat() if e.registered_at else "no date known",
-        "Outcome window": f"{e.outcome_window_days} days from each customer's assignment", "Confidence": f"{100*e.level:.4g} % for all intervals of the goal together",
-        "Planned": ", ".join(filter(None, (e.planned_customers and f"{e.planned_customers:,} customers", e.planned_end and f"until {e.planned_end}", e.stopping_rule.replace("_", " ")))),
-        "Methods": ", ".join(methods), "Purpose": campaign.spec.get("purpose", "")})
+    e, readout = campaign.experiment, campaign.readout
+    worth = f"{show_number(e.worthwhile_effect, 2)} {e.currency} per {e.unit}, {readout.registration}"
+    plan = [e.planned_customers and f"{e.planned_customers:,} customers", e.planned_end and f"until {e.planned_end}", e.stopping_rule.replace("_", " ")]
+    methods = sorted({*readout.arm_table.method.dropna(), *readout.differences.method.dropna()})
+    facts = {"Unit": e.unit, "Arms": ", ".join(f"{arm} {100*share:.4g} %" for arm, share in e.arms.items()), "Control": e.control, "Worthwhile effect": worth}
+    facts |= {"Registered": e.registered_at.date().isoformat() if e.registered_at else "no date known", "Outcome window": f"{e.outcome_window_days} days from each customer's assignment"}
+    facts |= {"Confidence": f"{100*e.level:.4g} % for all intervals of the goal together", "Planned": ", ".join(filter(None, plan))}
+    return facts_block(facts | {"Methods": ", ".join(methods), "Purpose": campaign.spec.get("purpose", "")})
