@@ -10,11 +10,11 @@ One model's failure is that model's: the others are made, and at the end the fai
 __all__ = ['place_homes', 'shared_models', 'ModelMade', 'read_record', 'make_step', 'make_model', 'only_run', 'tell_terminal',
            'made_line', 'ManyMade', 'make_models']
 
-# %% ../../nbs/api/jobs/93_many_models.ipynb #fcd1b3ac
+# %% ../../nbs/api/jobs/93_many_models.ipynb #489d5a80
 import contextlib, dataclasses, json, os, shutil, time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from .model_steps import ModelStep, inputs_of, is_current, model_steps, outputs_of, place_of
+from .model_steps import ModelStep, inputs_of, is_current, model_steps, outputs_of, step_place
 from .stages import run_stage
 from ..workspace.errors import AlreadyRunning, MmopsError, StageError
 from ..workspace.params import MANY, Params, read_params
@@ -65,7 +65,7 @@ def read_record(
     except (OSError, ValueError): return {}
     return found if isinstance(found, dict) else {}
 
-# %% ../../nbs/api/jobs/93_many_models.ipynb #c1362a83
+# %% ../../nbs/api/jobs/93_many_models.ipynb #f2e855bf
 def make_step(
     step:ModelStep, # To be made where it is not current
     workspace:Workspace, # Where the model is declared
@@ -78,7 +78,7 @@ def make_step(
     home, inputs = workspace.home(model), inputs_of(step, workspace, params, model, steps, seen)
     if is_current(read_record(home), step, inputs, outputs_of(step, workspace, model)): return False
     run_stage(step.job, dict(model=model), workspace=workspace)
-    missing = [out for out in step.outs if not place_of(out, workspace, model, "", set(step.outs)).exists()]
+    missing = [out for out in step.outs if not step_place(out, workspace, model, "", set(step.outs)).exists()]
     if missing:
         raise StageError(f"{step.job} ({model}) made no {missing[0].replace('${key}', model)}.",
                          f"Let nbs/jobs/{step.job}.ipynb write through `place.output`, or correct outs in dvc.yaml.", stage=step.job, notebook=None)

@@ -4,7 +4,7 @@ from pathlib import Path
 import nbformat, pytest, yaml
 from workspace_outputs import until
 from marketing_mlops.jobs.many_models import make_models, read_record, shared_models
-from marketing_mlops.jobs.model_steps import model_steps, place_of
+from marketing_mlops.jobs.model_steps import model_steps, step_place
 from marketing_mlops.jobs.pipeline import reproduce
 from marketing_mlops.jobs.stage_figures import figures_file
 from marketing_mlops.workspace.errors import AlreadyRunning, StageError
@@ -176,7 +176,7 @@ def test_the_steps_of_a_model_are_those_of_the_pipeline_and_lie_where_jobs_write
     for out in made:
         kind, *stage = out.removeprefix("data/").removesuffix(".json").split("/")[:-1]
         written = figures_file(shop, kind, stage[0], model) if stage else shop.output(kind, model)
-        assert place_of(out, shop, model, "shop", made) == written
+        assert step_place(out, shop, model, "shop", made) == written
 
 def test_the_shared_stage_depends_on_whatever_a_step_depends_on(repository):
     declared = set(yaml.safe_load((repository/"data/many/dvc.yaml").read_text())["stages"]["many"]["do"]["deps"])
