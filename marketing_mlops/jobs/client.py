@@ -39,7 +39,7 @@ def run_request(
     names = dict(os.environ if environment is None else environment)
     return dict(function=function, arguments=arguments, environment=names, folder=folder or os.getcwd(), deadline_s=deadline_s)
 
-# %% ../../nbs/api/jobs/50_client.ipynb #98df2090
+# %% ../../nbs/api/jobs/50_client.ipynb #3a13be81
 def _offer_run(
     home:str, # Folder the worker belongs to
     request:dict[str, str|float|list[str]|dict[str,str]], # From `run_request`
@@ -54,6 +54,7 @@ def _offer_run(
     if "accepted" in answer: return connection
     connection.close()
     if "pid" in answer: wait_until_gone(answer["pid"], 20.)
+    return None
 
 def begin_run(
     home:str, # Folder the worker belongs to, see `worker_home`

@@ -42,7 +42,7 @@ class Reproduction:
     def is_current(self)->bool: "Whether nothing had to be made."; return all(s.status == "current" for s in self.stages)
     def __repr__(self)->str: return "\n".join(f"{s.status:8} {s.stage}" for s in self.stages)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #b860ccc7
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #ca799dfa
 @contextlib.contextmanager
 def stage_lines(
     console:"Console|None"=None, # Where to write, standard error if None
@@ -51,7 +51,7 @@ def stage_lines(
     from rich.console import Console
     console = console or Console(stderr=True, highlight=False)
     with console.status("looking for what changed") as status:
-        def show(outcome):
+        def show(outcome:StageOutcome)->None:
             if outcome.status == "started": status.update(outcome.stage)
             elif outcome.status == "made": console.print(f"{outcome.stage:40} {outcome.seconds:6.1f} s")
         yield show
@@ -66,7 +66,7 @@ def stage_environment(
     folders = os.environ.get("PATH", "") if path is None else path
     return dict(PATH=os.pathsep.join([str(Path(sys.executable).parent), folders]), MMOPS_ERROR_FILE=str(file), MMOPS_WORKSPACE=str(workspace.root), DVC_NO_ANALYTICS="1")
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #c6f2524b
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #a71b3b42
 def _watched(
     outcomes:list[StageOutcome], # Appended to
     progress:Callable[[StageOutcome],None], # Told when a stage starts and when it has ended
@@ -74,7 +74,7 @@ def _watched(
 )->Callable[...,"Stage|None"]: # For DVC: the stage where it was made, else None
     "A function that runs one stage and reports it."
     from dvc.repo.reproduce import _reproduce_stage
-    def run(stage, **options):
+    def run(stage:"Stage", **options:"bool|list[Stage]")->"Stage|None":
         started, status = time.monotonic(), "failed"
         progress(StageOutcome(stage.addressing, "started"))
         try:
@@ -86,7 +86,7 @@ def _watched(
         return made
     return run
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #ff2fd238
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #42fa8285
 @contextlib.contextmanager
 def quiet_dvc()->Iterator[None]:
     "Keeps DVC from writing, and lets it read equal files once, for the time of the block; holds for the whole process."
@@ -94,11 +94,14 @@ def quiet_dvc()->Iterator[None]:
     from dvc.utils.serialize import _yaml
     logger, parse = logging.getLogger("dvc"), _yaml.parse_yaml
     level, read_once = logger.level, functools.cache(parse)
-    def parse_once(text, path, typ="safe"): return copy.deepcopy(read_once(text, path, typ)) if typ == "safe" else parse(text, path, typ)
+    def parse_once(text:str, path:str, typ:str="safe")->dict:
+        return copy.deepcopy(read_once(text, path, typ)) if typ == "safe" else parse(text, path, typ)
     logger.setLevel(logging.CRITICAL)
     _yaml.parse_yaml = parse_once
     try: yield
-    finally: _yaml.parse_yaml = parse; logger.setLevel(level)
+    finally:
+        _yaml.parse_yaml = parse
+        logger.setLevel(level)
 
 # %% ../../nbs/api/jobs/90_pipeline.ipynb #4cda19b4
 @contextlib.contextmanager

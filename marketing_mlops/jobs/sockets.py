@@ -62,7 +62,7 @@ def send_message(
     text = json.dumps(message).encode()
     frame = struct.pack("!I", len(text)) + text
     if files: frame = frame[socket.send_fds(connection, [frame], list(files)):]
-    connection.sendall(frame)
+    if frame: connection.sendall(frame)                        # nothing is no message, but fails where the other side has answered and left
 
 # %% ../../nbs/api/jobs/30_sockets.ipynb #90e925de
 def _read_exactly(connection, n):
