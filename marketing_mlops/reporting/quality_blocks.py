@@ -12,13 +12,13 @@ __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_qualit
            'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range',
            'profile_blocks']
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #963c04b1
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #02c3349e
 from dataclasses import dataclass
 from datetime import datetime
 import altair as alt
 import pandas as pd
 from ..contracts.schemas import TABLES
-from ..contracts.verdict import Verdict
+from ..contracts.verdict import Reason, Verdict
 from .blocks import Block, PageHeading, decision_block, page_heading, table_block, verdict_block
 from .data_age import age_sentence, data_verdict
 from .numbers import show_count, show_number, show_rate
