@@ -16,16 +16,16 @@ from ..workspace.places import find_workspace
 from .terminal import printable, text_table
 if TYPE_CHECKING: from marketing_mlops.governance.ledger_entries import LedgerEntry
 
-# %% ../../nbs/api/cli/66_ledger.ipynb #c757ef96
-SHOWN_FACTS = ("bundle_hash", "approver", "expires_at", "purpose", "file", "text", "reason")
+# %% ../../nbs/api/cli/66_ledger.ipynb #9ac8c780
+SHOWN_FACTS = ("bundle_hash", "made_at", "revision", "approver", "expires_at", "purpose", "file", "text", "reason")
 
 def fact_words(
     payload:Mapping[str, object], # Facts of an entry
 )->str: # Such as `bundle 5f2a0c11d3e4, approver model-owner@example.com`
     "The facts of an entry that people ask for, on one line."
-    names = dict(bundle_hash="bundle", expires_at="until", text="", reason="because")
+    names = dict(bundle_hash="bundle", made_at="made", expires_at="until", text="", reason="because")
     said = {name: payload[name] for name in SHOWN_FACTS if payload.get(name) not in (None, "")}
-    short = dict(bundle_hash=12, expires_at=10)
+    short = dict(bundle_hash=12, expires_at=10, made_at=10)
     if isinstance(counts := payload.get("counts"), Mapping) and "included" in counts: said["people"] = f"{counts['included']:,}"
     return ", ".join(f"{names.get(name, name)} {str(value)[:short.get(name)]}".strip() for name, value in said.items())
 

@@ -32,7 +32,7 @@ def release_candidate(
     else: print(f"{model}: bundle {now.champion[:12]} is live, approved by {now.approver}" + (f", in place of {before.champion[:12]}." if before else "."))
     _said(found, model, now.champion)
 
-# %% ../../nbs/api/cli/64_release.ipynb #0804d26d
+# %% ../../nbs/api/cli/64_release.ipynb #b7d23282
 def roll_back(
     model:str, # A model with an earlier champion
     as_:str=None, # Role that rolls back, as a mail address
@@ -40,8 +40,9 @@ def roll_back(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Returns to the champion before. Refused, with nothing changed, where there is none."
+    from marketing_mlops.governance.live_pointers import live
     from marketing_mlops.governance.releases import rollback
     found, role, why = find_workspace(workspace), needed_flag("--as", as_, "rollback"), needed_flag("--reason", reason, "rollback")
-    now = rollback(found, model, role, why)
-    print(f"{model}: bundle {now.champion[:12]} is live again, as approved by {now.approver}.")
+    left, now = live(found, model), rollback(found, model, role, why)
+    print(f"{model}: bundle {now.champion[:12]} is live again, as approved by {now.approver}. Bundle {left.champion[:12]} may return only with a new approval.")
     _said(found, model, now.champion)
