@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from marketing_mlops.features.event_rows import open_events
 from marketing_mlops.features.point_in_time import features_of
-from marketing_mlops.features.spines import customer_candidates, eligible_rows
+from marketing_mlops.features.eligibility import eligible_rows
+from marketing_mlops.features.spines import customer_candidates
 from marketing_mlops.features.training_sets import training_set
 from marketing_mlops.measurement.intervals import NotMeasurable
 from marketing_mlops.monitoring.input_checks import MonitoringRules, family_level, is_own_act, shift_reasons

@@ -9,16 +9,16 @@ A spine holds only people who agreed to the purpose, as known before the cutoff 
 # %% auto #0
 __all__ = ['as_cutoff', 'cutoffs_from', 'customer_candidates', 'spine', 'contact_candidates', 'contact_spine']
 
-# %% ../../nbs/api/features/40_spines.ipynb #5dec5a46
+# %% ../../nbs/api/features/40_spines.ipynb #8cb46755
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 import pandas as pd
-from .eligibility import Eligible, eligible_rows
+from .eligibility import eligible_rows
 from .event_rows import EventSource, open_events
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/40_spines.ipynb #9f42b77b
+# %% ../../nbs/api/features/40_spines.ipynb #5774013d
 def as_cutoff(
     value:str|date|datetime, # 2026-03-01, or an instant with its time zone
 )->pd.Timestamp: # UTC, microseconds
@@ -26,7 +26,8 @@ def as_cutoff(
     try: found = pd.Timestamp(datetime.fromisoformat(value) if isinstance(value, str) else value if isinstance(value, date) else None)
     except ValueError: found = pd.NaT
     if found is pd.NaT or (found.tzinfo is None and found != found.normalize()):
-        raise ParameterError(f"The cutoff {str(value)!r} is no day and no instant with a time zone.", "Write it like 2026-03-01 or 2026-03-01T06:00:00Z.", key="cutoffs")
+        raise ParameterError(f"The cutoff {str(value)!r} is no day and no instant with a time zone.",
+                             "Write it like 2026-03-01 or 2026-03-01T06:00:00Z.", key="cutoffs")
     return (found.tz_localize("UTC") if found.tzinfo is None else found.tz_convert("UTC")).as_unit("us")
 
 # %% ../../nbs/api/features/40_spines.ipynb #1f0b9277

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import pandas as pd
 from ..workspace.errors import DataError, ParameterError, closest
 
-# %% ../../nbs/api/features/80_splits.ipynb #2a50a9fc
+# %% ../../nbs/api/features/80_splits.ipynb #b1199673
 def check_split(
     rule:Mapping[str, str|float], # As in the spec, under split
     *,
@@ -28,7 +28,8 @@ def check_split(
         if key != "held_out": raise ParameterError(f"split has the unknown key {key!r}.{closest(str(key), ['held_out'])}", "Use held_out.", key=f"split.{key}")
     found = rule.get("held_out") if isinstance(rule, Mapping) else None
     if is_experiment and found == "last_cutoff":
-        raise ParameterError("split.held_out is last_cutoff, but an experiment has no cutoffs.", "Write a share of the customers, such as 0.5.", key="split.held_out")
+        raise ParameterError("split.held_out is last_cutoff, but an experiment has no cutoffs.",
+                             "Write a share of the customers, such as 0.5.", key="split.held_out")
     if found == "last_cutoff" or isinstance(found, float) and 0 < found < 1: return found
     raise ParameterError(f"split.held_out is {found!r}; allowed are last_cutoff and a share such as 0.2.", "Correct split in params.yaml.", key="split.held_out")
 

@@ -35,16 +35,18 @@ def check_assigned_arms(
         raise DataError(f"The assignments of {name!r} name the arm {strange!r}; declared are {', '.join(declared)}.{closest(strange, declared)}",
                         "Declare it under experiment.arms, or correct the data.", column="arm")
 
-# %% ../../nbs/api/features/87_task_rows.ipynb #865d16ef
+# %% ../../nbs/api/features/87_task_rows.ipynb #c5d51876
 def rows_at_cutoffs(
     events:EventSource, # An open source
     spec:Mapping[str, str|float|list|Mapping], # Of the model: cutoffs, outcome, consent_purpose, holdout
 )->Eligible:
     "Customers at the cutoffs of a spec. Raises `ParameterError` where it names none."
     if not spec.get("cutoffs"):
-        raise ParameterError(f"outcome.kind {spec['outcome']['kind']} needs cutoffs.", "Add cutoffs: {last: 2026-03-01, every_days: 30, count: 6} or the like.", key="cutoffs")
+        raise ParameterError(f"outcome.kind {spec['outcome']['kind']} needs cutoffs.",
+                             "Add cutoffs: {last: 2026-03-01, every_days: 30, count: 6} or the like.", key="cutoffs")
     candidates = customer_candidates(events, cutoffs_from(spec["cutoffs"]))
-    return eligible_rows(events, candidates, purpose=spec.get("consent_purpose"), active_days=spec["outcome"].get("active_days"), holdout=spec.get("holdout") or 0.)
+    return eligible_rows(events, candidates, purpose=spec.get("consent_purpose"), active_days=spec["outcome"].get("active_days"),
+                         holdout=spec.get("holdout") or 0.)
 
 def rows_at_contact(
     events:EventSource, # An open source with outcomes
@@ -63,7 +65,7 @@ def propensity_rows(
     eligible = ASKED_AT[check_outcome(spec["outcome"]).asked_at](events, spec)
     return eligible, labels_of(events, eligible.frame, spec["outcome"])
 
-# %% ../../nbs/api/features/87_task_rows.ipynb #7cce519a
+# %% ../../nbs/api/features/87_task_rows.ipynb #76f4abca
 def uplift_rows(
     events:EventSource, # An open source
     spec:Mapping[str, str|float|list|Mapping], # Of the model: experiment, consent_purpose, outcome
@@ -76,7 +78,8 @@ def uplift_rows(
     did = outcomes_of(events, eligible.frame, spec, settings)
     column, allowed = (spec.get("outcome") or {}).get("column", "spend"), [name for name in did if name != "matured_at"]
     if column not in allowed:
-        raise ParameterError(f"outcome.column is {column!r}; the source has {', '.join(allowed)}.{closest(column, allowed)}", "Correct outcome.column.", key="outcome.column")
+        raise ParameterError(f"outcome.column is {column!r}; the source has {', '.join(allowed)}.{closest(column, allowed)}",
+                             "Correct outcome.column.", key="outcome.column")
     answers = complete_labels(eligible.frame, pd.DataFrame(dict(label=did[column], matured_at=did.matured_at)), source_end(events))
     return replace(eligible, frame=eligible.frame.join(did.drop(columns="matured_at"))), answers
 

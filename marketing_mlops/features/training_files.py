@@ -40,7 +40,7 @@ def describe_training_set(
                 rows=rows, dropped=training.dropped, n_holdout=int(training.frame.is_holdout.sum()),
                 short_windows=[each.to_dict() for each in training.short_windows])
 
-# %% ../../nbs/api/features/95_training_files.ipynb #405cb1d4
+# %% ../../nbs/api/features/95_training_files.ipynb #65644a3f
 def write_training_set(
     training:TrainingSet, # To be written
     folder:Path, # Existing folder, such as the one `swap_folder` gives
@@ -58,7 +58,8 @@ def read_training_set(
     if not (rows.is_file() and meaning.is_file()):
         raise DataError(f"{Path(folder).name} has no training set.", "Run `mmops run`, or `dvc repro` for its features stage.", file=rows.name)
     found = json.loads(meaning.read_text(encoding="utf-8"))
-    if "short_windows" not in found: raise DataError(f"{meaning.name} of {Path(folder).name} was written by an earlier version.", "Run `mmops run`.", file=meaning.name)
+    if "short_windows" not in found:
+        raise DataError(f"{meaning.name} of {Path(folder).name} was written by an earlier version.", "Run `mmops run`.", file=meaning.name)
     names = [each["name"] for each in found["features"]]
     kinds = {each["name"]: "str" if each["kind"] == "category" else "float64" for each in found["features"]}
     frame, short = pq.read_table(rows).to_pandas().astype(kinds), tuple(ShortWindow(**each) for each in found["short_windows"])

@@ -51,9 +51,10 @@ class TrainingSet:
         said = f"**{self.model}** · {len(self.train):,} rows to learn from, {len(self.held_out):,} held out, {len(self.features)} features. Left out: {left_out}."
         return " ".join([said, *(each.sentence for each in self.short_windows)])
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #b6e03b7f
+# %% ../../nbs/api/features/90_training_sets.ipynb #31d49edd
 def _check_names(names:list[str])->None:
-    if not isinstance(names, list): raise ParameterError(f"features is {names!r}; a list of names is allowed.", "Write it as [recency_days, orders_90d].", key="features")
+    if not isinstance(names, list):
+        raise ParameterError(f"features is {names!r}; a list of names is allowed.", "Write it as [recency_days, orders_90d].", key="features")
     doubled = [name for i, name in enumerate(names) if name in names[:i]]
     if doubled: raise ParameterError(f"features names {doubled[0]!r} twice.", "Keep one of them.", key="features")
     for name in names: feature(name)

@@ -9,15 +9,16 @@ This is the only one of the monitoring questions that is about the model's worth
 # %% auto #0
 __all__ = ['matured_cutoff', 'matured_rows', 'estimate_drop', 'judge_drop']
 
-# %% ../../nbs/api/monitoring/30_realised.ipynb #8aaba51c
+# %% ../../nbs/api/monitoring/30_realised.ipynb #04594a02
 from collections.abc import Mapping
 import math
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict, judged
+from ..features.eligibility import eligible_rows
 from ..features.event_rows import EventSource, source_end
 from ..features.labels import labels_of
 from ..features.point_in_time import features_of
-from ..features.spines import as_cutoff, customer_candidates, eligible_rows
+from ..features.spines import as_cutoff, customer_candidates
 from ..measurement.intervals import Estimate, NotMeasurable
 from .input_checks import MonitoringRules
 

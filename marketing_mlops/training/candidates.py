@@ -32,7 +32,7 @@ def fit_propensity(
     estimator = PropensityModel(spec["algorithm"], rows.numeric, rows.categorical, seed).fit(rows.train[rows.features], rows.train[rows.label])
     return estimator, pd.DataFrame({"score": estimator.predict_proba(rows.held_out[rows.features])[:, 1]}), {}
 
-# %% ../../nbs/api/training/10_candidates.ipynb #ef0038f2
+# %% ../../nbs/api/training/10_candidates.ipynb #32bd4b45
 def check_time_order(
     rows:TrainingSet, # Rows with `cutoff`; without it they are taken as they stand
 )->None:
@@ -40,7 +40,8 @@ def check_time_order(
     if "cutoff" not in rows.frame: return
     cutoff = rows.frame.cutoff
     late = np.flatnonzero((cutoff < cutoff.cummax()).to_numpy())[:5].tolist()
-    if late: raise DataError(f"{rows.model} is not in the order of time, first in rows {late}.", "Sort the rows by cutoff, oldest first.", column="cutoff", rows=late)
+    if late:
+        raise DataError(f"{rows.model} is not in the order of time, first in rows {late}.", "Sort the rows by cutoff, oldest first.", column="cutoff", rows=late)
 
 # %% ../../nbs/api/training/10_candidates.ipynb #7c084bb7
 def extra_unsubscribes(
@@ -52,21 +53,22 @@ def extra_unsubscribes(
     rates = train.unsubscribed.astype(float).groupby(train.arm.astype(object)).mean()
     return (rates - rates[control]).clip(lower=0).drop(control).to_dict()
 
-# %% ../../nbs/api/training/10_candidates.ipynb #1643cb25
+# %% ../../nbs/api/training/10_candidates.ipynb #aee3792a
 def fit_uplift(
     rows:TrainingSet, # With both splits and a treatment
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: algorithm, experiment, economics
     seed:int, # Same rows and seed, same model
-)->tuple[TLearner, pd.DataFrame, dict[str, str]]: # Estimator; `gain_<arm>` and `chosen` of the held-out rows; best_single_arm of the training rows
+)->tuple[TLearner, pd.DataFrame, dict[str, str|dict|None]]: # Estimator; `gain_<arm>` and `chosen` of the held-out rows; best_single_arm and extra_unsubscribes of the training rows
     "Expected gain of each arm over the control, and the arm that pays most."
     control, train = spec["experiment"]["control"], rows.train
     estimator = TLearner(spec["algorithm"], rows.numeric, rows.categorical, control, seed).fit(train[rows.features], train[rows.label], train[rows.treatment])
     gains = estimator.predict(rows.held_out[rows.features])
     economics = read_economics(spec["economics"] | {"currency": spec["experiment"]["currency"]})
-    chosen = choose_arms(gains, economics, control, extra_unsubscribes(train, control))
-    return estimator, gains.add_prefix("gain_").assign(chosen=chosen), dict(best_single_arm=pick_single_arm(train, economics, control))
+    lost = extra_unsubscribes(train, control)
+    chosen = choose_arms(gains, economics, control, lost)
+    return estimator, gains.add_prefix("gain_").assign(chosen=chosen), dict(best_single_arm=pick_single_arm(train, economics, control), extra_unsubscribes=lost)
 
-# %% ../../nbs/api/training/10_candidates.ipynb #159320a3
+# %% ../../nbs/api/training/10_candidates.ipynb #01951007
 @dataclass(frozen=True)
 class Candidate:
     "A fitted model and what it says of rows it has never seen."
@@ -74,12 +76,12 @@ class Candidate:
     task:str # propensity or uplift
     estimator:PropensityModel|TLearner # Fitted on the rows to learn from
     held_out:pd.DataFrame # The held-out rows with `score`, or `gain_<arm>` and `chosen`
-    facts:dict[str, int|str|list] # What the rows to learn from say: n_training, short_windows, and best_single_arm of an uplift model
+    facts:dict[str, int|str|list|dict|None] # What the rows to learn from say: n_training, short_windows, and best_single_arm and extra_unsubscribes of an uplift model
 
     def _repr_markdown_(self)->str:
         return f"**{self.model}** · {type(self.estimator).__name__} from {self.facts['n_training']:,} rows, {len(self.held_out):,} held-out rows scored"
 
-# %% ../../nbs/api/training/10_candidates.ipynb #5c81fe1d
+# %% ../../nbs/api/training/10_candidates.ipynb #4e0f071d
 ESTIMATORS:dict[str, Callable[[TrainingSet, Mapping, int], tuple]] = {"propensity": fit_propensity, "uplift": fit_uplift}
 
 def fit_candidate(
@@ -93,7 +95,8 @@ def fit_candidate(
     task_rules(rows.model, spec)
     check_algorithm(rows.model, spec)
     for split, what in (("train", "learn from"), ("held_out", "judge the model by")):
-        if not (rows.frame.split == split).any(): raise DataError(f"{rows.model} has no row to {what}.", "Add cutoffs, or change split in params.yaml.", column="split")
+        if not (rows.frame.split == split).any():
+            raise DataError(f"{rows.model} has no row to {what}.", "Add cutoffs, or change split in params.yaml.", column="split")
     check_time_order(rows)
     estimator, scored, facts = ESTIMATORS[spec["task"]](rows, spec, seed)
     noted = dict(n_training=len(rows.train), short_windows=[each.to_dict() for each in rows.short_windows])

@@ -8,9 +8,10 @@ An `Evaluation` holds every figure with its interval, a verdict against the gate
 
 # %% auto #0
 __all__ = ['GAIN_FIGURES', 'POLICY_GATES', 'EVALUATIONS', 'ranking_sentence', 'calibration_sentence', 'Findings',
-           'evaluate_propensity', 'gain_figures', 'evaluate_uplift', 'Evaluation', 'check_held_out', 'evaluate']
+           'evaluate_propensity', 'gain_figures', 'evaluate_uplift', 'contact_rows', 'Evaluation', 'check_held_out',
+           'evaluate']
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #ae6b1b91
+# %% ../../nbs/api/training/20_evaluations.ipynb #b174ee12
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import numpy as np
@@ -20,6 +21,7 @@ from ..measurement.calibration import calibration_table
 from ..measurement.gates import judge_gates
 from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.policies import judge_policy, policy_sentence, policy_table, policy_values
+from ..measurement.policy_profits import Economics, read_economics
 from ..measurement.ranking import quality_record, rank_quality, read_quality_record
 from ..measurement.uplift_curves import qini_curve, uplift_at
 from .model_specs import check_gates, task_rules
@@ -97,26 +99,37 @@ def gain_figures(
             except NotMeasurable as reason: figures[f"{name}_{arm}"] = reason
     return figures
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #bbe70302
+# %% ../../nbs/api/training/20_evaluations.ipynb #2fbc13c6
 POLICY_GATES:dict[str, Callable[..., Verdict]] = {"beats_best_rival": judge_policy}   # Name → judge of a comparison, with `otherwise`
 
 def evaluate_uplift(
     model:str, # Key in params.yaml
     held_out:pd.DataFrame, # `arm`, `label`, `spend`, `chosen`, `gain_<arm>` and, where measured, `unsubscribed`
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: experiment, economics, gates
-    facts:Mapping[str, int|str|list], # What training noted: best_single_arm
+    facts:Mapping[str, int|str|list|dict|None], # What training noted: best_single_arm, and extra_unsubscribes where they were measured
 )->Findings:
     "Profit of the learned policy beside its rivals, and how well each arm's gains rank."
     experiment, gates = spec["experiment"], spec.get("gates") or {}
-    comparison = policy_values(held_out, held_out.chosen, shares=experiment["arms"], control=experiment["control"],
-                               economics=spec["economics"] | {"currency": experiment["currency"]}, best_single_arm=facts["best_single_arm"])
-    figures = {f"profit_{name}": value for name, value in comparison.values.items()} | {"learned_minus_best_rival": comparison.difference} | gain_figures(held_out, experiment)
+    economics = read_economics(spec["economics"] | {"currency": experiment["currency"]})
+    comparison = policy_values(held_out, held_out.chosen, shares=experiment["arms"], control=experiment["control"], economics=economics, best_single_arm=facts["best_single_arm"])
+    figures = {f"profit_{name}": value for name, value in comparison.values.items()} | {"learned_minus_best_rival": comparison.difference}
+    figures |= gain_figures(held_out, experiment)
     verdicts = [judge(comparison, model, otherwise=gates.get(name, "review")) for name, judge in POLICY_GATES.items()]
     held_to = {name: limit for name, limit in gates.items() if name not in POLICY_GATES}
     if held_to: verdicts.append(judge_gates(figures, held_to, model))
     table = policy_table(comparison).astype(object)
     return Findings(figures, verdicts[0] if len(verdicts) == 1 else combine(verdicts, model), [policy_sentence(comparison), *comparison.notes],
-                    dict(policies=table.where(table.notna(), None).to_dict("records")))
+                    dict(policies=table.where(table.notna(), None).to_dict("records"), contacts=contact_rows(experiment, economics, facts.get("extra_unsubscribes"))))
+
+# %% ../../nbs/api/training/20_evaluations.ipynb #67b9f661
+def contact_rows(
+    experiment:Mapping[str, str|Mapping], # Of the spec: arms, control
+    economics:Economics, # Margin and costs
+    lost:Mapping[str, float]|None, # Unsubscribes each arm causes per customer, in [0, 1]; None where not measured
+)->list[dict[str, str|float|None]]: # arm, extra_unsubscribes (None where not measured), paying_gain
+    "What a contact of each arm has to bring in spend."
+    return [dict(arm=arm, extra_unsubscribes=lost and lost.get(arm), paying_gain=economics.paying_gain((lost or {}).get(arm, 0.)))
+            for arm in experiment["arms"] if arm != experiment["control"]]
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #295cfd75
 @dataclass(frozen=True)
@@ -145,7 +158,7 @@ class Evaluation:
         table = markdown_table(["figure", "value", "interval"], [[name.replace("_", " "), *shown(each)] for name, each in self.figures.items()])
         return "\n\n".join([f"**{self.verdict.status}** · {self.model}, {self.n_held_out:,} held-out rows", *self.sentences, table])
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #54a96747
+# %% ../../nbs/api/training/20_evaluations.ipynb #2808046e
 EVALUATIONS:dict[str, Callable[[str, pd.DataFrame, Mapping, Mapping], Findings]] = {"propensity": evaluate_propensity, "uplift": evaluate_uplift}
 
 def check_held_out(
@@ -153,10 +166,12 @@ def check_held_out(
     rows:pd.DataFrame, # Rows to judge by, with `split`
 )->None:
     "Raises `DataError` where a row may have been learned from, or does not say."
-    if "split" not in rows: raise DataError(f"The rows of {model} do not say whether they were held out.", "Keep the column split of the training set.", column="split")
+    if "split" not in rows:
+        raise DataError(f"The rows of {model} do not say whether they were held out.", "Keep the column split of the training set.", column="split")
     strange = rows.split[rows.split != "held_out"]
     if len(strange):
-        raise DataError(f"{len(strange):,} of {len(rows):,} rows of {model} are not held out (split is {strange.iloc[0]!r}).", "Judge a model on rows it has never seen.", column="split")
+        raise DataError(f"{len(strange):,} of {len(rows):,} rows of {model} are not held out (split is {strange.iloc[0]!r}).",
+                        "Judge a model on rows it has never seen.", column="split")
 
 def evaluate(
     model:str, # Key in params.yaml

@@ -62,7 +62,7 @@ def task_rules(
         raise ParameterError(f"{where}.{key} is missing.", f"Add `{key}:` below {where}.", key=f"{where}.{key}")
     return TASK_RULES[task]
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #80a1ffda
+# %% ../../nbs/api/training/05_model_specs.ipynb #bfd663cc
 def check_algorithm(
     model:str, # Key in params.yaml
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: task, algorithm
@@ -71,7 +71,8 @@ def check_algorithm(
     learner, rules = read_algorithm(spec["algorithm"])[0], task_rules(model, spec)
     if any(getattr(learner, kind) for kind in rules.predicts): return
     able = [name for name, each in LEARNERS.items() if any(getattr(each, kind) for kind in rules.predicts)]
-    raise ParameterError(f"algorithm.name is {learner.name!r}, which does not suit the task {spec['task']}.", f"Choose one that does: {', '.join(able)}.", key="algorithm.name")
+    raise ParameterError(f"algorithm.name is {learner.name!r}, which does not suit the task {spec['task']}.",
+                         f"Choose one that does: {', '.join(able)}.", key="algorithm.name")
 
 def check_gates(
     model:str, # Key in params.yaml
@@ -86,7 +87,8 @@ def check_gates(
             refuse(key, f"asks for a figure that is not computed; there are: {', '.join(allowed)}.{closest(gate.figure, allowed)}", f"Correct or remove {key}.")
         if gate.figure in WORD_GATES and gate.limits: refuse(key, f"is {spec['gates'][gate.figure]!r}; review or fail is allowed.", f"Correct {key}.")
     metric = spec.get("primary_metric")
-    if metric and metric not in allowed: refuse("primary_metric", f"is {metric!r}; there are: {', '.join(allowed)}.{closest(metric, allowed)}", "Correct primary_metric.")
+    if metric and metric not in allowed:
+        refuse("primary_metric", f"is {metric!r}; there are: {', '.join(allowed)}.{closest(metric, allowed)}", "Correct primary_metric.")
 
 # %% ../../nbs/api/training/05_model_specs.ipynb #ed2e252c
 def check_economics(
