@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from ..workspace.errors import ParameterError
 
-# %% ../../nbs/api/cli/66_list_ends.ipynb #60b8fc10
+# %% ../../nbs/api/cli/66_list_ends.ipynb #4a6120c6
 def share_size(
     top:float|None, # Share in (0, 1]; None for no limit
     n_people:int, # Who may be contacted
@@ -21,7 +21,7 @@ def share_size(
     if top is None: return None
     if not 0 < top <= 1:
         raise ParameterError(f"--top is {top:g}; it is a share above 0 and at most 1.", "0.1 takes the best tenth of those who may be contacted.", key="top")
-    return max(1, math.floor(top*n_people + 1e-9)) # 0.07 of 100 is 7.000000000000001 for a computer, and could be 6.999…
+    return max(1, math.floor(top*n_people + 1e-9)) # 0.29 of 100 is 28.999999999999996 for a computer
 
 # %% ../../nbs/api/cli/66_list_ends.ipynb #ccbe18df
 def paying_gain(
