@@ -65,6 +65,7 @@ def main(n_models=200, repeats=3):
     with tempfile.TemporaryDirectory() as top:
         clone = Path(top)/"project"
         subprocess.run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(clone)], check=True)
+        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=clone, capture_output=True, text=True, check=True).stdout.strip()
         folder = make_workspace(clone, Path(top), n_models)
         run = lambda: command(clone, folder, "mmops", "run", "many", "--no-open")
         first = run()
@@ -78,7 +79,6 @@ def main(n_models=200, repeats=3):
             print(f"{i+1} of {repeats}: idle {idle[i]:.2f} s, one changed {changed[i]:.2f} s, its own steps {own[i]:.2f} s", flush=True)
     seconds = dict(first_run_s=first, idle_run_s=statistics.median(idle), one_changed_s=statistics.median(changed), own_steps_s=statistics.median(own),
                    over_own_s=statistics.median(c-o for c, o in zip(changed, own)))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     RESULT.write_text(json.dumps(dict(command=f"python benchmarks/many_models.py {n_models}", commit=commit, cores=os.cpu_count(), customers=CUSTOMERS,
         load_at_start=round(load, 1), n_models=n_models, repeats=repeats, **{k: round(v, 2) for k, v in seconds.items()}), indent=1, sort_keys=True)+"\n")
     print(RESULT.read_text())
