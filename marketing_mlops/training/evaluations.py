@@ -8,7 +8,7 @@ An `Evaluation` holds every figure with its interval, a verdict against the gate
 
 # %% auto #0
 __all__ = ['GAIN_FIGURES', 'POLICY_GATES', 'EVALUATIONS', 'ranking_sentence', 'calibration_sentence', 'Findings',
-           'evaluate_propensity', 'gain_figures', 'evaluate_uplift', 'contact_rows', 'Evaluation', 'check_held_out',
+           'evaluate_propensity', 'gain_figures', 'contact_rows', 'evaluate_uplift', 'Evaluation', 'check_held_out',
            'evaluate']
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #b174ee12
@@ -99,6 +99,16 @@ def gain_figures(
             except NotMeasurable as reason: figures[f"{name}_{arm}"] = reason
     return figures
 
+# %% ../../nbs/api/training/20_evaluations.ipynb #67b9f661
+def contact_rows(
+    experiment:Mapping[str, str|Mapping], # Of the spec: arms, control
+    economics:Economics, # Margin and costs
+    lost:Mapping[str, float]|None, # Unsubscribes each arm causes per customer, in [0, 1]; None where not measured
+)->list[dict[str, str|float|None]]: # arm, extra_unsubscribes (None where not measured), paying_gain
+    "What a contact of each arm has to bring in spend."
+    return [dict(arm=arm, extra_unsubscribes=lost and lost.get(arm), paying_gain=economics.paying_gain((lost or {}).get(arm, 0.)))
+            for arm in experiment["arms"] if arm != experiment["control"]]
+
 # %% ../../nbs/api/training/20_evaluations.ipynb #2fbc13c6
 POLICY_GATES:dict[str, Callable[..., Verdict]] = {"beats_best_rival": judge_policy}   # Name → judge of a comparison, with `otherwise`
 
@@ -120,16 +130,6 @@ def evaluate_uplift(
     table = policy_table(comparison).astype(object)
     return Findings(figures, verdicts[0] if len(verdicts) == 1 else combine(verdicts, model), [policy_sentence(comparison), *comparison.notes],
                     dict(policies=table.where(table.notna(), None).to_dict("records"), contacts=contact_rows(experiment, economics, facts.get("extra_unsubscribes"))))
-
-# %% ../../nbs/api/training/20_evaluations.ipynb #67b9f661
-def contact_rows(
-    experiment:Mapping[str, str|Mapping], # Of the spec: arms, control
-    economics:Economics, # Margin and costs
-    lost:Mapping[str, float]|None, # Unsubscribes each arm causes per customer, in [0, 1]; None where not measured
-)->list[dict[str, str|float|None]]: # arm, extra_unsubscribes (None where not measured), paying_gain
-    "What a contact of each arm has to bring in spend."
-    return [dict(arm=arm, extra_unsubscribes=lost and lost.get(arm), paying_gain=economics.paying_gain((lost or {}).get(arm, 0.)))
-            for arm in experiment["arms"] if arm != experiment["control"]]
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #295cfd75
 @dataclass(frozen=True)
