@@ -84,13 +84,14 @@ def _checked_approver(workspace:Workspace, model:str, bundle_hash:str, actor:str
     if part: _refuse(model, bundle_hash, f"{actor} {part}.", "Ask another approver.")
     return actor
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #e0aba60f
+# %% ../../nbs/api/governance/50_approvals.ipynb #f9aefc9e
 def _asked_state(workspace:Workspace, model:str, bundle_hash:str, evaluation_hash:str, clock:Clock)->ApprovalState:
     state = approval_state(workspace, model, bundle_hash, evaluation_hash, clock=clock)
     if state.request is not None: return state
     asked = [entry.payload for entry in Ledger(workspace, clock).entries(REQUESTED, subject=model)]
     others = dict.fromkeys(f"bundle {each['bundle_hash'][:12]} with evaluation {each['evaluation_hash'][:12]}" for each in asked)
-    _refuse(model, bundle_hash, f"Nobody asked for bundle {bundle_hash[:12]} of {model} with evaluation {evaluation_hash[:12]} to be approved; asked for: {', '.join(others) or 'none'}.",
+    named = f"bundle {bundle_hash[:12]} of {model} with evaluation {evaluation_hash[:12]}"
+    _refuse(model, bundle_hash, f"Nobody asked for {named} to be approved; asked for: {', '.join(others) or 'none'}.",
             f"Ask for it with `mmops request {model} --as ROLE`.")
 
 # %% ../../nbs/api/governance/50_approvals.ipynb #6e284360

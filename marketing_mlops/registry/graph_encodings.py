@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.compose import ColumnTransformer
 
-# %% ../../nbs/api/registry/24_graph_encodings.ipynb #0a0b2e8a
+# %% ../../nbs/api/registry/24_graph_encodings.ipynb #8674efc9
 @dataclass(frozen=True)
 class GraphStep:
     "How a fitted step is written; None for what it does not take."
@@ -27,6 +27,14 @@ class GraphStep:
 
 GRAPH_STEPS:dict[str, GraphStep] = {}   # class of a step -> how it is written; one line below each function
 
+def _as_it_is(draft:GraphDraft, step:"BaseEstimator", value:str|list[str])->str|list[str]:
+    "`FunctionTransformer` without a function."
+    if step.func is not None: raise unwritable(f"contains the step {step}")
+    return value
+
+GRAPH_STEPS["FunctionTransformer"] = GraphStep(_as_it_is, _as_it_is)
+
+# %% ../../nbs/api/registry/24_graph_encodings.ipynb #3479b5fc
 def fitted_steps(
     transformer:"BaseEstimator|str", # A part of a ColumnTransformer: a step, a Pipeline of steps, or "passthrough"
 )->list["BaseEstimator"]: # The steps one after the other; none for `passthrough`
@@ -42,7 +50,17 @@ def reads_categories(
     known = [GRAPH_STEPS[name] for step in fitted_steps(transformer) if (name := type(step).__name__) in GRAPH_STEPS]
     return any(step.numbers is None for step in known)
 
-# %% ../../nbs/api/registry/24_graph_encodings.ipynb #1aa5a9cd
+# %% ../../nbs/api/registry/24_graph_encodings.ipynb #4adf4659
+def draft_encoding(
+    draft:GraphDraft, # Receives the operations
+    encoder:"ColumnTransformer", # Fitted on a frame, with columns chosen by name
+)->str: # Name of the encoded block: rows by columns, 64-bit floats
+    "Write what `encoder` does with the features. Raises `UnwritableModel` for a step it does not know and for columns chosen by position."
+    parts = [(transformer, list(columns)) for _,transformer,columns in encoder.transformers_
+             if len(columns) and not (isinstance(transformer, str) and transformer == "drop")]
+    if any(not isinstance(column, str) for _,columns in parts for column in columns): raise unwritable("chooses columns by position")
+    return draft.add("Concat", *(_draft_part(draft, transformer, columns) for transformer,columns in parts), axis=1)
+
 def _write_step(draft:GraphDraft, step:"BaseEstimator", value:str|list[str])->str|list[str]:
     known = GRAPH_STEPS.get(type(step).__name__, GraphStep())
     write = known.categories if isinstance(value, list) else known.numbers
@@ -55,25 +73,6 @@ def _draft_part(draft:GraphDraft, transformer:"BaseEstimator|str", columns:list[
     value = inputs if is_text else draft.add("Concat", *inputs, axis=1)
     for step in fitted_steps(transformer): value = _write_step(draft, step, value)
     return value
-
-# %% ../../nbs/api/registry/24_graph_encodings.ipynb #3fce5956
-def draft_encoding(
-    draft:GraphDraft, # Receives the operations
-    encoder:"ColumnTransformer", # Fitted on a frame, with columns chosen by name
-)->str: # Name of the encoded block: rows by columns, 64-bit floats
-    "Write what `encoder` does with the features. Raises `UnwritableModel` for a step it does not know and for columns chosen by position."
-    parts = [(transformer, list(columns)) for _,transformer,columns in encoder.transformers_
-             if len(columns) and not (isinstance(transformer, str) and transformer == "drop")]
-    if any(not isinstance(column, str) for _,columns in parts for column in columns): raise unwritable("chooses columns by position")
-    return draft.add("Concat", *(_draft_part(draft, transformer, columns) for transformer,columns in parts), axis=1)
-
-# %% ../../nbs/api/registry/24_graph_encodings.ipynb #fafc0abb
-def _as_it_is(draft:GraphDraft, step:"BaseEstimator", value:str|list[str])->str|list[str]:
-    "`FunctionTransformer` without a function."
-    if step.func is not None: raise unwritable(f"contains the step {step}")
-    return value
-
-GRAPH_STEPS["FunctionTransformer"] = GraphStep(_as_it_is, _as_it_is)
 
 # %% ../../nbs/api/registry/24_graph_encodings.ipynb #bf9f85ab
 def _filled(draft:GraphDraft, step:"BaseEstimator", block:str)->str:

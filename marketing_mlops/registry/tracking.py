@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.models import ModelSignature
 
-# %% ../../nbs/api/registry/90_tracking.ipynb #a021e167
+# %% ../../nbs/api/registry/90_tracking.ipynb #2a8476e9
+@contextmanager
+def _alone(workspace:Workspace)->Iterator[None]:
+    from filelock import FileLock
+    workspace.state.mkdir(parents=True, exist_ok=True)
+    with FileLock(workspace.state/"tracking.lock"): yield
+
 def record_trial(
     workspace:Workspace, # Its settings name the store
     model:str, # The model's key in params.yaml
@@ -58,13 +64,6 @@ def _new_trial(client:"MlflowClient", experiment:str, bundle:Bundle, figures:dic
     client.log_artifacts(run.run_id, str(bundle.folder), "bundle")
     client.set_terminated(run.run_id)
     return run.run_id
-
-# %% ../../nbs/api/registry/90_tracking.ipynb #45d91f4c
-@contextmanager
-def _alone(workspace:Workspace)->Iterator[None]:
-    from filelock import FileLock
-    workspace.state.mkdir(parents=True, exist_ok=True)
-    with FileLock(workspace.state/"tracking.lock"): yield
 
 # %% ../../nbs/api/registry/90_tracking.ipynb #e44a823f
 def _signature(bundle:Bundle)->"ModelSignature":
@@ -112,7 +111,7 @@ def register_version(
         stored = _stored_model(client, run_id, bundle)
         return str(client.create_model_version(model, stored, run_id, tags={"mmops.core_hash": bundle.core_hash}, await_creation_for=0).version)
 
-# %% ../../nbs/api/registry/90_tracking.ipynb #bcbc165a
+# %% ../../nbs/api/registry/90_tracking.ipynb #ffd6bbc6
 ALIASES = ("champion", "challenger", "canary", "shadow")   # roles a bundle may have
 
 def set_alias(
@@ -128,4 +127,5 @@ def set_alias(
     if version: return client.set_registered_model_alias(model, alias, version)
     if client.search_registered_models(f"name = '{_checked_name(model)}'"): client.delete_registered_model_alias(model, alias)
     if core_hash:
-        raise MmopsError(f"The bundle {core_hash[:12]}… of {model} has no version in mlflow, which now shows no {alias}.", f"Register it with `mmops register {model}`.", model=model)
+        raise MmopsError(f"The bundle {core_hash[:12]}… of {model} has no version in mlflow, which now shows no {alias}.",
+                         f"Register it with `mmops register {model}`.", model=model)
