@@ -73,10 +73,18 @@ def short_hash(
     "One word for a content."
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()[:16]
 
-# %% ../../nbs/api/jobs/92_model_steps.ipynb #f46e9053
+# %% ../../nbs/api/jobs/92_model_steps.ipynb #3bd4699e
 def _own_entries(workspace:Workspace, model:str, seen:dict)->list[str]:
-    if "ledger" not in seen: seen["ledger"] = [(json.loads(line).get("subject"), line) for lines in read_logs(workspace).values() for line in lines]
-    return [line for subject, line in seen["ledger"] if subject == model]
+    if "ledger" not in seen:
+        seen["ledger"] = {}
+        for line in (line for lines in read_logs(workspace).values() for line in lines):
+            seen["ledger"].setdefault(_subject(line), []).append(line)
+    return seen["ledger"].get(model, []) + seen["ledger"].get(None, [])
+
+def _subject(line:str)->str|None:
+    "Whom a line is about; None, which is everybody, where it cannot be read."
+    try: return json.loads(line)["subject"]
+    except (ValueError, KeyError, TypeError): return None
 
 OWN_PART = {"data/ledger": _own_entries} # Dependency → function (workspace, model, seen) that gives a model's part of it
 

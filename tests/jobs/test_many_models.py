@@ -133,6 +133,8 @@ def test_a_decision_about_one_model_concerns_that_model_only(shop):
     assert remade(shop) == {"churn_90d": ("score",)}
     shop.path("data/live/churn_30d.json").write_text("{}")
     assert remade(shop) == {"churn_30d": ("score",)}
+    with open(shop.path("data/ledger/w-1.jsonl"), "a") as log: log.write("no JSON\n[]\n")
+    assert remade(shop) == dict.fromkeys(MODELS, ("score",))
 
 def test_one_models_failure_leaves_the_others_done_and_its_last_outputs_in_place(shop):
     before = contents(shop)
