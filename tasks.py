@@ -107,12 +107,12 @@ def lab(*options):
 
 def test(*options):
     install("dev")
-    workers = str(min(4, os.cpu_count() or 1))
+    workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
     say("pages: every notebook in a process of its own")
     # one thread per worker: two that each take all cores wait for one another
     call(BIN/"python", "tests/house/run_pages.py", OMP_NUM_THREADS="1")
     say("tests")
-    call(BIN/"python", "-m", "pytest", "-n", workers, "-m", "not slow", *options, OMP_NUM_THREADS="1")
+    call(BIN/"python", "-m", "pytest", "-n", workers, "--dist", "worksteal", "-m", "not slow", *options, OMP_NUM_THREADS="1")
 
 def test_slow(*options):
     install("dev")
