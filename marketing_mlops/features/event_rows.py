@@ -114,19 +114,20 @@ def order_line_rows(
     return rows.mutate(is_purchase=(rows.kind == "sale") & (rows.unit_price > 0), net_amount=rows.amount,
                        sale_amount=rows.kind.isin(["sale", "adjustment"]).ifelse(rows.amount, 0))
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #2a8f89d3
+# %% ../../nbs/api/features/20_event_rows.ipynb #89b10402
 def customer_rows(
     events:EventSource, # An open source
 )->"ibis.Table": # Customers whose first appearance is dated
     "When each customer was first seen, as an event."
     rows = events.read("customers")
     if "first_seen_at" not in rows.columns:
-        raise DataError(f"customers of source {events.name!r} has no column first_seen_at.", "Map one, or leave out what needs it.", file="customers", column="first_seen_at")
+        raise DataError(f"customers of source {events.name!r} has no column first_seen_at.",
+                        "Map one, or leave out what needs it.", file="customers", column="first_seen_at")
     return rows.filter(rows.first_seen_at.notnull()).mutate(occurred_at=rows.first_seen_at, known_at=rows.first_seen_at)
 
 ROWS_OF:dict[str, Callable[[EventSource], "ibis.Table"]] = {"order_lines": order_line_rows, "customers": customer_rows}
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #c5ba1e5c
+# %% ../../nbs/api/features/20_event_rows.ipynb #60926c0d
 def event_rows(
     events:EventSource, # An open source
     table:str, # A canonical table
@@ -135,5 +136,7 @@ def event_rows(
     if table in ROWS_OF: return ROWS_OF[table](events)
     rows = events.read(table)
     gone = [name for name in ("customer_id", "occurred_at", "known_at") if name not in rows.columns]
-    if gone: raise DataError(f"The rows of {table} are no events of customers: there is no column {gone[0]}.", "Declare the feature on a table that has it.", file=table, column=gone[0])
+    if gone:
+        raise DataError(f"The rows of {table} are no events of customers: there is no column {gone[0]}.",
+                        "Declare the feature on a table that has it.", file=table, column=gone[0])
     return rows.filter(rows.customer_id.notnull())
