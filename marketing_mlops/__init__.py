@@ -22,12 +22,18 @@ Modules:
 - `marketing_mlops.explorers.snapshots`: The charts of an explorer as one picture and one table, for pages that are saved
 - `marketing_mlops.explorers.uplift_charts`: The widget behind the explorer of uplift: a curve sent once, priced in the browser at every move, and the same as a page that needs no kernel.
 - `marketing_mlops.explorers.uplift_explorer`: How many customers to reach, at which costs: profit of a model's ranking against nobody, everybody and the best single arm
+- `marketing_mlops.explorers.uplift_pictures`: The curve of an uplift explorer as a picture, for pages that are saved
+- `marketing_mlops.features.aggregations`: How many rows become one number: what a feature may count, add up or date.
 - `marketing_mlops.features.declarations`: What a model may know of a customer, written down as data: one entry for each feature.
+- `marketing_mlops.features.eligibility`: Who may be learned from and who may be scored: consent first, then activity, and the holdout marked.
 - `marketing_mlops.features.event_rows`: The accepted tables of a source as rows that belong to a customer and carry the moment they became known.
+- `marketing_mlops.features.experiment_outcomes`: What the people of an experiment did in their outcome window, counted as the readout counts it.
 - `marketing_mlops.features.labels`: What happened after the cutoff, for the rows whose answer is already complete.
 - `marketing_mlops.features.point_in_time`: One row for each row of a spine, holding what was known of the customer at her cutoff and nothing else.
+- `marketing_mlops.features.short_windows`: Features that look back further than the data reach, so that a year on the label is only eight months in the rows.
 - `marketing_mlops.features.spines`: Who may be learned from, and as of when: the rows of a training set before anything is known about them.
 - `marketing_mlops.features.splits`: Which rows a model learns from and which are kept to judge it, so that the judgement holds on the day the model is used.
+- `marketing_mlops.features.task_rows`: Who is asked about and what happened: the rows of each kind of model, before features are computed.
 - `marketing_mlops.features.training_files`: A training set on disk: rows in one file, what they mean in another, the same bytes for the same set.
 - `marketing_mlops.features.training_sets`: From a model's spec to rows with features, label and split, and a count of every row that was left out.
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
@@ -35,12 +41,15 @@ Modules:
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
 - `marketing_mlops.jobs.client`: The stage command: hands a notebook to the warm worker of its workspace and waits
 - `marketing_mlops.jobs.engine`: Papermill on the warm worker: `papermill --engine mmops`, and the stock kernel without its noise
+- `marketing_mlops.jobs.many_models`: Two hundred models in one stage: each made step by step, skipped where nothing changed, and none stopped by another's failure
+- `marketing_mlops.jobs.model_steps`: What each step of a model rests on, read from `dvc.yaml`, and whether what it made still fits
 - `marketing_mlops.jobs.parameters`: The typed parameters of a notebook, read from its `parameters` cell and checked before anything starts
-- `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and says in two lines what stopped it
+- `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and tells what became of each stage
 - `marketing_mlops.jobs.runner`: Runs a notebook with checked parameters and leaves evidence, however the run ends
 - `marketing_mlops.jobs.scoring`: Every customer who may be scored today, by the champion, or by the candidate where nothing is released yet
 - `marketing_mlops.jobs.stages`: What `mmops-stage JOB name=value …` does, in the warm worker or in a Python of its own
 - `marketing_mlops.jobs.staleness`: Which stages would run, and what changed since they last did
+- `marketing_mlops.jobs.workers`: Finds the warm worker of a workspace, starts it, asks what it is doing, ends it
 - `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
 - `marketing_mlops.measurement.auc`: How often a score puts a customer who did it above one who did not, with an interval.
@@ -76,11 +85,11 @@ Modules:
 - `marketing_mlops.monitoring.input_checks`: Whether the customers of this period are like those a model learned from, feature by feature
 - `marketing_mlops.monitoring.periods`: One look at a model in use: its input, its scores, what it achieved and how many it was asked about, with one verdict
 - `marketing_mlops.monitoring.realised`: Once the answers are in: does a model still rank customers as well as on the day it was judged?
+- `marketing_mlops.monitoring.release_rules`: When the champion of a model is due for retraining, and when it should go back to the one before
 - `marketing_mlops.monitoring.shifts`: How far a distribution has moved, with an interval that knows how few customers it rests on
 - `marketing_mlops.registry.bundle_files`: One list of hashes, one hash of the list: any byte that differs, any file too many or too few is found before anything is used
 - `marketing_mlops.registry.bundles`: Everything needed to score, to judge and to explain a model, in one folder that a person can read and one hash that names it
 - `marketing_mlops.registry.candidate_files`: A candidate on disk between training and bundle: its scorer, its held-out scores, what it was trained on
-- `marketing_mlops.registry.graph_drafts`: Encodings and learners of scikit-learn written as a graph that takes every decision exactly as the estimator does
 - `marketing_mlops.registry.graph_rows`: Customers in, numbers out: how a stored scorer is opened and run, in batch, in a service and in a notebook alike
 - `marketing_mlops.registry.graphs`: A fitted model written as an ONNX graph, and the comparison that has to pass before anybody may use it
 - `marketing_mlops.registry.input_schemas`: Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
@@ -103,13 +112,14 @@ Modules:
 - `marketing_mlops.reporting.readme`: Writes README.md from the first page of the documentation, so that the two cannot tell different stories.
 - `marketing_mlops.reporting.readout_blocks`: A campaign's readout as a reviewer reads it: the decision first, then what it rests on.
 - `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists every report of a workspace.
-- `marketing_mlops.reporting.site`: Builds the documentation: one page per notebook, a reference by box, a glossary, and a search that works offline.
+- `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
 - `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
 - `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
 - `marketing_mlops.serving.service`: Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
 - `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
 - `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
+- `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
 - `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there"""
 
 __version__ = "0.1.0"
