@@ -68,7 +68,8 @@ def test_a_changed_parameter_is_stale_until_the_next_run(small, run_mmops):
     (("      worthwhile_effect: 0.50\n", ""), ["worthwhile_effect is missing", "Add `worthwhile_effect:` below"]),
     (("    months: 18\n", ""), ["params.yaml: sources.retailer.months is missing.", "Add `months: 18` below sources.retailer in params.yaml"]),
     (("customers: 2000\n", "customers: many\n"), ["params.yaml: sources.retailer.customers must be a whole number, got 'many'", "the demo has `customers: 20000`"]),
-], ids=["missing key", "unknown source", "misspelt top", "broken YAML", "unknown arm", "missing goal", "missing effect", "missing setting", "word for a number"])
+    (("gates: {auc: 0.65", "gates: {acu: 0.65"), ["params.yaml: models.retailer_churn_90d", "gates.acu", "Did you mean 'auc'?"]),
+], ids=["missing key", "unknown source", "misspelt top", "broken YAML", "unknown arm", "missing goal", "missing effect", "missing setting", "word for a number", "unknown gate"])
 def test_a_wrong_parameter_ends_in_two_lines_and_keeps_every_output(small, run_mmops, is_refused, snapshot, change, says):
     folder, _ = small
     params, before = folder/"params.yaml", snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
