@@ -70,6 +70,7 @@ def main(n_models=200, repeats=3):
         run = lambda: command(clone, folder, "mmops", "run", "many", "--no-open")
         first = run()
         print(f"first run of {n_models} models: {first:.0f} s", flush=True)
+        load_when_idle = os.getloadavg()[0]
         idle = [run() for _ in range(repeats)]
         changed, own = [], []
         for i in range(repeats):
@@ -80,7 +81,7 @@ def main(n_models=200, repeats=3):
     seconds = dict(first_run_s=first, idle_run_s=statistics.median(idle), one_changed_s=statistics.median(changed), own_steps_s=statistics.median(own),
                    over_own_s=statistics.median(c-o for c, o in zip(changed, own)))
     RESULT.write_text(json.dumps(dict(command=f"python benchmarks/many_models.py {n_models}", commit=commit, cores=os.cpu_count(), customers=CUSTOMERS,
-        load_at_start=round(load, 1), n_models=n_models, repeats=repeats, **{k: round(v, 2) for k, v in seconds.items()}), indent=1, sort_keys=True)+"\n")
+        load_at_start=round(load, 1), load_when_idle=round(load_when_idle, 1), n_models=n_models, repeats=repeats, **{k: round(v, 2) for k, v in seconds.items()}), indent=1, sort_keys=True)+"\n")
     print(RESULT.read_text())
 
 if __name__ == "__main__": main(*map(int, sys.argv[1:]))
