@@ -7,11 +7,11 @@ Open `Ledger(workspace)` to record a decision with `append`, to ask for `entries
 # %% auto #0
 __all__ = ['Ledger', 'pointer_anchors']
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #cddfe6db
+# %% ../../nbs/api/governance/40_ledger.ipynb #9cb5c542
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from filelock import FileLock, Timeout
 from ..contracts.verdict import Verdict, judged
 from .ledger_checks import anchor_reasons, log_reasons, noted_anchors, reach_reason, store_reasons, unlogged_reasons
-from .ledger_entries import LedgerEntry, LedgerError, entry_line, instant_text, next_entry, entry_from_line
+from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, instant_text, next_entry
 from .ledger_databases import open_store, store_file, store_trouble
 from .ledger_store import add_entries, ledger_table, newest_entries, stored_entries, stored_lines
 from .text_log import append_line, log_file, read_logs, writer_name
@@ -28,7 +28,7 @@ from ..workspace.errors import AlreadyRunning
 from ..workspace.places import Workspace
 if TYPE_CHECKING: import sqlalchemy as sa
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #f71881bf
+# %% ../../nbs/api/governance/40_ledger.ipynb #0fbeedd7
 @dataclass(frozen=True)
 class Ledger:
     "The record of decisions of a workspace."
@@ -43,19 +43,25 @@ class Ledger:
     def _lock(self)->FileLock: return FileLock(self.workspace.state.resolve()/"ledger.lock", timeout=60, poll_interval=.01, is_singleton=True)
     @property
     def is_empty(self)->bool:
-        "Whether nothing was ever recorded here; asks no database file that does not exist."
-        file = store_file(self.workspace)
-        return file is not None and not file.exists() and not read_logs(self.workspace)
+        "Whether nothing was ever recorded here; makes no database file that does not exist. Raises `LedgerError` when the database cannot be used."
+        return not read_logs(self.workspace) and not _rows(self)
 
     @contextmanager
-    def locked(self)->Iterator[None]:
-        "Hold the ledger; whoever holds it may append. Raises `AlreadyRunning` after a minute of waiting."
+    def locked(self, wait_s:float=60)->Iterator[None]: # Seconds to wait for whoever holds it
+        "Hold the ledger; whoever holds it may append. Raises `AlreadyRunning` when it does not come free in time."
         self.workspace.state.mkdir(parents=True, exist_ok=True)
-        try: self._lock.acquire()
+        try: self._lock.acquire(timeout=wait_s)
         except Timeout:
-            raise AlreadyRunning("Another process has held the ledger for more than a minute.", "Wait for it to end, or stop it.", holder=str(self._lock.lock_file)) from None
+            raise AlreadyRunning(f"Another process has held the ledger for more than {wait_s:g} seconds.", "Wait for it to end, or stop it.", holder=str(self._lock.lock_file)) from None
         try: yield
         finally: self._lock.release()
+
+# %% ../../nbs/api/governance/40_ledger.ipynb #34d9f2d2
+def _rows(ledger:Ledger)->list[dict[str, str|int]]:
+    "What the database holds; nothing where its file does not exist."
+    file = store_file(ledger.workspace)
+    if file and not file.exists(): return []
+    with store_trouble(ledger.workspace): return stored_lines(ledger.store)
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #e7e8ceba
 @patch
@@ -120,7 +126,7 @@ def head(self:Ledger)->str: # "" for an empty ledger
     "Hash of the newest entry; noted elsewhere, it is an anchor for everything before it."
     return next((entry.hash for entry in reversed(self.entries())), "")
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #7f148cab
+# %% ../../nbs/api/governance/40_ledger.ipynb #25027f07
 def pointer_anchors(
     workspace:Workspace, # Any
 )->dict[str, str]: # Hash → file that names it
@@ -132,27 +138,28 @@ def pointer_anchors(
         if isinstance(head, str) and head: found[head] = f"data/live/{path.name}"
     return found
 
+# %% ../../nbs/api/governance/40_ledger.ipynb #2778193f
 @patch
 def verify(self:Ledger,
     anchors:Mapping[str, str]|None=None, # Hash → where it was noted, such as {"5f2a…": "mail of 1 September"}
 )->Verdict: # Fails when something was changed; a pass says how far it reaches
-    "Hold logs, database and anchors against each other; changes nothing."
-    logs = read_logs(self.workspace)
-    with store_trouble(self.workspace): rows = [] if self.is_empty else stored_lines(self.store)
+    "Hold logs, database and anchors against each other; writes no entry, no row and no file. Raises `LedgerError` when the database cannot be used."
+    logs,rows = read_logs(self.workspace), _rows(self)
     lines = [line for each in logs.values() for line in each] + [row["line"] for row in rows]
     both = {entry.hash: entry for entry in map(entry_from_line, lines) if entry}
     kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | dict(anchors or {})
     found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=_complete_for(self)), *anchor_reasons(both.values(), kept)]
     return judged("ledger", found or [reach_reason(both.values(), kept)])
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #f2a53c06
+# %% ../../nbs/api/governance/40_ledger.ipynb #ab03649a
 @patch
 def rebuild(self:Ledger)->int: # Entries in the database afterwards
-    "Make the database agree with the logs. Raises `LedgerError` when a log is broken or has lost its end."
+    "Make the database agree with the logs. Raises `LedgerError` when a log is broken or lacks an entry of the database."
     with self.locked(), store_trouble(self.workspace):
         logs = read_logs(self.workspace)
         _set_unreadable_aside(self)
         entries = _missing(logs, [])
+        _refuse_rivals(entries, stored_lines(self.store))
         table = ledger_table().c
         with self.store.begin() as connection:
             for entry in entries:
@@ -162,7 +169,16 @@ def rebuild(self:Ledger)->int: # Entries in the database afterwards
         self.catch_up()
         return len(stored_lines(self.store))
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #4de96eb9
+# %% ../../nbs/api/governance/40_ledger.ipynb #5f03ec59
+def _refuse_rivals(entries:list[LedgerEntry], rows:list[dict]):
+    "An entry of the database whose place another one has taken in the log."
+    logged = {(entry.writer, entry.number): entry.hash for entry in entries}
+    whole = [entry for row in rows if (entry := entry_from_line(row["line"])) and entry.hash == entry_hash(entry)]
+    rival = next((entry for entry in whole if logged.get((entry.writer, entry.number), entry.hash) != entry.hash), None)
+    if rival is None: return
+    raise LedgerError(f"Entry {rival.number} of {rival.writer} in the database is another one than in data/ledger/{rival.writer}.jsonl.",
+                      "Compare the log with version control and restore what was replaced; nothing was dropped.", place="database")
+
 def _set_unreadable_aside(ledger:Ledger):
     "Rename a SQLite file that is no database any more, so that a new one can take its place."
     file = store_file(ledger.workspace)

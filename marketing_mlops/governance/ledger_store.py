@@ -43,14 +43,16 @@ def add_entries(
     if rows: connection.execute(ledger_table().insert(), rows)
     return len(rows)
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #090b5537
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #75ed1695
 def stored_lines(
     store:"sa.Engine", # With the table in place
     **wanted:str, # `kind`, `subject` or `writer` → the value it must have; none for everything
 )->list[dict[str, str|int]]: # Whole rows, by position and writer
-    "Rows of the database. Raises `KeyError` for a column that is not there."
+    "Rows of the database. Raises `ValueError` for a column that is not there."
     import sqlalchemy as sa
     table = ledger_table()
+    unknown = sorted(set(wanted) - set(table.columns.keys()))
+    if unknown: raise ValueError(f"the ledger has no column {unknown[0]!r}; ask by kind, subject or writer")
     question = sa.select(table).order_by(table.c.position, table.c.writer)
     for name,value in wanted.items(): question = question.where(table.c[name] == value)
     with store.connect() as connection: return [dict(row) for row in connection.execute(question).mappings()]
@@ -60,19 +62,22 @@ def stored_entries(
     **wanted:str, # As for `stored_lines`
 )->list[LedgerEntry]: # By position and writer
     "Entries of the database. Raises `LedgerError` for a row that nobody wrote with the ledger."
-    rows = [(row, entry_from_line(row["line"])) for row in stored_lines(store, **wanted)]
-    odd = next((row["hash"] for row,entry in rows if entry is None), None)
-    if odd is None: return [entry for _,entry in rows]
-    raise LedgerError(f"The ledger's database holds a row that is no entry: {odd[:12]}.", "Run `Ledger.verify`, then `Ledger.rebuild`.", place="database")
+    return [_entry_of(row["hash"], row["line"]) for row in stored_lines(store, **wanted)]
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #7707cd4a
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #8be24bcd
+def _entry_of(digest:str, line:str)->LedgerEntry:
+    entry = entry_from_line(line)
+    if entry is not None: return entry
+    raise LedgerError(f"The ledger's database holds a row that is no entry: {digest[:12]}.", "Run `Ledger.verify`, then `Ledger.rebuild`.", place="database")
+
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #7a29821e
 def newest_entries(
     store:"sa.Engine", # With the table in place
 )->dict[str, LedgerEntry]: # Writer → its last entry; empty for an empty ledger
-    "The last entry of every writer."
+    "The last entry of every writer. Raises `LedgerError` for a row that nobody wrote with the ledger."
     import sqlalchemy as sa
     table = ledger_table()
     ends = sa.select(table.c.writer, sa.func.max(table.c.number).label("number")).group_by(table.c.writer).subquery()
-    question = sa.select(table.c.line).join(ends, (table.c.writer == ends.c.writer) & (table.c.number == ends.c.number))
-    with store.connect() as connection: found = [entry_from_line(line) for line in connection.execute(question).scalars()]
-    return {entry.writer: entry for entry in found if entry}
+    question = sa.select(table.c.hash, table.c.line).join(ends, (table.c.writer == ends.c.writer) & (table.c.number == ends.c.number))
+    with store.connect() as connection: found = [_entry_of(*row) for row in connection.execute(question)]
+    return {entry.writer: entry for entry in found}

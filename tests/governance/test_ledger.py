@@ -7,7 +7,7 @@ from governed_workspace import at, contents, finished, killed, make_workspace, s
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_hash, entry_line, next_entry, entry_from_line
 from marketing_mlops.governance.ledger_databases import store_file
-from marketing_mlops.governance.ledger_store import ledger_table
+from marketing_mlops.governance.ledger_store import ledger_table, newest_entries
 from marketing_mlops.governance.text_log import log_file, read_logs, writer_name
 from marketing_mlops.workspace.places import find_workspace
 
@@ -225,6 +225,24 @@ def test_rebuilding_does_not_cover_up_a_lost_end(three):
     with pytest.raises(LedgerError, match="is in the database, but not in"): Ledger(three).rebuild()
     assert codes(Ledger(three).verify()) == ["not_in_the_log"]
 
+def test_rebuilding_keeps_an_entry_whose_place_another_one_took_in_the_log(three):
+    before = [entry.hash for entry in Ledger(three).entries()]
+    rewrite(three, forged)
+    with pytest.raises(LedgerError, match="Entry 2 of laptop in the database is another one"): Ledger(three).rebuild()
+    with Ledger(three).store.connect() as connection:
+        assert connection.execute(ledger_table().select().order_by(ledger_table().c.number)).scalars().all() == before
+
+def test_a_row_that_is_no_entry_is_never_passed_over(three):
+    ask(three, ledger_table().update().where(ledger_table().c.number == 3).values(line="not an entry"))
+    with pytest.raises(LedgerError, match="holds a row that is no entry"): newest_entries(Ledger(three).store)
+
+def test_a_ledger_on_a_server_is_empty_until_something_is_recorded(shop, monkeypatch):
+    monkeypatch.setattr("marketing_mlops.governance.ledger.store_file", lambda _: None)     # as for a server
+    assert Ledger(shop).is_empty and Ledger(shop).entries() == [] and Ledger(shop).verify().passed
+    note(shop, "first")
+    log(shop).unlink()
+    assert not Ledger(shop).is_empty, "the server knows of it"
+
 # ---- several clones
 
 @pytest.fixture
@@ -245,6 +263,10 @@ def pull(into, source):
 def test_a_clone_knows_what_was_decided(clones):
     berlin, _ = clones
     assert notes(berlin) == ["one", "two", "three"] and Ledger(berlin).verify().passed
+
+def test_verifying_a_clone_that_has_no_database_yet_makes_none(clones):
+    berlin, _ = clones
+    assert codes(Ledger(berlin).verify()) == ["behind"] and not store_file(berlin).exists()
 
 def test_logs_of_two_clones_meet_without_a_conflict_and_keep_cause_before_effect(clones):
     berlin, london = clones
