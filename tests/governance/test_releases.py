@@ -224,8 +224,15 @@ def test_two_clones_that_roll_back_the_same_release_go_back_one_step_only(two, t
     clone = make_workspace(tmp_path/"clone", "clone")
     for name in ("ledger", "live", "bundles"): shutil.copytree(two.path("data", name), clone.path("data", name))
     go_back(two, "03-07"), go_back(clone, "03-07")
+    before = live(two, "churn")
     shutil.copy2(clone.path("data", "ledger", "clone.jsonl"), two.path("data", "ledger", "clone.jsonl"))
     assert live(two, "churn").champion == digest(two.path("data", "bundle", "churn_90"))
+    assert len(Ledger(two).entries(ROLLED_BACK)) == 2 and live(two, "churn").champion == before.champion
+
+def test_a_rollback_without_effect_does_not_change_who_made_the_champion_live(two):
+    first = go_back(two, "03-07")
+    again = Ledger(two, at("03-08")).append(ROLLED_BACK, "churn", "model-owner@example.com", Ledger(two).entries(ROLLED_BACK)[0].payload)
+    assert live(two, "churn") == first and first.ledger_head != again.hash
 
 def test_a_tampered_ledger_releases_nothing(two):
     folder = approved(two, bundle(two, 30), "03-05")
