@@ -7,12 +7,12 @@
 # %% auto #0
 __all__ = ['chart_spec', 'explorer_spec', 'read_request', 'pack_index', 'answer_message', 'widget_text', 'LiveCharts']
 
-# %% ../../nbs/api/explorers/60_live_charts.ipynb #b9db3248
+# %% ../../nbs/api/explorers/60_live_charts.ipynb #e7ea35e4
 from importlib.resources import files
 from pathlib import Path
 import anywidget, traitlets
 import numpy as np
-from .binning import Dimension, special_bins
+from .binning import Dimension, bin_count, special_bins
 from .crossfilter import ActiveIndex, CrossFilter, Filters, check_filters
 from .selections import pandas_filter
 
@@ -35,19 +35,27 @@ def explorer_spec(
     charts = [chart_spec(d, engine.totals[name]) for name, d in engine.codes.dimensions.items()]
     return dict(title=title, rows=engine.codes.rows, notes=list(notes), dimensions=charts)
 
-# %% ../../nbs/api/explorers/60_live_charts.ipynb #6c0c9847
+# %% ../../nbs/api/explorers/60_live_charts.ipynb #172cc6ae
 def read_request(
     message:object, # Whatever arrived
     dimensions:dict[str, Dimension], # What may be named
 )->tuple[int, str, Filters]: # Sequence number, chart, bins that stay
     "The parts of a valid request. Raises ValueError for anything else."
-    if not isinstance(message, dict) or message.get("type") != "activate": raise ValueError("only messages of type 'activate' are understood")
+    kind = message.get("type") if isinstance(message, dict) else message
+    if not isinstance(message, dict) or kind != "activate": raise ValueError(f"only messages of type 'activate' are understood, got {kind!r:.60}")
     sequence, name, filters = (message.get(key) for key in ("sequence", "dimension", "filters"))
-    if isinstance(sequence, bool) or not isinstance(sequence, int): raise ValueError("a request carries a whole number as 'sequence'")
-    if not isinstance(name, str) or not isinstance(filters, dict): raise ValueError("a request names a 'dimension' and its 'filters'")
-    if any(not isinstance(bins, list) or len(bins) > 301 for bins in filters.values()): raise ValueError("filters are lists of at most 301 bins")
+    if isinstance(sequence, bool) or not isinstance(sequence, int): raise ValueError(f"a request carries a whole number as 'sequence', got {sequence!r:.60}")
+    if not isinstance(name, str) or not isinstance(filters, dict): raise ValueError(f"a request names a 'dimension' and its 'filters', got {name!r:.60} and {filters!r:.60}")
+    _check_lists(filters, dimensions)
     check_filters(filters | {name: []}, dimensions)
     return sequence, name, filters
+
+def _check_lists(filters, dimensions):
+    "Each filter is a list, no longer than its column has bins."
+    for name, bins in filters.items():
+        if not isinstance(bins, list): raise ValueError(f"a filter is a list of bins, got {bins!r:.60}")
+        most = bin_count(dimensions[name]) if name in dimensions else 0
+        if name in dimensions and len(bins) > most: raise ValueError(f"{name!r} has {most} bins, got a filter of {len(bins)}")
 
 # %% ../../nbs/api/explorers/60_live_charts.ipynb #b3c193f1
 def pack_index(
