@@ -32,13 +32,15 @@ def explorer_of(
     if "chosen" in held_out: made.select((held_out.chosen != experiment["control"]).mean())
     return made
 
-# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #5245c7e2
+# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #2f7c0a1b
 SHOWN_ON = ("api/explorers/uplift_explorer", "api/measurement/policies") # pages of the documentation that show the explorer in a frame
 
 def _uplift_page(place:Workspace, into:Path, model:str)->SitePage|None:
-    "Write one model's page; None for a model of another task, or one that was not trained."
+    "Write one model's page; None for a model of another task, and for one without a whole bundle and candidate, which is said."
     try: bundle, candidate = read_bundle(place.output("bundle", model)), read_candidate(place.output("train", model))
-    except MmopsError: return None
+    except MmopsError as error:
+        print(f"No targeting page for {model}: {error}")
+        return None
     if bundle.parameters["task"] != "uplift": return None
     address = f"live/{model}_targeting.html"
     (into/address).parent.mkdir(parents=True, exist_ok=True)
