@@ -61,7 +61,7 @@ def rank_customers(
     place[order] = np.arange(len(score))
     return Ranking(best, place, _spaced(depth_ends(score[order], POINTS), fewest))
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #d5f27e57
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #16a06154
 def simultaneous_quantile(
     influences:np.ndarray, # depths × customers, what each customer adds to the error; rows of zeros are left out
     level:float=.95,       # Share of cases in which all intervals hold, in (0, 1)
@@ -74,11 +74,12 @@ def simultaneous_quantile(
     check_level(level)
     size = np.sqrt((influences**2).sum(axis=1))
     some = influences[size > 0]/size[size > 0, None]
-    if len(some) < 2: return round(float(ndtri((1+level)/2)), 4)*len(some)
+    single = round(float(ndtri((1+level)/2)), 4)
+    if len(some) < 2: return single*len(some)
     values, vectors = np.linalg.eigh(some @ some.T)
     root = vectors*np.sqrt(np.clip(values, 0, None))
     errors = np.random.default_rng(seed).standard_normal((draws, len(root))) @ root.T
-    return round(float(np.quantile(np.abs(errors).max(axis=1), level)), 4)
+    return max(single, round(float(np.quantile(np.abs(errors).max(axis=1), level)), 4)) # draws alone may fall a little short
 
 # %% ../../nbs/api/measurement/98_targeting_depths.ipynb #f2615989
 @dataclass(frozen=True)
