@@ -9,9 +9,9 @@ Documentation is read by people without a checkout: the marketer who wants to kn
 # %% auto #0
 __all__ = ['site_texts', 'write_pages', 'project_name', 'place_files', 'Site', 'build_site']
 
-# %% ../../nbs/api/reporting/94_site.ipynb #ff27d360
+# %% ../../nbs/api/reporting/94_site.ipynb #fc35a89f
 import hashlib, shutil, tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from ..contracts.glossary import Term, glossary
@@ -23,7 +23,7 @@ from .site_reports import place_reports, reports_text
 from .site_sphinx import run_sphinx, write_changed, write_configuration
 from ..workspace.places import find_workspace, write_text
 
-# %% ../../nbs/api/reporting/94_site.ipynb #0376ee48
+# %% ../../nbs/api/reporting/94_site.ipynb #9d8b5647
 def _picture_keeper(folder:Path)->Callable[[str], str]:
     "A function that keeps an SVG under a name made of its content and returns its address seen from a page."
     def save(svg):
@@ -35,7 +35,7 @@ def _picture_keeper(folder:Path)->Callable[[str], str]:
 def site_texts(
     notebooks:Mapping[str, dict], # As `site_notebooks` finds them
     pictures:Path, # Folder of the markdown; pictures of lessons go below it
-    extras:list[SitePage]=(), # As `write_extras` gives them
+    extras:Sequence[SitePage]=(), # As `write_extras` gives them; none by default
 )->dict[str, str]: # Markdown by address
     "The pages made from notebooks, and the pages of their folders."
     targets, save = name_targets(notebooks), _picture_keeper(pictures)

@@ -7,15 +7,15 @@ The reader of a page on targeting wants to move the sliders, not to read about t
 # %% auto #0
 __all__ = ['SiteWriter', 'SitePage', 'site_writers', 'write_extras', 'frames_text', 'links_text']
 
-# %% ../../nbs/api/reporting/93_site_extras.ipynb #381d5256
+# %% ../../nbs/api/reporting/93_site_extras.ipynb #9f93652a
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.metadata import entry_points
 from pathlib import Path
 
-# %% ../../nbs/api/reporting/93_site_extras.ipynb #0d4c85a3
+# %% ../../nbs/api/reporting/93_site_extras.ipynb #09ae589e
 @dataclass(frozen=True)
 class SitePage:
     "A page that is no page of the documentation, and where it is shown."
@@ -24,7 +24,7 @@ class SitePage:
     sentence:str # What the reader can do there
     shown_on:tuple[str, ...]=() # Addresses of pages that show it in a frame, such as api/explorers/uplift_explorer
 
-SiteWriter = Callable[[Path, Path], list[SitePage]] # Takes the root of the workspace and a folder that becomes part of the site
+SiteWriter = Callable[[Path, Path], list[SitePage]] # takes the root of the workspace and a folder that becomes part of the site
 
 # %% ../../nbs/api/reporting/93_site_extras.ipynb #0c28e08c
 def site_writers()->dict[str, SiteWriter]: # By name
@@ -46,9 +46,9 @@ def write_extras(
         if not (Path(into)/page.address).is_file(): raise ValueError(f"the page {page.title!r} was announced at {page.address!r}, where there is no file; write it below the folder given")
     return pages
 
-# %% ../../nbs/api/reporting/93_site_extras.ipynb #3fff57fa
+# %% ../../nbs/api/reporting/93_site_extras.ipynb #dea8ef1e
 def frames_text(
-    pages:list[SitePage], # As `write_extras` gives them
+    pages:Sequence[SitePage], # As `write_extras` gives them
     address:str, # Page of the documentation
 )->str: # Markdown; empty where nothing is shown on that page
     "What is shown on a page of the documentation, each in a frame."
@@ -59,7 +59,7 @@ def frames_text(
     return "\n".join(one(page) for page in pages if address in page.shown_on)
 
 def links_text(
-    pages:list[SitePage], # As in `frames_text`
+    pages:Sequence[SitePage], # As in `frames_text`
 )->str: # Markdown for the page of reports; empty where there is none
     "Every such page as a link with its sentence."
     lines = [f'<div class="line unknown"><p><a href="{escape(page.address)}">{escape(page.title)}</a></p><p>{escape(page.sentence)}</p></div>' for page in pages]
