@@ -111,7 +111,7 @@ def _remedy_by_flags(error, rows, draft):
 
 def _patient(t): return type(t)(**{**{f: getattr(t, f) for f in t.__dataclass_fields__}, "tolerance": 1.})
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #e48e4089
+# %% ../../nbs/api/sources/84_proposals.ipynb #80d84356
 def _format_words(format):
     default = asdict(FileFormat())
     return {k: v for k, v in asdict(format).items() if v != default[k]}
@@ -124,6 +124,7 @@ def _column_lines(draft:Draft, tables:dict[str, TablePiece])->tuple[tuple[str, s
         lines.append((guess.column, " and ".join(becomes) or "–", guess.why if becomes else f"{guess.role} {guess.why}, but nothing is made of it"))
     return tuple(lines) + tuple((c, "–", "nothing is made of it") for c in left_out(draft))
 
+# %% ../../nbs/api/sources/84_proposals.ipynb #046884cc
 def source_name(
     text:str, # A file or folder name
 )->str: # Lower case letters, digits, - and _
