@@ -16,7 +16,7 @@ LIBRARIES = ["numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "skl
 DEADLINE_S = 300
 
 def pages(names):
-    given = [ROOT/n for n in names] or [ROOT/"nbs"/box for box in ("api", "tutorials", "how_to", "explanations")]
+    given = [ROOT/n for n in names] or [ROOT/"nbs"/box for box in ("tutorials", "how_to", "explanations", "api")]   # the long ones first
     found = [p for g in given for p in ([g] if g.suffix == ".ipynb" else sorted(g.rglob("*.ipynb")))]
     return [p for p in [*([ROOT/"nbs"/"index.ipynb"] if not names else []), *found] if not {".ipynb_checkpoints", "_proc"} & set(p.parts)]
 
