@@ -11,7 +11,7 @@ __all__ = ['REPEATED_SHARE', 'usual_rows', 'judge_volume', 'columns_with_scores'
            'repeated_share', 'why_not_new', 'without_comparison', 'training_moment', 'PeriodJudged', 'read_period',
            'judge_period', 'read_scores', 'scoring_bundle', 'monitor']
 
-# %% ../../nbs/api/monitoring/40_periods.ipynb #8e7bd167
+# %% ../../nbs/api/monitoring/40_periods.ipynb #a9d717e2
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 import pandas as pd
@@ -24,7 +24,7 @@ from ..features.training_sets import TrainingSet
 from ..governance.live_pointers import bundle_place
 from ..measurement.auc import auc
 from ..measurement.intervals import Estimate, NotMeasurable
-from ..measurement.ranking import quality_record, read_quality_record
+from ..measurement.ranking import read_quality_record
 from .input_checks import FeatureShift, MonitoringRules, RowsJudged, judge_rows, read_rules
 from .realised import estimate_drop, judge_drop, matured_rows
 from .release_rules import ReleaseRules, answers_known_until, judge_age, judge_loss, read_release_rules

@@ -56,12 +56,12 @@ def matured_rows(
     known = features_of(events, rows, spec["features"])[spec["features"]]
     return rows.join(labels_of(events, rows, spec["outcome"]).frame[["label"]], how="inner").join(known)
 
-# %% ../../nbs/api/monitoring/30_realised.ipynb #ee5922aa
+# %% ../../nbs/api/monitoring/30_realised.ipynb #7e71746f
 def estimate_drop(
     before:Estimate, # At evaluation
     now:Estimate, # On rows that have matured since, same level
 )->Estimate: # Above 0 where the figure has fallen
-    """How far a figure has fallen.
+    """How far a figure has fallen. Raises `ValueError` for intervals of different levels.
     Source: Zou & Donner 2008, method of variance estimates recovery"""
     if before.level != now.level: raise ValueError(f"both intervals need the same level, got {before.level} and {now.level}")
     value = before.value - now.value

@@ -9,7 +9,7 @@ Neither acts. Being due is a reason of weight *review*: a retraining is proposed
 # %% auto #0
 __all__ = ['ReleaseRules', 'read_release_rules', 'answers_known_until', 'judge_age', 'judge_loss']
 
-# %% ../../nbs/api/monitoring/35_release_rules.ipynb #db61b563
+# %% ../../nbs/api/monitoring/35_release_rules.ipynb #5a3db5d9
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -18,15 +18,20 @@ from ..contracts.counts import counted
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.spines import as_cutoff
 from ..measurement.intervals import Estimate
-from .realised import estimate_drop, judge_drop
+from .realised import estimate_drop
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/monitoring/35_release_rules.ipynb #810c9069
+# %% ../../nbs/api/monitoring/35_release_rules.ipynb #09d59f82
 @dataclass(frozen=True)
 class ReleaseRules:
-    "What is asked of a champion after its release."
+    "What is asked of a champion after its release. Raises `ParameterError` for days or a share that cannot be asked for."
     cadence_days:int|None=None # Days after which a new champion is due; None: never by age
     auc_drop:float|None=None # Loss that takes it back, as a share in (0, 1) of the AUC it was approved with; None: none does
+
+    def __post_init__(self):
+        days,drop = self.cadence_days,self.auc_drop
+        if not (days is None or type(days) is int and days > 0): _refuse("release.cadence_days", days, "whole days from 1 are allowed")
+        if not (drop is None or isinstance(drop, Real) and 0 < drop < 1): _refuse("release.rollback_when.auc_drop", drop, "a share above 0 and below 1 is allowed")
 
 def read_release_rules(
     spec:Mapping, # The model's entry in params.yaml
@@ -34,10 +39,7 @@ def read_release_rules(
     "The rules under `release`. Raises `ParameterError` naming the key that is none."
     release = _lines(spec.get("release"), "release", ("cadence_days", "approval_days", "rollback_when"))
     loss = _lines(release.get("rollback_when"), "release.rollback_when", ("auc_drop",))
-    days, drop = release.get("cadence_days"), loss.get("auc_drop")
-    if not (days is None or type(days) is int and days > 0): _refuse("release.cadence_days", days, "whole days from 1 are allowed")
-    if not (drop is None or isinstance(drop, Real) and 0 < drop < 1): _refuse("release.rollback_when.auc_drop", drop, "a share above 0 and below 1 is allowed")
-    return ReleaseRules(days, drop)
+    return ReleaseRules(release.get("cadence_days"), loss.get("auc_drop"))
 
 # %% ../../nbs/api/monitoring/35_release_rules.ipynb #3d6d9501
 def _refuse(key:str, found, allowed:str): raise ParameterError(f"{key} is {found!r}; {allowed}.", f"Correct {key} in params.yaml.", key=key)
