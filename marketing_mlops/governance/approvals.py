@@ -19,8 +19,8 @@ from ..workspace.errors import MmopsError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #49752e44
-class ApprovalError(MmopsError): "An approval cannot be asked for, given or relied on; fields: `model`, `bundle_hash`."
+# %% ../../nbs/api/governance/50_approvals.ipynb #6c63b492
+class ApprovalError(MmopsError): "An approval cannot be asked for, given or relied on; fields: `model`, `bundle_hash`, empty where a text alone is at fault."
 
 def reason_text(
     reason:str, # As typed
@@ -31,8 +31,8 @@ def reason_text(
     from marketing_mlops.sources.identities import redacted
     text = redacted(" ".join(str(reason).split()))
     if len(text) > 2000:
-        raise ApprovalError(f"The reason has {len(text)} characters; at most 2000 are recorded.", "Say it shorter and name the page that says the rest.")
-    if needed and not text: raise ApprovalError("A reason is missing.", "Say in one sentence why.")
+        raise ApprovalError(f"The reason has {len(text)} characters; at most 2000 are recorded.", "Say it shorter and name the page that says the rest.", model="", bundle_hash="")
+    if needed and not text: raise ApprovalError("A reason is missing.", "Say in one sentence why.", model="", bundle_hash="")
     return text
 
 # %% ../../nbs/api/governance/50_approvals.ipynb #21314e85

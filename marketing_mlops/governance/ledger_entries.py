@@ -96,11 +96,11 @@ def checked_actor(
     if re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", text): return text
     _refuse(f"The actor is {text[:60]!r}, which is no mail address.", "Name the role that acts, such as marketing@example.com.")
 
-# %% ../../nbs/api/governance/10_ledger_entries.ipynb #c314fdca
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #be37f83c
 def instant_text(
     instant:datetime, # With a time zone
 )->str: # UTC, always the same length, so that texts sort like times
-    "An instant as entries hold it."
+    "An instant as entries hold it. Raises `ValueError` for one without a time zone."
     if instant.tzinfo is None: raise ValueError(f"an instant needs a time zone, got {instant.isoformat()}")
     return instant.astimezone(timezone.utc).isoformat(timespec="microseconds")
 

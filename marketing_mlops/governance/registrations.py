@@ -1,4 +1,4 @@
-"""When a bundle was made, from which revision, and where its traces are: on record, once for each content
+"""When a bundle was made, from which revision, and where its traces are: on record, under the bundle's content
 
 Call `register_bundle` when a bundle becomes known to other people: `mmops register` and `mmops request` do. It carries what the making noted (`registry.origins`) into the ledger, where it lasts and travels with git. `registration` finds that entry again; the model card shows it."""
 
