@@ -52,7 +52,7 @@ def _node(operator:str, inputs:tuple[str, ...], result:str, domain:str, attribut
     from onnx import helper
     return helper.make_node(operator, list(inputs), [result], domain=domain, **attributes)
 
-# %% ../../nbs/api/registry/20_graph_drafts.ipynb #98ba0be8
+# %% ../../nbs/api/registry/20_graph_drafts.ipynb #522897ef
 OPSETS = {"": 19, "ai.onnx.ml": 5}   # domain -> version of its operators; 19 compares texts, 5 sums trees in 64 bits
 
 def _column(name:str, is_text:bool)->"ValueInfoProto":
@@ -64,7 +64,7 @@ def finished_graph(
     output:str, # Name of the value the graph gives back, one 64-bit number for each row
     features:list[str], # All inputs, each once, in the order to declare them
 )->bytes: # An ONNX model, the same for the same draft
-    "The bytes of a finished graph. Raises `ValueError` for other features than the draft asks for."
+    "The bytes of a finished graph. Raises `ValueError` for other features than the draft asks for, and for an operation that ONNX does not know."
     from onnx import TensorProto, checker, helper
     unknown = sorted(set(draft.inputs) ^ set(features))
     if unknown: raise ValueError(f"features must name the model's inputs, each once; differing: {', '.join(unknown)}")
@@ -73,7 +73,8 @@ def finished_graph(
     body = helper.make_graph(nodes, "scorer", [_column(name, draft.inputs[name]) for name in features], [score], draft.constants)
     opsets = [helper.make_opsetid(domain, version) for domain,version in OPSETS.items()]
     model = helper.make_model(body, opset_imports=opsets, ir_version=9, producer_name="marketing_mlops")
-    checker.check_model(model)
+    try: checker.check_model(model)
+    except checker.ValidationError as e: raise ValueError(f"the draft is no graph of the versions {OPSETS}: {str(e).splitlines()[0]}") from e
     return model.SerializeToString(deterministic=True)
 
 # %% ../../nbs/api/registry/20_graph_drafts.ipynb #866cd596

@@ -51,7 +51,7 @@ def uplift_graphs(
         return finished_graph(draft, value, list(draft.inputs))
     return {arm: graph(model.models_[arm]) for arm in sorted(model.models_)}
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #0be04f6b
+# %% ../../nbs/api/registry/40_graphs.ipynb #470957c0
 def model_scores(
     model:"PropensityModel|TLearner|Pipeline", # Fitted
     frame:pd.DataFrame, # The features
@@ -65,8 +65,8 @@ def graph_scores(
     graph:bytes|dict[str, bytes], # One graph, or one for each arm
     frame:pd.DataFrame, # The features
     control:str|None=None, # The arm the others are held against, where there are arms
-)->pd.DataFrame: # As `model_scores`
-    "What the graphs say."
+)->pd.DataFrame: # Column "probability" for a single graph, else one gain for each arm but the control
+    "What the graphs say. Raises `ValueError` for a control that is none of the arms."
     if isinstance(graph, bytes): return pd.DataFrame({"probability": run_graph(open_graph(graph), frame)})
     expected = {arm: run_graph(open_graph(each), frame) for arm,each in graph.items()}
     if control not in expected: raise ValueError(f"control must be one of {', '.join(expected)}, got {control!r}")
@@ -87,14 +87,14 @@ def feature_kinds(
     kinds = [dict.fromkeys(column for step,columns in parts if reads_categories(step) == wanted for column in columns) for wanted in (False, True)]
     return list(kinds[0]), list(kinds[1])
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #415d5c27
+# %% ../../nbs/api/registry/40_graphs.ipynb #6969d1d8
 def _all_splits(model)->dict[str, np.ndarray]:
     pipelines = [model.pipeline_] if hasattr(model, "pipeline_") else [*getattr(model, "models_", {"": model}).values()]
     found = [split_values(pipeline) for pipeline in pipelines]
     return {name: np.unique(np.concatenate([each[name] for each in found if name in each])) for name in sorted({name for each in found for name in each})}
 
 def _apart(model, graph, rows:pd.DataFrame)->np.ndarray:
-    "The largest difference of each row; infinite where only one of the two gives a number."
+    "The largest difference of each row; infinite where not both of them give a number."
     with np.errstate(over="ignore"): expected = model_scores(model, rows)
     found = graph_scores(graph, rows, getattr(model, "control", None))
     found.columns = expected.columns if found.shape[1] == expected.shape[1] == 1 else found.columns
@@ -114,13 +114,13 @@ def agreement(
     return judged("agreement", [_agreement_reason("real rows", _apart(model, graph, real), None, len(frame)),
                                 _agreement_reason("made rows", _apart(model, graph, made), probes)])
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #3c782073
+# %% ../../nbs/api/registry/40_graphs.ipynb #44b362e9
 def _agreement_reason(rows:str, apart:np.ndarray, probes:list[str]|None, available:int|None=None)->Reason:
     n,wrong,worst = len(apart), int((apart > AGREEMENT_TOLERANCE).sum()), int(apart.argmax())
     some = f"{n:,} {rows}" + (f" (all there are; {AGREEMENT_ROWS:,} are wanted)" if available is not None and available < AGREEMENT_ROWS else "")
     code,largest = "agreement_" + rows.replace(" ", "_"), float(f"{apart[worst]:.2g}") if np.isfinite(apart[worst]) else None
     if not wrong: return Reason(code, f"Graph and model agree on {some}.", largest, AGREEMENT_TOLERANCE, severity="pass")
     where = f"; most at {probes[worst]}" if probes else ""
-    by = f"by up to {largest:.2g}" if largest is not None else "and only one of them gives a number"
+    by = f"by up to {largest:.2g}" if largest is not None else "and not both of them give a number"
     return Reason(code, f"Graph and model differ on {wrong:,} of {some}, {by}{where}.", largest, AGREEMENT_TOLERANCE,
                   "Do not use this scorer: write it again from the model it belongs to.", severity="fail")

@@ -1,6 +1,6 @@
 """What was tried and with what result, where colleagues already look for it: one trial and one version for each content
 
-Record a finished candidate with `record_trial`, give it a version with `register_version`, show which one is live with `set_alias`. All three may be called again: a bundle with the same core hash is never recorded or registered twice. Look at the result with `mlflow ui --backend-store-uri sqlite:///data/state/tracking.db`.
+Record a finished candidate with `record_trial`, give it a version with `register_version`, show which one is live with `set_alias`. All three may be called again: a bundle with the same core hash is recorded and registered once, however many processes of this copy of the workspace ask. Two clones that write to one server at the same moment can both record it. Look at the result with `mlflow ui --backend-store-uri sqlite:///data/state/tracking.db`.
 
 mlflow is a window here, not the authority. What is approved, released and live is in the ledger; aliases repeat it for people who work in mlflow, and no decision reads them."""
 

@@ -229,7 +229,7 @@ def test_a_graph_that_answers_nan_agrees_with_nothing(churn):
     class Lost:
         pipeline_, sigmoid_, predict_proba = model.pipeline_, (float("nan"), 0.), model.predict_proba
     verdict = agreement(Lost(), propensity_graph(Lost(), FEATURES), rows)
-    assert verdict.status == "fail" and "only one of them gives a number" in verdict.reasons[0].message
+    assert verdict.status == "fail" and "not both of them give a number" in verdict.reasons[0].message
 
 def test_the_verdict_says_how_many_rows_it_rests_on(churn):
     model, rows = churn
