@@ -33,23 +33,23 @@ def stage_progress(
         with stage_lines() as show: yield show
     else: yield lambda outcome: outcome.status == "made" and print(f"made {printable(outcome.stage)}", flush=True)
 
-# %% ../../nbs/api/cli/30_run.ipynb #9f0177df
+# %% ../../nbs/api/cli/30_run.ipynb #f222d757
 def outcome_sentence(
     done:"Reproduction", # What became of each stage
-)->str: # One or two lines
+)->str: # One line, and one more for each lock file that changed
     "What a run of the pipeline changed, in words."
-    made = sum(s.status == "made" for s in done.stages)
+    made = sum(each.status == "made" for each in done.stages)
     said = f"{made} of {len(done.stages)} stages were made anew." if made else f"Unchanged: all {len(done.stages)} stages are up to date."
     return said + "".join(f"\n{name} has changed: other data, code or parameters than recorded. Commit it if that was meant." for name in done.changed_locks)
 
-# %% ../../nbs/api/cli/30_run.ipynb #aa2c8b59
+# %% ../../nbs/api/cli/30_run.ipynb #6a7e9b7a
 def result_pages(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
 )->list[Path]: # The readout first; empty before the first run
     "The pages a run has made for one model."
     folder = workspace.report_folder(model)
-    pages = sorted(folder.glob("*.html"), key=lambda p: (p.stem != "campaign_readout", p.name))
+    pages = sorted(folder.glob("*.html"), key=lambda page: (page.stem != "campaign_readout", page.name))
     return pages
 
 def model_lines(
@@ -81,27 +81,34 @@ def show_result(
     print()
     for page in result_pages(workspace, model): print(page_address(page))
 
-# %% ../../nbs/api/cli/30_run.ipynb #50324481
+# %% ../../nbs/api/cli/30_run.ipynb #a70ee52a
 def many_table(
     workspace:Workspace, # Where the models are declared
     models:Mapping[str, Mapping], # Spec by model
     at_most:int=20, # Lines to show
 )->str: # A table, and how many more there are; "" without models
     "Verdict, main figure and who scores, of many models."
-    worst = {word: i for i, word in enumerate(("fail", "unknown", "not made", "review", "pass"))}
-    rows = sorted((_many_row(workspace, model, spec) for model, spec in models.items()), key=lambda row: (worst.get(row["verdict"], 0), row["value"]))
-    counts = {word: n for word in worst if (n := sum(row["verdict"] == word for row in rows))}
-    said = ", ".join(f"{n} {word}" for word, n in counts.items())
-    return f"{text_table(rows[:at_most])}\n{len(rows)} models: {said}{'; the first ' + str(at_most) + ' are shown' if len(rows) > at_most else ''}." if rows else ""
+    rows = sorted((_many_row(workspace, model, spec) for model, spec in models.items()), key=_worst_first)
+    if not rows: return ""
+    verdicts = [row["verdict"] for row in rows]
+    said = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
+    more = f"; the first {at_most} are shown" if len(rows) > at_most else ""
+    shown = [row | dict(value="" if row["value"] is None else f"{row['value']:.3f}") for row in rows[:at_most]]
+    return f"{text_table(shown)}\n{len(rows)} models: {said}{more}."
 
-def _many_row(workspace:Workspace, model:str, spec:Mapping)->dict[str, str]:
+# %% ../../nbs/api/cli/30_run.ipynb #01e31a4c
+def _worst_first(row:Mapping[str, str|float|None])->tuple[int, float]:
+    words = ("fail", "unknown", "not made", "review", "pass")
+    return words.index(row["verdict"]) if row["verdict"] in words else -1, float("-inf") if row["value"] is None else row["value"]
+
+def _many_row(workspace:Workspace, model:str, spec:Mapping)->dict[str, str|float|None]:
     found, scored = (read_json(workspace.output(step, model)/f"{file}.json") or {} for step, file in (("evaluate", "evaluation"), ("score", "score")))
     name = spec.get("primary_metric") or ""
     figure = (found.get("figures") or {}).get(name) or {}
-    return dict(model=model, verdict=(found.get("verdict") or {}).get("status", "not made"), figure=name, value=f"{figure['value']:.3f}" if "value" in figure else "",
+    return dict(model=model, verdict=(found.get("verdict") or {}).get("status", "not made"), figure=name, value=figure.get("value"),
                 customers=f"{scored['n']:,}" if "n" in scored else "", scored_by=scored.get("role", ""))
 
-# %% ../../nbs/api/cli/30_run.ipynb #e5c72b06
+# %% ../../nbs/api/cli/30_run.ipynb #34711a15
 def refused_page(
     workspace:Workspace, # Where the pipeline stopped
     stage:str, # The stage that failed, as DVC names it
@@ -114,32 +121,38 @@ def refused_page(
     except MmopsError: return None
     return page if read_json(page.with_suffix(".json"))["results"]["verdict"] in ("fail", "unknown") else None
 
+# %% ../../nbs/api/cli/30_run.ipynb #9d7b2194
 def reproduce_or_explain(
     workspace:Workspace, # Where to build
     names:list[str], # Models or sources
     force:bool, # Also what did not change
     progress:Callable, # Told of every `StageOutcome`
 )->"Reproduction": # What became of each stage
-    "Runs the pipeline; an error about a refused source also names the page with everything that was found."
+    """Runs the pipeline; an error about a refused source also names the page with everything that was found.
+    Raises what `reproduce` raises."""
     from marketing_mlops.jobs.pipeline import reproduce
     failed = []
-    try: return reproduce(workspace, names, force=force, progress=lambda o: (failed.append(o.stage) if o.status == "failed" else None, progress(o)))
+    def tell(outcome):
+        if outcome.status == "failed": failed.append(outcome.stage)
+        progress(outcome)
+    try: return reproduce(workspace, names, force=force, progress=tell)
     except StageError as error:
         page = refused_page(workspace, failed[-1]) if failed else None
         if not page: raise
         raise StageError(error.problem, f"{error.remedy} Everything that was found: {page_address(page)}", **error.fields) from error
 
-# %% ../../nbs/api/cli/30_run.ipynb #9acc1f61
+# %% ../../nbs/api/cli/30_run.ipynb #659adefd
 def _listed_anew(workspace:Workspace)->Path:
     from marketing_mlops.reporting.reports import report_index
     return report_index(workspace)
 
 def _shared_table(workspace:Workspace)->str:
-    from marketing_mlops.jobs.many_models import shared_models
+    from marketing_mlops.jobs.targets import shared_models
     from marketing_mlops.workspace.params import read_params
     params = read_params(workspace)
     return many_table(workspace, {name: params.model(name) for name in shared_models(params)})
 
+# %% ../../nbs/api/cli/30_run.ipynb #10c32176
 def run_models(
     *models:str, # Models or sources to bring up to date, or `many`; the default models of settings.ini if none is named
     force:bool=False, # Build everything again, also what did not change
@@ -156,4 +169,4 @@ def run_models(
     for name in shown: show_result(found, name)
     if "many" in names: print(f"\n{_shared_table(found)}")
     print(f"\n{outcome_sentence(done)}\nAll reports: {page_address(index)}")
-    if not no_open: open_page(next((p for name in shown[:1] for p in result_pages(found, name)), index) if len(shown) == 1 else index)
+    if not no_open: open_page(next((page for name in shown[:1] for page in result_pages(found, name)), index) if len(shown) == 1 else index)

@@ -3,10 +3,11 @@ import json, os, shutil, signal, subprocess, sys
 from pathlib import Path
 import nbformat, pytest, yaml
 from workspace_outputs import until
-from marketing_mlops.jobs.many_models import make_models, read_record, shared_models
+from marketing_mlops.jobs.many_models import make_models, only_run, read_record
 from marketing_mlops.jobs.model_steps import model_steps, step_place
 from marketing_mlops.jobs.pipeline import reproduce
 from marketing_mlops.jobs.stage_figures import figures_file
+from marketing_mlops.jobs.targets import shared_models
 from marketing_mlops.workspace.errors import AlreadyRunning, StageError
 from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace
@@ -165,11 +166,9 @@ def test_a_run_that_is_ended_loses_only_the_model_in_work_and_keeps_others_out(s
     assert not [p for p in shop.home("churn_60d").rglob("*") if p.name.endswith(".tmp")]
 
 def _is_busy(shop):
-    import fcntl
-    handle = os.open(shop.path("data", "many", "shop"), os.O_RDONLY)
-    try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB); return False
-    except BlockingIOError: return True
-    finally: os.close(handle)
+    try:
+        with only_run(shop, "shop"): return False
+    except AlreadyRunning: return True
 
 def test_the_steps_of_a_model_are_those_of_the_pipeline_and_lie_where_jobs_write(repository, shop):
     steps, model = model_steps(find_workspace(repository)), "churn_30d"
