@@ -10,16 +10,17 @@ The steps are not declared a second time. `model_steps` reads them from `dvc.yam
 __all__ = ['OWN_PART', 'ModelStep', 'model_steps', 'step_place', 'file_hashes', 'short_hash', 'inputs_of', 'outputs_of',
            'is_current']
 
-# %% ../../nbs/api/jobs/92_model_steps.ipynb #f4f50a1e
+# %% ../../nbs/api/jobs/92_model_steps.ipynb #8ee66317
 import hashlib, json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from ..governance.text_log import read_logs
+from ..workspace.errors import ParameterError
 from ..workspace.params import Params, read_yaml
 from ..workspace.places import Workspace, canonical_json, file_sha256
 
-# %% ../../nbs/api/jobs/92_model_steps.ipynb #41872692
+# %% ../../nbs/api/jobs/92_model_steps.ipynb #e3d8442a
 @dataclass(frozen=True)
 class ModelStep:
     "A stage that every model goes through."
@@ -32,12 +33,16 @@ class ModelStep:
 def model_steps(
     workspace:Workspace, # Whose `dvc.yaml`
 )->list[ModelStep]: # In the order of the file
-    "The steps of a model. Raises `ParameterError` for a `dvc.yaml` that cannot be read."
-    plain = lambda entries: tuple(entry if isinstance(entry, str) else next(iter(entry)) for entry in entries)
+    "The steps of a model. Raises `ParameterError` for a `dvc.yaml` that cannot be read, or a stage of all models that runs no job."
     stages = read_yaml(workspace.path("dvc.yaml")).get("stages") or {}
-    each = {name: stage["do"] for name, stage in stages.items() if stage.get("foreach") == "${models}"}
-    return [ModelStep(name, do["cmd"].split()[1], plain(do["deps"]), plain(do.get("params", ())),
-            plain([*do["outs"], *do.get("metrics", ()), *do.get("plots", ())])) for name, do in each.items()]
+    return [_step(name, stage.get("do") or {}) for name, stage in stages.items() if stage.get("foreach") == "${models}"]
+
+def _step(name:str, do:Mapping[str, str|list])->ModelStep:
+    def plain(*kinds): return tuple(entry if isinstance(entry, str) else next(iter(entry)) for kind in kinds for entry in do.get(kind) or ())
+    words = str(do.get("cmd", "")).split()
+    if words[:1] == ["mmops-stage"] and len(words) > 1: return ModelStep(name, words[1], plain("deps"), plain("params"), plain("outs", "metrics", "plots"))
+    raise ParameterError(f"dvc.yaml: stages.{name} runs {do.get('cmd', 'nothing')!r}; a stage of all models runs a job.",
+                         f"Write cmd: mmops-stage {name} model=${{key}}, with the notebook in nbs/jobs/{name}.ipynb.", file="dvc.yaml", key=f"stages.{name}.cmd")
 
 # %% ../../nbs/api/jobs/92_model_steps.ipynb #f9cda222
 def step_place(

@@ -130,7 +130,7 @@ def connect_worker(
     if connection: return connection
     raise ConnectionRefusedError(f"the warm worker of {home} ended while it was being started")
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #40ae86fe
+# %% ../../nbs/api/jobs/45_workers.ipynb #12af90c7
 def wait_until_gone(
     pid:int, # Process id
     timeout_s:float, # How long to wait, in seconds
@@ -146,7 +146,7 @@ def stop_worker(
     home:str, # Folder the worker belongs to, see `worker_home`
     timeout_s:float=20., # How long to wait for its end, in seconds
 )->bool: # Whether there was one
-    "Ends the worker of `home` and its runs, and returns when it has ended."
+    "Ends the worker of `home` and its runs, and returns when it has ended. Raises `TimeoutError` where it has not after `timeout_s`."
     if not (state := _ask(home, "stop")): return False
-    wait_until_gone(state["pid"], timeout_s)
-    return True
+    if wait_until_gone(state["pid"], timeout_s): return True
+    raise TimeoutError(f"the warm worker of {home}, process {state['pid']}, has not ended after {timeout_s:g} s; wait for its runs, or end it with `kill {state['pid']}`")
