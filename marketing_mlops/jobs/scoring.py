@@ -1,6 +1,6 @@
 """Every customer who may be scored today, by the champion, or by the candidate where nothing is released yet
 
-Use `score_customers` to learn what a model says of the customers a source has now. It asks the pointer `data/live/<model>.json` which bundle is the *champion*; only a release or a rollback changes that file, so only they change who scores. Without a champion the *candidate* scores, and each row says so: `activation` refuses such rows, and a page can still show what would come.
+Use `score_customers` to learn what a model says of the customers a source has now. It asks the pointer `data/live/<model>.json` which bundle is the *champion*; only a release or a rollback changes which one the pointer names, so only they change who scores. Without a champion the *candidate* scores, and each row says so: `activation` refuses such rows, and a page can still show what would come.
 
 Customers are taken as the features are declared: with consent for the model's purpose, active where the outcome asks for it, and with nothing known of them that was learned after the source's last day."""
 
@@ -46,7 +46,7 @@ class ScoredCustomers:
         others = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in self.left_out.items()) or "none"
         return f"**{self.model}** · {len(self.frame):,} customers scored by the {self.role} {self.bundle_hash[:12]}. Left out: {others}."
 
-# %% ../../nbs/api/jobs/27_scoring.ipynb #6c304c1d
+# %% ../../nbs/api/jobs/27_scoring.ipynb #e26c570e
 def champion_of(
     workspace:Workspace, # Any
     model:str, # Key in params.yaml
@@ -57,7 +57,7 @@ def champion_of(
     try: champion = json.loads(file.read_text(encoding="utf-8"))["champion"]
     except (ValueError, KeyError, TypeError): champion = ""
     if champion is None or re.fullmatch("[0-9a-f]{64}", str(champion)): return champion
-    raise WorkspaceError(f"data/live/{file.name} is no live pointer.", f"Run `mmops live {model}`, which writes it again from the ledger.", file=file.name)
+    raise WorkspaceError(f"data/live/{file.name} is no live pointer.", f"If a bundle of {model} was released, run `mmops register {model}`, which writes the file again from the ledger; if none ever was, delete the file.", file=file.name)
 
 # %% ../../nbs/api/jobs/27_scoring.ipynb #e4b66684
 def place_pointers(

@@ -134,7 +134,7 @@ def test_a_file_that_is_no_pointer_stops_the_scoring_in_two_lines(shop, text):
     pointer_file(shop, MODEL).parent.mkdir(parents=True)
     pointer_file(shop, MODEL).write_text(text)
     with pytest.raises(WorkspaceError, match="is no live pointer") as error: score_customers(shop, MODEL, SPEC)
-    assert len(str(error.value).splitlines()) == 2 and f"mmops live {MODEL}" in error.value.remedy
+    assert len(str(error.value).splitlines()) == 2 and f"mmops register {MODEL}" in error.value.remedy
 
 def test_a_champion_that_is_missing_or_changed_is_never_replaced_by_the_candidate(shop):
     bundle = put_live(shop, build(shop))
