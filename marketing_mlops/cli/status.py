@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from marketing_mlops.jobs.runs import Run
     from marketing_mlops.jobs.staleness import StaleStage
 
-# %% ../../nbs/api/cli/40_status.ipynb #477c4c7c
+# %% ../../nbs/api/cli/40_status.ipynb #8503f8b4
 @dataclass(frozen=True)
 class Freshness:
     "The newest event of one table, held against its budget."
@@ -49,9 +49,9 @@ def table_freshness(
     clock:Clock, # Of the source
 )->list[Freshness]: # One per table with events, the oldest first
     "How old every table of a source is."
-    found = [(name, datetime.fromisoformat(t["newest_event"])) for name, t in tables.items() if t.get("newest_event")]
+    found = [(name, datetime.fromisoformat(about["newest_event"])) for name, about in tables.items() if about.get("newest_event")]
     ages = [Freshness(name, newest, age_in_days(newest, clock), TABLES[name].freshness_days) for name, newest in found if name in TABLES]
-    return sorted(ages, key=lambda f: -f.age_days)
+    return sorted(ages, key=lambda each: -each.age_days)
 
 # %% ../../nbs/api/cli/40_status.ipynb #bd7e9047
 def read_json(
@@ -94,24 +94,24 @@ def day_in_zone(
     "The day of an instant where the source is."
     return f"{instant.astimezone(zone):%Y-%m-%d %Z}"
 
-# %% ../../nbs/api/cli/40_status.ipynb #35061ad1
+# %% ../../nbs/api/cli/40_status.ipynb #7c537189
 def newest_run(
     folder:Path, # Runs of one job for one key, such as data/runs/validate/shop
 )->"Run|None": # None where nothing has run
     "The last run of a job, read from its manifest."
     from marketing_mlops.jobs.runs import read_run
-    manifest = max(folder.glob("*/run.json"), key=lambda m: m.parent.name, default=None)
+    manifest = max(folder.glob("*/run.json"), key=lambda file: file.parent.name, default=None)
     return read_run(manifest.parent) if manifest else None
 
 def pipeline_jobs(
     workspace:Workspace, # Whose pipeline
 )->set[str]: # Names such as "validate"; empty without a pipeline
-    "The jobs that are stages of the pipeline."
+    "The jobs that are stages of the pipeline, in whichever of its files."
+    from marketing_mlops.jobs.targets import pipeline_files
     from marketing_mlops.workspace.params import read_yaml
-    files = [workspace.path("dvc.yaml"), workspace.path("data", "replays", "dvc.yaml")]
-    return {stage for file in files if file.is_file() for stage in read_yaml(file).get("stages") or ()}
+    return {stage for file in pipeline_files(workspace) for stage in read_yaml(file).get("stages") or ()}
 
-# %% ../../nbs/api/cli/40_status.ipynb #f33f930d
+# %% ../../nbs/api/cli/40_status.ipynb #6774855f
 def is_unmended(
     workspace:Workspace, # Where the run is filed
     run:"Run", # The newest of its job and key
@@ -120,7 +120,7 @@ def is_unmended(
     "Does a run that did not end well still wait for somebody?"
     if run.status not in ("failed", "killed", "interrupted") or run.within: return False
     if stale is None or run.job not in pipeline_jobs(workspace): return True
-    return f"{run.job}@{run.key}" in {s.stage.rpartition(":")[2] for s in stale}
+    return f"{run.job}@{run.key}" in {each.stage.rpartition(":")[2] for each in stale}
 
 def is_refused(
     workspace:Workspace, # Where the source is declared
@@ -131,7 +131,7 @@ def is_refused(
     run = newest_run(workspace.runs("validate", source))
     return run is not None and run.status == "failed" and is_unmended(workspace, run, stale)
 
-# %% ../../nbs/api/cli/40_status.ipynb #0b004f12
+# %% ../../nbs/api/cli/40_status.ipynb #5e63f123
 def source_row(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
@@ -147,8 +147,8 @@ def source_row(
     clock = clock_for(declared.get("as_of"))
     if is_refused(workspace, source, stale): return unknown | dict(clock=clock.label, freshness="newest delivery refused")
     ages = table_freshness(account["tables"], clock)
-    late = [f"{f.table} late ({f.age_days:.0f} of {f.budget_days:g} days)" for f in ages if f.is_late]
-    newest = max((f.newest for f in ages), default=None)
+    late = [f"{each.table} late ({each.age_days:.0f} of {each.budget_days:g} days)" for each in ages if each.is_late]
+    newest = max((each.newest for each in ages), default=None)
     return dict(source=source, clock=clock.label, newest=day_in_zone(newest, source_zone(declared, account["tables"])) if newest else "no dates",
                 age=f"{age_in_days(newest, clock):.0f} d" if newest else "", freshness=", ".join(late) or ("fresh" if ages else "unknown"), quality=quality)
 
@@ -197,7 +197,7 @@ def release_rows(
     waits = [words for name in models for words in (approval_words(name, past, now), candidate_words(workspace, name, past.get(name, ())))]
     return live, [words for words in waits if words]
 
-# %% ../../nbs/api/cli/40_status.ipynb #3337955e
+# %% ../../nbs/api/cli/40_status.ipynb #eab28032
 def waiting_for_source(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
@@ -205,30 +205,33 @@ def waiting_for_source(
     "What a person has to look at in one source."
     verdict = read_json(workspace.accepted(source)/"verdict.json") or {}
     account = read_json(workspace.ingested(source)/"ingest.json") or {"tables": {}}
-    asks = [r for r in verdict.get("reasons", ()) if r["severity"] != "pass"]
-    lines = [f"{source}: {r['severity']}: {r['message']} {r['next_step']}".rstrip() for r in asks[:3]]
+    asks = [reason for reason in verdict.get("reasons", ()) if reason["severity"] != "pass"]
+    lines = [f"{source}: {reason['severity']}: {reason['message']} {reason['next_step']}".rstrip() for reason in asks[:3]]
     if len(asks) > 3: lines.append(f"{source}: {len(asks)-3} more findings. Read them with `mmops data check {source}`.")
-    rejected = {name: t["n_rejected"] for name, t in account["tables"].items() if t.get("n_rejected")}
+    rejected = {name: about["n_rejected"] for name, about in account["tables"].items() if about.get("n_rejected")}
     return lines + [f"{source}.{name}: {n:,} row{'s' if n > 1 else ''} could not be used. See them with `mmops data check {source}`." for name, n in rejected.items()]
 
-# %% ../../nbs/api/cli/40_status.ipynb #37b75e58
+# %% ../../nbs/api/cli/40_status.ipynb #0ffb00ba
 def failed_runs(
     workspace:Workspace, # Where to look
     stale:"Iterable[StaleStage]|None"=None, # As `stale_stages` finds them; None: unknown
 )->list[str]: # One line per job whose newest run did not end well
     "Runs that failed or were killed and have been neither repeated nor mended."
     runs = [newest_run(folder) for folder in sorted(workspace.path("data", "runs").glob("*/*"))]
-    return [f"{run.job} ({run.key}) {run.status}: {(run.error or {}).get('problem', 'it left no message.')} Evidence: {run.folder.relative_to(workspace.root).as_posix()}"
-            for run in runs if run and is_unmended(workspace, run, stale)]
+    return [_run_line(workspace, run) for run in runs if run and is_unmended(workspace, run, stale)]
 
-# %% ../../nbs/api/cli/40_status.ipynb #a789015b
+def _run_line(workspace:Workspace, run:"Run")->str:
+    said = run.error or dict(problem="it left no message.", remedy="Look at its notebook, and run again.")
+    return f"{run.job} ({run.key}) {run.status}: {said['problem']} {said.get('remedy', '')} Evidence: {run.folder.relative_to(workspace.root).as_posix()}"
+
+# %% ../../nbs/api/cli/40_status.ipynb #0b20a8e7
 def stale_lines(
     stages:Iterable["StaleStage"], # As `stale_stages` finds them
 )->list[str]: # One line per stale stage, one for all that were never built
     "What would be built by the next run, and why."
     stages = list(stages)
-    unbuilt = sorted({s.stage.split("@")[-1] for s in stages if not s.is_built})
-    lines = [f"{s.stage}: {', '.join(s.because[:3])}{' …' if len(s.because) > 3 else ''}" for s in stages if s.is_built]
+    unbuilt = sorted({each.stage.split("@")[-1] for each in stages if not each.is_built})
+    lines = [f"{each.stage}: {', '.join(each.because[:3])}{' …' if len(each.because) > 3 else ''}" for each in stages if each.is_built]
     return lines + ([f"not built yet: {', '.join(unbuilt)}"] if unbuilt else [])
 
 # %% ../../nbs/api/cli/40_status.ipynb #527510d7

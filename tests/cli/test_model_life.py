@@ -204,6 +204,17 @@ def test_a_request_for_what_is_live_says_that_nothing_is_left_to_do(shop, capsys
     said = capsys.readouterr().out
     assert "It is live since" in said and "Next:" not in said
 
+def test_a_pointer_that_cannot_be_read_is_written_again_by_the_command_its_error_names(shop, monkeypatch):
+    from marketing_mlops.governance.live_pointers import pointer_file
+    from marketing_mlops.jobs.scoring import champion_of
+    from marketing_mlops.workspace.errors import WorkspaceError
+    bundle = released(shop)
+    for part in ("record_trial", "register_version"): monkeypatch.setattr(f"marketing_mlops.registry.tracking.{part}", lambda *about: "1")   # mlflow is slow, and not in question
+    pointer_file(shop, "churn").write_text("{")
+    with pytest.raises(WorkspaceError, match="run `mmops register churn`"): champion_of(shop, "churn")
+    assert typed("register", "churn") == 0
+    assert champion_of(shop, "churn") == bundle.core_hash
+
 def test_every_state_of_an_approval_has_its_words():
     from typing import get_args
     from marketing_mlops.cli.approve import APPROVAL_WORDS
@@ -223,7 +234,7 @@ def test_an_approval_that_has_ended_releases_nothing(shop, capsys):
     request_approval(*about, ANALYST, clock=past); grant(*about, OWNER, clock=past)
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="ended on 2020-01-31")
     typed("live")
-    assert "its approval ended on 2020-01-31" in capsys.readouterr().out
+    assert "was approved by model-owner@example.com until 2020-01-31" in capsys.readouterr().out
 
 def test_a_bundle_that_failed_its_gates_is_not_released_even_when_approved(shop, capsys):
     build(shop, status="fail"); approved(shop)
@@ -282,7 +293,7 @@ def test_status_says_what_is_live_and_what_waits_without_mlflow(shop):
     code = "import sys; from marketing_mlops.cli.commands import main; main(['status']); print(sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert f"{bundle.core_hash[:12]} since " in done.stdout
-    assert "waits for approval since" in done.stdout and "`mmops approve churn --as ROLE`" in done.stdout
+    assert "nobody has answered" in done.stdout and "`mmops approve churn --as ROLE`" in done.stdout
     for heavy in ("mlflow", "pandas", "numpy", "onnxruntime"): assert f"'{heavy}'" not in done.stderr, heavy
 
 def test_status_survives_a_broken_ledger(shop, capsys):

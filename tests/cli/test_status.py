@@ -60,7 +60,7 @@ def test_only_the_newest_run_of_a_job_counts(workspace):
         write_json(folder/"run.json", dict(job="validate", key="shop", run_id=run_id, status=status, parameters={}, engine="warm",
                                            started_at="2026-03-31T06:00:00+00:00", error=dict(problem="40 rows hold no date.", remedy="Correct them.")))
     run("20260331T060000000000Z-aaaa", "failed")
-    assert "40 rows hold no date." in failed_runs(workspace)[0]
+    assert "40 rows hold no date. Correct them." in failed_runs(workspace)[0]
     run("20260331T070000000000Z-aaaa", "done")
     assert failed_runs(workspace) == []
 
@@ -89,6 +89,13 @@ def test_a_failure_waits_only_while_its_stage_is_not_up_to_date(workspace):
         assert len(failed_runs(workspace, stale)) == 1 and source_row(workspace, "shop", stale)["freshness"] == "newest delivery refused"
     for stale in ([], [StaleStage("validate@other", (), True), StaleStage("ingest@shop", (), True)]):
         assert failed_runs(workspace, stale) == [] and source_row(workspace, "shop", stale)["freshness"] == "fresh"
+
+def test_a_failure_of_models_that_share_a_stage_waits_only_while_that_stage_is_stale(workspace):
+    from marketing_mlops.jobs.staleness import StaleStage
+    write_text(workspace.path("data", "many", "dvc.yaml"), "stages:\n  many:\n    foreach: ${sources}\n    do: {cmd: 'mmops-stage many source=${item}'}\n")
+    failed(workspace, job="many")
+    assert failed_runs(workspace, []) == []
+    assert len(failed_runs(workspace, [StaleStage("data/many/dvc.yaml:many@shop", (), True)])) == 1
 
 def test_a_page_that_failed_in_a_stage_says_nothing_of_its_own_and_one_made_alone_does(workspace):
     write_text(workspace.path("dvc.yaml"), PIPELINE)
@@ -137,7 +144,7 @@ def test_a_candidate_nobody_was_asked_about_waits(workspace, capsys):
     assert "a candidate waits, bundle 5f2a5f2a5f2a. Next: `mmops request spring_mail --as ROLE`." in said()
     Ledger(workspace).append(REQUESTED, "spring_mail", "analyst@example.com", dict(bundle_hash="5f2a"*16, evaluation_hash="77c1"*16))
     asked = said()
-    assert "a candidate waits" not in asked and "waits for approval" in asked
+    assert "a candidate waits" not in asked and "nobody has answered" in asked
 
 def test_an_empty_workspace_says_what_to_do(workspace, capsys):
     show_status(workspace=str(workspace.root))
