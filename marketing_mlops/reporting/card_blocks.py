@@ -10,12 +10,11 @@ __all__ = ['CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_MISSING', 'card_heading
            'policies_block', 'gates_block', 'decisions_block', 'window_limits', 'card_limits', 'limits_block',
            'origin_block']
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #16ffb8fe
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e343d3cb
 import altair as alt
 import pandas as pd
 from ..contracts.verdict import Verdict
 from ..governance.approvals import GRANTED, REFUSED, REQUESTED
-from ..governance.ledger_entries import LedgerEntry
 from ..governance.live_pointers import RELEASED, ROLLED_BACK
 from ..governance.registrations import registration
 from ..governance.releases import evaluation_hash
@@ -23,7 +22,7 @@ from .blocks import Block, PageHeading, decision_block, facts_block, inline_html
 from .colours import PALETTE
 from .card_figures import base_rate, base_sentence, figure_words
 from .card_words import spec_words
-from .model_cards import UNKNOWN, ModelCard, bundle_entries, card_verdict, feature_definition, known
+from .model_cards import UNKNOWN, ModelCard, card_verdict, feature_definition, known
 from .numbers import NOT_MEASURED, show, show_count, show_interval, show_number, show_rate
 from .plots import plot_intervals
 
@@ -36,20 +35,19 @@ def card_heading(
     return page_heading(f"Model card: {card.model}", known(card.parameters, "purpose").rstrip(".") + ".", [card.role],
                         owner=known(card.parameters, "owner"), task=known(card.parameters, "task"), source=known(card.parameters, "source"), bundle=hash)
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #2abd6f67
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #223e4eef
 def approval_sentence(
     card:ModelCard, # As `read_card` gathers it
 )->str: # One sentence
     "Who approved this bundle, on the ledger's word."
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
-    last = next((e for e in reversed(bundle_entries(card)) if e.kind in (REQUESTED, GRANTED, REFUSED) or _left(card, e)), None)
+    state, last = card.approval, card.approval.answer or card.approval.request
     if last is None: return f"{UNKNOWN}: the ledger holds no request for this bundle."
-    if last.kind == REQUESTED: return f"{last.actor} asked on {last.time:%Y-%m-%d}; nobody has answered."
-    if last.kind == ROLLED_BACK: return f"Rolled back by {last.actor} on {last.time:%Y-%m-%d}: {known(last.payload, 'reason')}. It needs a new approval."
-    if last.kind == REFUSED: return f"Refused by {last.actor} on {last.time:%Y-%m-%d}: {known(last.payload, 'reason')}"
-    return f"Approved by {last.actor} on {last.time:%Y-%m-%d}, until {known(last.payload, 'expires_at')[:10]}."
-
-def _left(card:ModelCard, entry:LedgerEntry)->bool: return entry.kind == ROLLED_BACK and entry.payload["before"] == card.bundle.core_hash
+    by = f"{last.actor} on {last.time:%Y-%m-%d}"
+    if state.status == "requested": return f"{last.actor} asked on {last.time:%Y-%m-%d}; nobody has answered."
+    if state.status == "rolled_back": return f"Rolled back by {by}: {known(last.payload, 'reason')}. It needs a new approval."
+    if state.status == "refused": return f"Refused by {by}: {known(last.payload, 'reason')}"
+    return f"Approved by {by}, until {state.expires_at:%Y-%m-%d}."
 
 def live_sentence(
     card:ModelCard, # As `read_card` gathers it

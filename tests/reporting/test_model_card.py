@@ -3,7 +3,7 @@ import shutil
 import pandas as pd
 import pytest
 from marketing_mlops.contracts.verdict import Verdict
-from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.approvals import REFUSED, grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.registrations import register_bundle
 from marketing_mlops.governance.releases import bundle_evidence, release, rollback
@@ -166,3 +166,15 @@ def test_a_bundle_that_was_rolled_back_is_not_called_approved(shop):
     rollback(shop, "churn", "marketing@example.com", "Complaints doubled", clock=ReplayClock(instant_of("2026-03-05T09:00:00Z")))
     assert blocks.approval_sentence(read_card("churn", shop, left)) == "Rolled back by marketing@example.com on 2026-03-05: Complaints doubled. It needs a new approval."
     assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
+
+def test_a_yes_that_did_not_know_a_refusal_is_not_shown_as_an_approval(shop, tmp_path_factory):
+    asked = bundle_evidence(shop.path("data", "bundle", "churn"))
+    about, day = dict(bundle_hash=asked.bundle_hash, evaluation_hash=asked.evaluation_hash), lambda text: ReplayClock(instant_of(f"2026-03-{text}T09:00:00Z"))
+    request = request_approval(shop, "churn", *about.values(), "analyst@example.com", clock=day("01")).request
+    office = find_workspace(shutil.copytree(shop.root, tmp_path_factory.mktemp("clone")/"office"))
+    write_text(office.path("data", "state", "ledger_writer"), "a-writer-that-sorts-first\n")
+    Ledger(office, day("02")).append(REFUSED, "churn", "data-protection@example.com", about | dict(request=request.hash, reason="Consents were missing"))
+    grant(shop, "churn", *about.values(), "model-owner@example.com", clock=day("03"))
+    assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
+    shutil.copy2(office.path("data", "ledger", "a-writer-that-sorts-first.jsonl"), shop.path("data", "ledger"))
+    assert blocks.approval_sentence(read_card("churn", shop)) == "Refused by data-protection@example.com on 2026-03-02: Consents were missing"
