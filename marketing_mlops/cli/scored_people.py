@@ -37,15 +37,18 @@ def saved_scores(
     if file.is_file(): return pd.read_parquet(file)
     raise WorkspaceError(f"{model} has no scores: data/score/{model} holds none.", f"Make them with `mmops run {model}`.", model=model)
 
-# %% ../../nbs/api/cli/66_scored_people.ipynb #b0173a00
+# %% ../../nbs/api/cli/66_scored_people.ipynb #4311e085
 def held_out_people(
     workspace:Workspace, # Where the source is declared
     source:str, # Source of the model
     scores:"pd.DataFrame", # With `is_holdout`, as the score stage wrote them
 )->set[str]: # customer_id
-    "Everybody who is never contacted."
+    "Everybody who is never contacted. Raises `WorkspaceError` for scores that do not say who is held out."
     from marketing_mlops.activation.audiences import holdout_customers
     from marketing_mlops.sources.ingestion import accepted_tables, read_table
-    marked = set(scores.loc[scores["is_holdout"].eq(True), "customer_id"]) if "is_holdout" in scores else set()
+    if "is_holdout" not in scores:
+        raise WorkspaceError(f"The scores have no column is_holdout, so nobody could be held out; there are {', '.join(scores)}.",
+                             "Make them anew with `mmops run MODEL --force`.", source=source)
+    marked = set(scores.loc[scores["is_holdout"].eq(True), "customer_id"])
     if "assignments" not in accepted_tables(workspace, source): return marked
     return marked | holdout_customers(read_table(workspace, source, "assignments"))
