@@ -1,6 +1,6 @@
 """One row for each row of a spine, holding what was known of the customer at her cutoff and nothing else.
 
-Call `feature_table` with a spine and the names of features. It computes them from the accepted tables of a source and returns them in the spine's order. The same call makes the rows a model is trained on and the rows it scores, so the two cannot differ.
+Call `feature_table` with a spine and the names of features. It computes them from the accepted tables of a source and returns them in the spine's order. It stands on `features_of`, which the rows a model is trained on and the rows it scores go through alike, so the two cannot differ.
 
 What is guaranteed: an event that happened or became known at or after a row's cutoff does not change the row. A feature whose value is known only during the contact or after the outcome is refused by name. Sums are exact, so the bytes do not depend on the machine's threads."""
 
@@ -10,12 +10,12 @@ What is guaranteed: an event that happened or became known at or after a row's c
 __all__ = ['FEATURES_OF_TABLE', 'table_features', 'finished', 'event_features', 'trait_features', 'refuse_late', 'features_of',
            'feature_table']
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #e3f9eea5
+# %% ../../nbs/api/features/70_point_in_time.ipynb #6d10361b
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
-from .aggregations import AGGREGATIONS
+from .aggregations import AGGREGATIONS, columns_behind
 from .declarations import Feature, feature
 from .event_rows import EventSource, event_rows, open_events
 from .traits import TOO_LATE, too_late, trait_values
@@ -25,10 +25,15 @@ from ..workspace.places import Workspace
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #afef6718
+# %% ../../nbs/api/features/70_point_in_time.ipynb #acd3077d
 def _columns_of(declared:Feature)->tuple[str, ...]:
     "The columns of its table a feature reads."
     return tuple(name for name in (declared.column, *(name for name, _ in declared.where)) if name)
+
+def _behind(declared:Feature)->dict[tuple[str, str], None]:
+    "The columns of the source that a feature depends on, its times and its customers among them."
+    read = (*_columns_of(declared), *AGGREGATIONS[declared.aggregation].reads, "customer_id", "occurred_at")
+    return dict.fromkeys(pair for name in read for pair in columns_behind(declared.table, name))
 
 def _wanted(rows:"ibis.Table", declared:Feature)->"ibis.BooleanValue":
     "The rows a feature counts, whatever their time."
@@ -90,16 +95,15 @@ def trait_features(
 
 FEATURES_OF_TABLE:dict[str, Callable[[EventSource, pd.DataFrame, list[Feature]], pd.DataFrame]] = {"traits": trait_features}   # others: event_features
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #f8cbf5df
+# %% ../../nbs/api/features/70_point_in_time.ipynb #7c6fb52a
 def refuse_late(
     events:EventSource, # An open source
     declared:Iterable[Feature], # Features wanted
 )->None:
-    "Raises `DataError` for a feature that reads a column known too late."
+    "Raises `DataError` for a feature that reads a column known too late, or one made from such a column."
     for each in (each for each in declared if each.table != "traits"):   # features.traits knows when each trait is known
-        for column in _columns_of(each):
-            word = events.late.get((each.table, column))
-            if word: raise too_late(each.name, TOO_LATE[word], events.name)
+        late = [events.late[pair] for pair in _behind(each) if pair in events.late]
+        if late: raise too_late(each.name, TOO_LATE[late[0]], events.name)
 
 # %% ../../nbs/api/features/70_point_in_time.ipynb #8a8ce977
 def features_of(

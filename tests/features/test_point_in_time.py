@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from marketing_mlops.features.declarations import FEATURES, Feature, feature
 from marketing_mlops.features.event_rows import EventSource
+from marketing_mlops.contracts.schemas import TABLES
+from marketing_mlops.features.aggregations import COMPUTED_COLUMNS
 from marketing_mlops.features.point_in_time import feature_table, refuse_late
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
@@ -137,6 +139,23 @@ def test_a_column_the_mapping_declares_as_late_is_refused_by_the_features_name(w
     source = EventSource("calls", {}, None, "EUR", late={("touchpoints", "engagement_seconds"): word})
     with pytest.raises(DataError, match="engagement_seconds_90d"): refuse_late(source, [feature("engagement_seconds_90d")])
     refuse_late(source, [feature("visits_90d")])
+
+@pytest.mark.parametrize("table, column, refused, allowed", [
+    ("order_lines", "discount", ["net_revenue_365d", "sales_ever", "average_order_value_365d"], ["recency_days", "orders_ever", "tenure_days"]),
+    ("order_lines", "kind", ["recency_days", "orders_ever", "sales_ever"], ["net_revenue_365d"]),
+    ("order_lines", "order_id", ["average_order_value_365d", "orders_ever"], ["net_revenue_365d"]),
+    ("exchange_rates", "rate", ["net_revenue_365d"], ["recency_days"]),
+    ("orders", "customer_id", ["recency_days", "net_revenue_365d"], ["clicks_90d"]),
+    ("customers", "first_seen_at", ["tenure_days"], ["recency_days"])])
+def test_what_is_made_from_a_late_column_is_late(table, column, refused, allowed):
+    source = EventSource("shop", {}, None, "EUR", late={(table, column): "after_outcome"})
+    for name in refused:
+        with pytest.raises(DataError, match=f"{name} of source 'shop' is known only after the outcome"): refuse_late(source, [feature(name)])
+    refuse_late(source, map(feature, allowed))
+
+def test_every_computed_column_is_made_from_columns_a_source_may_map():
+    for table, computed in COMPUTED_COLUMNS.items():
+        for each in computed.values(): assert each.made_from and all(column in TABLES[name].names for name, column in each.made_from)
 
 def test_ids_and_categories_may_hold_anything(shop):
     odd = "<b>Ada</b> 🛒 'x'; DROP TABLE orders --"
