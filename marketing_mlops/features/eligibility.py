@@ -19,16 +19,16 @@ from .windows import in_window, known_rows, spine_rows
 from ..sources.recipes import is_held_out
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/features/35_eligibility.ipynb #4d564c35
+# %% ../../nbs/api/features/35_eligibility.ipynb #82d6a421
 def is_consented(
     rows:pd.DataFrame, # customer_id, cutoff (UTC)
     consents:pd.DataFrame, # Table consents
     purpose:str, # Such as email
 )->pd.Series: # True where the use is allowed, index of `rows`; no statement is no consent
     "Whether each customer had agreed to a purpose, as known before her cutoff."
-    stated = consents[consents.purpose == purpose][["customer_id", "is_granted", "occurred_at", "known_at"]]
+    stated = consents[consents.purpose == purpose][["customer_id", "is_granted", "known_at"]]
     both = rows.reset_index(drop=True)[["customer_id", "cutoff"]].reset_index(names="row").merge(stated, on="customer_id")
-    both = both[both.known_at < both.cutoff].sort_values(["row", "known_at", "occurred_at", "is_granted"], ascending=[True, True, True, False])
+    both = both[both.known_at < both.cutoff].sort_values(["row", "known_at", "is_granted"], ascending=[True, True, False])
     latest = both.drop_duplicates("row", keep="last").set_index("row").is_granted.astype(bool)
     return latest.reindex(range(len(rows)), fill_value=False).set_axis(rows.index)
 

@@ -9,13 +9,12 @@ Call `training_set` with a model's entry in `params.yaml`. It draws the spine, t
 # %% auto #0
 __all__ = ['TrainingSet', 'check_training_spec', 'training_set']
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #5b6faf60
+# %% ../../nbs/api/features/90_training_sets.ipynb #b6204887
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import pandas as pd
 from .declarations import feature
 from .event_rows import open_events
-from .labels import check_outcome
 from .point_in_time import features_of
 from .short_windows import ShortWindow, short_windows
 from .spines import cutoffs_from
@@ -24,12 +23,12 @@ from .task_rows import ROWS_FOR, TaskRows
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #14b159a2
+# %% ../../nbs/api/features/90_training_sets.ipynb #e788dbe6
 @dataclass(frozen=True)
 class TrainingSet:
     "Rows to fit and to judge a model on."
     model:str # Key in params.yaml
-    frame:pd.DataFrame # customer_id, cutoff, is_holdout, features, label, matured_at, split; arm and outcomes of an experiment
+    frame:pd.DataFrame=field(repr=False) # customer_id, cutoff, is_holdout, features, label, matured_at, split; arm and outcomes of an experiment
     features:list[str] # Columns a model may read, in the spec's order
     label:str # Column with the answer
     treatment:str|None # Column with the arm; None outside experiments
@@ -51,7 +50,7 @@ class TrainingSet:
         said = f"**{self.model}** · {len(self.train):,} rows to learn from, {len(self.held_out):,} held out, {len(self.features)} features. Left out: {left_out}."
         return " ".join([said, *(each.sentence for each in self.short_windows)])
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #31d49edd
+# %% ../../nbs/api/features/90_training_sets.ipynb #59bf0fec
 def _check_names(names:list[str])->None:
     if not isinstance(names, list):
         raise ParameterError(f"features is {names!r}; a list of names is allowed.", "Write it as [recency_days, orders_90d].", key="features")
@@ -72,8 +71,7 @@ def check_training_spec(
     _check_names(spec["features"])
     check_split(spec["split"], is_experiment=ROWS_FOR[task].is_experiment)
     if spec.get("cutoffs"): cutoffs_from(spec["cutoffs"])
-    if "outcome" in ROWS_FOR[task].needs and check_outcome(spec["outcome"]).asked_at == "cutoffs" and not spec.get("cutoffs"):
-        refuse("cutoffs", f"is missing; outcome.kind {spec['outcome']['kind']} needs it.", "Add cutoffs: {last: 2026-03-01, every_days: 30, count: 6} or the like.")
+    ROWS_FOR[task].check(spec)
     return ROWS_FOR[task]
 
 # %% ../../nbs/api/features/90_training_sets.ipynb #bf565733

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.features.eligibility import is_consented
-from marketing_mlops.features.spines import as_cutoff, contact_spine, cutoffs_from, spine
+from marketing_mlops.features import spines
+from marketing_mlops.features.event_rows import open_events
+from marketing_mlops.features.spines import as_cutoff, cutoffs_from
 from marketing_mlops.features.training_sets import training_set
 from marketing_mlops.sources.recipes import is_held_out
+from marketing_mlops.workspace.clock import ReplayClock
 from marketing_mlops.workspace.errors import ParameterError, WorkspaceError
 
 CUTOFF = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -24,8 +27,14 @@ def statements(draw):
 def may_be_mailed(said, customer, cutoff):
     known = [each for each in said if each["customer_id"] == customer and each["purpose"] == "email" and each["known_at"] < cutoff]
     if not known: return False
-    newest = max((each["known_at"], each["occurred_at"]) for each in known)
-    return all(each["is_granted"] for each in known if (each["known_at"], each["occurred_at"]) == newest)
+    newest = max(each["known_at"] for each in known)
+    return all(each["is_granted"] for each in known if each["known_at"] == newest)
+
+def spine(workspace, source, cutoffs, **asked):
+    with open_events(workspace, source) as events: return spines.spine(events, cutoffs, **asked).frame
+
+def contact_spine(workspace, source, experiment, *, purpose):
+    with open_events(workspace, source) as events: return spines.contact_spine(events, experiment, purpose=purpose).frame
 
 @settings(max_examples=60, **SETTINGS)
 @given(said=st.lists(statements(), min_size=1, max_size=10))
@@ -49,6 +58,17 @@ def test_a_withdrawal_drops_the_customer_whatever_she_said_before(said):
     withdrawn = dict(customer_id="ada", purpose="email", is_granted=False, occurred_at=CUTOFF - timedelta(hours=1), known_at=CUTOFF - timedelta(hours=1))
     rows = pd.DataFrame(dict(customer_id=["ada"], cutoff=pd.Timestamp(CUTOFF)))
     assert is_consented(rows, frame_of_rows("consents", [*before, withdrawn]), "email").tolist() == [False]
+
+@pytest.mark.parametrize("granted_last", [True, False])
+def test_of_two_statements_that_became_known_together_the_withdrawal_wins(granted_last):
+    "As an audience is cut, so a customer is not scored who may not be mailed."
+    from marketing_mlops.activation.audiences import consented
+    known_at = CUTOFF - timedelta(days=2)
+    said = [dict(customer_id="ada", purpose="email", is_granted=is_granted, occurred_at=known_at - timedelta(days=ago), known_at=known_at)
+            for is_granted, ago in ((granted_last, 1), (not granted_last, 2))]
+    rows = pd.DataFrame(dict(customer_id=["ada"], cutoff=pd.Timestamp(CUTOFF)))
+    assert is_consented(rows, frame_of_rows("consents", said), "email").tolist() == [False]
+    assert consented(frame_of_rows("consents", said), "email", ReplayClock(CUTOFF)).to_dict() == dict(ada=False)
 
 def event(at, **values): return values | dict(occurred_at=at, known_at=at)
 

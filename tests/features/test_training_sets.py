@@ -4,8 +4,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from marketing_mlops.features.point_in_time import feature_table
-from marketing_mlops.features.spines import contact_spine, spine
-from marketing_mlops.features.training_sets import training_set
+from marketing_mlops.features.event_rows import open_events
+from marketing_mlops.features.spines import spine
+from marketing_mlops.features.training_sets import check_training_spec, training_set
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
 FEATURES = ["recency_days", "orders_90d", "orders_365d", "net_revenue_365d", "average_order_value_365d", "tenure_days", "clicks_90d",
@@ -91,7 +92,7 @@ def test_a_spec_that_cannot_be_used_is_refused_in_two_lines(retailer, change, sa
 
 def test_an_experiment_nobody_was_assigned_to_is_refused(retailer):
     with pytest.raises(DataError, match="promo_mail_2062"): training_set(retailer, "m", PROMO | dict(experiment=PROMO["experiment"] | dict(name="promo_mail_2062")))
-    with pytest.raises(DataError, match="declared are"): training_set(retailer, "m", PROMO | dict(experiment=PROMO["experiment"] | dict(arms=dict(control=.5, mail=.5))))
+    with pytest.raises(DataError, match="declared are"): training_set(retailer, "m", PROMO | dict(experiment=PROMO["experiment"] | dict(arms=dict(no_mail=.5, mail=.5))))
 
 def test_cutoffs_that_have_not_matured_leave_nothing_and_say_so(retailer):
     with pytest.raises(DataError, match="not_matured"): training_set(retailer, "m", CHURN | dict(cutoffs=dict(last="2026-06-15", count=1)))
@@ -101,7 +102,7 @@ def test_cutoffs_that_have_not_matured_leave_nothing_and_say_so(retailer):
 def test_recency_frequency_and_money_of_online_retail_are_those_computed_elsewhere(public):
     # ../shared/datasets/REFERENCE.md: customer known, quantity and price above zero, snapshot 2011-12-10
     workspace = public("online-retail")
-    rows = spine(workspace, "online-retail", ["2011-12-10"], purpose=None)
+    with open_events(workspace, "online-retail") as events: rows = spine(events, ["2011-12-10"], purpose=None).frame
     table = feature_table(workspace, "online-retail", rows, ["recency_days", "orders_ever", "sales_ever"])
     buyers = table[table.orders_ever > 0]
     assert len(buyers) == 4_338 and int(buyers.orders_ever.sum()) == 18_532 and int((buyers.orders_ever == 1).sum()) == 1_493
@@ -158,3 +159,7 @@ def test_a_training_set_survives_the_way_through_its_files(retailer, tmp_path):
     assert (again.model, again.features, again.treatment, again.outcomes, again.categorical) == (training.model, training.features, "arm", training.outcomes, training.categorical)
     before = [file.read_bytes() for file in files]
     assert [file.read_bytes() for file in write_training_set(again, tmp_path)] == before
+
+@pytest.mark.parametrize("experiment, says", [({"foo": 1}, "experiment.name is missing"), ("promo", "key: value"), (dict(name="p", control="a", arms=["a", "b"], outcome_window_days=14, currency="EUR"), "shares are allowed")])
+def test_an_experiment_whose_rows_cannot_be_made_is_refused_before_data_are_read(experiment, says):
+    with pytest.raises(ParameterError, match=says): check_training_spec("m", PROMO | dict(experiment=experiment))
