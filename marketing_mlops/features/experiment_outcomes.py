@@ -9,7 +9,7 @@ If the source states outcomes, as published campaigns do, they are taken as they
 # %% auto #0
 __all__ = ['MEASURED_OUTCOMES', 'measured_outcomes', 'stated_outcomes', 'outcomes_of']
 
-# %% ../../nbs/api/features/85_experiment_outcomes.ipynb #d6721870
+# %% ../../nbs/api/features/85_experiment_outcomes.ipynb #c4df4c03
 from collections.abc import Mapping
 from dataclasses import replace
 import pandas as pd
@@ -17,6 +17,7 @@ from ..contracts.figures import metric
 from ..contracts.metrics import unit_values, why_not_measured
 from .event_rows import EventSource, open_events
 from .labels import label_outcomes
+from ..workspace.errors import DataError
 from ..workspace.settings import Settings
 
 # %% ../../nbs/api/features/85_experiment_outcomes.ipynb #ffc33036
@@ -35,7 +36,7 @@ def measured_outcomes(
     there = {column: name for column, name in MEASURED_OUTCOMES.items() if not why_not_measured(metric(name), events.tables)}
     return pd.DataFrame({column: counted(name) for column, name in there.items()}).assign(matured_at=ends_at)
 
-# %% ../../nbs/api/features/85_experiment_outcomes.ipynb #b9e810a3
+# %% ../../nbs/api/features/85_experiment_outcomes.ipynb #450164a7
 def stated_outcomes(
     events:EventSource, # An open source with outcomes
     frame:pd.DataFrame, # customer_id, cutoff; from position 0
@@ -43,8 +44,11 @@ def stated_outcomes(
 )->pd.DataFrame: # visit, conversion (0 or 1), spend (money) where stated, missing for people without an outcome; and matured_at (UTC)
     "What the source says the people of an experiment did. Raises `DataError` where it states nothing."
     there = [name for name in ("visit", "conversion", "spend") if name in events.read("outcomes").columns]
+    if not there:
+        raise DataError(f"outcomes of source {events.name!r} has no column visit, conversion or spend.", "Map one of them, or leave the table outcomes out.", file="outcomes", column="spend")
     found = {name: label_outcomes(events, frame, dict(column=name, experiment=experiment["name"])) for name in there}
-    return pd.DataFrame({name: each.label.astype("float64") for name, each in found.items()}).assign(matured_at=found[there[0]].matured_at)
+    matured_at = pd.concat([each.matured_at for each in found.values()], axis=1).max(axis=1)
+    return pd.DataFrame({name: each.label.astype("float64") for name, each in found.items()}).assign(matured_at=matured_at)
 
 # %% ../../nbs/api/features/85_experiment_outcomes.ipynb #51c49de7
 def outcomes_of(

@@ -81,7 +81,7 @@ OUTCOME_KINDS:dict[str, OutcomeKind] = {
     "order": OutcomeKind("A purchase in the days after the cutoff.", label_orders, _DAYS_OF_ORDERS),
     "outcome": OutcomeKind("What the source states.", label_outcomes, dict(column=True, experiment=False), "contact")}
 
-# %% ../../nbs/api/features/50_labels.ipynb #fca59424
+# %% ../../nbs/api/features/50_labels.ipynb #4a839ccd
 def _check_days(outcome:Mapping)->None:
     for key in (key for key in outcome if key.endswith("_days") and outcome[key] is not None):
         value, least = outcome[key], 0 if key == "maturity_days" else 1
@@ -92,8 +92,9 @@ def check_outcome(
     outcome:Mapping[str, str|int], # As in the spec, with its kind
 )->OutcomeKind: # The kind it names
     "How an outcome is computed. Raises `ParameterError` for one that cannot be."
-    kind = outcome.get("kind")
     def refuse(problem, remedy): raise ParameterError(problem, remedy, key="outcome")
+    if not isinstance(outcome, Mapping): refuse(f"outcome is {outcome!r}; `key: value` lines are allowed.", "Write it as {kind: no_order, horizon_days: 90} or the like.")
+    kind = outcome.get("kind")
     if kind not in OUTCOME_KINDS:
         refuse(f"outcome.kind is {kind!r}; allowed are {', '.join(OUTCOME_KINDS)}.{closest(str(kind), OUTCOME_KINDS)}", "Correct outcome.kind in params.yaml.")
     keys = OUTCOME_KINDS[kind].keys

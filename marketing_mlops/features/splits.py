@@ -33,14 +33,17 @@ def check_split(
     if found == "last_cutoff" or isinstance(found, float) and 0 < found < 1: return found
     raise ParameterError(f"split.held_out is {found!r}; allowed are last_cutoff and a share such as 0.2.", "Correct split in params.yaml.", key="split.held_out")
 
-# %% ../../nbs/api/features/80_splits.ipynb #bfa0ea21
+# %% ../../nbs/api/features/80_splits.ipynb #7890efb3
 def split_in_time(
     frame:pd.DataFrame, # cutoff and matured_at, in the order of time
     held_out:str|float, # last_cutoff, or the share of rows at the end
 )->pd.Series: # train, held_out, or missing for rows between the two; index of `frame`
-    "Train on what was known when the held-out period began. Raises `DataError` when nothing is left to learn from."
+    "Train on what was known when the held-out period began. Raises `DataError` when nothing is left to learn from, or nothing to judge by."
     if held_out == "last_cutoff": is_held_out = frame.cutoff == frame.cutoff.max()
     else: is_held_out = pd.Series(pd.RangeIndex(len(frame)) >= round(len(frame)*(1 - held_out)), index=frame.index)
+    if not is_held_out.any():
+        raise DataError(f"A share of {held_out} of {len(frame):,} rows is less than one row, so there is nothing to judge a model by.",
+                        "Write a larger share under split.held_out, or add rows.", column="split")
     begins_at = frame.cutoff[is_held_out].min()
     split = pd.Series("train", index=frame.index, dtype="str").mask(frame.matured_at > begins_at).mask(is_held_out, "held_out")
     if (split == "train").any(): return split

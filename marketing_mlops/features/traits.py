@@ -16,7 +16,7 @@ from .event_rows import EventSource, open_events
 from .windows import spine_rows
 from ..workspace.errors import DataError, ParameterError, closest
 
-# %% ../../nbs/api/features/60_traits.ipynb #353091cc
+# %% ../../nbs/api/features/60_traits.ipynb #62c3d9f4
 TOO_LATE = {"during": "only during the contact", "after_outcome": "only after the outcome"}
 
 def usable_traits(
@@ -24,7 +24,7 @@ def usable_traits(
     names:Iterable[str], # Traits wanted
 )->dict[str, str]: # Trait → number or value, the column that holds it
     "Where each trait's value stands. Raises `ParameterError` for an unknown trait, `DataError` for one known too late."
-    rows = events.read("traits")
+    rows, names = events.read("traits"), list(names)
     n_numbers = rows.number.count() if "number" in rows.columns else 0*rows.count()
     there = rows.group_by("trait", "known_when").aggregate(n_numbers=n_numbers).order_by("trait", "known_when").to_pandas()
     for name in names:
