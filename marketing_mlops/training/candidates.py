@@ -9,7 +9,7 @@ A `Candidate` is not a model in use. It becomes one when its evaluation is good 
 # %% auto #0
 __all__ = ['ESTIMATORS', 'fit_propensity', 'check_time_order', 'extra_unsubscribes', 'fit_uplift', 'Candidate', 'fit_candidate']
 
-# %% ../../nbs/api/training/10_candidates.ipynb #9deaefc2
+# %% ../../nbs/api/training/10_candidates.ipynb #bb7113b9
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import numpy as np
@@ -19,7 +19,7 @@ from ..measurement.policies import choose_arms, pick_single_arm
 from ..measurement.policy_profits import read_economics
 from ..models.propensity import PropensityModel
 from ..models.uplift_models import TLearner
-from .model_specs import check_algorithm, task_rules
+from .model_specs import check_algorithm, check_learned_outcome, task_rules
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/training/10_candidates.ipynb #33430deb
@@ -53,13 +53,14 @@ def extra_unsubscribes(
     rates = train.unsubscribed.astype(float).groupby(train.arm.astype(object)).mean()
     return (rates - rates[control]).clip(lower=0).drop(control).to_dict()
 
-# %% ../../nbs/api/training/10_candidates.ipynb #aee3792a
+# %% ../../nbs/api/training/10_candidates.ipynb #b9ae2659
 def fit_uplift(
     rows:TrainingSet, # With both splits and a treatment
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: algorithm, experiment, economics
     seed:int, # Same rows and seed, same model
 )->tuple[TLearner, pd.DataFrame, dict[str, str|dict|None]]: # Estimator; `gain_<arm>` and `chosen` of the held-out rows; best_single_arm and extra_unsubscribes of the training rows
-    "Expected gain of each arm over the control, and the arm that pays most."
+    "Expected gain in spend of each arm over the control, and the arm that pays most. Raises `ParameterError` for an outcome that is no money."
+    check_learned_outcome(rows.model, spec)
     control, train = spec["experiment"]["control"], rows.train
     estimator = TLearner(spec["algorithm"], rows.numeric, rows.categorical, control, seed).fit(train[rows.features], train[rows.label], train[rows.treatment])
     gains = estimator.predict(rows.held_out[rows.features])

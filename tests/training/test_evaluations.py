@@ -7,7 +7,7 @@ import pytest
 from marketing_mlops.measurement.intervals import Estimate, NotMeasurable
 from marketing_mlops.training.candidates import fit_candidate
 from marketing_mlops.training.evaluations import Evaluation, evaluate
-from marketing_mlops.training.model_specs import WORD_GATES, policy_figures, ranking_figures
+from marketing_mlops.training.model_specs import POLICY_GATES, policy_figures, ranking_figures
 from marketing_mlops.workspace.errors import DataError, ParameterError
 from drawn_customers import CHURN, MAIL, churn_rows, drawn, mail_rows, mailed
 
@@ -25,7 +25,7 @@ def with_gates(spec, **gates): return spec | dict(gates=gates)
 def test_figures_are_those_a_spec_may_name(judged):
     churn, mail = judged
     assert set(churn.figures) == set(ranking_figures(CHURN))
-    assert set(mail.figures) | set(WORD_GATES) == set(policy_figures(MAIL))
+    assert set(mail.figures) | set(POLICY_GATES) == set(policy_figures(MAIL))
 
 @pytest.mark.parametrize("figure", ["auc", "lift_at_10", "average_precision"])
 def test_the_lower_end_of_the_interval_decides(churn, judged, figure):

@@ -10,7 +10,8 @@ CHURN = dict(source="shop", task="propensity", consent_purpose="email", outcome=
              algorithm=dict(name="hist_gradient_boosting", max_iter=60), primary_metric="auc", gates=dict(auc=.6, calibration_slope=[.7, 1.4]))
 PROMO = dict(source="shop", task="uplift", consent_purpose="email", features=["recency_days"], split=dict(held_out=.5), algorithm=dict(name="hist_gradient_boosting"),
              gates=dict(beats_best_rival="review", qini_mail=0), economics=dict(margin=.45, contact_cost=.03),
-             experiment=dict(name="spring", arms={"no_mail": .5, "mail": .5}, control="no_mail", currency="EUR", outcome_window_days=14))
+             experiment=dict(name="spring", hypothesis="A mail raises revenue", objective="Sales", owner="marketing@example.com", arms={"no_mail": .5, "mail": .5},
+                             control="no_mail", goal="net_revenue_per_customer", worthwhile_effect=.5, currency="EUR", outcome_window_days=14, stopping_rule="none_known"))
 
 def test_the_specs_of_the_repository_pass(repository):
     from marketing_mlops.workspace.places import find_workspace
@@ -45,13 +46,25 @@ WRONG = {
     "primary metric": (CHURN, dict(primary_metric="auroc"), "primary_metric", "primary_metric is 'auroc'"),
     "no economics": (PROMO, dict(economics=None), "economics", "economics is missing"),
     "economics": (PROMO, dict(economics=dict(margin=45)), "margin", "margin is 45"),
+    "outcome that is no mapping": (CHURN, dict(outcome="no_order"), "outcome", "key: value"),
+    "control that is no arm": (PROMO, dict(experiment=PROMO["experiment"] | dict(control="no-mail")), "experiment.control", "Did you mean 'no_mail'"),
+    "experiment without a name": (PROMO, dict(experiment=PROMO["experiment"] | dict(name=None)), "experiment.name", "name is missing"),
+    "experiment without a currency": (PROMO, dict(experiment=PROMO["experiment"] | dict(currency=None)), "experiment.currency", "currency is missing"),
+    "experiment without a window": (PROMO, dict(experiment=PROMO["experiment"] | dict(outcome_window_days=None)), "experiment.outcome_window_days", "outcome_window_days is missing"),
+    "experiment without arms": (PROMO, dict(experiment=PROMO["experiment"] | dict(arms=None)), "experiment.arms", "arms is missing"),
+    "an algorithm that predicts no amount": (PROMO, dict(algorithm=dict(name="logistic_regression")), "algorithm.name", "does not suit the task uplift"),
+    "gains that are no money": (PROMO, dict(outcome=dict(kind="outcome", column="visit")), "outcome.column", "outcome.column is 'visit'"),
+    "holdout": (CHURN, dict(holdout=1.5), "holdout", "holdout is 1.5"),
+    "purpose": (CHURN, dict(consent_purpose="e-mail"), "consent_purpose", "Did you mean 'email'"),
+    "misspelt key": (CHURN, dict(gate=dict(auc=.6)), "gate", "Did you mean 'gates'"),
+    "misspelt features": (CHURN, dict(features=None, feature=["recency_days"]), "feature", "Did you mean 'features'"),
     "no experiment": (PROMO, dict(experiment=None), "experiment", "experiment is missing")}
 
 @pytest.mark.parametrize("spec, change, key, says", WRONG.values(), ids=WRONG)
 def test_a_mistake_is_named_by_file_model_and_key(spec, change, key, says):
     with pytest.raises(ParameterError, match=says) as caught: check_model_spec("shop", spec | change, file="data/replays/params.yaml")
     assert caught.value.fields["key"] == f"models.shop.{key}" and str(caught.value).startswith("data/replays/params.yaml: models.shop")
-    assert len(str(caught.value).splitlines()) == 2
+    assert len(str(caught.value).splitlines()) == 2 and "params.yaml" not in str(caught.value).replace("data/replays/params.yaml", "")
 
 @pytest.mark.parametrize("spec", [CHURN, PROMO], ids=lambda each: each["task"])
 def test_a_spec_that_can_be_used_passes(spec): check_model_spec("shop", spec)
