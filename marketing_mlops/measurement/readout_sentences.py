@@ -8,9 +8,9 @@ Written conclusions go stale: somebody corrects a figure, and the sentence above
 
 # %% auto #0
 __all__ = ['OUT_OF_REACH', 'WAITING_HELPS', 'gain_sentence', 'harm_words', 'guardrail_sentence', 'roughly', 'customers_sentence',
-           'change_sentence', 'advice_after_end', 'after_the_end']
+           'change_sentence', 'settling_size', 'repetition_words', 'advice_after_end', 'after_the_end']
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #8f79112a
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #e736e4b0
 import math
 from dataclasses import replace
 from .contrasts import Contrast
@@ -19,7 +19,7 @@ from .effect_verdicts import gain_in_money, guardrail_verdict, harm_of, money_fa
 from .experiments import Experiment
 from .figures_in_words import digits_for, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable, side_of
-from .sample_sizes import further_customers
+from .sample_sizes import customers_to_settle, further_customers
 
 # %% ../../nbs/api/measurement/89_readout_sentences.ipynb #4f0a7598
 def gain_sentence(
@@ -93,27 +93,49 @@ def change_sentence(
     settled = customers_sentence(contrast.difference, experiment.worthwhile_effect/money_factor(contrast, experiment))
     return f"{contrast.arm}: open for every worthwhile effect from {low} to {high} per customer. {settled}"
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #1742071c
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #09883c94
+def settling_size(
+    difference:Difference, # At the level the decision uses
+    threshold:float,       # What the interval should clear, in the metric's unit
+)->int|None: # Customers in the two arms together; None where no realistic number would do
+    "How large a repetition settles an open question with a chance of 80 %."
+    try: needed = customers_to_settle(difference, threshold)
+    except NotMeasurable: return None
+    return needed if needed <= OUT_OF_REACH*difference.estimate.n else None
+
+def repetition_words(
+    measurable:float,   # Customers in the two arms from which on the figure can be measured
+    settling:int|None,  # Customers that settle the question, as `settling_size` gives it
+)->str: # One sentence
+    "How large a repetition has to be, and for what."
+    first = f"the figure can be measured from about {roughly(measurable):,} customers in these two arms on"
+    if settling is None: return f"Repeated, {first}, but no realistic number would settle the question: the effect observed is too near the threshold."
+    size = roughly(max(measurable, settling))
+    return f"Repeat it with about {size:,} customers in these two arms to settle it with a chance of 80 %, should the effect be as observed; {first}."
+
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #75e217ce
 WAITING_HELPS = ("few_spenders", "too_few", "no_variation") # while the experiment goes on
 
 def advice_after_end(
-    refusal:NotMeasurable, # Why there is no figure
-    n_customers:int|None,  # Customers in the two arms; None where unknown
-)->str: # One or two sentences
+    refusal:NotMeasurable,      # Why there is no figure
+    difference:Difference|None, # What was observed all the same; None where nothing was
+    threshold:float,            # What the interval should clear, in the metric's unit
+)->str: # Three sentences at most
     "What can be done about a figure that the data of an ended experiment do not give."
     if refusal.code not in WAITING_HELPS: return refusal.remedy
     share = refusal.fields.get("share")
-    needed = roughly(n_customers/share) if share and n_customers else None
-    size = f"about {needed:,} customers in these two arms, {roughly(needed-n_customers):,} more than this time" if needed else "more customers"
-    return f"It has ended, so waiting brings nobody. Repeat it with {size}, or choose a metric for the next one that more customers reach, such as the share who bought."
+    size = (repetition_words((difference.treated.n+difference.control.n)/share, settling_size(difference, threshold)) if share and difference
+            else "Repeat it with more customers; how many cannot be said from these data.")
+    return f"It has ended, so waiting brings nobody. {size} Or choose a metric for the next one that more customers reach, such as the share who bought."
 
 def after_the_end(
-    contrast:Contrast, # Of an experiment that is over
+    contrast:Contrast,     # Of an experiment that is over
+    experiment:Experiment, # Its worthwhile effect
 )->Contrast: # The same figures and reasons, with advice that can be followed
     "A contrast whose missing figures ask nobody to wait."
     counted = contrast.difference if isinstance(contrast.difference, Difference) else None
-    n = counted and counted.treated.n + counted.control.n
+    threshold = experiment.worthwhile_effect/money_factor(contrast, experiment)
     def advised(part):
         if not isinstance(part, NotMeasurable): return part
-        return NotMeasurable(part.problem, advice_after_end(part, n), code=part.code, share=part.fields.get("share"))
+        return NotMeasurable(part.problem, advice_after_end(part, counted, threshold), code=part.code, share=part.fields.get("share"))
     return replace(contrast, difference=advised(contrast.difference), check=advised(contrast.check))

@@ -118,7 +118,7 @@ def labelled(
     replayed = " This is a replay." if clock == "replay" else ""
     return replace(decision, sentence=f"{decision.sentence} The worthwhile effect was {registration}.{unplanned}{replayed}")
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #9998b3b9
+# %% ../../nbs/api/measurement/95_readouts.ipynb #f4feecb3
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -130,7 +130,7 @@ def read_out(
     columns = {name: metric_column(name, experiment.currency, role) for name, role in experiment.metrics.items() if name not in (metrics or {})} | (metrics or {})
     check_units(units, experiment.arms, [columns[name] for name in experiment.metrics])
     goal, contrasts, conditions = columns[experiment.goal], compare_arms(experiment, units, columns), conditions_for(experiment, units, clock)
-    if has_ended(experiment, clock): contrasts = tuple(map(after_the_end, contrasts))
+    if has_ended(experiment, clock): contrasts = tuple(after_the_end(c, experiment) for c in contrasts)
     decision, by_arm = decide_experiment(experiment, contrasts, conditions)
     registration, time = experiment.label(first_assignment(units)), clock.label if clock else ""
     decision, arms = labelled(decision, registration, time), arm_table(units, [columns[n] for n in experiment.metrics], arms=experiment.arms)

@@ -12,6 +12,7 @@ from marketing_mlops.measurement.experiments import read_experiment
 from marketing_mlops.measurement.intervals import Moments
 from marketing_mlops.measurement.lifts import relative_lift
 from marketing_mlops.measurement.readouts import read_out
+from marketing_mlops.measurement.sample_sizes import further_customers
 from marketing_mlops.measurement.sample_ratio import sample_ratio
 from marketing_mlops.measurement.unit_frames import MetricColumn, gather_units, metric_column
 from marketing_mlops.workspace.clock import ReplayClock, WallClock, instant_of
@@ -119,14 +120,31 @@ def test_nobody_is_told_to_wait_for_customers_of_a_mailing_that_is_over(now, wai
         advice = [readout.sentences["would_change"], *(d.would_change for d in readout.arm_decisions.values()),
                   *(r.next_step for d in readout.arm_decisions.values() for v in d.verdicts for r in v.reasons)]
         assert any("Wait" in said for said in advice) is waits, advice
-        if not waits: assert any("Repeat it with about" in said and "customers" in said and "metric" in said for said in advice)
+        if not waits: assert any("measured from about" in said and "customers" in said and "metric" in said for said in advice)
 
-def test_the_repetition_proposed_would_have_been_large_enough():
+def ended_with_few_spenders():
     few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 1_000, 0.))
     experiment = read_experiment(BASE | dict(planned_end="2026-04-30"))
-    goal = read_out(experiment, few, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0]
-    proposed = int(goal.check.remedy.split("about ")[1].split()[0].replace(",", ""))
-    times = -(-proposed//len(few))
+    return few, experiment, read_out(experiment, few, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0]
+
+def proposed(after, said): return int(said.split(f"{after} about ")[1].split()[0].replace(",", ""))
+
+def test_the_repetition_proposed_is_as_large_as_settling_takes_and_not_only_as_measuring_does():
+    few, experiment, goal = ended_with_few_spenders()
+    settling = proposed("Repeat it with", goal.check.remedy)
+    assert "settle it with a chance of 80 %" in goal.check.remedy
+    further = further_customers(goal.difference, experiment.worthwhile_effect)
+    assert settling >= len(few) + further > proposed("measured from", goal.check.remedy) and settling < 1.2*(len(few) + further)
+
+def test_a_repetition_that_no_realistic_number_would_settle_is_not_given_a_size():
+    few, experiment, goal = ended_with_few_spenders()
+    near = replace(experiment, worthwhile_effect=goal.difference.estimate.value + 1e-9)
+    said = read_out(near, few, clock=ReplayClock(instant_of("2026-05-10"))).sentences["would_change"]
+    assert "no realistic number would settle" in said and "Repeat it with" not in said
+
+def test_from_the_number_named_on_the_figure_can_be_measured():
+    few, experiment, goal = ended_with_few_spenders()
+    times = -(-proposed("measured from", goal.check.remedy)//len(few))
     larger = pd.concat([few.assign(unit_id=few.unit_id+f"-{i}") for i in range(times)], ignore_index=True)
     assert read_out(experiment, larger, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0].check.level > 0
 
