@@ -43,3 +43,19 @@ def test_reasons_stand_at_the_rows_they_concern():
 def test_a_file_that_cannot_tell_days_from_months_gets_both_readings():
     assert date_formats(pd.Series(["01/02/2026", "12/12/2026"])) == ["%d/%m/%Y", "%m/%d/%Y"]
     assert date_formats(pd.Series(["01/02/2026", "13/12/2026"])) == ["%d/%m/%Y"]
+
+@pytest.mark.parametrize("text, pattern", [("202603011347", "%Y%m%d%H%M"), ("20260301134705", "%Y%m%d%H%M%S"), ("202603011347.0", "%Y%m%d%H%M"), ("20260301", "%Y%m%d"), ("1772370000", "unix"), ("1772370000000", "unix_ms"),
+    ("3/1/26 1:47 PM", "%m/%d/%y %I:%M %p"), ("1.3.26 13:47 Uhr", "%d.%m.%y %H:%M Uhr"), ("01-Mär-2026 13:47", "%d-%b-%Y %H:%M"), ("1. März 2026", "%d. %b %Y"), ("01 March 2026", "%d %b %Y"),
+    ("2026/14/03", "%Y/%d/%m"), ("2026.03.01 13:47", "%Y.%m.%d %H:%M"), ("2026.03.01 13h47", "%Y.%m.%d %Hh%M")])
+def test_a_way_of_writing_days_is_recognised_and_read(text, pattern):
+    assert date_formats(pd.Series([text])) == [pattern]
+    assert one(text, "instant", date_format=pattern, zone="UTC").year == 2026 and one(text, "instant", date_format=pattern, zone="UTC").month == 3
+
+@pytest.mark.parametrize("text", ["202613011347", "198912312359", "210101011200", "300000000", "600000000000", "202603011"])
+def test_digits_are_no_epoch_before_1990_and_no_day_outside_the_calendar(text): assert date_formats(pd.Series([text])) == []
+
+def test_ten_digits_with_two_readings_get_both():
+    assert date_formats(pd.Series(["2026030113"])) == ["%Y%m%d%H", "unix"]
+
+def test_a_day_number_of_a_spreadsheet_is_read_when_said_and_never_guessed():
+    assert one("46082", "instant", date_format="excel", zone="UTC") == pd.Timestamp("2026-03-01", tz="UTC") and date_formats(pd.Series(["46082"])) == []
