@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT/".venv"
 BIN = VENV/("Scripts" if os.name == "nt" else "bin")
 LOCKS = {"core": "requirements.lock", "dev": "requirements-dev.lock", "spark": "requirements-spark.lock"}
-SIZES = {"core": "270 packages, 1.5 GB on disk", "dev": "300 packages, 1.7 GB on disk", "spark": "310 packages, 2.3 GB on disk"}
+SIZES = {"core": "270 packages, 1.6 GB on disk", "dev": "300 packages, 1.7 GB on disk", "spark": "310 packages, 2.3 GB on disk"}
 OFFLINE = {"DO_NOT_TRACK": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DVC_NO_ANALYTICS": "1"}
 
 def stop(problem, remedy):

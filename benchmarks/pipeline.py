@@ -1,8 +1,8 @@
 """How long the whole pipeline takes: first run, unchanged re-run, and a forced run on the stock kernel.
 
-    python benchmarks/pipeline.py          writes benchmarks/results/pipeline.json
+    python benchmarks/pipeline.py [REPEATS]    writes benchmarks/results/pipeline.json; three repeats if no number is given
 
-Each figure is the median of three, on a copy of the tracked files with an empty data folder. The ratio of the two
+Each figure is the median of the repeats, on a copy of the tracked files with an empty data folder. The ratio of the two
 engines is what travels between machines; the seconds are those of the machine that recorded them.
 """
 import json, os, shutil, statistics, subprocess, sys, tempfile, time
@@ -39,8 +39,8 @@ def main(repeats=3):
         print(f"{i+1} of {repeats}", {k: round(v[-1], 2) for k, v in figures.items()}, flush=True)
     medians = {k: round(statistics.median(v), 2) for k, v in figures.items()}
     medians["stock_kernel_over_warm"] = round(medians["forced_run_stock_kernel_s"]/medians["forced_run_warm_s"], 2)
-    RESULT.write_text(json.dumps({"command": "python benchmarks/pipeline.py", "repeats": repeats, "cores": os.cpu_count(),
+    RESULT.write_text(json.dumps({"command": f"python benchmarks/pipeline.py {repeats}", "repeats": repeats, "cores": os.cpu_count(),
                                   "commit": git("rev-parse", "--short", "HEAD").strip(), **medians}, indent=1, sort_keys=True)+"\n")
     print(RESULT.read_text())
 
-if __name__ == "__main__": main()
+if __name__ == "__main__": main(*map(int, sys.argv[1:]))
