@@ -7,8 +7,8 @@ Guess what the columns of a file mean. A guess is a proposal for a person to con
 # %% auto #0
 __all__ = ['SALE_STATES', 'NO_SALE_STATES', 'TIME_WORDS', 'CUSTOMER_WORDS', 'ORDER_ROLES', 'PERSON_ROLES', 'ASSIGNMENT_ROLES',
            'ROLES', 'name_words', 'name_likeness', 'are_times', 'are_amounts', 'are_counts', 'are_emails', 'are_phones',
-           'are_currencies', 'are_groups', 'are_ids', 'are_unlike', 'have_cents', 'are_texts', 'state_word',
-           'are_states', 'may_be_states', 'Role', 'Guess', 'role_scores', 'guess_columns']
+           'are_currencies', 'are_groups', 'are_ids', 'are_unlike', 'have_cents', 'are_texts', 'may_be_times',
+           'state_word', 'are_states', 'may_be_states', 'Role', 'Guess', 'role_scores', 'guess_columns']
 
 # %% ../../nbs/api/sources/75_column_guesses.ipynb #fd4a8890
 import difflib, re, unicodedata
@@ -47,7 +47,7 @@ def are_times(cells:pd.Series)->float: "Share readable as dates with one pattern
 def are_amounts(cells:pd.Series)->float: "Share readable as amounts of money."; return _readable(cells, "money")
 def are_counts(cells:pd.Series)->float: "Share of whole numbers."; return _readable(cells, "int")
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #2b20d076
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #8a312862
 def are_emails(cells:pd.Series)->float: "Share of e-mail addresses."; return float(cells.str.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+").mean())
 def are_phones(cells:pd.Series)->float: "Share of phone numbers."; return float(cells.str.fullmatch(r"[+0][\d ()/-]{6,}").mean())
 def are_currencies(cells:pd.Series)->float: "Share of three-letter codes."; return float(cells.str.fullmatch(r"[A-Z]{3}").mean())
@@ -63,6 +63,11 @@ def have_cents(cells:pd.Series)->float:
     return float(cells.str.contains(r"\d[.,]\d{1,2}(?!\d)").mean() > .5 and are_amounts(cells) >= .8)
 def are_texts(cells:pd.Series)->float: "Anything is a text."; return 1.
 
+def may_be_times(cells:pd.Series)->float:
+    "Share that could be times of an unknown writing: three digits or more, and no amount with cents, address or number with letters before it."
+    no_time = cells.str.fullmatch(r"[^\d@]{0,4}-?\d[\d.]*,\d{2}\D{0,4}|-?\d+\.\d{2}|[A-Za-z]{1,4}[-_#]?\d+") | cells.str.contains("@", regex=False)
+    return float((cells.str.contains(r"(?:\d\D*){3}") & ~no_time).mean())
+
 # %% ../../nbs/api/sources/75_column_guesses.ipynb #e2eddd6e
 SALE_STATES = frozenset("paid bezahlt complete completed abgeschlossen erledigt shipped versandt versendet verschickt delivered geliefert zugestellt ausgeliefert fulfilled closed "
                         "confirmed bestatigt fakturiert invoiced berechnet success successful succeeded captured settled sale verkauf verkauft ok".split())
@@ -75,7 +80,7 @@ def are_states(cells:pd.Series)->float:
     return float(cells.map({c: state_word(c) in SALE_STATES | NO_SALE_STATES for c in cells.unique()}).mean())
 def may_be_states(cells:pd.Series)->float: "1 for a few texts, or for days, as a column `cancelled at` holds them."; return float(cells.nunique() <= 25 or are_times(cells))
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #e260f11f
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #b79a0a8e
 @dataclass(frozen=True)
 class Role:
     "One meaning a column may have."
@@ -85,19 +90,20 @@ class Role:
     fits:Callable[[pd.Series], float] # Share of the filled cells that fit, in [0, 1]
     required:bool=False # The table cannot be made without it
     alone:Callable[[pd.Series], float]|None=None # Recognises the column by its values, whatever its name
+    conceivable:Callable[[pd.Series], float]=are_texts # What may be offered where no column fits; share of the filled cells
 
-TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "placed", "bought", "gekauft am", "purchased", "paid at", "day", "when",
+TIME_WORDS = ("date", "datum", "time", "timestamp", "created", "ordered at", "placed", "bought", "gekauft am", "gebucht", "gebucht am", "verkauft am", "bestellt am", "erfasst am", "booked", "purchased", "paid at", "day", "when",
               "zeit", "tag", "sent", "assigned", "invoice date", "fecha", "date commande")
 CUSTOMER_WORDS = ("customer", "customer id", "customer number", "client", "kunde", "kunden", "kd", "kd nr", "cust", "user", "user id", "member", "buyer", "kaufer",
                   "person", "contact", "subscriber", "recipient", "shopper", "account", "cliente")
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #0e09a425
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #d77e190f
 ORDER_ROLES = (
     Role("order_id", "number of the order",
          ("order id", "order number", "order no", "order", "order nr", "bestellung", "bestellnr", "bestellnummer", "auftrag", "auftragsnr",
           "invoice", "invoice no", "receipt", "bon", "transaction", "basket", "rechnung", "rechnungsnr", "rechnungsnummer", "rg nr", "re nr", "beleg", "belegnr", "purchase id", "ref", "reference"), are_ids, alone=are_unlike),
     Role("customer_id", "customer", CUSTOMER_WORDS, are_ids, required=True),
-    Role("occurred_at", "day or time of the order", TIME_WORDS, are_times, required=True, alone=are_times),
+    Role("occurred_at", "day or time of the order", TIME_WORDS, are_times, required=True, alone=are_times, conceivable=may_be_times),
     Role("amount", "amount paid for the row in all",
          ("amount", "total", "order total", "sum", "summe", "gesamt", "betrag", "umsatz", "revenue", "sales", "value", "order value", "turnover", "paid",
           "net", "netto", "gross", "brutto", "wert", "worth", "importe", "montant"), are_amounts, alone=have_cents),

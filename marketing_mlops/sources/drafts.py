@@ -8,14 +8,14 @@ The groundwork of a proposed mapping: what somebody said about a file (`Wishes`)
 __all__ = ['Question', 'Wishes', 'Draft', 'filled_cells', 'start_draft', 'fitting_columns', 'left_out', 'identifier_pieces',
            'ColumnPiece', 'RulePiece', 'TablePiece']
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #3c74bc04
+# %% ../../nbs/api/sources/78_drafts.ipynb #87403164
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 import pandas as pd
 from fastcore.basics import patch
 from ..workspace.errors import MappingError, closest
-from .column_guesses import PERSON_ROLES, Guess, Role, guess_columns, name_likeness
+from .column_guesses import PERSON_ROLES, Guess, Role, guess_columns, name_likeness, may_be_times
 from .raw_files import RawRows
 
 # %% ../../nbs/api/sources/78_drafts.ipynb #0557e69f
@@ -120,7 +120,7 @@ def start_draft(
     for role in roles: draft = _asking_about(draft, role)
     return draft
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #31823b58
+# %% ../../nbs/api/sources/78_drafts.ipynb #a0d6247c
 def _check_columns(rows:RawRows, roles:tuple[Role, ...], wishes:Wishes)->None:
     known = [role.name for role in roles]
     for column, role in wishes.columns.items():
@@ -133,7 +133,7 @@ def _with_unread_dates(rows:RawRows, roles:tuple[Role, ...], guesses:dict[str, G
     words = next((role.words for role in roles if role.name == "occurred_at"), ())
     if "occurred_at" in guesses or not words: return guesses
     free = [c for c in rows.frame if c not in {guess.column for guess in guesses.values()}]
-    named = [c for c in free if name_likeness(c, words) >= .6 and rows.frame[c].str.contains(r"\d").mean() > .5]
+    named = [c for c in free if name_likeness(c, words) >= .6 and may_be_times(filled_cells(rows.frame[c])) > .5]
     return guesses | ({"occurred_at": Guess(named[0], "occurred_at", "by its name")} if len(named) == 1 else {})
 
 # %% ../../nbs/api/sources/78_drafts.ipynb #0d70a3f1
@@ -146,15 +146,16 @@ def _asking_about(draft:Draft, role:Role)->Draft:
     rivals = ", ".join(map(repr, guess.rivals))
     return draft.with_question(flag, f"Both {guess.column!r} and {rivals} could be the {role.meaning}; which is it?", (guess.column, *guess.rivals))
 
-# %% ../../nbs/api/sources/78_drafts.ipynb #ff37c3c1
+# %% ../../nbs/api/sources/78_drafts.ipynb #02b90a50
 def fitting_columns(
     draft:Draft, # With its guesses
     role:Role, # That no column was found for
-)->list[str]: # All free columns where no values fit
+)->list[str]: # Where no values fit, the columns that are conceivable; may be empty
     "The columns nothing is made of yet whose values would do for a role."
     free = left_out(draft)
     cells = {column: filled_cells(draft.rows.frame[column]).head(1000) for column in free}
-    return [column for column in free if len(cells[column]) and role.fits(cells[column]) >= .8] or list(free)
+    return [column for column in free if len(cells[column]) and role.fits(cells[column]) >= .8] or [
+        column for column in free if role.conceivable(cells[column]) >= .8]
 
 def left_out(
     draft:Draft, # With its guesses

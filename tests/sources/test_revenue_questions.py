@@ -141,3 +141,22 @@ def test_no_plan_is_made_of_the_customers_who_happen_to_be_in_the_file(tmp_path)
     silent, planned = (propose_mapping(tmp_path/"mail.csv", "assignments", wishes=w).experiment for w in (said, replace(said, planned_customers=500)))
     assert read_experiment(silent).planned_customers is None and read_experiment(silent).stopping_rule == "none_known"
     assert (read_experiment(planned).planned_customers, read_experiment(planned).stopping_rule) == (500, "fixed_horizon")
+
+STYLES = {"3/1/26 1:47 PM": "%m/%d/%y %I:%M %p", "1.3.26 13:47 Uhr": "%d.%m.%y %H:%M Uhr", "01-Mär-2026 13:47": "%d-%b-%Y %H:%M", "2026/14/03": "%Y/%d/%m", "2026.03.01 13h47": "%Y.%m.%d %Hh%M", "202603011347": "%Y%m%d%H%M"}
+
+@pytest.mark.parametrize("cell", STYLES)
+def test_dates_written_in_their_own_way_need_no_question(cell, tmp_path):
+    proposal = propose_mapping(export(tmp_path, Datum=[cell]*N), "orders", wishes=SAID, clock=SPRING)
+    assert proposal.is_ready, (proposal.questions, proposal.problems)
+    assert proposal.content["tables"]["orders"]["columns"]["Datum"]["date_format"] == STYLES[cell] and len(proposal.rejected) == 0
+    assert ("month stands first" in "".join(proposal.notes)) == ("PM" in cell)
+
+@pytest.mark.parametrize("column", ["gebucht am", "Spalte 7"])
+def test_one_answer_is_enough_where_nobody_can_read_the_times(column, tmp_path):
+    file = export(tmp_path, **{column: "46082", "Vertriebsweg": "Katalog", "Rabattcode": "R2026"})
+    rows = pd.read_csv(file, sep=";", dtype="str").drop(columns="Datum")
+    rows.to_csv(file, sep=";", index=False)
+    asked = propose_mapping(file, "orders", wishes=SAID, clock=SPRING).questions
+    assert asked[-1].flag == "--date-format FORMAT" and "--date-format 'excel' reads it as 1 March 2026" in asked[-1].text
+    assert [q.choices for q in asked[:-1]] == ([] if column == "gebucht am" else [(column,)])
+    assert propose_mapping(file, "orders", wishes=replace(SAID, columns={column: "occurred_at"}, date_format="excel"), clock=SPRING).is_ready
