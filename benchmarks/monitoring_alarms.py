@@ -63,7 +63,7 @@ def put_in_use(workspace, spec=SPEC):
     candidate = fit_candidate(rows, spec)
     found = evaluate(spec["model"], candidate.held_out, spec, candidate.facts)
     bundle = write_bundle(workspace.path("data", "bundle", spec["model"]), scorer=scorer_of(candidate, rows.features, "no_order"), kind="graph", features=rows.features,
-        schema=input_schema(rows.train, rows.features), parameters=spec, evaluation=found.to_dict(), lock_hash="", data_hashes={}, code_hash="", envelope={})
+        schema=input_schema(rows.train, rows.features), parameters=spec | dict(facts=candidate.facts), evaluation=found.to_dict(), lock_hash="", data_hashes={}, code_hash="", envelope={})
     return rows, bundle
 
 def month_of(workspace, at, spec=SPEC):

@@ -11,7 +11,7 @@ __all__ = ['REPEATED_SHARE', 'usual_rows', 'judge_volume', 'columns_with_scores'
            'repeated_share', 'why_not_new', 'without_comparison', 'training_moment', 'PeriodJudged', 'read_period',
            'judge_period', 'read_scores', 'scoring_bundle', 'monitor']
 
-# %% ../../nbs/api/monitoring/40_periods.ipynb #a9d717e2
+# %% ../../nbs/api/monitoring/40_periods.ipynb #4bb8474b
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 import pandas as pd
@@ -27,7 +27,7 @@ from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.ranking import read_quality_record
 from .input_checks import FeatureShift, MonitoringRules, RowsJudged, judge_rows, read_rules
 from .realised import estimate_drop, judge_drop, matured_rows
-from .release_rules import ReleaseRules, answers_known_until, judge_age, judge_loss, read_release_rules
+from .release_rules import ReleaseRules, judge_age, judge_loss, read_release_rules
 from ..registry.bundles import Bundle, read_bundle, score_rows
 from ..registry.input_schemas import input_schema
 from ..workspace.errors import DataError
@@ -175,16 +175,16 @@ def read_period(
     kept = {name: value for name, value in content.items() if name != "verdict"}
     return PeriodJudged(**kept | shifts | dict(verdicts=verdicts, performance=estimates(content["performance"]), rules=MonitoringRules(**content["rules"])))
 
-# %% ../../nbs/api/monitoring/40_periods.ipynb #cd1d57ab
-def _by_release_rules(bundle:Bundle, rows:pd.DataFrame, training:TrainingSet, performance:Verdict, figures:dict, release:ReleaseRules)->dict[str, Verdict]:
+# %% ../../nbs/api/monitoring/40_periods.ipynb #622ec1b0
+def _by_release_rules(bundle:Bundle, rows:pd.DataFrame, performance:Verdict, figures:dict, release:ReleaseRules)->dict[str, Verdict]:
     "The verdicts that a champion's release rules add or change."
     if rows.empty or rows.role.iloc[0] != "champion": return {}
     spec, found = bundle.parameters, {}
     if release.auc_drop: found["performance"] = judge_loss(performance, figures, spec["model"], release.auc_drop)
-    if release.cadence_days: found["age"] = judge_age(spec, answers_known_until(spec, training.frame.cutoff.max()), rows.cutoff.max(), release.cadence_days)
+    if release.cadence_days: found["age"] = judge_age(spec, rows.cutoff.max(), release.cadence_days)
     return found
 
-# %% ../../nbs/api/monitoring/40_periods.ipynb #02bc6eda
+# %% ../../nbs/api/monitoring/40_periods.ipynb #38d31ff0
 def judge_period(
     bundle:Bundle, # In use
     rows:pd.DataFrame, # Scored customers: cutoff, role, features, score columns
@@ -201,7 +201,7 @@ def judge_period(
     seen, scores = without_comparison(seen, why), without_comparison(scores, why)
     realised, figures = judge_realised(bundle, matured, rules)
     verdicts = dict(input=seen.verdict, scores=scores.verdict, performance=realised, volume=judge_volume(len(rows), usual_rows(training, bundle.parameters), rules))
-    verdicts |= _by_release_rules(bundle, rows, training, realised, figures, release)
+    verdicts |= _by_release_rules(bundle, rows, realised, figures, release)
     cutoff = rows.cutoff.max().isoformat() if len(rows) else ""
     return PeriodJudged(bundle.parameters["model"], bundle.core_hash, str(rows.role.iloc[0]) if len(rows) else "", cutoff, len(rows), verdicts, seen.shifts, scores.shifts, figures, rules)
 

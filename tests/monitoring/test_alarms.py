@@ -108,7 +108,7 @@ def test_the_stage_judges_the_rows_just_scored(scored):
     assert (look.verdict.status, look.role, look.n_rows, set(look.performance)) == ("pass", "candidate", len(scored.frame), {"before", "now", "drop"})
 
 def test_only_a_champion_is_held_against_its_release_rules_and_by_the_days_of_the_data(scored):
-    rules = dict(release=dict(cadence_days=30, rollback_when=dict(auc_drop=.05)))   # answers known until 2025-06-30, scored on 2026-07-01
+    rules = dict(release=dict(cadence_days=30, rollback_when=dict(auc_drop=.05)))   # learned from answers until 2025-04-01; on 2026-07-01 they could go until 2026-04-02
     workspace, model, spec = scored(scored.frame)
     assert "age" not in monitor(workspace, model, spec | rules).verdicts
     look = monitor(*scored(scored.frame.assign(role="champion"))[:2], spec | rules)

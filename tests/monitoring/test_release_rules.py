@@ -6,7 +6,8 @@ from marketing_mlops.contracts.verdict import Reason, judged
 from marketing_mlops.measurement.intervals import Estimate
 from marketing_mlops.monitoring.input_checks import MonitoringRules
 from marketing_mlops.monitoring.realised import judge_drop
-from marketing_mlops.monitoring.release_rules import ReleaseRules, answers_known_until, judge_age, judge_loss, read_release_rules
+from marketing_mlops.monitoring.release_rules import ReleaseRules, answers_known_until, answers_learnable_until, judge_age, judge_loss, read_release_rules
+from marketing_mlops.training.candidates import answers_until
 from marketing_mlops.workspace.errors import ParameterError
 from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace
@@ -33,16 +34,35 @@ def test_every_model_that_is_shipped_has_rules_that_can_be_read():
     assert read_release_rules(models["retailer_churn_90d"]) == ReleaseRules(30, .05)
     assert all(isinstance(read_release_rules(spec), ReleaseRules) for spec in models.values())
 
-def test_age_counts_from_the_last_answer_and_not_from_the_last_cutoff():
-    assert answers_known_until(CHURN, day("2026-08-01")) == day("2026-03-01") + pd.Timedelta(days=97)
-    assert answers_known_until(MAIL, day("2026-04-30")) == day("2026-05-14")
-    assert answers_known_until(dict(outcome=dict(kind="outcome")), day("2026-04-30")) == day("2026-04-30")
+def learned(spec, until): return spec | dict(facts=dict(answers_until=until))
 
-@pytest.mark.parametrize("spec, step", [(CHURN, "cutoffs.last"), (MAIL, "newer experiment")])
-def test_a_champion_is_due_from_the_day_after_its_cadence_and_the_proposal_names_what_to_change(spec, step):
-    known = day("2026-06-01")
-    assert [judge_age(spec, known, known + pd.Timedelta(days=d), 30).status for d in (-5, 0, 30, 31, 400)] == ["pass", "pass", "pass", "review", "review"]
-    reason = judge_age(spec, known, day("2026-08-01"), 30).reasons[0]
+def test_a_champion_knows_the_answers_it_learned_from_and_not_those_it_was_judged_by():
+    "The churn model of the demo: trained on cutoffs to 2025-12-31, judged on 2026-03-31."
+    spec = dict(model="churn", outcome=dict(horizon_days=90), cutoffs=dict(last="2026-03-31", every_days=30, count=8), facts=dict(answers_until="2026-03-31"))
+    reason = judge_age(spec, day("2026-07-01"), 30).reasons[0]
+    assert answers_known_until(spec) == day("2026-03-31") and "end on 2026-03-31, 92 days before the customers of 2026-07-01" in reason.message
+    assert "could learn from answers until 2026-04-02, 2 days more" in reason.message and reason.value == 2
+
+def test_what_a_champion_knows_is_what_training_noted():
+    frame = pd.DataFrame(dict(matured_at=[day("2026-03-31"), day("2026-03-01")]))
+    assert answers_known_until(learned(CHURN, answers_until(frame))) == day("2026-03-31")
+    assert answers_until(frame.iloc[:0]) is None and answers_until(frame[[]]) is None
+
+@pytest.mark.parametrize("spec", [CHURN, CHURN | dict(facts=dict(n_training=600)), learned(MAIL, None)])
+def test_a_champion_that_does_not_say_what_it_learned_from_has_an_unknown_age(spec):
+    verdict = judge_age(spec, day("2026-08-01"), 30)
+    assert verdict.status == "unknown" and spec["model"] in verdict.reasons[0].next_step
+
+def test_only_windows_that_have_to_close_before_a_model_can_be_judged_are_waited_for():
+    assert answers_learnable_until(CHURN, day("2026-08-01")) == day("2026-08-01") - pd.Timedelta(days=97)
+    for spec in (MAIL, dict(outcome=dict(kind="outcome"))): assert answers_learnable_until(spec, day("2026-08-01")) == day("2026-08-01")
+
+@pytest.mark.parametrize("spec, waits, step", [(CHURN, 97, "cutoffs.last"), (MAIL, 0, "newer experiment")])
+def test_a_champion_is_due_from_the_day_after_its_cadence_and_the_proposal_names_what_to_change(spec, waits, step):
+    made = learned(spec, "2026-06-01")
+    def judged_after(days): return judge_age(made, day("2026-06-01") + pd.Timedelta(days=days + waits), 30)
+    assert [judged_after(days).status for days in (-5, 0, 30, 31, 400)] == ["pass", "pass", "pass", "review", "review"]
+    reason = judged_after(61).reasons[0]
     assert step in reason.next_step and f"mmops request {spec['model']}" in reason.next_step and (reason.value, reason.threshold) == (61, 30)
 
 @given(st.floats(.55, .95), st.floats(.4, .95), st.floats(.001, .2), st.floats(.01, .3))

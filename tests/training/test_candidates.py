@@ -69,7 +69,7 @@ def test_chances_are_held_true_on_the_latest_rows_to_learn_from(algorithm):
 def test_windows_shorter_than_their_name_travel_with_the_candidate():
     from dataclasses import replace
     short = ShortWindow("orders_90d", 90, 41, 300)
-    assert fit_candidate(replace(churn_rows(drawn()), short_windows=(short,)), CHURN).facts == dict(n_training=600, short_windows=[short.to_dict()])
+    assert fit_candidate(replace(churn_rows(drawn()), short_windows=(short,)), CHURN).facts == dict(n_training=600, answers_until=None, short_windows=[short.to_dict()])
 
 @pytest.mark.parametrize("split, what", [("train", "judge the model by"), ("held_out", "learn from")])
 def test_both_sides_of_the_split_are_needed(kind, split, what):
