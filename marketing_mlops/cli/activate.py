@@ -8,9 +8,9 @@ Use `mmops activate` to turn the scores of a champion into a list for the tool t
 __all__ = ['contact_purpose', 'champion_bundle', 'evaluation_warning', 'share_driven_away', 'ListWish', 'list_wish',
            'chosen_people', 'copied_list', 'activate_model']
 
-# %% ../../nbs/api/cli/67_activate.ipynb #65d6d5ec
+# %% ../../nbs/api/cli/67_activate.ipynb #e30dc042
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from marketing_mlops.activation.audiences import Audience
     from marketing_mlops.registry.bundles import Bundle
 
-# %% ../../nbs/api/cli/67_activate.ipynb #db221871
+# %% ../../nbs/api/cli/67_activate.ipynb #faf886d1
 def contact_purpose(
     wish:str|None, # As given with `--purpose`; None where nothing was said
-    own:str|None, # `consent_purpose` of the model in params.yaml; None where it has none
+    own:str|None, # `consent_purpose` the champion was approved with; None where it has none
 )->str|None: # None where the model names none
     "The purpose people are contacted for. Raises `ParameterError` for one that is not the model's."
     if wish is None or wish == own: return own
     other = f"the consent_purpose of the model is {own!r}.{closest(wish, [own])}" if own else "the model names no consent_purpose."
-    remedy = "Leave --purpose out, or change consent_purpose in params.yaml." if own else "Nobody may be contacted by it; set consent_purpose in params.yaml first."
+    remedy = "Leave --purpose out. Another purpose is another approval: change consent_purpose in params.yaml, run, request and release." if own else "Nobody may be contacted by it; set consent_purpose in params.yaml, then run, request and release."
     raise ParameterError(f"--purpose is {wish!r}, but {other}", remedy, key="purpose")
 
 # %% ../../nbs/api/cli/67_activate.ipynb #a1dee8f4
@@ -85,19 +85,26 @@ def list_wish(*,
     "The flags of a list as one record."
     return ListWish(purpose, top, minimum, score)
 
-# %% ../../nbs/api/cli/67_activate.ipynb #a60ba214
+# %% ../../nbs/api/cli/67_activate.ipynb #ff3497d9
+def _approved(workspace:Workspace, model:str)->tuple["Bundle|None", Mapping]:
+    "The champion's bundle, and what it was approved with; without a champion what params.yaml says."
+    from marketing_mlops.jobs.scoring import declared_for
+    from marketing_mlops.workspace.params import read_params
+    bundle, spec = champion_bundle(workspace, model), read_params(workspace).model(model)
+    return bundle, declared_for(bundle, "champion", spec) if bundle else spec
+
+# %% ../../nbs/api/cli/67_activate.ipynb #8d1fb2ac
 def chosen_people(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
     wish:ListWish, # Who is wanted
 )->tuple["Audience", list[str]]: # Everybody counted by reason; and what has to be said about the list
     "The people a model recommends. Raises `ParameterError` for a wish that means nothing, `DataError` for scores nobody released."
-    from marketing_mlops.workspace.params import read_params
-    spec, bundle = read_params(workspace).model(model), champion_bundle(workspace, model)
+    bundle, spec = _approved(workspace, model)
     share_size(wish.top, 1)   # a share that is none is refused before anything is read
     purpose, scores = contact_purpose(wish.purpose, spec.get("consent_purpose")), saved_scores(workspace, model)
     column = score_column(scores, wish.score)
-    prices, away = (bundle.parameters.get("economics") or {}, share_driven_away(bundle, column)) if bundle else (None, None)
+    prices, away = (spec.get("economics") or {}, share_driven_away(bundle, column)) if bundle else (None, None)
     minimum, why = smallest_score(wish.minimum, wish.top, spec["task"], prices, away)
     choose = _chooser(workspace, spec["source"], scores, purpose, column, minimum)
     chosen = choose(None)
@@ -122,7 +129,7 @@ def copied_list(
     target.parent.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(file, target))
 
-# %% ../../nbs/api/cli/67_activate.ipynb #0ad2d4e0
+# %% ../../nbs/api/cli/67_activate.ipynb #4a3bb0ac
 @delegates(list_wish)
 def activate_model(
     model:str, # A model of params.yaml with a champion and scores
@@ -136,9 +143,9 @@ def activate_model(
     from marketing_mlops.activation.audience_files import write_audience
     from marketing_mlops.workspace.params import read_params
     found = find_workspace(workspace)
-    spec = read_params(found).model(model)
-    role = as_ or spec["owner"] if dry_run else needed_flag("--as", as_, "activate")
-    (chosen, notes), clock = chosen_people(found, model, list_wish(**wish)), source_clock(found, spec["source"])
+    owner = read_params(found).model(model)["owner"]
+    role = as_ or owner if dry_run else needed_flag("--as", as_, "activate")
+    (chosen, notes), clock = chosen_people(found, model, list_wish(**wish)), source_clock(found, _approved(found, model)[1]["source"])
     print(*_audience_lines(model, chosen, clock.label), *map(printable, notes), sep="\n")
     made = write_audience(found, model, chosen, role, clock=clock, dry_run=dry_run)
     if dry_run: return print("Dry run: nothing was written and nothing recorded.")

@@ -29,7 +29,7 @@ def build(shop, even_after=60., status="pass", task="propensity", more={}):
     graph = finished_graph(draft, draft.add("Sigmoid", draft.add("Div", days, draft.constant([20.]))), ["recency_days"])
     reasons = [] if status == "pass" else [Reason("auc", "auc is 0.58.", .58, .6, "Collect more rows.", status)]
     return write_bundle(shop.path("data", "bundle", "churn"), scorer={"no_order": graph} if task == "propensity" else {"no_mail": graph, "mail": graph}, kind="graph", features=["recency_days"],
-        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": "churn", "task": task, **more},
+        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": "churn", "task": task, "source": "shop", "consent_purpose": "email", **more},
         evaluation=dict(figures={"auc": dict(value=.7, low=.68, high=.72)}, verdict=Verdict("churn", status, reasons).to_dict(), sentences=["It ranks \x1b[2J well."]),
         lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={})
 
@@ -353,6 +353,12 @@ def test_rows_of_a_candidate_contact_nobody(shop, scored, capsys):
 def test_scores_of_the_champion_before_contact_nobody(shop, scored, capsys):
     released(shop, 90.)
     refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="is the champion of churn since")
+
+def test_a_purpose_that_was_not_approved_contacts_nobody_whatever_params_yaml_says_by_now(shop, scored, capsys):
+    (shop.root/"params.yaml").write_text(PARAMS.replace("consent_purpose: email", "consent_purpose: sms"))
+    refused(shop, capsys, "activate", "churn", "--purpose", "sms", "--as", "marketing@example.com", "--top", "0.5", says="the consent_purpose of the model is 'email'")
+    assert typed("activate", "churn", "--top", "0.25", "--dry-run") == 0
+    assert "9 of 40 people for email" in capsys.readouterr().out
 
 def test_consents_that_grew_old_stop_a_live_source(shop, scored, capsys):
     (shop.source_folder("shop")/"mapping.yaml").unlink()

@@ -24,10 +24,10 @@ def rule(even_at):
     days = draft.add("Sub", draft.input("recency_days", is_text=False), draft.constant([even_at]))
     return finished_graph(draft, draft.add("Sigmoid", draft.add("Div", days, draft.constant([20.]))), ["recency_days"])
 
-def build(shop, even_at=60.):
+def build(shop, even_at=60., **more):
     "The candidate of the model."
     return write_bundle(shop.output("bundle", MODEL), scorer={"no_order": rule(even_at)}, kind="graph", features=["recency_days"],
-        schema=input_schema(pd.DataFrame({"recency_days": [3., 60., 120.]}), ["recency_days"]), parameters={"model": MODEL, "task": "propensity"},
+        schema=input_schema(pd.DataFrame({"recency_days": [3., 60., 120.]}), ["recency_days"]), parameters=SPEC | {"model": MODEL, "task": "propensity"} | more,
         evaluation={}, lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={})
 
 def point(shop, champion): return write_json(pointer_file(shop, MODEL), dict(model=MODEL, champion=champion, routing={}, ledger_head="77"))
@@ -85,6 +85,28 @@ def test_rows_of_a_released_model_carry_its_bundle_s_hash_whatever_the_candidate
     after = score_customers(shop, MODEL, SPEC).frame
     assert set(after.role) == {"champion"} and set(after.bundle_hash) == {champion.core_hash}
     pd.testing.assert_frame_equal(before, after)
+
+@pytest.mark.parametrize("edit", [dict(consent_purpose="sms"), dict(outcome=dict(active_days=30)), dict(holdout=.9), dict(source="elsewhere")], ids=lambda e: next(iter(e)))
+def test_a_champion_scores_whom_it_was_approved_for_whatever_params_yaml_says_by_now(shop, edit):
+    put_live(shop, build(shop))
+    approved = score_customers(shop, MODEL, SPEC).frame
+    pd.testing.assert_frame_equal(score_customers(shop, MODEL, SPEC | edit).frame, approved)
+
+def test_a_rollback_brings_back_the_people_of_the_earlier_champion(shop):
+    first = put_live(shop, build(shop))
+    people = score_customers(shop, MODEL, SPEC).frame.customer_id.tolist()
+    narrower = SPEC | dict(outcome=dict(active_days=60))
+    put_live(shop, build(shop, even_at=90., **narrower))
+    assert len(score_customers(shop, MODEL, narrower).frame) < len(people)
+    point(shop, first.core_hash)
+    assert score_customers(shop, MODEL, narrower).frame.customer_id.tolist() == people
+
+def test_a_key_that_params_yaml_gained_since_the_approval_is_not_the_champion_s(shop):
+    bundle = write_bundle(shop.output("bundle", MODEL), scorer={"no_order": rule(60.)}, kind="graph", features=["recency_days"],
+        schema=input_schema(pd.DataFrame({"recency_days": [3., 60., 120.]}), ["recency_days"]), parameters={key: SPEC[key] for key in ("source", "consent_purpose")} | {"model": MODEL, "task": "propensity"},
+        evaluation={}, lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={})
+    put_live(shop, bundle)
+    assert not score_customers(shop, MODEL, SPEC).frame.is_holdout.any()
 
 def test_a_released_model_scores_without_any_candidate(shop):
     put_live(shop, build(shop))
