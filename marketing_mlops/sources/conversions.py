@@ -167,7 +167,7 @@ DATE_FORMATS = ("iso", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d.%m
                 "%b %d, %Y", "%b %d, %Y %I:%M %p", "unix", "unix_ms")
 RARE_FORMATS = ("%Y/%d/%m", "%Y/%d/%m %H:%M", "%Y/%d/%m %H:%M:%S")
 
-# %% ../../nbs/api/sources/40_conversions.ipynb #a03059d3
+# %% ../../nbs/api/sources/40_conversions.ipynb #7f9aa292
 def date_formats(
     text:pd.Series, # Cells of one column
     share:float=.98, # Of the filled cells that must be readable, in (0, 1]
@@ -175,9 +175,15 @@ def date_formats(
     "The date formats that read the column."
     cells = text.astype("str").str.strip().loc[lambda s: s != ""].drop_duplicates().head(2000)
     if cells.empty: return []
-    sample = cells.iloc[::max(1, len(cells)//40)]
-    def is_readable(f): return _are_read(sample, f).any() and _are_read(cells, f).mean() >= share
+    sample = list(cells.iloc[::max(1, len(cells)//40)])
+    def is_readable(f): return any(re.fullmatch(_shape(f), cell) for cell in sample) and _are_read(cells, f).mean() >= share
     return [f for f in DATE_FORMATS if is_readable(f)] or [f for f in RARE_FORMATS if is_readable(f)]
+
+def _shape(date_format):
+    "A pattern of signs and digits that every cell of the format has: fifty conversions of every column would be slow."
+    if date_format in ("iso", "unix", "unix_ms"): return r"\d.*"
+    widths = {"Y": r"\d{4}", "b": r"\D+", "p": "[AaPp][Mm]"}
+    return re.sub(r"%(\w)", lambda m: widths.get(m[1], r"\d\d?"), re.escape(date_format).replace("\\ ", r"\s+")) + r"(?:\.0*)?"
 
 def _are_read(cells, date_format):
     times, _ = _instants(cells, ColumnMapping("occurred_at", date_format=date_format, zone="UTC"))
