@@ -9,8 +9,8 @@ because the build imports it."""
 
 # %% auto #0
 __all__ = ['TEMPLATE_FILES', 'SHIPPED', 'SHIPPED_NAMES', 'INSTALLED', 'PROJECT', 'README', 'CHECK', 'STARTING_PAGE',
-           'template_files', 'as_shipped', 'keep_shipped', 'copy_template', 'template_root', 'notebook_text',
-           'written_files']
+           'template_files', 'as_shipped', 'keep_shipped', 'empty_pointer', 'copy_template', 'template_root',
+           'notebook_text', 'written_files']
 
 # %% ../../nbs/api/cli/60_template.ipynb #f039ff58
 import json, shutil
@@ -59,18 +59,26 @@ def keep_shipped(
     shipped.mkdir(parents=True, exist_ok=True)
     return [Path(shutil.copyfile(Path(root)/name, shipped/kept)) for name, kept in SHIPPED_NAMES.items()]
 
-# %% ../../nbs/api/cli/60_template.ipynb #27d817e0
+# %% ../../nbs/api/cli/60_template.ipynb #d69affaa
+def empty_pointer(
+    model:str, # Key in params.yaml
+)->str: # Text of data/live/<model>.json, byte for byte as the pipeline places it
+    "A live pointer that names no champion."
+    return json.dumps(dict(champion=None, ledger_head="", model=model, routing={}), indent=2, ensure_ascii=False) + "\n"
+
+# %% ../../nbs/api/cli/60_template.ipynb #b22bcf2d
 def copy_template(
     root:Path, # Folder that holds the originals
     into:Path, # Folder to fill; what it held before is removed
     shipped:Path=SHIPPED, # Where the copies of what was shipped are kept
 )->list[Path]: # What was copied, relative
-    "Copies the files of the template."
+    "Copies the files of the template; live pointers name no champion in the copy."
     files = template_files(root)
     shutil.rmtree(into, ignore_errors=True)
     for name in files:
         (Path(into)/name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(as_shipped(root, name.as_posix(), shipped), Path(into)/name)
+        if name.match("data/live/*.json"): (Path(into)/name).write_bytes(empty_pointer(name.stem).encode())
+        else: shutil.copyfile(as_shipped(root, name.as_posix(), shipped), Path(into)/name)
     return files
 
 # %% ../../nbs/api/cli/60_template.ipynb #e01eed13

@@ -3,7 +3,7 @@ import os, shutil, subprocess, sys, zipfile
 from pathlib import Path
 import pytest
 from marketing_mlops.cli.init import make_workspace, package_name, pin_pipeline
-from marketing_mlops.cli.template import SHIPPED, SHIPPED_NAMES, template_files, template_root
+from marketing_mlops.cli.template import SHIPPED, SHIPPED_NAMES, copy_template, empty_pointer, template_files, template_root
 from marketing_mlops.workspace.errors import ParameterError, WorkspaceError
 from marketing_mlops.workspace.params import read_yaml
 
@@ -183,5 +183,23 @@ def test_an_edited_clone_makes_a_workspace_with_the_demo_as_shipped(edited_clone
     for name in SHIPPED_NAMES: assert (made/name).read_bytes() == (ROOT/name).read_bytes(), name
     assert [p.name for p in (made/"data"/"sources").iterdir()] == ["retailer"]
     assert not [p for p in made.rglob("*") if p.is_file() and ".git" not in p.parts and b"my_" in p.read_bytes() and b"my_shop" in p.read_bytes()]
+
+def test_a_champion_of_the_clone_is_none_of_a_new_workspace(tmp_path):
+    for name in template_files(ROOT):
+        (tmp_path/"clone"/name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT/name, tmp_path/"clone"/name)
+    live, ledger = (tmp_path/"clone"/"data"/each for each in ("live", "ledger"))
+    (live/"retailer_churn_90d.json").write_text(f'{{"champion": "{"ab"*32}", "ledger_head": "{"cd"*32}", "model": "retailer_churn_90d", "routing": {{"champion": 1.0}}}}')
+    (ledger/"laptop.jsonl").write_text("{}\n")
+    copy_template(tmp_path/"clone", tmp_path/"spring")
+    assert (tmp_path/"spring"/"data"/"live"/"retailer_churn_90d.json").read_bytes() == empty_pointer("retailer_churn_90d").encode()
+    assert [file.name for file in (tmp_path/"spring"/"data"/"ledger").iterdir()] == ["README.md"]
+
+def test_a_pointer_of_a_new_workspace_is_the_one_the_pipeline_places(tmp_path):
+    from marketing_mlops.jobs.scoring import place_pointers
+    from marketing_mlops.workspace.places import Workspace
+    from marketing_mlops.workspace.settings import Settings
+    placed, = place_pointers(Workspace(tmp_path, Settings("development", tmp_path)), ["spring_mail"])
+    assert placed.read_bytes() == empty_pointer("spring_mail").encode()
 
 def test_the_clone_is_its_own_template(): assert template_root() == ROOT and template_files(ROOT)
