@@ -86,7 +86,7 @@ def compare_arms(
     return tuple(contrast for role in ("goal", "guardrail", "diagnostic")
                  for contrast in compare_family(units, experiment, [metrics[n] for n, r in roles.items() if r == role], role))
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #cc67fe0e
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #d704b055
 def _ends(prefix:str, estimate)->dict:
     names = [prefix + end for end in ("value", "low", "high")]
     if not isinstance(estimate, Estimate): return dict.fromkeys(names)
@@ -101,14 +101,15 @@ def contrast_row(
     row = dict(metric=c.metric.name, role=c.role, arm=c.arm, control=c.control, unit=c.metric.unit) | _ends("", d and d.estimate)
     row |= dict(level=d and d.estimate.level, n_treated=d and d.treated.n, n_control=d and d.control.n, statistic=d and d.statistic,
                 p_value=d and d.p_value, p_adjusted=c.p_adjusted, method=d and d.method)
-    return row | _ends("lift_", c.lift) | _ends("check_", c.check) | dict(note=" ".join(refused))
+    unchecked = c.check.problem if d and isinstance(c.check, NotMeasurable) else ""
+    return row | _ends("lift_", c.lift) | _ends("check_", c.check) | dict(check_note=unchecked, note=" ".join(refused))
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #a7667049
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #72a7b4a3
 def difference_table(
     contrasts:Iterable[Contrast], # As `compare_arms` returns them
 )->pd.DataFrame: # One row per contrast, in the same order; metric, role, arm, control, value, low, high and more
     "Contrasts as a table for pages and charts."
     table = pd.DataFrame([contrast_row(c) for c in contrasts])
-    text = ["metric", "role", "arm", "control", "unit", "method", "note"]
+    text = ["metric", "role", "arm", "control", "unit", "method", "check_note", "note"]
     whole = ["n_treated", "n_control"]
     return table.astype({c: "Int64" if c in whole else "Float64" for c in table if c not in text})

@@ -21,7 +21,7 @@ from .figures_in_words import digits_for, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable, side_of
 from .sample_sizes import customers_to_settle, further_customers
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #4f0a7598
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #30d58eac
 def gain_sentence(
     contrast:Contrast,     # The goal, or a diagnostic, of one arm
 )->str: # One sentence; says why where there is no figure
@@ -30,8 +30,9 @@ def gain_sentence(
     if isinstance(found, NotMeasurable): return f"{contrast.arm}: {name} is not measurable. {found.problem}"
     e = found.estimate
     size = f"{in_words(e.value, e.unit, gain=True)} ({interval_in_words(e)}, {100*e.level:.4g} % {e.method} interval)"
-    check = f"; resampling gives {interval_in_words(contrast.check)}" if isinstance(contrast.check, Estimate) else ""
-    refused = f" No second opinion: {contrast.check.problem}" if isinstance(contrast.check, NotMeasurable) else ""
+    both = isinstance(contrast.check, Estimate) and replace(e, low=min(e.low, contrast.check.low), high=max(e.high, contrast.check.high))
+    check = f"; resampling gives {interval_in_words(contrast.check)}, and the decision rests on what either leaves open, {interval_in_words(both)}" if both else ""
+    refused = f" No decision is taken from it: {contrast.check.problem}" if isinstance(contrast.check, NotMeasurable) else ""
     return f"{contrast.arm} changed {name[:1].lower()+name[1:]} by {size} against {contrast.control}{check}.{refused}"
 
 # %% ../../nbs/api/measurement/89_readout_sentences.ipynb #fee02866

@@ -10,7 +10,8 @@ Each takes a small frame that is already aggregated, the names of its columns, t
 __all__ = ['WIDTH', 'axis_format', 'check_columns', 'finish_chart', 'describe_intervals', 'plot_intervals', 'plot_bars',
            'plot_histogram', 'plot_over_time']
 
-# %% ../../nbs/api/reporting/40_plots.ipynb #ed135664
+# %% ../../nbs/api/reporting/40_plots.ipynb #1f18d32e
+import json
 import math
 import altair as alt
 import pandas as pd
@@ -59,19 +60,20 @@ def describe_intervals(
         return f"{label}: {show(value, unit)}, from {show(low, unit)} to {show(high, unit)}"
     return "; ".join(one(*row) for row in df[columns].itertuples(index=False, name=None))
 
-# %% ../../nbs/api/reporting/40_plots.ipynb #85350361
+# %% ../../nbs/api/reporting/40_plots.ipynb #8a03d024
 def _level(at, name, dash):
     "A vertical line across the rows with its name written above."
     base = alt.Chart(pd.DataFrame({"at": [float(at)], "text": [name]})).encode(x="at:Q")
     line = base.mark_rule(strokeDash=dash, color=PALETTE["axis"].light, strokeWidth=1.5)
     return line + base.mark_text(dx=-1, dy=-6, y=0, align="left", baseline="bottom", color=PALETTE["muted"].light).encode(text="text:N")
 
-def _unmeasured(rows, label, value, y):
-    "The words `not measured` in the rows without a value."
-    missing = rows[rows[value].isna()]
-    return [alt.Chart(missing[[label]]).mark_text(text=NOT_MEASURED, x=8, align="left", color=PALETTE["muted"].light).encode(y=y)] if len(missing) else []
+def _row_names(names, missing):
+    "The axis with the names of the rows; `not measured` stands under the name, where no line can cross it."
+    says = f"indexof({json.dumps(missing)}, datum.value) >= 0 ? [datum.label, {json.dumps(NOT_MEASURED)}] : datum.label"
+    axis = alt.Axis(labelColor=PALETTE["ink"].light, **(dict(labelExpr=says) if missing else {}))
+    return dict(type="nominal", title=None, axis=axis, scale=alt.Scale(domain=names))
 
-# %% ../../nbs/api/reporting/40_plots.ipynb #2b5e8f19
+# %% ../../nbs/api/reporting/40_plots.ipynb #3ced17ca
 def plot_intervals(
     df:pd.DataFrame, # One row per arm or difference
     *, label:str, value:str, low:str, high:str, # Columns of `df`
@@ -83,12 +85,12 @@ def plot_intervals(
     "Values with their intervals, and the levels they are judged by."
     check_columns(df, [label, value, low, high])
     rows = pd.DataFrame({c: df[c].astype(object if c == label else float) for c in (label, value, low, high)})
-    y = alt.Y(label, type="nominal", title=None, axis=alt.Axis(labelColor=PALETTE["ink"].light), scale=alt.Scale(domain=list(rows[label])))
+    y = alt.Y(label, **_row_names(list(rows[label]), list(rows.loc[rows[value].isna(), label])))
     x = alt.X(low, type="quantitative", title=None, axis=alt.Axis(format=axis_format(unit), grid=True, tickCount=6), scale=alt.Scale(zero=False, nice=True))
     base = alt.Chart(rows[rows[value].notna()]).encode(y=y)
     layers = [_level(reference, "", [1, 0])] if reference is not None else []
     if worthwhile is not None: layers += [_level(worthwhile, f"worthwhile {show(worthwhile, unit)}", [5, 4])]
-    layers += _unmeasured(rows, label, value, y) + [base.mark_rule(strokeWidth=4, opacity=.45, color=PALETTE["series_1"].light).encode(x=x, x2=high),
+    layers += [base.mark_rule(strokeWidth=4, opacity=.45, color=PALETTE["series_1"].light).encode(x=x, x2=high),
                base.mark_point(filled=True, size=110, opacity=1, color=PALETTE["series_1"].light).encode(x=alt.X(value, type="quantitative"))]
     return finish_chart(alt.layer(*layers), title, describe_intervals(df, [label, value, low, high], unit), height=46*len(rows) + 8)
 

@@ -7,9 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 from marketing_mlops.contracts.schemas import canonical_frame, frame_of_rows
 from marketing_mlops.contracts.verdict import VERDICT_STATUSES, Reason, Verdict, judged, worst_status
+from marketing_mlops.measurement.experiments import read_experiment
+from marketing_mlops.measurement.readouts import read_out
 from marketing_mlops.reporting.campaigns import campaign_units, read_campaign
 from marketing_mlops.reporting.data_age import age_sentence, data_verdict
-from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, readout_answer
+from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, gain_chart, readout_answer, sure_lines
 from marketing_mlops.reporting.reports import report_index, run_report
 from marketing_mlops.sources.ingestion import ingest, write_table
 from marketing_mlops.workspace.clock import WallClock, clock_for
@@ -80,6 +82,37 @@ def test_a_figure_that_changes_in_the_data_changes_the_sentence(shop):
         said[gain] = str(readout_answer(read_campaign("spring", shop))).splitlines()[0]
     assert [s.split(".")[0] for s in said.values()] == ["Ship", "Hold", "Stop"]
     assert len(set(said.values())) == 3
+
+@pytest.fixture(scope="module")
+def two_mails():
+    "A readout of two mails, one of which hardly anybody answered."
+    rng, n, arms = np.random.default_rng(5), 6000, ["no_mail", "mail", "sms"]
+    units = pd.DataFrame(dict(unit_id=[f"c{i}" for i in range(n)], arm=arms*(n//3)))
+    seldom = units.arm.map(dict(no_mail=.10, mail=.12, sms=.005))
+    units["spend_per_customer"] = np.where(rng.random(n) < seldom, rng.gamma(2, 20, n), 0).round(2)
+    about = dict(name="two_mails", hypothesis="A mail raises spend", objective="Spring", owner="marketing@example.com", control="no_mail", arms=dict.fromkeys(arms, 1/3),
+                 goal="spend_per_customer", worthwhile_effect=.5, currency="EUR", outcome_window_days=14, stopping_rule="fixed_horizon", planned_customers=n)
+    return read_out(read_experiment(about), units)
+
+def test_a_row_that_decides_nothing_says_so_beside_its_figures(two_mails):
+    mail, sms = differences_block(two_mails).text.splitlines()[-2:]
+    assert "EUR" in sms.partition("too few spenders")[2] and "no decision is taken from it" in sms and "no decision" not in mail
+    assert [bool(note) for note in two_mails.differences.check_note] == [False, True]
+
+def test_the_range_of_the_answer_stands_in_the_table_and_in_the_sentences(two_mails):
+    decides = sure_lines(two_mails)[0].partition("compatible with the data is ")[2].rstrip(".")
+    assert decides in differences_block(two_mails).text and f"either leaves open, {decides}" in two_mails.sentences["how_sure"]
+
+def test_one_range_is_not_spoken_of_as_many(two_mails):
+    last = sure_lines(two_mails)[-1]
+    assert "this range contains" in last and "by formula and by resampling" in last
+
+def test_the_words_of_an_unmeasured_arm_stand_where_no_line_crosses_them(two_mails):
+    def parts(layers): return [part for layer in layers for part in (parts(layer["layer"]) if "layer" in layer else [layer])]
+    chart = gain_chart(two_mails).to_dict()
+    drawn, names = parts(chart["layer"]), [part["encoding"]["y"]["axis"] for part in parts(chart["layer"]) if "y" in part["encoding"]]
+    assert names and all('["sms"]' in axis["labelExpr"] and "not measured" in axis["labelExpr"] for axis in names)
+    assert not any("not measured" in str(part["mark"]) for part in drawn) and "sms: not measured" in chart["description"]
 
 def test_the_readout_shows_a_name_with_a_script_as_text_and_is_the_same_twice(shop, tools):
     page = run_report("campaign_readout", {"model": "spring"}, shop)
