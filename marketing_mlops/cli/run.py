@@ -42,7 +42,7 @@ def outcome_sentence(
     said = f"{made} of {len(done.stages)} stages were made anew." if made else f"Unchanged: all {len(done.stages)} stages are up to date."
     return said + "".join(f"\n{name} has changed: other data, code or parameters than recorded. Commit it if that was meant." for name in done.changed_locks)
 
-# %% ../../nbs/api/cli/30_run.ipynb #6a7e9b7a
+# %% ../../nbs/api/cli/30_run.ipynb #6005fd12
 def result_pages(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
@@ -51,6 +51,11 @@ def result_pages(
     folder = workspace.report_folder(model)
     pages = sorted(folder.glob("*.html"), key=lambda page: (page.stem != "campaign_readout", page.name))
     return pages
+
+def _next_step(model:str, status:str)->str:
+    if status == "fail": return f". {model} does not pass its gates and is not offered for release: `mmops release` would refuse it."
+    if status == "unknown": return f". Its gates could not be judged, so {model} is not offered for release: `mmops release` would refuse it."
+    return f"; `mmops register {model}` and `mmops request {model}` ask for its release."
 
 def model_lines(
     workspace:Workspace, # Where the model is declared
@@ -62,10 +67,10 @@ def model_lines(
     if "verdict" not in found: return []
     is_live = scored.get("role") == "champion" and scored.get("bundle_hash") == bundle.get("core_hash")
     who = "champion" if scored.get("role") == "champion" else "candidate"
-    says = f"{scored['n']:,} customers are scored by the {who}" if "n" in scored else "nobody is scored yet"
+    says = f"{scored['n']:,} customer{'s are' if scored['n'] != 1 else ' is'} scored by the {who}" if "n" in scored else "nobody is scored yet"
     other = f" {str(scored['bundle_hash'])[:12]}, not by this candidate" if who == "champion" and not is_live else ""
-    step = "." if is_live else f"; `mmops register {printable(model)}` and `mmops request {printable(model)}` ask for its release."
-    return [f"{printable(model)}, {'champion' if is_live else 'candidate'}: verdict {found['verdict']['status']} on {found['n_held_out']:,} held-out rows",
+    step = "." if is_live else _next_step(printable(model), found["verdict"]["status"])
+    return [f"{printable(model)}, {'champion' if is_live else 'candidate'}: verdict {found['verdict']['status']} on {found['n_held_out']:,} held-out row{'s' if found['n_held_out'] != 1 else ''}",
             *(f"  {printable(line)}" for line in found["sentences"]), f"  {says}{other}{step}"]
 
 # %% ../../nbs/api/cli/30_run.ipynb #6c8f5db5

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 from workspace_outputs import fingerprint
 from marketing_mlops.cli.readout_lines import difference_lines, readout_lines
+from marketing_mlops.cli.run import model_lines
 from marketing_mlops.cli.status import saved_readout
-from marketing_mlops.workspace.places import find_workspace
+from marketing_mlops.workspace.places import find_workspace, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -99,6 +100,14 @@ def test_the_p_value_in_the_terminal_is_the_adjusted_one():
     row = dict(metric="visit_rate", arm="mail", control="none", value=.02, low=.01, high=.03, level=.975, statistic=2.5, p_value=.0124, p_adjusted=.0248)
     lines = difference_lines([row]).splitlines()
     assert lines[0].rstrip().endswith("p, adjusted") and lines[-1].rstrip().endswith("0.0248")
+
+@pytest.mark.parametrize("verdict,is_offered", [("pass", True), ("review", True), ("fail", False), ("unknown", False)])
+def test_only_a_model_that_may_be_released_is_offered_for_release(tmp_path, verdict, is_offered):
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n")
+    shop = find_workspace(tmp_path)
+    write_json(shop.output("evaluate", "churn")/"evaluation.json", dict(verdict=dict(status=verdict), n_held_out=1, sentences=[]))
+    first, last = model_lines(shop, "churn")
+    assert ("mmops request" in last, "not offered for release" in last) == (is_offered, not is_offered) and first.endswith("on 1 held-out row")
 
 def test_an_unknown_model_is_answered_with_the_nearest(small, run_mmops, is_refused):
     is_refused(run_mmops("run", "retailer_promo_uplft", cwd=small[0]), "Did you mean 'retailer_promo_uplift'?")
