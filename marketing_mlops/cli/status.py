@@ -172,16 +172,18 @@ def model_row(
     decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=readout["sentences"]["decision"] if readout else "")
 
-# %% ../../nbs/api/cli/40_status.ipynb #cf9ba892
+# %% ../../nbs/api/cli/40_status.ipynb #389b14eb
 def candidate_words(
     workspace:Workspace, # Where the pipeline builds
     model:str, # Key of the model
     entries:"Iterable[LedgerEntry]", # Of this model
-)->str: # "" when there is no candidate, or somebody was asked about it
+)->str: # "" when there is no candidate, its release would be refused for its verdict, or somebody was asked about it
     "Whether a candidate waits that nobody was asked about."
     envelope = read_json(workspace.output("bundle", model)/"envelope.json")
     core_hash = envelope.get("core_hash") if isinstance(envelope, dict) else None
     if not isinstance(core_hash, str) or core_hash in {entry.payload.get("bundle_hash") for entry in entries if entry.kind != "bundle_registered"}: return ""
+    judged = (read_json(workspace.output("evaluate", model)/"evaluation.json") or {}).get("verdict") or {}
+    if judged.get("status") in ("fail", "unknown"): return ""
     return f"{model}: a candidate waits, bundle {core_hash[:12]}. Next: `mmops request {model} --as ROLE`."
 
 def release_rows(

@@ -5,7 +5,7 @@ import pytest
 from workspace_outputs import fingerprint
 from marketing_mlops.cli.readout_lines import difference_lines, readout_lines
 from marketing_mlops.cli.run import model_lines
-from marketing_mlops.cli.status import saved_readout
+from marketing_mlops.cli.status import candidate_words, saved_readout
 from marketing_mlops.workspace.places import find_workspace, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,6 +108,8 @@ def test_only_a_model_that_may_be_released_is_offered_for_release(tmp_path, verd
     write_json(shop.output("evaluate", "churn")/"evaluation.json", dict(verdict=dict(status=verdict), n_held_out=1, sentences=[]))
     first, last = model_lines(shop, "churn")
     assert ("mmops request" in last, "not offered for release" in last) == (is_offered, not is_offered) and first.endswith("on 1 held-out row")
+    write_json(shop.output("bundle", "churn")/"envelope.json", dict(core_hash="5f2a"*16))
+    assert bool(candidate_words(shop, "churn", [])) is is_offered, "and `mmops status` agrees"
 
 def test_an_unknown_model_is_answered_with_the_nearest(small, run_mmops, is_refused):
     is_refused(run_mmops("run", "retailer_promo_uplft", cwd=small[0]), "Did you mean 'retailer_promo_uplift'?")
