@@ -8,9 +8,9 @@ DVC speaks of stages and files, a marketer of models and sources. `pipeline_targ
 __all__ = ['pipeline_file', 'pipeline_files', 'pipeline_targets', 'shared_models', 'models_of', 'refuse_bare_dates',
            'check_experiments', 'check_models', 'check_before_run']
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #30e3a7b3
+# %% ../../nbs/api/jobs/86_targets.ipynb #58e99420
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import MANY, PARAMETER_FILES, Params, read_params, seen_from_workspace
@@ -111,24 +111,32 @@ def check_experiments(
         if "experiment" in params.model(name):
             read_experiment(params.model(name)["experiment"], f"models.{name}.experiment", seen_from_workspace(params.where(name)))
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #628c5518
+# %% ../../nbs/api/jobs/86_targets.ipynb #a54b3ee2
 def check_models(
     params:Params, # Of the workspace
     models:Iterable[str], # Those that will be trained
 )->None:
     "Raises `ParameterError` for the first model that could not be trained or judged, naming file and key."
     from marketing_mlops.training.model_specs import check_model_spec
-    for name in models: check_model_spec(name, params.model(name), file=seen_from_workspace(params.where(name)))
+    for name in models: check_model_spec(name, params.model(name), file=seen_from_workspace(params.where(name)), further=(_check_rules,))
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #3f1aad6d
+def _check_rules(name:str, spec:Mapping)->None:
+    "What monitoring and release read of an entry, read by themselves."
+    from marketing_mlops.monitoring.input_checks import read_rules
+    from marketing_mlops.monitoring.release_rules import read_release_rules
+    for read in (read_rules, read_release_rules): read(spec)
+
+# %% ../../nbs/api/jobs/86_targets.ipynb #3cd0c473
 def check_before_run(
     workspace:Workspace, # Whose parameters
     names:list[str]|None=None, # As `pipeline_targets` takes them
 )->None:
-    "Raises `ParameterError` for whatever in the parameters would stop a run of `names` later."
+    "Raises `ParameterError` for whatever in the parameters would stop a run of `names` later, and what `check_champions` raises."
+    from marketing_mlops.governance.live_pointers import check_champions
     params = read_params(workspace)
     refuse_bare_dates(params)
     wanted = names or workspace.settings.default_models
     models = list(dict.fromkeys(model for name in wanted for model in models_of(params, name)))
     check_experiments(params, models)
     check_models(params, models)
+    check_champions(workspace, models)

@@ -21,7 +21,7 @@ from ..measurement.intervals import Estimate
 from .realised import estimate_drop
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/monitoring/35_release_rules.ipynb #09d59f82
+# %% ../../nbs/api/monitoring/35_release_rules.ipynb #fb20b074
 @dataclass(frozen=True)
 class ReleaseRules:
     "What is asked of a champion after its release. Raises `ParameterError` for days or a share that cannot be asked for."
@@ -36,9 +36,10 @@ class ReleaseRules:
 def read_release_rules(
     spec:Mapping, # The model's entry in params.yaml
 )->ReleaseRules:
-    "The rules under `release`. Raises `ParameterError` naming the key that is none."
+    "The rules under `release`. Raises `ParameterError` naming the key that is none, or has a value nobody could keep."
     release = _lines(spec.get("release"), "release", ("cadence_days", "approval_days", "rollback_when"))
-    loss = _lines(release.get("rollback_when"), "release.rollback_when", ("auc_drop",))
+    loss, approval = _lines(release.get("rollback_when"), "release.rollback_when", ("auc_drop",)), release.get("approval_days")
+    if not (approval is None or type(approval) is int and 1 <= approval <= 365): _refuse("release.approval_days", approval, "whole days from 1 to 365 are allowed")
     return ReleaseRules(release.get("cadence_days"), loss.get("auc_drop"))
 
 # %% ../../nbs/api/monitoring/35_release_rules.ipynb #3d6d9501

@@ -153,7 +153,7 @@ def check_people(
     if purpose is not None and purpose not in allowed:
         raise ParameterError(f"consent_purpose is {purpose!r}; there are {', '.join(allowed)}.{closest(str(purpose), allowed)}", "Correct consent_purpose.", key="consent_purpose")
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #5e0b175e
+# %% ../../nbs/api/training/05_model_specs.ipynb #6b5fdfb6
 SPEC_CHECKS:tuple[Callable[[str, Mapping], None], ...] = (check_experiment, check_training_spec, task_rules, check_people, check_learned_outcome, check_algorithm,
                                                           check_gates, check_economics)
 
@@ -168,8 +168,9 @@ def check_model_spec(
     spec:Mapping[str, str|float|list|Mapping], # The model's entry
     *,
     file:str="params.yaml", # The file that holds it, for the message
+    further:tuple[Callable[[str, Mapping], None], ...]=(), # Checks by boxes that lie above this one, such as monitoring
 )->None:
     "Raises `ParameterError` naming file, model and key for the first thing that would stop a later stage."
-    for check in (check_keys, *(SPEC_CHECKS if spec.get("features") else ())):
+    for check in (check_keys, *(SPEC_CHECKS if spec.get("features") else ()), *further):
         try: check(name, spec)
         except ParameterError as error: raise _placed(error, name, file) from None

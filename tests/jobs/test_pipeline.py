@@ -3,7 +3,7 @@ import os, sys
 from pathlib import Path
 import pytest
 from marketing_mlops.jobs.pipeline import reproduce
-from marketing_mlops.workspace.errors import StageError
+from marketing_mlops.workspace.errors import ParameterError, StageError
 from marketing_mlops.workspace.places import find_workspace
 
 PARAMS = """sources: {shop: {kind: file}}
@@ -49,3 +49,12 @@ class TestStages:
         assert [reproduce(shop, force=force).changed_locks for force in (False, True)] == [(), ()]
         (shop.root/"dvc.yaml").write_text((shop.root/"dvc.yaml").read_text().replace("41", "53"))
         assert reproduce(shop).changed_locks == ("dvc.lock",)
+
+    @pytest.mark.parametrize("rules, says", [
+        ("release: {rollback_when: {auc_fall: 0.05}}", "release.rollback_when has the unknown key 'auc_fall'"), ("release: {cadence: 30}", "Did you mean 'cadence_days'"),
+        ("release: {cadence_days: 0}", "release.cadence_days is 0"), ("release: {approval_days: soon}", "release.approval_days is 'soon'"), ("monitoring: {pis: 0.2}", "Did you mean 'psi'")])
+    def test_a_rule_nobody_reads_is_refused_before_the_first_stage(self, pipeline, rules, says):
+        shop = pipeline("echo 41 > out.txt")
+        shop.path("params.yaml").write_text(PARAMS.replace("task: uplift}", f"task: uplift, {rules}}}"))
+        with pytest.raises(ParameterError) as refused: reproduce(shop)
+        assert says in str(refused.value) and str(refused.value).startswith("params.yaml: models.promo: ") and not shop.path("out.txt").exists()

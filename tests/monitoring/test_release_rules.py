@@ -20,7 +20,7 @@ def area(value, half): return Estimate(value, value-half, value+half, .95, 2_000
 
 @pytest.mark.parametrize("release, says", [
     ("monthly", "release is 'monthly'"), (dict(cadence=30), "Did you mean 'cadence_days'"), (dict(cadence_days=0), "whole days from 1"), (dict(cadence_days=30.5), "whole days"),
-    (dict(cadence_days=True), "whole days"), (dict(rollback_when="auc_drop"), "release.rollback_when is 'auc_drop'"), (dict(rollback_when=dict(auc_drp=.05)), "Did you mean 'auc_drop'"),
+    (dict(cadence_days=True), "whole days"), (dict(approval_days=0), "from 1 to 365"), (dict(approval_days=400), "from 1 to 365"), (dict(approval_days="30"), "release.approval_days is '30'"), (dict(rollback_when="auc_drop"), "release.rollback_when is 'auc_drop'"), (dict(rollback_when=dict(auc_drp=.05)), "Did you mean 'auc_drop'"),
     (dict(rollback_when=dict(auc_drop=5)), "above 0 and below 1"), (dict(rollback_when=dict(auc_drop=True)), "above 0 and below 1"), (dict(rollback_when=dict(auc_drop="5%")), "'5%'")])
 def test_a_rule_nobody_could_keep_is_refused_with_its_key(release, says):
     with pytest.raises(ParameterError) as refused: read_release_rules(dict(release=release))
