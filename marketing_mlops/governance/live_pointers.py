@@ -6,17 +6,20 @@ Ask `live` which bundle of a model is the champion; releases, serving and export
 
 # %% auto #0
 __all__ = ['RELEASED', 'ROLLED_BACK', 'ReleaseError', 'champions', 'LivePointer', 'bundle_place', 'pointer_file', 'pointer_from',
-           'what_was_live', 'live']
+           'what_was_live', 'live', 'pointer_reasons', 'check_champions']
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #1eb231ee
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #456669a8
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from ..contracts.verdict import markdown_table
+from ..contracts.verdict import Reason, markdown_table
 from .ledger import Ledger
-from .ledger_entries import LedgerEntry, register_entry_kind
+from .ledger_databases import store_file
+from .ledger_entries import LedgerEntry, entry_from_line, register_entry_kind
+from .text_log import read_logs
+from ..registry.bundle_files import opened_files
 from ..workspace.errors import MmopsError, WorkspaceError
 from ..workspace.places import Workspace, write_json
 
@@ -136,3 +139,41 @@ def live(
         if found and held != found.to_dict(): write_json(file, found.to_dict())
         if found is None and held.get("champion") is not None: write_json(file, dict(model=model, champion=None, routing={}, ledger_head=""))
         return found
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #7aa6e49c
+def _logged_decisions(workspace:Workspace)->dict[str, list[LedgerEntry]]:
+    "Releases and rollbacks by model, in the ledger's order."
+    entries = filter(None, (entry_from_line(line) for lines in read_logs(workspace).values() for line in lines))
+    found = {}
+    for entry in sorted(entries, key=lambda entry: (entry.number, entry.writer)):
+        if entry.kind in (RELEASED, ROLLED_BACK): found.setdefault(entry.subject, []).append(entry)
+    return found
+
+def _pointer_reason(workspace:Workspace, model:str, entries:list[LedgerEntry])->Reason|None:
+    held,due = _held(pointer_file(workspace, model)).get("champion"), pointer_from(model, entries)
+    if held != (due and due.champion) and store_file(workspace) is None: due = pointer_from(model, Ledger(workspace).entries(RELEASED, ROLLED_BACK, subject=model))
+    if held == (due and due.champion): return None
+    names = f"{due.champion[:12]} is the champion since {due.since:%Y-%m-%d}" if due else "there is no champion"
+    return Reason("pointer_differs", f"data/live/{model}.json names {str(held)[:12] if held else 'no champion'}; by the ledger {names}.",
+        next_step=f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", severity="fail")
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #17806407
+def pointer_reasons(
+    workspace:Workspace, # Any
+    models:Iterable[str]|None=None, # Of params.yaml; None means every model with a pointer or a release
+)->list[Reason]: # Empty where every pointer says what the ledger says
+    "Which pointers name another bundle than the ledger."
+    logged = _logged_decisions(workspace)
+    names = sorted({*logged, *(file.stem for file in workspace.path("data", "live").glob("*.json"))}) if models is None else models
+    return [reason for model in names if (reason := _pointer_reason(workspace, model, logged.get(model, [])))]
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #f5d4a695
+def check_champions(
+    workspace:Workspace, # Any
+    models:Iterable[str], # About to be scored; those without a champion pass
+)->None:
+    "Raises `ReleaseError` for a pointer that differs from the ledger, `BundleError` for a champion that is missing or was changed."
+    models = list(models)
+    for reason in pointer_reasons(workspace, models): raise ReleaseError(reason.message, reason.next_step)
+    held = (_held(pointer_file(workspace, model)).get("champion") for model in models)
+    for champion in filter(None, held): opened_files(bundle_place(workspace, champion), champion)

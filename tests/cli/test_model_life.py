@@ -1,12 +1,12 @@
 """From a candidate to a champion, to customers and back, by typed words; every refusal in two lines with nothing half done."""
-import re, subprocess, sys
+import json, re, subprocess, sys
 import pandas as pd
 import pytest
 from marketing_mlops.cli.commands import main
 from marketing_mlops.contracts.verdict import Reason, Verdict
 from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.live_pointers import live
+from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, check_champions, live, pointer_file
 from marketing_mlops.governance.releases import bundle_evidence
 from marketing_mlops.registry.bundles import read_bundle, write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
@@ -279,6 +279,35 @@ def test_an_edited_ledger_is_named_and_ends_with_one(shop, capsys):
 def test_a_mistyped_question_to_the_ledger_is_refused(shop, capsys, words, says):
     typed("request", "churn", "--as", ANALYST)
     refused(shop, capsys, "ledger", *words, says=says)
+
+def point(shop, champion):
+    "The pointer file, with another bundle in it."
+    file = pointer_file(shop, "churn")
+    return write_json(file, json.loads(file.read_text()) | {"champion": champion})
+
+def test_a_pointer_that_names_another_bundle_than_the_ledger_stops_a_run_fails_the_check_and_is_mended_by_the_named_command(shop, capsys):
+    first, second = released(shop), released(shop, 90.)
+    for named in (first.core_hash, None):
+        point(shop, named)
+        refused(shop, capsys, "run", "churn", "--no-open", says="by the ledger " + second.core_hash[:12])
+        with pytest.raises(ReleaseError, match="mmops register churn"): check_champions(shop, ["churn"])
+        assert typed("ledger", "verify") == 1
+        said = capsys.readouterr().out
+        assert "ledger: fail" in said and "data/live/churn.json" in said and "mmops register churn" in said
+        assert typed("register", "churn") == 0 and typed("ledger", "verify") == 0
+        check_champions(shop, ["churn", "spring"])
+    pointer_file(shop, "churn").unlink()
+    with pytest.raises(ReleaseError, match="names no champion"): check_champions(shop, ["churn"])
+
+def test_a_pointer_nobody_released_is_refused_before_a_run(shop, capsys):
+    write_json(pointer_file(shop, "churn"), dict(model="churn", champion="ab"*32, routing={"champion": 1.0}, ledger_head="cd"*32))
+    refused(shop, capsys, "run", "churn", "--no-open", says="by the ledger there is no champion")
+
+def test_a_run_refuses_a_champion_whose_bytes_changed_and_live_says_so(shop, capsys):
+    bundle = released(shop)
+    file = bundle_place(shop, bundle.core_hash)/"parameters.json"
+    file.write_text(file.read_text().replace("email", "sms"))
+    refused(shop, capsys, "run", "churn", "--no-open", says="parameters.json: this file was changed")
 
 def test_a_retired_model_still_has_a_past(shop, capsys):
     bundle = released(shop)
