@@ -8,10 +8,10 @@ The rules a mapping may name under `derived:`. Each computes one canonical colum
 __all__ = ['RULES', 'MONTHS', 'RowsSoFar', 'rule', 'derive', 'constant', 'copy', 'lookup', 'choose', 'row_number',
            'numbered_within', 'sign', 'size', 'days_after', 'tax_contained', 'sale_of_return', 'month_in_row_order']
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #120ada54
+# %% ../../nbs/api/sources/50_derivations.ipynb #0dc77f0c
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping as Named
+from dataclasses import dataclass, field
 from decimal import Decimal
 import pandas as pd
 from ..contracts.columns import Table
@@ -21,7 +21,7 @@ from .conversions import MONEY, convert
 from .identities import redacted
 from .mappings import ColumnMapping, Derivation
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #13156e81
+# %% ../../nbs/api/sources/50_derivations.ipynb #82f23395
 @dataclass(frozen=True)
 class RowsSoFar:
     "The rows of one table while its columns are being made."
@@ -29,6 +29,13 @@ class RowsSoFar:
     raw:pd.DataFrame # The same rows as text, with the file's own column names
     table:Table # The canonical table
     file:str="" # File name for messages
+    columns:Named[str, str]=field(default_factory=dict) # Canonical column → its name in the file, for messages
+    mapping:str="the mapping" # Path of the mapping, for messages
+
+    def named(self, column:str)->str:
+        "A column as the owner of the file knows it, such as `column 'Testzelle' (arm)`."
+        own = self.columns.get(column, column)
+        return f"column {own!r}" + (f" ({column})" if own != column else "")
 
     def column(self, name:str)->pd.Series:
         "A canonical column made so far, else a column of the file. Raises MappingError for neither."
@@ -64,9 +71,9 @@ def derive(
     if absent: raise _refused(rows, to, f"does not give {derivation.rule} its option {absent[0]!r}")
     return _typed(function(rows, **given), to, rows, defaults)
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #c1320cee
+# %% ../../nbs/api/sources/50_derivations.ipynb #8172c168
 def _refused(rows, to, what):
-    return MappingError(f"The mapping of table {rows.table.name}, derived.{to}, {what}.", "Correct it in the mapping; sources.derivations describes the rules.", file=rows.file, column=to)
+    return MappingError(f"The mapping of table {rows.table.name}, derived.{to}, {what}.", f"Correct it in {rows.mapping}; sources.derivations describes the rules.", file=rows.file, column=to)
 
 def _typed(values, to, rows, defaults):
     kind = rows.table.column(to).type
@@ -75,7 +82,7 @@ def _typed(values, to, rows, defaults):
     if converted.problems.empty: return converted.values
     raise _refused(rows, to, f"yields {redacted(str(values[converted.problems.index[0]]))!r}, which {converted.problems.iloc[0]}")
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #6b787631
+# %% ../../nbs/api/sources/50_derivations.ipynb #a52bf1c6
 @rule
 def constant(rows:RowsSoFar, value)->pd.Series:
     "The same `value` in every row."
@@ -93,9 +100,9 @@ def lookup(rows:RowsSoFar, column:str, values:dict)->pd.Series:
     text = rows.column(column).astype("str")
     strange = text[text.notna() & ~text.isin(listed)]
     if len(strange): raise DataError(
-        f"{rows.file}: column {column!r} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({counted(len(strange), 'row holds', 'rows hold')} something unlisted)."
+        f"{rows.file}: {rows.named(column)} holds {redacted(strange.iloc[0])!r} in row {strange.index[0]} ({counted(len(strange), 'row holds', 'rows hold')} something unlisted)."
         f"{closest(strange.iloc[0], listed)} The mapping lists {', '.join(listed)}.",
-        f"Correct the rows, or add the value under `values` for table {rows.table.name} in the mapping.", file=rows.file, column=column, rows=[int(r) for r in strange.index[:5]])
+        f"Correct the rows, or add the value under every `values` of table {rows.table.name} in {rows.mapping}.", file=rows.file, column=rows.columns.get(column, column), rows=[int(r) for r in strange.index[:5]])
     return text.map(listed).astype("str")
 
 # %% ../../nbs/api/sources/50_derivations.ipynb #ccd61060

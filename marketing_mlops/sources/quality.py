@@ -8,7 +8,7 @@ Judge a source with `check_source`, which asks every registered check and collec
 __all__ = ['QualityReport', 'check_source', 'clock_of', 'experiments_of', 'candidate_tables', 'judge_candidate', 'accept',
            'contract_error']
 
-# %% ../../nbs/api/sources/99_quality.ipynb #76c3149c
+# %% ../../nbs/api/sources/99_quality.ipynb #f3f3ce03
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from ..contracts.verdict import Verdict, judged
 import marketing_mlops.sources.experiment_checks, marketing_mlops.sources.table_checks, marketing_mlops.sources.volume_checks
 from .evidence import CHECK_LIST, Finding, open_evidence, run_checks
 from .recipes import SIMULATED_END
-from .time_checks import freshness, newest_events
+from .time_checks import delivered_files, freshness, newest_events
 from ..workspace.clock import Clock, ReplayClock, clock_for
 from ..workspace.errors import ContractError, WorkspaceError
 from ..workspace.params import Params, read_params, read_yaml
@@ -39,7 +39,7 @@ class QualityReport:
     def verdict(self)->Verdict: "What the findings mean."; return judged(f"{self.source} quality", [each.reason for each in self.findings])
     def _repr_markdown_(self)->str: return self.verdict._repr_markdown_()
 
-# %% ../../nbs/api/sources/99_quality.ipynb #27264dab
+# %% ../../nbs/api/sources/99_quality.ipynb #566d44f2
 def check_source(
     tables:Mapping[str, Path|str|pd.DataFrame], # Canonical name to a Parquet file or a frame
     *,
@@ -51,7 +51,7 @@ def check_source(
     with open_evidence(tables, source=source, clock=clock, experiments=tuple(experiments)) as evidence:
         found = run_checks(evidence)
         n_rows = {table: evidence.ask(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES if table in evidence.columns}
-        new = freshness(source, _newest_readable(evidence), clock)
+        new = freshness(source, _newest_readable(evidence), clock, delivered_files(evidence))
     worst_first = sorted(found, key=lambda each: ("fail", "unknown", "review", "pass").index(each.severity))
     return QualityReport(source, tuple(worst_first), new, n_rows, clock)
 

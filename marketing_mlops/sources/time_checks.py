@@ -6,11 +6,13 @@ The checks of time: events in the future or impossibly long ago, rows known befo
 
 # %% auto #0
 __all__ = ['SUSPICIOUS_ORDER', 'time_questions', 'find_impossible_times', 'find_impossible_order', 'find_facts_known_late',
-           'find_suspicious_traits', 'newest_events', 'freshness']
+           'find_suspicious_traits', 'newest_events', 'delivered_files', 'freshness']
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #84493624
+# %% ../../nbs/api/sources/93_time_checks.ipynb #869cfcdd
+from collections.abc import Mapping as Named
 from datetime import datetime
 from zoneinfo import ZoneInfo
+from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
 from ..contracts.verdict import Reason, Verdict, judged
 from .evidence import Evidence, Finding, open_evidence, register_check, rows_where
@@ -109,11 +111,27 @@ def newest_events(
         if seconds is not None: found[table] = datetime.fromtimestamp(seconds, ZoneInfo(evidence.accounts.get(table, {}).get("zone") or "UTC"))
     return found
 
-# %% ../../nbs/api/sources/93_time_checks.ipynb #99730a19
+# %% ../../nbs/api/sources/93_time_checks.ipynb #b74033b3
+def delivered_files(
+    evidence:Evidence, # Of one source
+)->dict[str, str]: # Table to the file it was read from; simulated tables and hand-made frames are left out
+    "The files somebody delivers."
+    return {table: account["file"] for table, account in evidence.accounts.items() if account.get("file")}
+
+def _age_told(table, event, now):
+    days = counted((now.date() - event.date()).days, "day")
+    return f"{table}: the newest row is of {event:%Y-%m-%d} ({event.tzinfo}), {days} before {now:%Y-%m-%d}."
+
+def _whom_to_ask(table, file):
+    if not file: return f"Ask {TABLES[table].owner} why nothing newer has arrived."
+    return f"Replace {file} by a newer export, or ask whoever delivers it why nothing newer has arrived."
+
+# %% ../../nbs/api/sources/93_time_checks.ipynb #fec69a79
 def freshness(
     source:str, # Name of the source
     newest:dict[str, datetime], # From `newest_events`
     clock:Clock, # What time it is for this source
+    files:Named[str, str]|None=None, # From `delivered_files`; without them the owner of the table is named
 )->Verdict: # Whether the data are new enough to act on
     "Whether every table with a budget is as new as it must be."
     if not newest: return judged(f"{source} freshness", [Reason("late", "No table has a time that was recorded, so its age cannot be told.", severity="unknown")])
@@ -122,6 +140,6 @@ def freshness(
         budget = TABLES[table].freshness_days
         age = age_in_days(event, clock)
         if budget is None or age <= budget: continue
-        reasons.append(Reason("late", f"{table}: the newest row is of {event:%Y-%m-%d} ({event.tzinfo}), {age:.1f} days before {clock.now():%Y-%m-%d}.", round(age, 1), budget,
-                              f"Ask {TABLES[table].owner} why nothing newer has arrived.", severity="fail" if age > 3*budget else "review"))
+        reasons.append(Reason("late", _age_told(table, event, clock.now().astimezone(event.tzinfo)), int(age) if int(age) > budget else round(age, 1), budget,
+                              _whom_to_ask(table, (files or {}).get(table)), severity="fail" if age > 3*budget else "review"))
     return judged(f"{source} freshness", reasons)

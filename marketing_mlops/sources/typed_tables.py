@@ -74,10 +74,11 @@ def _converted(raw, t, mapping):
         faults.append(_faults(done, name, column.to, raw[name], table))
     return values, faults
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #eae000e7
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #e58979b7
 def _derived(typed, raw, t, mapping):
+    own = {column.to: name for name, column in t.columns.items()}
     for to, derivation in t.derived.items():
-        rows = RowsSoFar(typed, raw, TABLES[t.table], t.file)
+        rows = RowsSoFar(typed, raw, TABLES[t.table], t.file, own, f"data/sources/{mapping.name}/mapping.yaml")
         typed = typed.assign(**{to: derive(derivation, to, rows, _filled(ColumnMapping(to), mapping, t))})
     if "is_time_derived" in TABLES[t.table].names and "is_time_derived" not in typed: typed["is_time_derived"] = _time_is_derived(t)
     return typed

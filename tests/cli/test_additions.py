@@ -188,3 +188,27 @@ def test_a_decimal_comma_is_understood_and_no_plan_is_invented(new_workspace, ru
     assert done.returncode == 0, done.stderr
     experiment = read_yaml(folder/"params.yaml")["models"]["shop_mail"]["experiment"]
     assert experiment["worthwhile_effect"] == .5 and "planned_customers" not in experiment
+
+@pytest.fixture(scope="module")
+def old_shop(new_workspace):
+    "A source of one file whose last order is long gone, and which is said to grow."
+    folder = new_workspace("alt")
+    (folder.parent/"verkauf.csv").write_text(GERMAN.replace(".03.2026", ".03.2020").replace(";storniert", ";bezahlt"))
+    add_file(str(folder.parent/"verkauf.csv"), as_="orders", source="shop", currency="EUR", zone="Europe/Berlin", tax_rate="0", yes=True, workspace=str(folder))
+    return folder
+
+def test_a_file_far_too_old_ends_the_check_with_an_error_that_names_the_file(old_shop, capsys):
+    from marketing_mlops.cli.checks import check_tables
+    with pytest.raises(MmopsError) as e: check_tables("shop", workspace=str(old_shop))
+    shown = capsys.readouterr().out
+    assert "freshness fail" in shown and "example.com" not in shown + str(e.value)
+    assert "shop is too old to act on" in e.value.problem and "verkauf.csv" in e.value.remedy and not any(f"{n}.{d} days" in shown + str(e.value) for n in range(10) for d in range(10))
+
+def test_a_file_of_a_source_that_has_ended_passes_the_check(old_shop, capsys):
+    from marketing_mlops.cli.checks import check_tables
+    mapping = old_shop/"data/sources/shop/mapping.yaml"
+    kept = mapping.read_text()
+    mapping.write_text(kept + "as_of: 2020-03-29\n")
+    try: check_tables("shop", workspace=str(old_shop))
+    finally: mapping.write_text(kept)
+    assert "freshness pass" in capsys.readouterr().out

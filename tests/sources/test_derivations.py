@@ -38,3 +38,10 @@ def test_months_in_another_order_are_refused_instead_of_dated():
 def test_a_rule_used_wrongly_is_a_mapping_error_of_two_lines(rule, options):
     with pytest.raises(MappingError) as e: made({"a": ["1"]}, "kind", rule, **options)
     assert len(str(e.value).splitlines()) == 2
+
+def test_an_unlisted_text_is_told_by_the_column_of_the_file_and_the_path_of_the_mapping():
+    raw = pd.DataFrame({"Testzelle": ["A", "Variante Z"]}, index=[6, 7], dtype="str")
+    rows = RowsSoFar(raw.rename(columns={"Testzelle": "arm"}), raw, TABLES["experiments"], "verteiler.csv", {"arm": "Testzelle"}, "data/sources/shop/mapping.yaml")
+    with pytest.raises(DataError) as e: derive(Derivation("lookup", options=dict(column="arm", values={"A": .5, "B": .5})), "share", rows, ColumnMapping("share"))
+    assert "column 'Testzelle' (arm) holds 'Variante Z' in row 7" in e.value.problem and e.value.column == "Testzelle"
+    assert "table experiments in data/sources/shop/mapping.yaml" in e.value.remedy
