@@ -47,7 +47,7 @@ def state_lines(
     if state.expires_at: words |= dict(ends_on=f"{state.expires_at:%Y-%m-%d}")
     return f"{model}, bundle {bundle_hash[:12]}: {sentence.format(**words).rstrip('.')}.", f"Next: {then.format(**words)}"
 
-# %% ../../nbs/api/cli/63_approve.ipynb #c78b97bb
+# %% ../../nbs/api/cli/63_approve.ipynb #04618f06
 def ask_for_approval(
     model:str, # A model of params.yaml whose candidate was built
     as_:str=None, # Role that asks, as a mail address
@@ -63,15 +63,21 @@ def ask_for_approval(
     stands, then = state_lines(model, about[2], state)
     if state.is_valid: then = _live_already(found, model, about[2]) or then
     else: then = f"Approvers: {', '.join(found.settings.approvers) or 'none; name them in settings.ini'}. {then}"
-    print(*evidence_lines(folder), origin_line(found, model, about[2], role), stands, then, sep="\n")
+    print(*evidence_lines(folder), origin_line(found, model, about[2], role), stands, *_hurdle(folder), then, sep="\n")
 
-# %% ../../nbs/api/cli/63_approve.ipynb #edca823c
+# %% ../../nbs/api/cli/63_approve.ipynb #6d38e991
 def _about(workspace:Workspace, model:str)->tuple[Path, tuple[Workspace, str, str, str]]:
     "The candidate's folder, and what an approval of it is bound to: workspace, model, hashes of bundle and evaluation."
     from marketing_mlops.governance.releases import bundle_evidence
     folder = candidate_folder(workspace, model)
     asked = bundle_evidence(folder)
     return folder, (workspace, model, asked.bundle_hash, asked.evaluation_hash)
+
+def _hurdle(folder:Path)->list[str]:
+    "Why a release would be refused whatever the approver says; empty where it would not."
+    from marketing_mlops.governance.releases import bundle_evidence
+    status = bundle_evidence(folder).verdict.status
+    return [] if status in ("pass", "review") else [f"Its release would be refused whatever the answer: the verdict is {status}, and pass or review is needed."]
 
 def _live_already(workspace:Workspace, model:str, bundle_hash:str)->str:
     "Since when a bundle is the champion; empty where it is not."

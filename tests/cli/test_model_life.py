@@ -236,6 +236,11 @@ def test_an_approval_that_has_ended_releases_nothing(shop, capsys):
     typed("live")
     assert "was approved by model-owner@example.com until 2020-01-31" in capsys.readouterr().out
 
+@pytest.mark.parametrize("status", ["pass", "review", "fail", "unknown"])
+def test_a_request_says_at_once_when_the_release_would_be_refused(shop, capsys, status):
+    build(shop, status=status); typed("request", "churn", "--as", ANALYST)
+    assert ("Its release would be refused" in capsys.readouterr().out) is (status in ("fail", "unknown"))
+
 def test_a_bundle_that_failed_its_gates_is_not_released_even_when_approved(shop, capsys):
     build(shop, status="fail"); approved(shop)
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="has the verdict 'fail'")
