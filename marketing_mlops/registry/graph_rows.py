@@ -9,16 +9,22 @@ A graph is data, not code: reading one runs nothing of its author's. `open_graph
 # %% auto #0
 __all__ = ['MISSING_TEXT', 'category_texts', 'number_values', 'open_graph', 'one_column', 'run_columns', 'run_graph']
 
-# %% ../../nbs/api/registry/10_graph_rows.ipynb #a33f1fe4
+# %% ../../nbs/api/registry/10_graph_rows.ipynb #5bf92d33
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
+from ..contracts.counts import counted
 from ..workspace.errors import DataError, closest
 if TYPE_CHECKING: from onnxruntime import InferenceSession
 
-# %% ../../nbs/api/registry/10_graph_rows.ipynb #8e995fb0
+# %% ../../nbs/api/registry/10_graph_rows.ipynb #564b725e
+def _as_written(value:object)->str: # 5 and not np.int64(5): whoever reads the message may have written no Python
+    plain = value.item() if hasattr(value, "item") else value
+    return str(plain) if isinstance(plain, Real|Decimal) else repr(plain)
+
+# %% ../../nbs/api/registry/10_graph_rows.ipynb #b36b6032
 MISSING_TEXT = ""   # how a missing category is written in a graph
 
 def category_texts(
@@ -29,8 +35,7 @@ def category_texts(
     missing = values.isna()
     wrong = [i for i,(value,gone) in enumerate(zip(values, missing)) if not gone and not isinstance(value, str)]
     if wrong:
-        found = values.iloc[wrong[0]]
-        raise DataError(f"{values.name} holds {found!r} ({type(found).__name__}) in {len(wrong)} rows; text is allowed.",
+        raise DataError(f"{values.name} holds {_as_written(values.iloc[wrong[0]])} in {counted(len(wrong), 'row')}; text is allowed.",
                         "Write the category as text, as in training.", column=str(values.name), rows=wrong[:5])
     return values.astype(object).where(~missing, MISSING_TEXT).to_numpy(object)
 
@@ -50,13 +55,13 @@ def number_values(
     if infinite: raise _no_number(values, infinite, "is without bounds:")
     return rounded
 
-# %% ../../nbs/api/registry/10_graph_rows.ipynb #bd152068
+# %% ../../nbs/api/registry/10_graph_rows.ipynb #965a2925
 def _as_float(value:Real|Decimal)->float:
     try: return float(value)
     except OverflowError: return float("inf")   # a whole number of hundreds of digits
 
 def _no_number(values:pd.Series, rows:list[int], what:str)->DataError:
-    return DataError(f"{values.name} {what} {values.iloc[rows[0]]!r} in {len(rows)} rows; finite numbers are allowed.",
+    return DataError(f"{values.name} {what} {_as_written(values.iloc[rows[0]])} in {counted(len(rows), 'row')}; finite numbers are allowed.",
                      "Write numbers with a decimal point, and leave unknown ones empty.", column=str(values.name), rows=rows[:5])
 
 # %% ../../nbs/api/registry/10_graph_rows.ipynb #24f1be1d

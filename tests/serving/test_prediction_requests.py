@@ -58,6 +58,11 @@ def test_a_category_that_is_no_text_is_refused_by_its_name(value):
     refused = refusal_of(held_against, [GOOD, GOOD | {"trait.age_band": value}], SCHEMA)
     assert "trait.age_band" in refused.problem and refused.fields["details"][0]["rows"] == [1]
 
+@pytest.mark.parametrize("value, written", [(5, "holds 5 in 1 row;"), (2.5, "holds 2.5 in 1 row;"), (True, "holds True in 1 row;")])
+def test_a_refusal_repeats_what_was_sent_and_not_what_python_calls_it(value, written):
+    problem = refusal_of(held_against, [GOOD | {"trait.age_band": value}], SCHEMA).problem
+    assert written in problem and not any(word in problem for word in ("np.", "int64", "float64", "bool"))
+
 @pytest.mark.parametrize("others", [[], [GOOD]], ids=["alone", "beside a number"])
 @pytest.mark.parametrize("value, says", [(True, "true or false"), (False, "true or false"), (math.inf, "without bounds"), (-1e39, "without bounds")], ids=repr)
 def test_a_refusal_speaks_of_numbers_and_not_of_our_language(value, says, others):
