@@ -86,32 +86,38 @@ def show_result(
     print()
     for page in result_pages(workspace, model): print(page_address(page))
 
-# %% ../../nbs/api/cli/30_run.ipynb #a70ee52a
+# %% ../../nbs/api/cli/30_run.ipynb #40cced27
 def many_table(
     workspace:Workspace, # Where the models are declared
     models:Mapping[str, Mapping], # Spec by model
     at_most:int=20, # Lines to show
 )->str: # A table, and how many more there are; "" without models
-    "Verdict, main figure and who scores, of many models."
+    "Verdict and main figure of the newest candidates, and who scores, of many models."
     rows = sorted((_many_row(workspace, model, spec) for model, spec in models.items()), key=_worst_first)
     if not rows: return ""
     verdicts = [row["verdict"] for row in rows]
     said = ", ".join(f"{verdicts.count(word)} {word}" for word in dict.fromkeys(verdicts))
     more = f"; the first {at_most} are shown" if len(rows) > at_most else ""
     shown = [row | dict(value="" if row["value"] is None else f"{row['value']:.3f}") for row in rows[:at_most]]
-    return f"{text_table(shown)}\n{len(rows)} models: {said}{more}."
+    return f"{text_table(shown)}\n{len(rows)} models: {said}{more}. Verdict and figure are those of the newest candidate."
 
-# %% ../../nbs/api/cli/30_run.ipynb #01e31a4c
+# %% ../../nbs/api/cli/30_run.ipynb #929b52b6
 def _worst_first(row:Mapping[str, str|float|None])->tuple[int, float]:
     words = ("fail", "unknown", "not made", "review", "pass")
     return words.index(row["verdict"]) if row["verdict"] in words else -1, float("-inf") if row["value"] is None else row["value"]
 
+def _scored_by(scored:Mapping, candidate:str|None)->str:
+    "Who scores, and whether it is the bundle the figures beside it are about."
+    if scored.get("role") != "champion": return scored.get("role", "")
+    return "champion, the same" if scored["bundle_hash"] == candidate else f"champion {str(scored['bundle_hash'])[:12]}, another bundle"
+
 def _many_row(workspace:Workspace, model:str, spec:Mapping)->dict[str, str|float|None]:
-    found, scored = (read_json(workspace.output(step, model)/f"{file}.json") or {} for step, file in (("evaluate", "evaluation"), ("score", "score")))
+    kept = (("evaluate", "evaluation"), ("score", "score"), ("bundle", "envelope"))
+    found, scored, bundle = (read_json(workspace.output(step, model)/f"{file}.json") or {} for step, file in kept)
     name = spec.get("primary_metric") or ""
     figure = (found.get("figures") or {}).get(name) or {}
     return dict(model=model, verdict=(found.get("verdict") or {}).get("status", "not made"), figure=name, value=figure.get("value"),
-                customers=f"{scored['n']:,}" if "n" in scored else "", scored_by=scored.get("role", ""))
+                customers=f"{scored['n']:,}" if "n" in scored else "", scored_by=_scored_by(scored, bundle.get("core_hash")))
 
 # %% ../../nbs/api/cli/30_run.ipynb #34711a15
 def refused_page(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from workspace_outputs import fingerprint
 from marketing_mlops.cli.readout_lines import difference_lines, readout_lines
-from marketing_mlops.cli.run import model_lines
+from marketing_mlops.cli.run import many_table, model_lines
 from marketing_mlops.cli.status import candidate_words, saved_readout
 from marketing_mlops.workspace.places import find_workspace, write_json
 
@@ -30,6 +30,19 @@ def test_the_address_of_the_result_is_printed_and_exists(small):
     assert "data/report/retailer_promo_uplift/campaign_readout.html" in pages
     for page in pages: assert (folder/page.removeprefix("All reports: ")).is_file()
     assert "\x1b" not in printed and (said/"complained.txt").read_text() == ""
+
+def test_the_table_of_many_models_says_whose_figure_stands_beside_another_champion(tmp_path):
+    (tmp_path/"data").mkdir()
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n[development]\n")
+    (tmp_path/"params.yaml").write_text("sources: {}\nmodels: {}\n")
+    shop = find_workspace(tmp_path)
+    for model, role, now in (("same", "champion", "aa"), ("other", "champion", "bb"), ("fresh", "candidate", "aa")):
+        write_json(shop.output("bundle", model)/"envelope.json", dict(core_hash="aa"*32))
+        write_json(shop.output("score", model)/"score.json", dict(role=role, bundle_hash=now*32, n=300))
+    said = many_table(shop, dict.fromkeys(("same", "other", "fresh"), {}))
+    ends = {line.split()[0]: line for line in said.splitlines()}
+    assert ends["same"].endswith("champion, the same") and ends["other"].endswith("champion bbbbbbbbbbbb, another bundle") and ends["fresh"].endswith("candidate")
+    assert said.endswith("Verdict and figure are those of the newest candidate.")
 
 def test_a_second_run_says_unchanged_and_changes_nothing(small, run_mmops, snapshot):
     folder, _ = small
