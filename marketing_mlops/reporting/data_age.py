@@ -14,15 +14,15 @@ from ..contracts.verdict import Verdict, worst_status
 from .provenance import SourceFacts
 from ..workspace.clock import Clock
 
-# %% ../../nbs/api/reporting/81_data_age.ipynb #ca785a3e
+# %% ../../nbs/api/reporting/81_data_age.ipynb #0c2e24c6
 def freshness_of(
     facts:SourceFacts, # What is known about the source
 )->Verdict: # unknown where no table has a time that was recorded
     "Whether the accepted tables of a source are as new as they have to be."
     from marketing_mlops.sources.evidence import open_evidence
-    from marketing_mlops.sources.time_checks import freshness, newest_events
-    with open_evidence(facts.tables, source=facts.name, clock=facts.clock) as evidence: newest = newest_events(evidence)
-    return freshness(facts.name, newest, facts.clock)
+    from marketing_mlops.sources.time_checks import delivered_files, freshness, newest_events
+    with open_evidence(facts.tables, source=facts.name, clock=facts.clock) as evidence: newest, files = newest_events(evidence), delivered_files(evidence)
+    return freshness(facts.name, newest, facts.clock, files)
 
 # %% ../../nbs/api/reporting/81_data_age.ipynb #692d91cd
 def age_sentence(

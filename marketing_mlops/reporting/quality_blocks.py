@@ -44,7 +44,7 @@ class Quality:
     @property
     def age(self)->str: "How old the tables are and what that means; empty where they are as new as they have to be."; return age_sentence(self.freshness, self.facts.clock)
 
-# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #4702447a
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #e7b7c053
 def read_quality(
     source:str, # A source of params.yaml
     workspace:Workspace, # Where it lies
@@ -54,13 +54,13 @@ def read_quality(
     from marketing_mlops.sources.evidence import open_evidence
     from marketing_mlops.sources.profiles import profile_tables
     from marketing_mlops.sources.quality import candidate_tables, judge_candidate
-    from marketing_mlops.sources.time_checks import freshness, newest_events
+    from marketing_mlops.sources.time_checks import delivered_files, freshness, newest_events
     facts = source_facts(source, workspace)
     tables = candidate_tables(source, workspace) if candidate else facts.tables
     if not tables: raise DataError(f"Source {source!r} has no accepted tables, so there is no quality to show.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=source)
     verdict = judge_candidate(source, workspace).verdict if candidate else quality_of(facts)
-    with open_evidence(tables, source=source, clock=facts.clock) as evidence: newest = newest_events(evidence)
-    return Quality(facts, verdict, freshness(source, newest, facts.clock), newest, profile_tables(tables), candidate)
+    with open_evidence(tables, source=source, clock=facts.clock) as evidence: newest, files = newest_events(evidence), delivered_files(evidence)
+    return Quality(facts, verdict, freshness(source, newest, facts.clock, files), newest, profile_tables(tables), candidate)
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #878b7520
 SENTENCES = {"pass": "{tables} of {name} may be used: no check found anything that stands in the way.",

@@ -208,7 +208,7 @@ def test_a_file_of_a_source_that_has_ended_passes_the_check(old_shop, capsys):
     from marketing_mlops.cli.checks import check_tables
     mapping = old_shop/"data/sources/shop/mapping.yaml"
     kept = mapping.read_text()
-    mapping.write_text(kept + "as_of: 2020-03-29\n")
+    mapping.write_text(kept + "as_of: 2020-03-28\n")
     try: check_tables("shop", workspace=str(old_shop))
     finally: mapping.write_text(kept)
     assert "freshness pass" in capsys.readouterr().out
