@@ -127,12 +127,12 @@ def _refuse_open(proposal:"Proposal"):
         problem, remedy = (proposal.problems[0].split("\n", 1)+["Correct the file."])[:2]
         raise MappingError(f"{problem} Nothing was written.", remedy)
 
-# %% ../../nbs/api/cli/47_additions.ipynb #658f672c
+# %% ../../nbs/api/cli/47_additions.ipynb #3a770f61
 def wishes_from(*,
     column:Annotated[str, {"nargs": "+", "action": "extend", "metavar": "NAME=role"}]=None, # What a column of the file is
     currency:str=None, # Currency of the amounts (ISO 4217), such as EUR
     zone:str=None, # Time zone of the times (IANA), such as Europe/Berlin
-    date_format:str=None, # How dates are written, such as %d.%m.%Y
+    date_format:str=None, # How dates are written, such as %d.%m.%Y; excel for the day numbers of a spreadsheet
     rows:str=None, # What a row of an orders file is: orders or lines
     experiment:str=None, # Name of the experiment the assignments belong to
     sent_on:str=None, # Day of the mailing, where the assignments hold none

@@ -19,7 +19,7 @@ from ..workspace.errors import MappingError, ParameterError, closest
 from ..workspace.params import read_yaml
 from .raw_files import FileFormat
 
-# %% ../../nbs/api/sources/30_mappings.ipynb #383f900a
+# %% ../../nbs/api/sources/30_mappings.ipynb #e15cb7ef
 KNOWN = ("before_contact", "during", "after_outcome")
 IDENTIFIERS = ("email", "phone", "name", "address")
 
@@ -29,7 +29,7 @@ class ColumnMapping:
     to:str # Canonical column, or identifiers.email, .phone, .name, .address
     known:str="known_at" # before_contact, during, after_outcome, or the time column from which on it is known
     type:str|None=None # For the reader; must be the type of the canonical column
-    date_format:str="iso" # iso, unix, unix_ms, or a pattern such as %d.%m.%Y %H:%M
+    date_format:str="iso" # iso, excel, unix, unix_ms, or a pattern such as %d.%m.%Y %H:%M
     zone:str|None=None # Of a time written without offset; None is the mapping's zone
     currency:str|None=None # Of an amount (ISO 4217); None is the mapping's currency
     unit:str|None=None # As the file counts: cents for amounts in cents, otherwise for the reader (months, seconds)
