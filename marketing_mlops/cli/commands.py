@@ -56,7 +56,7 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #096eb2a6
+# %% ../../nbs/api/cli/20_commands.ipynb #e1cfdc09
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
@@ -77,6 +77,8 @@ _MODEL_COMMANDS = (
             ("mmops ledger", "mmops ledger --about retailer_churn_90d --last 50")),
     Command("ledger verify", "ledger:verify_ledger", "whether anything recorded was changed, moved or removed",
             ("mmops ledger verify",)),
+    Command("ledger rebuild", "ledger:rebuild_ledger", "make the ledger's database again from the text logs",
+            ("mmops ledger rebuild",)),
     Command("serve", "serve:serve_models", "answer POST /predict and GET /healthz with the released models",
             ("mmops serve --no-key", "mmops serve --model retailer_churn_90d --port 8080", "mmops serve --host 0.0.0.0"), "The service has ended; nothing was changed."),
     Command("activate", "activate:activate_model", "write the people a champion recommends, with consent and without the holdout",

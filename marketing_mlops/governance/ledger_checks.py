@@ -46,7 +46,7 @@ def unlogged_reasons(
     if n_elsewhere: found.append(Reason("logs_elsewhere", said, n_elsewhere, 0, "Pull the workspace.", "review"))
     return found
 
-# %% ../../nbs/api/governance/35_ledger_checks.ipynb #b4e3943e
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #1b729019
 def store_reasons(
     logs:Mapping[str, list[str]], # Writer → lines
     rows:Iterable[Mapping], # As from `stored_lines`
@@ -57,14 +57,14 @@ def store_reasons(
     rows = list(rows)
     found = [reason for row in rows if (reason := _row_reason(row))] + unlogged_reasons(logs, rows, complete_for)
     absent = len({line for lines in logs.values() for line in lines} - {row["line"] for row in rows})
-    if absent: found.append(Reason("behind", f"The database lacks {counted(absent, 'entry', 'entries')} of the logs.", absent, 0, "Run `Ledger.rebuild`.", "review"))
+    if absent: found.append(Reason("behind", f"The database lacks {counted(absent, 'entry', 'entries')} of the logs.", absent, 0, "Run `mmops ledger rebuild`.", "review"))
     return found
 
-# %% ../../nbs/api/governance/35_ledger_checks.ipynb #0793bccd
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #fb24dcc0
 def _row_reason(row:Mapping)->Reason|None:
     entry = entry_from_line(row["line"])
     if entry and entry.hash == entry_hash(entry) and entry_row(entry) == dict(row): return None
-    return _fault("row_edited", f"The database's row for entry {row['number']} of {row['writer']} was edited.", "Run `Ledger.rebuild`.")
+    return _fault("row_edited", f"The database's row for entry {row['number']} of {row['writer']} was edited.", "Run `mmops ledger rebuild`.")
 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #1f2ca7c6
 def noted_anchors(

@@ -33,7 +33,7 @@ def store_address(
     url,file = workspace.settings.ledger_url, store_file(workspace)
     return url if file is None else f"{url.partition(':///')[0]}:///{file}"
 
-# %% ../../nbs/api/governance/32_ledger_databases.ipynb #a40ddb2e
+# %% ../../nbs/api/governance/32_ledger_databases.ipynb #a1ceac86
 @contextmanager
 def store_trouble(
     workspace:Workspace, # Whose database is used inside
@@ -46,7 +46,7 @@ def store_trouble(
         cause = str(getattr(e, "orig", None) or e).splitlines()[0]
         raise LedgerError(f"The ledger's database {shown} cannot be used: {cause}.",
                           "Correct ledger_url in settings.ini or start the server; a server needs its driver installed; "
-                          "a lost SQLite file is made again from data/ledger by Ledger.rebuild.", place=shown) from e
+                          "a lost SQLite file is made again from data/ledger by `mmops ledger rebuild`.", place=shown) from e
 
 def open_store(
     workspace:Workspace, # Its settings name the database

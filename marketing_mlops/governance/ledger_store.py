@@ -64,11 +64,11 @@ def stored_entries(
     "Entries of the database. Raises `LedgerError` for a row that nobody wrote with the ledger."
     return [_entry_of(row["hash"], row["line"]) for row in stored_lines(store, **wanted)]
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #8be24bcd
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #51638cfd
 def _entry_of(digest:str, line:str)->LedgerEntry:
     entry = entry_from_line(line)
     if entry is not None: return entry
-    raise LedgerError(f"The ledger's database holds a row that is no entry: {digest[:12]}.", "Run `Ledger.verify`, then `Ledger.rebuild`.", place="database")
+    raise LedgerError(f"The ledger's database holds a row that is no entry: {digest[:12]}.", "Run `mmops ledger verify`, then `mmops ledger rebuild`.", place="database")
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #7a29821e
 def newest_entries(

@@ -313,6 +313,27 @@ def test_a_run_refuses_a_champion_whose_bytes_changed_and_live_says_so(shop, cap
     file = bundle_place(shop, bundle.core_hash)/"parameters.json"
     file.write_text(file.read_text().replace("email", "sms"))
     refused(shop, capsys, "run", "churn", "--no-open", says="parameters.json: this file was changed")
+    assert typed("live") == 0
+    assert "Warning: The bundle" in (said := capsys.readouterr().out) and "parameters.json: this file was changed" in said
+
+def test_live_warns_of_nothing_where_all_is_as_released_and_calls_a_day_to_come_unknown(shop, capsys):
+    bundle = released(shop)
+    capsys.readouterr()
+    assert typed("live") == 0 and "Warning" not in capsys.readouterr().out
+    assert typed("live", "--at", "2099-01-01") == 0
+    assert "still to come: as known today" in (said := capsys.readouterr().out) and bundle.core_hash[:12] in said
+    assert typed("live", "--at", "2026-01-01") == 0 and "still to come" not in capsys.readouterr().out
+
+def test_a_lost_or_edited_database_is_made_again_by_the_command_that_the_check_names(shop, capsys):
+    import sqlite3
+    released(shop)
+    database = shop.path("data", "state", "ledger.db")
+    with sqlite3.connect(database) as edited: edited.execute("update ledger_entries set actor = 'intern@example.com'")
+    capsys.readouterr()
+    assert typed("ledger", "verify") == 1 and "Run `mmops ledger rebuild`." in capsys.readouterr().out
+    assert typed("ledger", "rebuild") == 0 and typed("ledger", "verify") == 0
+    database.unlink()
+    assert typed("ledger", "rebuild") == 0 and typed("ledger", "verify") == 0
 
 def test_a_retired_model_still_has_a_past(shop, capsys):
     bundle = released(shop)
