@@ -50,7 +50,7 @@ function conclusion(spec, found) {
     : `Targeting does ${d.high < 0 ? "worse than" : "not beat"} ${name}`;
   const { value, interval } = inWords(d, spec.currency);
   const also = unbeaten.length && !unbeaten.includes(best) ? ` It does beat ${nameOf(best)}, the best single arm of the training rows.` : "";
-  return { rival, beats: !unbeaten.length, text: `${words}: the difference is ${value} per customer (${interval}), measured on ${number.format(spec.n)} held-out customers of a randomised campaign.${also}` };
+  return { rival, beats: !unbeaten.length, text: `${words}: the difference is ${value} per customer (${interval} at all depths at once), measured on ${number.format(spec.n)} held-out customers of a randomised campaign.${also}` };
 }
 
 // ---- one slider with its figure ------------------------------------------------------------------------------------

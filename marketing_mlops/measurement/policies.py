@@ -154,7 +154,7 @@ def _between(rows, first, second, economics, level):
         if isinstance(parts, NotMeasurable): return parts
     return _measured(profit_difference, rows, first, second, economics, level)
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #1a85a047
+# %% ../../nbs/api/measurement/97_policies.ipynb #0e4a1616
 def policy_sentence(
     comparison:PolicyComparison, # Of a learned policy with its rivals
 )->str: # One or two sentences
@@ -163,7 +163,8 @@ def policy_sentence(
     if isinstance(difference, NotMeasurable): return f"Whether targeting beats {rival} cannot be said. {difference.problem}"
     if difference.method == "same policy": return f"{beaten_words(comparison)}: everybody gets the same."
     digits = digits_for(difference.high-difference.low)
-    amount = f"{in_words(difference.value, difference.unit, gain=True, digits=digits)} per customer ({interval_in_words(difference)})"
+    depths = " at all depths at once" if difference.method.endswith("all depths at once") else ""     # wider than the interval of this policy alone
+    amount = f"{in_words(difference.value, difference.unit, gain=True, digits=digits)} per customer ({interval_in_words(difference)}{depths})"
     beaten = f" It does beat {policy_name(comparison.best_single_arm, comparison.control)}, the best single arm of the training rows." if (
         comparison.unbeaten and comparison.best_single_arm not in comparison.unbeaten) else ""
     return f"{beaten_words(comparison)}: the difference is {amount}, measured on {comparison.n:,} held-out customers of a randomised campaign.{beaten}"

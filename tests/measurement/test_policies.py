@@ -164,6 +164,7 @@ def test_a_depth_is_the_policy_of_that_depth_with_a_wider_interval():
         assert band.value == pytest.approx(one.value) and band.high-band.low > 1.2*(one.high-one.low)
         assert (band.high-band.low)/(one.high-one.low) == pytest.approx(curve.against[rival].critical/1.96, rel=1e-3)
     assert banded.chosen_shares == pytest.approx(single.chosen_shares)
+    assert "at all depths at once), measured on" in policy_sentence(banded) and "depths" not in policy_sentence(single)   # the same words, two intervals: each says what it holds for
 
 def test_prices_are_applied_after_the_fact_as_if_they_had_been_given():
     rows, gains, given = depth_case()
