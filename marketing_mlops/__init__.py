@@ -34,12 +34,13 @@ Modules:
 - `marketing_mlops.features.spines`: Who may be learned from, and as of when: the rows of a training set before anything is known about them.
 - `marketing_mlops.features.splits`: Which rows a model learns from and which are kept to judge it, so that the judgement holds on the day the model is used.
 - `marketing_mlops.features.task_rows`: Who is asked about and what happened: the rows of each kind of model, before features are computed.
-- `marketing_mlops.features.training_files`: A training set on disk: rows in one file, what they mean in another, the same bytes for the same set.
+- `marketing_mlops.features.training_files`: A training set on disk: rows in one file, what they mean in another, the same bytes when the stage is repeated.
 - `marketing_mlops.features.training_sets`: From a model's spec to rows with features, label and split, and a count of every row that was left out.
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
 - `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
 - `marketing_mlops.jobs.client`: The stage command: hands a notebook to the warm worker of its workspace and waits
+- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, and reading each thing once
 - `marketing_mlops.jobs.engine`: Papermill on the warm worker: `papermill --engine mmops`, and the stock kernel without its noise
 - `marketing_mlops.jobs.many_models`: Two hundred models in one stage: each made step by step, skipped where nothing changed, and none stopped by another's failure
 - `marketing_mlops.jobs.model_steps`: What each step of a model rests on, read from `dvc.yaml`, and whether what it made still fits
@@ -117,6 +118,7 @@ Modules:
 - `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
 - `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
 - `marketing_mlops.serving.service`: Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
+- `marketing_mlops.sources.mailing_models`: A list of who got the mail becomes the model entry that will read the mailing out
 - `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
 - `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
