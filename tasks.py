@@ -107,7 +107,7 @@ def lab(*options):
 
 def test(*options):
     install("dev")
-    workers = str(min(8, 3*(os.cpu_count() or 1)))   # most of the time a test waits for a process it has started
+    workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
     say("pages: every notebook in a process of its own")
     # one thread per worker: two that each take all cores wait for one another
     call(BIN/"python", "tests/house/run_pages.py", OMP_NUM_THREADS="1")

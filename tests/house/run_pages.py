@@ -35,7 +35,7 @@ def main(names):
     waiting, running, failed, times = list(reversed(pages(names))), {}, [], []
     total = len(waiting)
     while waiting or running:
-        while waiting and len(running) < min(8, 2*(os.cpu_count() or 1)):   # a page that calls a command waits for it
+        while waiting and len(running) < min(4, os.cpu_count() or 1):
             page = waiting.pop()
             pid = os.fork()
             if not pid: run_page(page)
