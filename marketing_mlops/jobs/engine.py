@@ -9,11 +9,12 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 # %% auto #0
 __all__ = ['LANGUAGE', 'warm_kernel', 'nbformat_error', 'WarmEngine', 'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #c0df501c
-import contextlib, os, platform, socket, tempfile
+# %% ../../nbs/api/jobs/70_engine.ipynb #6ac69914
+import contextlib, math, os, platform, socket, tempfile
 from pathlib import Path
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from .client import begin_run, engine_name, run_request
+from .limits import RunLimits
 from .sockets import receive_message, send_message
 from .workers import same_arithmetic, worker_home
 
@@ -99,20 +100,21 @@ class WarmEngine:
         from papermill.engines import Engine
         return Engine.execute_notebook.__func__(cls, nb, kernel_name, **options)
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #0ba5e307
+# %% ../../nbs/api/jobs/70_engine.ipynb #1d38728c
 LANGUAGE = dict(name="python", version=platform.python_version(), mimetype="text/x-python", file_extension=".py",
     codemirror_mode=dict(name="ipython", version=3), pygments_lexer="ipython3", nbconvert_exporter="python") # as ipykernel reports it
 
-def execute_managed_notebook(cls, nb_man, kernel_name, environment:dict|None=None, execution_timeout:float|None=None, use_engine:str="", **options):
+def execute_managed_notebook(cls, nb_man, kernel_name, environment:dict|None=None, execution_timeout:float|None=None, use_engine:str="", limits:RunLimits|None=None, **options):
     "Runs the cells of a notebook that papermill manages, in the worker or in the stock kernel (`use_engine`)."
     from papermill.clientwrap import PapermillNotebookClient
     environment = dict(os.environ) if environment is None else environment
+    limits = limits or RunLimits(deadline_s=execution_timeout or 24*3600)
     if (use_engine or engine_name()) == "kernel" or cls.nb_language(nb_man.nb) != "python":
-        return _run_stock_kernel(nb_man, kernel_name, environment, timeout=execution_timeout, **options)
+        return _run_stock_kernel(nb_man, kernel_name, environment, timeout=math.ceil(limits.deadline_s), **options)
     known = {k: v for k,v in options.items() if k in ("log_output", "stdout_file", "stderr_file")}
     client = PapermillNotebookClient(nb_man, record_timing=False, **known)
     client.reset_execution_trackers()
-    with warm_kernel(environment, deadline_s=execution_timeout or 24*3600) as kernel: _run_cells_warm(kernel, client)
+    with warm_kernel(environment, deadline_s=limits.deadline_s) as kernel: _run_cells_warm(kernel, client)
     nb_man.nb.metadata["language_info"] = LANGUAGE
     return nb_man.nb
 

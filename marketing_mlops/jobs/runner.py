@@ -9,11 +9,12 @@ Call it when a notebook has to run unattended. Somebody who looks at the noteboo
 # %% auto #0
 __all__ = ['failure', 'close_run', 'start_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #b6546143
+# %% ../../nbs/api/jobs/80_runner.ipynb #5af412fc
 import contextlib, dataclasses, datetime, logging, os
 from pathlib import Path
 import marketing_mlops
 from .client import engine_name
+from .limits import RunLimits
 from .parameters import check_parameters
 from .results import INPUT_TYPE, recorded, semantic_hash
 from .runs import Run, alive, new_run_id, read_run, save_run
@@ -38,7 +39,7 @@ def failure(
     return StageError(f"{run.job} ({run.key}) stopped{where}: {name}: {said}",
         f"Open {run.executed.relative_to(root).as_posix()}: the failing cell is marked; {run.notebook} is where to mend it.", **fields)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #cbd6e1a0
+# %% ../../nbs/api/jobs/80_runner.ipynb #afacdb91
 @contextlib.contextmanager
 def _quiet_papermill():
     "Papermill warns of parameters whose annotation it cannot read; they have been checked already."
@@ -48,7 +49,7 @@ def _quiet_papermill():
     try: yield
     finally: logger.setLevel(level)
 
-def _execute(run, notebook, given, workspace, deadline_s):
+def _execute(run, notebook, given, workspace, limits):
     import papermill
     from papermill.engines import papermill_engines
     from marketing_mlops.jobs.engine import WarmEngine
@@ -57,7 +58,7 @@ def _execute(run, notebook, given, workspace, deadline_s):
     plain = lambda path: str(path).replace("{", "{{").replace("}", "}}") # papermill fills braces in paths
     with _quiet_papermill():
         papermill.execute_notebook(plain(notebook), plain(run.executed), parameters=given, engine_name="mmops", cwd=str(workspace.root),
-            progress_bar=False, environment=os.environ | own, use_engine=run.engine, execution_timeout=deadline_s)
+            progress_bar=False, environment=os.environ | own, use_engine=run.engine, limits=limits)
 
 # %% ../../nbs/api/jobs/80_runner.ipynb #3498571e
 def close_run(
@@ -92,7 +93,7 @@ def start_run(
         notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name,
         notebook_sha256=file_sha256(notebook), version=marketing_mlops.__version__, within=os.environ.get("MMOPS_WITHIN", ""))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #eda3497c
+# %% ../../nbs/api/jobs/80_runner.ipynb #5d6d68db
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -101,7 +102,7 @@ def run_notebook(
     job:str|None=None, # Name under data/runs, the notebook's if None
     key:str|None=None, # What it runs for; the value of the first parameter if None
     engine:str|None=None, # 'warm' or 'kernel', by `MMOPS_ENGINE` and platform if None
-    deadline_s:float=6*3600., # The run is ended after so many seconds (stock kernel: each cell)
+    limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
 )->Run: # Finished, with its results
     "Runs a notebook. Raises `ParameterError` before and `StageError` after it has started; both are two lines."
     notebook = Path(notebook)
@@ -109,7 +110,7 @@ def run_notebook(
     given = {name: run.parameters[name] for name in parameters or {}}
     with alive(run.folder):
         save_run(run)
-        try: _execute(run, notebook.resolve(), given, workspace, deadline_s)
+        try: _execute(run, notebook.resolve(), given, workspace, limits)
         except KeyboardInterrupt: close_run(run, "interrupted"); raise
         except Exception as stopped:
             error = failure(stopped, run, workspace.root)

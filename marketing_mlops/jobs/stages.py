@@ -9,9 +9,10 @@ Add a stage by putting a notebook into `nbs/jobs` and an entry into `dvc.yaml`; 
 # %% auto #0
 __all__ = ['job_notebook', 'parameter_words', 'stage_deadline', 'run_stage', 'report_error', 'main']
 
-# %% ../../nbs/api/jobs/85_stages.ipynb #b3a13d66
+# %% ../../nbs/api/jobs/85_stages.ipynb #d9bdab4a
 import math, os, signal, sys
 from pathlib import Path
+from .limits import RunLimits
 from .runner import run_notebook
 from .runs import Run
 from ..workspace.errors import MmopsError, ParameterError, StageError, closest
@@ -49,7 +50,7 @@ def stage_deadline(
     if 0 < seconds < math.inf: return seconds
     raise ParameterError(f"MMOPS_DEADLINE_S in the environment is {said!r}; allowed is a number of seconds above 0.", "Write for instance MMOPS_DEADLINE_S=3600, or unset it for six hours.", file=None, key="MMOPS_DEADLINE_S")
 
-# %% ../../nbs/api/jobs/85_stages.ipynb #2bd8aebd
+# %% ../../nbs/api/jobs/85_stages.ipynb #ca2b0112
 def run_stage(
     job:str, # Name of a notebook under `nbs/jobs`
     parameters:dict, # Its parameters by name, as text or typed
@@ -57,7 +58,7 @@ def run_stage(
     workspace:Workspace, # Where it runs
 )->Run: # Finished
     "Runs a job's notebook. Its evidence is filed under its first parameter: the source or the model."
-    return run_notebook(job_notebook(workspace, job), parameters, workspace=workspace, job=job, deadline_s=stage_deadline())
+    return run_notebook(job_notebook(workspace, job), parameters, workspace=workspace, job=job, limits=RunLimits(deadline_s=stage_deadline()))
 
 # %% ../../nbs/api/jobs/85_stages.ipynb #bb001d5b
 def report_error(

@@ -4,6 +4,7 @@ from pathlib import Path
 import nbformat, pytest
 from workspace_outputs import until
 from marketing_mlops.jobs.client import begin_run
+from marketing_mlops.jobs.limits import RunLimits
 from marketing_mlops.jobs.runner import run_notebook
 from marketing_mlops.jobs.runs import list_runs, latest_run
 from marketing_mlops.workspace.errors import ParameterError, StageError
@@ -79,7 +80,7 @@ def test_nothing_exists_after_a_misspelt_parameter(workspace):
 
 def test_a_deadline_ends_a_run(workspace):
     with pytest.raises(StageError, match="deadline"):
-        run_notebook(notebook(workspace, "import time; time.sleep(3600)"), workspace=workspace, engine=ENGINES[0], deadline_s=1)
+        run_notebook(notebook(workspace, "import time; time.sleep(3600)"), workspace=workspace, engine=ENGINES[0], limits=RunLimits(deadline_s=1))
 
 def test_braces_in_a_path_are_not_filled_in(tmp_path):
     root = tmp_path/"sp{ring}"
