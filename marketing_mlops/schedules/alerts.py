@@ -111,7 +111,7 @@ def _write_whole(journal:int, start:int, content:bytes):
     while content: content = content[os.write(journal, content):]
     os.fsync(journal)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #eeae8cc3
+# %% ../../nbs/api/schedules/60_alerts.ipynb #031eed12
 READ_BYTES = 2_000_000 # From the end of the file
 
 def journal_events(
@@ -125,7 +125,8 @@ def journal_events(
 def _event(line:bytes)->dict|None:
     try: found = json.loads(line)
     except ValueError: return None
-    return found if isinstance(found, dict) and found.get("event") and found.get("at") else None
+    try: return found if found["event"] and datetime.fromisoformat(found["at"]).tzinfo else None
+    except (KeyError, TypeError, ValueError): return None
 
 def alert_events(
     workspace:Workspace, # Whose alerts
@@ -151,14 +152,14 @@ def raise_alert(
         add_event(journal, raised_event(alert, told, now or datetime.now(timezone.utc)))
     return True
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #4e7f03a7
+# %% ../../nbs/api/schedules/60_alerts.ipynb #87fc2551
 def raised_event(
     alert:Alert, # What was said
     destinations:list[str], # Where it shall be delivered; empty keeps it in the file
     at:datetime, # When it was raised, with a time zone
 )->dict[str, object]: # Ready for JSON
     "The line of an alert."
-    due = alert.due_at.astimezone(timezone.utc).isoformat() if alert.due_at else None
+    due = alert.due_at.isoformat() if alert.due_at else None # with its own offset: people read it
     return dict(event="raised", at=at.astimezone(timezone.utc).isoformat(), alert_id=alert.alert_id, destinations=destinations, **asdict(alert) | dict(due_at=due))
 
 def read_alert(
@@ -169,7 +170,7 @@ def read_alert(
     except KeyError as e: raise ValueError(f"the line of an alert has no {e}") from None
     return Alert(due_at=datetime.fromisoformat(event["due_at"]) if event.get("due_at") else None, **texts)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #1b47e3a7
+# %% ../../nbs/api/schedules/60_alerts.ipynb #1ac4b3f7
 def settle(
     workspace:Workspace, # Whose alerts
     schedule:str|None=None, # Only those of this schedule; None settles all
@@ -192,6 +193,10 @@ def open_alerts(
 )->list[Alert]: # Oldest first
     "Alerts that wait for somebody."
     since, events = (now or datetime.now(timezone.utc)) - timedelta(days=days), alert_events(workspace)
-    settled = {each for event in events if event["event"] in ("seen", "ran") for each in event["alert_ids"]}
-    return [read_alert(event) for event in events if event["event"] == "raised" and event["alert_id"] not in settled
-            and datetime.fromisoformat(event["at"]) >= since]
+    settled = {each for event in events if event["event"] in ("seen", "ran") for each in event.get("alert_ids", ())}
+    lately = [event for event in events if event["event"] == "raised" and event.get("alert_id") not in settled]
+    return [alert for event in lately if datetime.fromisoformat(event["at"]) >= since and (alert := _readable(event))]
+
+def _readable(event:dict)->Alert|None:
+    try: return read_alert(event)
+    except ValueError: return None # of a newer version
