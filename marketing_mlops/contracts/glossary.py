@@ -65,7 +65,7 @@ ESTIMATE_TERMS = {
     "not_measured": "The data at hand do not answer the question; the reason stands beside it.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #98b13a6d
+# %% ../../nbs/api/contracts/90_glossary.ipynb #186125ef
 JUDGEMENT_TERMS = {
     "verdict": "What evidence says about a subject, in one of four words and with reasons.",
     "pass": "Verdict: the evidence is fine.",
@@ -80,6 +80,7 @@ JUDGEMENT_TERMS = {
     "roll_back": "Decision on a canary: return to the champion.",
     "propose": "Decision on retraining: ask for a new model.",
     "wait": "Decision on retraining: keep the present model.",
+    "exploratory": "Said of a part of an experiment that nobody planned to decide about: something to test next, not to act on.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #b579fe0a
@@ -115,7 +116,7 @@ STAGE_TERMS = {
     "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #d2d26c22
+# %% ../../nbs/api/contracts/90_glossary.ipynb #f6e4f07b
 PRODUCT_TERMS = {
     "job": "A notebook that runs as a stage of the pipeline.",
     "stage": "One step of the pipeline, with declared inputs and outputs.",
@@ -133,6 +134,8 @@ PRODUCT_TERMS = {
     "shadow": "A bundle that scores without being used.",
     "ledger": "The record of experiments, approvals, releases and decisions, to which entries are only added.",
     "trial": "One training run with its parameters and results.",
+    "part": "Some customers of an experiment, told apart by what was known before the contact, such as those of one market.",
+    "grid": "One report made once for each combination of values, such as every market and channel.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #35cd3ad8

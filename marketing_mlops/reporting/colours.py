@@ -67,9 +67,9 @@ def palette_css()->str: # A style sheet
     return (f":root{{{palette_variables()}}}\n"
             f"@media screen and (prefers-color-scheme: dark){{:root{{{palette_variables(dark=True)}}}}}\n")
 
-# %% ../../nbs/api/reporting/10_colours.ipynb #f4afabbc
+# %% ../../nbs/api/reporting/10_colours.ipynb #7bfbe0f5
 MEANINGS = dict(good=("pass", "ship", "promote"), caution=("review", "hold", "propose"),
-                bad=("fail", "stop", "roll_back"), unknown=("unknown", "wait"))
+                bad=("fail", "stop", "roll_back"), unknown=("unknown", "wait", "exploratory"))
 
 def meaning_of(
     word:str, # A verdict's status or a decision: pass, review, fail, unknown, ship, hold, stop ...
