@@ -183,7 +183,7 @@ def deliver(
     stopped = ended[0] if ended else TimeoutError(f"no end within {deadline_s:g} seconds")
     if stopped is not None: raise _undelivered(destination, stopped) from None
 
-# %% ../../nbs/api/schedules/64_destinations.ipynb #a0235712
+# %% ../../nbs/api/schedules/64_destinations.ipynb #25a18a7c
 def _undelivered(destination:Destination, stopped:BaseException)->DeliveryError:
     if isinstance(stopped, MmopsError): return DeliveryError(stopped.problem, stopped.remedy, destination=str(destination))
     said = f"answers {stopped.code}" if hasattr(stopped, "code") else f"refuses: {_smtp_words(stopped)}" if _smtp_words(stopped) else _connection_words(stopped)
@@ -196,5 +196,6 @@ def _smtp_words(stopped:BaseException)->str:
 
 def _connection_words(stopped:BaseException)->str:
     reason = getattr(stopped, "reason", stopped)
-    if isinstance(reason, TimeoutError): return f"says nothing ({reason})"
+    for each in (reason, stopped.__context__): # smtplib hides a time-out behind a disconnection
+        if isinstance(each, TimeoutError): return f"says nothing ({each})"
     return "cannot be reached: " + (reason.strerror or type(reason).__name__ if isinstance(reason, OSError) else type(reason).__name__)
