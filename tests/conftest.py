@@ -83,6 +83,30 @@ def shared(tmp_path_factory):
         return folder
     return share
 
+@pytest.fixture(scope="session")
+def public(repository, datasets, shared):
+    """Function (source) -> a workspace in which that public source has been ingested, once for the whole suite; its candidates
+    stand for accepted tables, and `ingest.json` beside them is the account. To be read only."""
+    def build(root, source):
+        from marketing_mlops.sources.ingestion import ingest
+        from marketing_mlops.workspace.params import read_params
+        from marketing_mlops.workspace.places import find_workspace
+        (root/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n[markets]\nDE = Europe/Berlin, monday, 1, DE\n")
+        (root/"params.yaml").write_text(f"sources:\n  {source}: {{kind: file}}\nmodels: {{}}\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MMOPS_DATASETS", str(datasets))      # may have been relative to the repository
+            workspace = find_workspace(root)
+            workspace.source_folder(source).mkdir(parents=True)
+            shutil.copy2(repository/"data"/"sources"/source/"mapping.yaml", workspace.source_folder(source))
+            for folder in (workspace.accepted(source), workspace.private(source)): folder.mkdir(parents=True)
+            ingest(source, workspace, read_params(workspace), workspace.accepted(source), workspace.private(source))
+    def ready(source):
+        from marketing_mlops.workspace.places import find_workspace
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MMOPS_DATASETS", str(datasets))
+            return find_workspace(shared(f"public-{source}", lambda folder: build(folder, source)))
+    return ready
+
 def without_lookups(noted) -> dict[str, str]:
     "An environment in which names that are looked up are noted in a file and refused, without what hushes libraries in CI."
     env = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTEST_CURRENT_TEST", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS")}

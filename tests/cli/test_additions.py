@@ -30,7 +30,7 @@ ORDERS = ("data", "add", "../ventes février.csv", "--as", "orders", "--source",
 GROUPS = ("data", "add", "../cellules.xlsx", "--as", "assignments", "--source", "boutique", "--column", "identifiant=customer_id", "cellule=arm", "envoi=occurred_at",
           "--control", "témoin", "--experiment", "fevrier", "--worthwhile-effect", "0.5", "--zone", "Europe/Paris", "--currency", "EUR")
 
-@pytest.fixture(scope="module", params=[False, True], ids=["as exported", "shuffled"])
+@pytest.fixture(scope="module", params=[False, pytest.param(True, marks=pytest.mark.slow)], ids=["as exported", "shuffled"])
 def journey(request, new_workspace, run_mmops):
     "The how-to's steps with other files; every step's answer."
     folder = new_workspace("atelier")

@@ -136,7 +136,7 @@ def _start_forced(folder):
     env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "20", "PYTHONUNBUFFERED": "1", "SHELL": "/bin/sh"}
     runs = folder/"data"/"runs"/"ingest"/"retailer"
     before = len(list(runs.glob("*/run.json")))
-    running = subprocess.Popen([sys.executable, "-c", code, "run", "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    running = subprocess.Popen([sys.executable, "-c", code, "run", "retailer_promo_uplift", "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while len(list(runs.glob("*/run.json"))) == before and running.poll() is None: time.sleep(.05)
     return running
 

@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def library(folder): return TableExplorer(folder/"data"/"validate"/"retailer"/"orders.parquet", name="orders")
 
-@pytest.fixture(scope="module", params=["light", "dark"])
+@pytest.fixture(scope="module", params=["light", pytest.param("dark", marks=pytest.mark.slow)])
 def opened(request, folder, tmp_path_factory):
     "The explorer on screen, in the light and in the dark theme."
     dark = request.param == "dark"

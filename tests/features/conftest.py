@@ -1,12 +1,11 @@
-"""Shops of a few rows, the simulated retailer, and the public files as accepted tables."""
+"""Shops of a few rows, and the simulated retailer."""
 import shutil
 from pathlib import Path
 import pytest
 from marketing_mlops.contracts.schemas import frame_of_rows
-from marketing_mlops.sources.ingestion import ingest, write_table
+from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.sources.simulator import simulate
-from marketing_mlops.workspace.params import read_params
-from marketing_mlops.workspace.places import Workspace, find_workspace
+from marketing_mlops.workspace.places import Workspace
 from marketing_mlops.workspace.settings import Settings
 
 class Shop:
@@ -32,21 +31,3 @@ def retailer(tmp_path_factory):
     workspace = Workspace(root, Settings("development", root))
     simulate(1_500, 18, 7, into=workspace.accepted("retailer"), private=root/"private")
     return workspace
-
-@pytest.fixture(scope="session")
-def public(repository, datasets, tmp_path_factory):
-    "Function (source) -> workspace in which the public source is ingested; its candidates stand for accepted tables."
-    root, done = tmp_path_factory.mktemp("public"), set()
-    (root/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n[markets]\nDE = Europe/Berlin, monday, 1, DE\n")
-    (root/"params.yaml").write_text("sources:\n  hillstrom: {kind: file}\n  bank-marketing: {kind: file}\n  online-retail: {kind: file}\nmodels: {}\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MMOPS_DATASETS", str(datasets))   # may have been relative to the repository
-        workspace = find_workspace(root)
-    def ready(source):
-        if source in done: return workspace
-        shutil.copytree(repository/"data"/"sources"/source, workspace.source_folder(source), ignore=lambda _, names: [n for n in names if n != "mapping.yaml"])
-        for folder in (workspace.accepted(source), workspace.private(source)): folder.mkdir(parents=True)
-        ingest(source, workspace, read_params(workspace), workspace.accepted(source), workspace.private(source))
-        done.add(source)
-        return workspace
-    return ready

@@ -39,12 +39,15 @@ def test_the_drawing_shows_the_stages_of_a_model(committed):
     assert all(stage in drawing for stage in ("ingest@retailer", "validate@retailer", f"report@{MODEL}"))
 
 def test_an_experiment_tries_a_parameter_and_metrics_show_the_difference(committed):
-    dvc(committed, "exp", "run", "-S", "sources.retailer.customers=1500", "-S", "models.retailer_promo_uplift.experiment.planned_customers=900", f"report@{MODEL}")
-    changed = json.loads(dvc(committed, "metrics", "diff", "--json"))
-    figures = {**changed["data/metrics/validate/retailer.json"], **changed[f"data/metrics/report/{MODEL}.json"]}
-    assert figures["rows.customers"]["diff"] == 1500 - 2000
-    assert any("change of net_revenue_per_customer.value" in name for name in figures)
+    dvc(committed, "exp", "run", "-S", "sources.retailer.customers=1500", "validate@retailer")
+    assert json.loads(dvc(committed, "metrics", "diff", "--json"))["data/metrics/validate/retailer.json"]["rows.customers"]["diff"] == 1500 - 2000
     assert "sources.retailer.customers" in dvc(committed, "params", "diff", "--json")
+
+@pytest.mark.slow
+def test_an_experiment_shows_what_it_does_to_the_readout(committed):
+    dvc(committed, "exp", "run", "-S", "sources.retailer.customers=1500", "-S", "models.retailer_promo_uplift.experiment.planned_customers=900", f"report@{MODEL}")
+    figures = json.loads(dvc(committed, "metrics", "diff", "--json"))[f"data/metrics/report/{MODEL}.json"]
+    assert any("change of net_revenue_per_customer.value" in name for name in figures)
 
 def test_an_experiment_with_an_unknown_parameter_is_refused_by_name(committed):
     with pytest.raises(AssertionError, match="custommers"): dvc(committed, "exp", "run", "-S", "sources.retailer.custommers=1")

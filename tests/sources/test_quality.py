@@ -274,15 +274,11 @@ def test_profiles_do_not_depend_on_the_number_of_threads_or_the_order_of_rows(ta
 # --- published sources
 
 @pytest.mark.parametrize("source, status, said", [("hillstrom", "pass", set()), ("bank-marketing", "review", {"not_known_in_time"}), ("online-retail", "review", {"negative_price"})])
-def test_published_sources_are_judged_as_their_publishers_describe_them(datasets, repository, tmp_path, monkeypatch, source, status, said):
-    from marketing_mlops.sources.ingestion import ingest
+def test_published_sources_are_judged_as_their_publishers_describe_them(public, repository, source, status, said):
     from marketing_mlops.sources.quality import clock_of
-    monkeypatch.setenv("MMOPS_DATASETS", str(datasets))
     place = find_workspace(repository)
     params = read_params(place)
-    for folder in ("into", "private"): (tmp_path/folder).mkdir()
-    ingest(source, place, params, tmp_path/"into", tmp_path/"private")
-    report = check_source({path.stem: path for path in (tmp_path/"into").glob("*.parquet")}, source=source, clock=clock_of(place, source, params), experiments=experiments_of(params, source))
+    report = check_source({path.stem: path for path in public(source).accepted(source).glob("*.parquet")}, source=source, clock=clock_of(place, source, params), experiments=experiments_of(params, source))
     assert report.verdict.status == status
     assert {each.check for each in report.findings if each.severity != "pass"} == said
     if source == "bank-marketing": assert any("'duration' is known only during the contact" in each.message for each in report.findings)
