@@ -17,7 +17,7 @@ from .experiments import Experiment
 from .readouts import Readout, read_out
 from ..workspace.clock import Clock
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #2f5142ad
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #bf82d297
 def expected_by_chance(
     level:float, # Level of the ranges, in (0, 1)
 )->str: # One sentence
@@ -31,7 +31,7 @@ def unplanned_part(
     "Why nothing is decided by a part."
     told = f"{part[:1].upper()}{part[1:]} is a part of {experiment.name}; the plan was made for all of its customers. {expected_by_chance(experiment.level)}"
     step = "Treat what is seen here as a question for the next experiment."
-    return Verdict("reading plan", "review", [Reason("unplanned_part", told, part, next_step=step, severity="review")])
+    return Verdict("unplanned part", "review", [Reason("unplanned_part", told, part, next_step=step, severity="review")])
 
 # %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #c79afa67
 def exploratory_decision(

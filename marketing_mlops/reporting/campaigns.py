@@ -9,15 +9,17 @@ A readout needs three things that live in three places: what was promised (`para
 # %% auto #0
 __all__ = ['campaign_assignments', 'campaign_units', 'Campaign', 'read_campaign']
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #489eb188
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #a284bef8
 from dataclasses import dataclass, replace
 from collections.abc import Mapping
 import pandas as pd
 from ..contracts.metrics import metric, unit_values
 from ..contracts.metric_rows import rows_of, table_columns
 from ..measurement.experiments import Experiment, read_experiment
+from ..measurement.exploratory_readouts import read_out_part
 from ..measurement.readouts import Readout, read_out
 from ..measurement.unit_frames import gather_units, metric_column
+from .campaign_parts import customers_of_part, part_name
 from .provenance import SourceFacts, source_facts
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.params import read_params, seen_from_workspace
@@ -39,21 +41,22 @@ def campaign_assignments(
     raise DataError(f"Nobody was assigned to the experiment {experiment.name!r}; the assignments name {', '.join(names[:5]) or 'none'}.{closest(experiment.name, names)}",
                     "Correct experiment.name in params.yaml, or the column experiment_id in the mapping.", column="experiment_id")
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #6b491904
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #793379b5
 def campaign_units(
     experiment:Experiment, # Metrics, window and currency
     tables:Mapping, # Canonical tables by name
     settings:Settings|None=None, # Markets; None where money is in one currency
+    part:Mapping[str, str|None]|None=None, # Market or channel whose customers count, see `reporting.campaign_parts`; None for all
 )->pd.DataFrame: # A unit frame: unit_id, arm, assigned_at, one column per metric
     "One row per assigned customer with every metric of the experiment. Raises DataError for a metric the tables do not allow."
-    units = campaign_assignments(experiment, tables)
+    units = customers_of_part(campaign_assignments(experiment, tables), part or {}, experiment, tables)
     local = replace(settings, reporting_currency=experiment.currency) if settings else None
     end = units.assigned_at + pd.Timedelta(days=experiment.outcome_window_days)
     values = {metric_column(name, experiment.currency, role): unit_values(name, tables, units, start=units.assigned_at, end=end, settings=local)
               for name, role in experiment.metrics.items()}
     return gather_units(units, values)
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #fe4617aa
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #a07081b2
 @dataclass(frozen=True)
 class Campaign:
     "A model's experiment, read out."
@@ -62,20 +65,25 @@ class Campaign:
     experiment:Experiment # What was promised
     source:SourceFacts # Where the figures come from
     readout:Readout # What was found
+    part:str = "" # How the part is called that was read out; "" for the whole
 
     @property
     def definitions(self)->dict[str, str]: "Definition of every metric shown."; return {name: metric(name).definition for name in self.experiment.metrics}
     @property
+    def labels(self)->list[str]: "What a reader must know of every figure, in a word each."; return [self.readout.clock, self.readout.registration, *filter(None, [self.part])]
+    @property
     def used_tables(self)->list[str]:
         "Tables the figures were counted from."
         read = {q.table for name in self.experiment.metrics for q in (metric(name).numerator, metric(name).denominator) if q}
-        return [name for name in self.source.tables if name in read | {"assignments"}]
+        told_apart = {"customers", "traits", "campaigns"} if self.part else set()
+        return [name for name in self.source.tables if name in read | {"assignments"} | told_apart]
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #d6a58445
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #773943d1
 def read_campaign(
     model:str, # A model of params.yaml with an experiment
     workspace:Workspace, # Where parameters and tables are
-)->Campaign:
+    part:Mapping[str, str|None]|None=None, # Market or channel to look at alone, see `reporting.campaign_parts`; None for all
+)->Campaign: # A part is exploratory: it decides nothing
     "Read out a model's experiment. Raises ParameterError for a model without one, DataError for tables that do not allow it."
     params = read_params(workspace)
     spec, file = params.model(model), seen_from_workspace(params.where(model))
@@ -84,5 +92,6 @@ def read_campaign(
     experiment = read_experiment(spec["experiment"], where=f"models.{model}.experiment", file=file)
     facts = source_facts(spec["source"], workspace)
     if not facts.tables: raise DataError(f"Source {facts.name!r} has no accepted tables.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=facts.name)
-    units = campaign_units(experiment, facts.tables, workspace.settings)
-    return Campaign(model, spec, experiment, facts, read_out(experiment, units, clock=facts.clock))
+    units, named = campaign_units(experiment, facts.tables, workspace.settings, part), part_name(part or {})
+    readout = read_out_part(experiment, units, named, clock=facts.clock) if named else read_out(experiment, units, clock=facts.clock)
+    return Campaign(model, spec, experiment, facts, readout, named)

@@ -8,8 +8,8 @@ A reviewer opens a readout to answer one question: do we send this mail to every
 
 # %% auto #0
 __all__ = ['COLUMN_OF', 'WORDS', 'REFUSED', 'TAKES_IN', 'CONDITIONS', 'gain_rows', 'readout_heading', 'sure_lines',
-           'data_sentence', 'readout_answer', 'arms_block', 'refused_words', 'deciding_ranges', 'differences_block',
-           'gain_chart', 'conditions_block', 'sureness_block', 'quality_line', 'method_block']
+           'data_sentence', 'unplanned_lines', 'readout_answer', 'arms_block', 'refused_words', 'deciding_ranges',
+           'differences_block', 'gain_chart', 'conditions_block', 'sureness_block', 'quality_line', 'method_block']
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #a02b6124
 import altair as alt
@@ -39,14 +39,14 @@ def gain_rows(
         return dict(arm=contrast.arm, gain=gain.value, low=gain.low, high=gain.high)
     return pd.DataFrame([row(c) for c in readout.contrasts if c.role == "goal"]).astype(dict.fromkeys(["gain", "low", "high"], float))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #9fee9c88
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #f184c007
 def readout_heading(
     campaign:Campaign, # A model's experiment, read out
 )->PageHeading:
     "Title, labels and owner of a readout."
     e = campaign.experiment
-    labels = [label for label in (campaign.readout.clock, campaign.readout.registration) if label]
-    return page_heading(f"Campaign readout: {e.name}", e.hypothesis.rstrip(".") + ".", labels, owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
+    labels, name = [label for label in campaign.labels if label], f"{e.name}, {campaign.part}" if campaign.part else e.name
+    return page_heading(f"Campaign readout: {name}", e.hypothesis.rstrip(".") + ".", labels, owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #02d945f1
 def sure_lines(
@@ -79,7 +79,14 @@ def data_sentence(
     found = " ".join([*weighing[:1], more]).strip() or ("Rows, keys and ranges passed every check." if old else "")
     return " ".join(filter(None, (found, old)))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #42b775e1
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #13075d5a
+def unplanned_lines(
+    readout:Readout, # An experiment, or a part of it, read out
+)->list[str]: # Empty for the whole experiment
+    "Why a part of an experiment decides nothing, for its first screen."
+    return [reason.message for v in readout.conditions for reason in v.reasons if reason.code == "unplanned_part"]
+
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #527c6817
 def readout_answer(
     campaign:Campaign, # A model's experiment, read out
 )->Block:
@@ -87,7 +94,7 @@ def readout_answer(
     readout, decision = campaign.readout, campaign.readout.decision
     met = all(condition.passed for condition in readout.conditions)
     change = [d.would_change for d in readout.arm_decisions.values()] if met else decision.would_change
-    facts = {"What happened": readout.sentences["what_happened"], "How sure": sure_lines(readout), "What would change it": change}
+    facts = {"What happened": readout.sentences["what_happened"], "How sure": sure_lines(readout), "Why it decides nothing": unplanned_lines(readout), "What would change it": change}
     return decision_block(decision.decision, readout.sentences["decision"], facts | {"The data": data_sentence(campaign.source), "Who decides": decision.owner})
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #643b1ec6
@@ -138,7 +145,7 @@ def _difference_rows(rows:pd.DataFrame)->pd.DataFrame:
     return pd.DataFrame({"Arm": rows.arm, "Difference": _measured(rows.value, rows.note, unit, 4, True), level: _ends(rows.low, rows.high, unit, 2), "Relative": relative,
                          test: [show_number(None if pd.isna(v) else v, 3) for v in rows.statistic], "p, adjusted": [show_p_value(None if pd.isna(p) else p) for p in rows.p_adjusted]})
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #c284abdf
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #188ac1d2
 REFUSED = {"few_spenders": "too few spenders", "no_variation": "too few different amounts"} # code of a refusal → its words in a row
 
 def refused_words(
@@ -154,7 +161,7 @@ def deciding_ranges(
     "The range that decides about each arm, or why there is none."
     goals, currency = [c for c in readout.contrasts if c.role == "goal"], readout.experiment.currency
     def one(c, row):
-        why = refused_words(c)
+        why = refused_words(c) or ("no decision: exploratory" if readout.decision.kind == "part" else "")
         check = show_interval(c.check.low, c.check.high, c.metric.unit, 2, True) if isinstance(c.check, Estimate) else NOT_MEASURED
         return {"Arm": c.arm, "Resampling": check, "Decides": why or show_interval(row.low, row.high, currency, 2, True)}
     return pd.DataFrame([one(*pair) for pair in zip(goals, gain_rows(readout).itertuples()) if pair[0].check is not None])
@@ -185,8 +192,8 @@ def gain_chart(
     return plot_intervals(gain_rows(readout), label="arm", value="gain", low="low", high="high", unit=e.currency, worthwhile=e.worthwhile_effect,
                           title=f"Gain per customer against {e.control} ({e.currency})")
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #20152309
-CONDITIONS = {"sample ratio": "The arms have the shares they were promised", "reading plan": "The experiment has its planned size and end",
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #a2623704
+CONDITIONS = {"unplanned part": "Somebody planned to read this part", "sample ratio": "The arms have the shares they were promised", "reading plan": "The experiment has its planned size and end",
               "outcome window": "Every customer had the whole outcome window"}
 
 def conditions_block(
