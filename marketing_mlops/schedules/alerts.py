@@ -10,7 +10,7 @@ A readout that did not arrive on Monday looks like a quiet Monday. So an alert i
 __all__ = ['AlertKind', 'ALERT_KINDS', 'READ_BYTES', 'one_line', 'Alert', 'journal_path', 'open_journal', 'add_event',
            'journal_events', 'alert_events', 'raise_alert', 'raised_event', 'read_alert', 'settle', 'open_alerts']
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #a05d855b
+# %% ../../nbs/api/schedules/60_alerts.ipynb #85906653
 import contextlib, hashlib, json, os, unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 from ..workspace.errors import closest
 from ..workspace.places import Workspace
+from ..workspace.reserve import with_room
 try: import fcntl
 except ImportError: fcntl = None # Windows
 
@@ -89,27 +90,29 @@ def open_journal(
         yield journal
     finally: os.close(journal)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #5021ea93
+# %% ../../nbs/api/schedules/60_alerts.ipynb #6dc8f2d3
 def add_event(
+    workspace:Workspace, # Whose alerts; its reserve is given up where the disk is full
     journal:int, # As `open_journal` gives it
     event:dict[str, object], # What happened, ready for JSON
 )->None:
-    "Adds one line that is on the disk when this returns. Raises `OSError` and leaves the file as it was where there is no room."
+    "Adds one line that is on the disk when this returns. Raises `OSError` and leaves the file as it was where there is no room at all."
     before = os.lseek(journal, 0, os.SEEK_END)
     broken = before and _bytes_at(journal, before-1, 1) != b"\n"
     line = ("\n" if broken else "") + json.dumps(event, ensure_ascii=False, sort_keys=True) + "\n"
-    try: _write_whole(journal, before, line.encode("utf-8", "replace"))
-    except OSError: os.ftruncate(journal, before); raise
+    with_room(workspace.state, lambda: _write_whole(journal, before, line.encode("utf-8", "replace")))
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #eb96a7d5
+# %% ../../nbs/api/schedules/60_alerts.ipynb #3679a2dc
 def _bytes_at(journal:int, start:int, size:int)->bytes:
     os.lseek(journal, start, os.SEEK_SET)
     return os.read(journal, size)
 
 def _write_whole(journal:int, start:int, content:bytes):
     os.lseek(journal, start, os.SEEK_SET)
-    while content: content = content[os.write(journal, content):]
-    os.fsync(journal)
+    try:
+        while content: content = content[os.write(journal, content):]
+        os.fsync(journal)
+    except OSError: os.ftruncate(journal, start); raise
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #031eed12
 READ_BYTES = 2_000_000 # From the end of the file
@@ -137,7 +140,7 @@ def alert_events(
     try: return journal_events(journal)
     finally: os.close(journal)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #e635703a
+# %% ../../nbs/api/schedules/60_alerts.ipynb #c9492855
 def raise_alert(
     alert:Alert, # What to say
     workspace:Workspace, # Where it is written down
@@ -149,7 +152,7 @@ def raise_alert(
     told = list(workspace.settings.alert_destinations if destinations is None else destinations)
     with open_journal(workspace) as journal:
         if any(event.get("alert_id") == alert.alert_id for event in journal_events(journal) if event["event"] == "raised"): return False
-        add_event(journal, raised_event(alert, told, now or datetime.now(timezone.utc)))
+        add_event(workspace, journal, raised_event(alert, told, now or datetime.now(timezone.utc)))
     return True
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #87fc2551
@@ -170,7 +173,7 @@ def read_alert(
     except KeyError as e: raise ValueError(f"the line of an alert has no {e}") from None
     return Alert(due_at=datetime.fromisoformat(event["due_at"]) if event.get("due_at") else None, **texts)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #1ac4b3f7
+# %% ../../nbs/api/schedules/60_alerts.ipynb #12bb64ec
 def settle(
     workspace:Workspace, # Whose alerts
     schedule:str|None=None, # Only those of this schedule; None settles all
@@ -182,7 +185,7 @@ def settle(
     now = now or datetime.now(timezone.utc)
     waiting = [alert.alert_id for alert in open_alerts(workspace, now=now) if schedule in (None, alert.schedule)]
     if waiting:
-        with open_journal(workspace) as journal: add_event(journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
+        with open_journal(workspace) as journal: add_event(workspace, journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
     return len(waiting)
 
 def open_alerts(

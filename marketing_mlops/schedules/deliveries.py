@@ -77,11 +77,11 @@ def sending(
         yield True
     finally: os.close(lock)
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #78d1ecdb
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #a6dfee14
 def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:list[Alert], **more:str):
     ids = [alert.alert_id for alert in alerts]
     with open_journal(workspace) as journal:
-        add_event(journal, dict(event=event, at=now.astimezone(timezone.utc).isoformat(), destination=waiting.destination, alert_ids=ids, **more))
+        add_event(workspace, journal, dict(event=event, at=now.astimezone(timezone.utc).isoformat(), destination=waiting.destination, alert_ids=ids, **more))
 
 def _give_up(workspace:Workspace, waiting:Waiting, raised:dict[str, datetime], now:datetime):
     old = [alert for alert in waiting.alerts if now - raised[alert.alert_id] > GIVE_UP_AFTER]
