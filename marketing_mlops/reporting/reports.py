@@ -10,10 +10,11 @@ A report is a notebook under `nbs/reports` with typed parameters. `run_report` r
 __all__ = ['LED_BY', 'REPORT_PLACES', 'NOTHING_YET', 'TO_BEGIN', 'ReportEntry', 'entry_html', 'report_notebook', 'run_report',
            'portable_parameters', 'read_entry', 'report_entries', 'report_index']
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #1e0716a3
+# %% ../../nbs/api/reporting/88_reports.ipynb #e46de1ac
 import html, json
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from ..jobs.limits import RunLimits
 from ..workspace.errors import StageError, WorkspaceError, closest
 from ..workspace.places import Workspace, find_workspace, write_json, write_text
 
@@ -61,7 +62,7 @@ def _write_page(run_folder, live=False):
     executed = run_folder/"executed.ipynb"
     return write_text(run_folder/"page.html", render_page(executed, live=live)) if executed.is_file() else None
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #144cde44
+# %% ../../nbs/api/reporting/88_reports.ipynb #90b7351b
 def run_report(
     name:str, # A notebook under nbs/reports, without ending
     parameters:dict, # Its parameters by name
@@ -69,11 +70,12 @@ def run_report(
     into:Path|None=None, # Folder for `NAME.html` and `NAME.json`; None is the report folder of the model, or of the source
     *,
     live:bool=False, # Charts that answer to the mouse
+    limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
 )->Path: # The page
     "Run a report and write its page. Raises ParameterError before, StageError after it has started; earlier pages stay."
     from marketing_mlops.jobs.runner import run_notebook
     notebook = report_notebook(name, workspace)
-    try: run = run_notebook(notebook, parameters, workspace=workspace)
+    try: run = run_notebook(notebook, parameters, workspace=workspace, limits=limits)
     except StageError as error:
         if error.fields.get("run"): _write_page(Path(error.fields["run"]))
         raise
