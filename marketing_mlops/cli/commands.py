@@ -56,7 +56,7 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #e1cfdc09
+# %% ../../nbs/api/cli/20_commands.ipynb #2714ba1c
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
@@ -85,7 +85,15 @@ _MODEL_COMMANDS = (
             ("mmops activate retailer_churn_90d --purpose email --top 0.1 --dry-run",
              "mmops activate retailer_churn_90d --purpose email --top 0.1 --as marketing@example.com --into winback.csv")),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS)}
+
+# %% ../../nbs/api/cli/20_commands.ipynb #b286cc9d
+_SCHEDULE_COMMANDS = (
+    Command("alerts", "alert_list:list_alerts", "what went wrong with scheduled runs, and who was told",
+            ("mmops alerts", "mmops alerts --seen", "mmops alerts --seen --schedule weekly_readout")),
+    Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
+            ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
+)
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_SCHEDULE_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(

@@ -247,11 +247,12 @@ def _stale(workspace)->"list[StaleStage]|None":
     try: return stale_stages(workspace)
     except AlreadyRunning: return None
 
-# %% ../../nbs/api/cli/40_status.ipynb #d52a21b4
+# %% ../../nbs/api/cli/40_status.ipynb #e1244d50
 def show_status(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Shows what is fresh, what is stale, what was decided and what waits for somebody. Runs nothing."
+    from marketing_mlops.schedules.deliveries import alert_words
     from marketing_mlops.workspace.params import read_params
     found = find_workspace(workspace)
     params, stale = read_params(found), _stale(found)
@@ -263,5 +264,5 @@ def show_status(
     for row in models:
         if row["because"]: print(f"\n{printable(row['model'])}: {printable(row['because'])}")
     _listed("stale", ["a run is under way"] if stale is None else stale_lines(stale), "nothing")
-    _listed("waiting", failed_runs(found, stale)+waits+[line for name in params.sources for line in waiting_for_source(found, name)], "nothing")
+    _listed("waiting", alert_words(found)+failed_runs(found, stale)+waits+[line for name in params.sources for line in waiting_for_source(found, name)], "nothing")
     if sources and all(row["freshness"] == "nothing ingested" for row in sources): print("\nNothing was built here yet. Next: `mmops run`.")
