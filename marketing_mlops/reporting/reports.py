@@ -62,7 +62,7 @@ def _write_page(run_folder, live=False):
     executed = run_folder/"executed.ipynb"
     return write_text(run_folder/"page.html", render_page(executed, live=live)) if executed.is_file() else None
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #90b7351b
+# %% ../../nbs/api/reporting/88_reports.ipynb #7f54e8e2
 def run_report(
     name:str, # A notebook under nbs/reports, without ending
     parameters:dict, # Its parameters by name
@@ -70,12 +70,13 @@ def run_report(
     into:Path|None=None, # Folder for `NAME.html` and `NAME.json`; None is the report folder of the model, or of the source
     *,
     live:bool=False, # Charts that answer to the mouse
+    key:str|None=None, # What its run is filed under; the value of the first parameter if None
     limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
 )->Path: # The page
     "Run a report and write its page. Raises ParameterError before, StageError after it has started; earlier pages stay."
     from marketing_mlops.jobs.runner import run_notebook
     notebook = report_notebook(name, workspace)
-    try: run = run_notebook(notebook, parameters, workspace=workspace, limits=limits)
+    try: run = run_notebook(notebook, parameters, workspace=workspace, key=key, limits=limits)
     except StageError as error:
         if error.fields.get("run"): _write_page(Path(error.fields["run"]))
         raise
