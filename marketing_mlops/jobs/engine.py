@@ -10,13 +10,14 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 __all__ = ['LANGUAGE', 'WarmKernel', 'warm_kernel', 'adopt_kernel', 'note_end', 'stop_at_failure', 'run_cells_warm', 'WarmEngine',
            'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #04576df4
+# %% ../../nbs/api/jobs/70_engine.ipynb #d6558cc7
 import contextlib, dataclasses, math, os, platform, select, socket, tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from .client import begin_run, engine_name, run_request
 from .limits import RunLimits, why_ended
+from .parameter_injection import checked_notebook
 from .sockets import receive_message, send_message
 from .workers import connect_worker, same_arithmetic, worker_home
 
@@ -140,7 +141,7 @@ def run_cells_warm(
             return manager.cell_exception(cell, cell_index=index, exception=stopped)
         finally: manager.cell_complete(cell, cell_index=index)
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #e165529f
+# %% ../../nbs/api/jobs/70_engine.ipynb #d12fbeb0
 class WarmEngine:
     "Papermill engine `mmops`: cells run in a child of the workspace's warm worker."
     @classmethod
@@ -154,8 +155,9 @@ class WarmEngine:
         return nb_language(nb, language)
 
     @classmethod
-    def execute_notebook(cls, nb, kernel_name, **options):
+    def execute_notebook(cls, nb, kernel_name, *, is_checked:bool=False, **options):
         from papermill.engines import Engine
+        if not is_checked: nb = checked_notebook(nb, options.get("environment") or os.environ)
         return Engine.execute_notebook.__func__(cls, nb, kernel_name, **options)
 
 # %% ../../nbs/api/jobs/70_engine.ipynb #28c32254

@@ -9,14 +9,14 @@ Use the schema to **draw** a field. To **judge** a value call `check_parameters`
 # %% auto #0
 __all__ = ['parameter_schema', 'schema_of', 'parameter_table']
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #8a00dae5
-from datetime import date
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #d60b9bb1
 from pathlib import Path
 from .parameter_declarations import REQUIRED, NotebookParameter, read_parameters
 from .parameter_kinds import KINDS
 from .relative_dates import DAY_WORDS
+from .results import plain_value
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #00019ea2
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #865e2a0e
 def _limits(parameter):
     "The range of a number, in words of JSON Schema."
     if not (r := parameter.range): return {}
@@ -29,8 +29,6 @@ def _value_schema(kind, parameter):
     made = KINDS[kind].schema | _limits(parameter) | ({"enum": list(parameter.choices)} if parameter.choices else {})
     return made | ({"x-relative": list(DAY_WORDS)} if kind == "date" else {})
 
-def _plain(value): return [_plain(v) for v in value] if isinstance(value, list) else value.isoformat() if isinstance(value, date) else value
-
 def parameter_schema(
     parameter:NotebookParameter, # From `read_parameters`
 )->dict[str,object]: # JSON Schema of its value, plain content for JSON
@@ -38,7 +36,7 @@ def parameter_schema(
     is_list = parameter.type == "list"
     made = KINDS["list"].schema | {"items": _value_schema(parameter.item, parameter) if parameter.item else {}} if is_list else _value_schema(parameter.type, parameter)
     if parameter.is_optional: made = made | {"type": [made["type"], "null"]} | ({"enum": [*made["enum"], None]} if "enum" in made else {})
-    if parameter.default is not REQUIRED: made = made | {"default": _plain(parameter.default)}
+    if parameter.default is not REQUIRED: made = made | {"default": plain_value(parameter.default)}
     return made | {"x-kind": parameter.type} | {f"x-{name}": said for name in ("unit", "help") if (said := getattr(parameter, name))}
 
 # %% ../../nbs/api/jobs/12_parameter_schema.ipynb #3ae32d16

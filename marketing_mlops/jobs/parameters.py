@@ -9,13 +9,14 @@ Use it whenever you start a notebook with values that somebody typed: a stage co
 # %% auto #0
 __all__ = ['typed_value', 'typed_values', 'check_parameters', 'values_to_inject']
 
-# %% ../../nbs/api/jobs/10_parameters.ipynb #e3b9f8ad
+# %% ../../nbs/api/jobs/10_parameters.ipynb #8936ad78
 import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from .parameter_declarations import REQUIRED, NotebookParameter, read_parameters
 from .parameter_kinds import read_items, read_value
+from .results import plain_value
 from .secret_references import secret_name
 from ..workspace.errors import ParameterError, closest
 
@@ -89,12 +90,13 @@ def check_parameters(
     if wrong: raise _refusal(notebook, declared, wrong)
     return values
 
-# %% ../../nbs/api/jobs/10_parameters.ipynb #01a602f8
+# %% ../../nbs/api/jobs/10_parameters.ipynb #cf445507
 def values_to_inject(
     notebook:Path|str, # The notebook to be run
     given:dict[str,object], # Values by name, as given to `check_parameters`
-    values:dict[str,object], # From `check_parameters`
-)->dict[str,object]: # By name, in the order of the cell
+    values:dict[str,object], # From `check_parameters`, as they are or as JSON says them
+)->dict[str,object]: # By name, in the order of the cell; dates as text
     "The values that go into the notebook: those that were given, and defaults that mean another value than they say."
     declared = read_parameters(notebook)
-    return {name: value for name, value in values.items() if name in given or value != declared[name].default}
+    plain = plain_value(values)
+    return {name: value for name, value in plain.items() if name in given or value != plain_value(declared[name].default)}

@@ -9,14 +9,15 @@ Call it when a notebook has to run unattended. Somebody who looks at the noteboo
 # %% auto #0
 __all__ = ['failure', 'close_run', 'start_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #5af412fc
+# %% ../../nbs/api/jobs/80_runner.ipynb #54e96ec2
 import contextlib, dataclasses, datetime, logging, os
 from pathlib import Path
 import marketing_mlops
 from .client import engine_name
 from .limits import RunLimits
-from .parameters import check_parameters
-from .results import INPUT_TYPE, recorded, semantic_hash
+from .parameters import check_parameters, values_to_inject
+from .relative_dates import business_day
+from .results import INPUT_TYPE, plain_value, recorded, semantic_hash
 from .runs import Run, alive, new_run_id, read_run, save_run
 from ..workspace import errors
 from ..workspace.errors import StageError
@@ -39,7 +40,7 @@ def failure(
     return StageError(f"{run.job} ({run.key}) stopped{where}: {name}: {said}",
         f"Open {run.executed.relative_to(root).as_posix()}: the failing cell is marked; {run.notebook} is where to mend it.", **fields)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #afacdb91
+# %% ../../nbs/api/jobs/80_runner.ipynb #9c48192b
 @contextlib.contextmanager
 def _quiet_papermill():
     "Papermill warns of parameters whose annotation it cannot read; they have been checked already."
@@ -58,7 +59,7 @@ def _execute(run, notebook, given, workspace, limits):
     plain = lambda path: str(path).replace("{", "{{").replace("}", "}}") # papermill fills braces in paths
     with _quiet_papermill():
         papermill.execute_notebook(plain(notebook), plain(run.executed), parameters=given, engine_name="mmops", cwd=str(workspace.root),
-            progress_bar=False, environment=os.environ | own, use_engine=run.engine, limits=limits)
+            progress_bar=False, environment=os.environ | own, use_engine=run.engine, is_checked=True, limits=limits)
 
 # %% ../../nbs/api/jobs/80_runner.ipynb #3498571e
 def close_run(
@@ -73,7 +74,7 @@ def close_run(
     return save_run(dataclasses.replace(run, status=status, results=results, inputs=inputs, ended_at=ended_at,
         semantic_hash=semantic_hash(results) if results else "", error=dict(problem=error.problem, remedy=error.remedy) if error else None))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #1562dbf8
+# %% ../../nbs/api/jobs/80_runner.ipynb #8c272f5d
 def start_run(
     notebook:Path, # The notebook to run
     parameters:dict, # Given values by name
@@ -82,9 +83,11 @@ def start_run(
     job:str|None=None, # Name under data/runs, the notebook's if None
     key:str|None=None, # What it runs for; the value of the first parameter if None
     engine:str|None=None, # 'warm' or 'kernel', by `MMOPS_ENGINE` and platform if None
+    on:datetime.date|None=None, # The day from which relative dates are seen: when the run is due; today for the business if None
 )->Run: # Status 'running', its folder exists
     "Checks the parameters and makes the folder of the run. Raises `ParameterError`."
-    values, now = check_parameters(notebook, parameters), datetime.datetime.now(datetime.timezone.utc)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    values = plain_value(check_parameters(notebook, parameters, on or business_day(workspace.settings, now)))
     key, job = str(key or next(iter(values.values()), None) or "all"), job or notebook.stem
     folder = workspace.runs(job, key)/new_run_id(now)
     folder.mkdir(parents=True)
@@ -93,7 +96,7 @@ def start_run(
         notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name,
         notebook_sha256=file_sha256(notebook), version=marketing_mlops.__version__, within=os.environ.get("MMOPS_WITHIN", ""))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #5d6d68db
+# %% ../../nbs/api/jobs/80_runner.ipynb #2e91b465
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -103,11 +106,12 @@ def run_notebook(
     key:str|None=None, # What it runs for; the value of the first parameter if None
     engine:str|None=None, # 'warm' or 'kernel', by `MMOPS_ENGINE` and platform if None
     limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
+    on:datetime.date|None=None, # The day from which relative dates are seen: when the run is due; today for the business if None
 )->Run: # Finished, with its results
     "Runs a notebook. Raises `ParameterError` before and `StageError` after it has started; both are two lines."
     notebook = Path(notebook)
-    run = start_run(notebook, parameters or {}, workspace=workspace, job=job, key=key, engine=engine)
-    given = {name: run.parameters[name] for name in parameters or {}}
+    run = start_run(notebook, parameters or {}, workspace=workspace, job=job, key=key, engine=engine, on=on)
+    given = values_to_inject(notebook, parameters or {}, run.parameters)
     with alive(run.folder):
         save_run(run)
         try: _execute(run, notebook.resolve(), given, workspace, limits)
