@@ -92,7 +92,7 @@ def test_nothing_in_it_names_the_place_it_was_made_in(workspace, installed):
 
 @pytest.fixture(scope="session")
 def ran(workspace, installed):
-    return run(sys.executable, "-c", MAIN, "run", "--no-open", cwd=workspace, PYTHONPATH=str(installed), MMOPS_WARM_IDLE="20")
+    return run(sys.executable, "-c", MAIN, "run", "retailer_promo_uplift", "--no-open", cwd=workspace, PYTHONPATH=str(installed), MMOPS_WARM_IDLE="20")
 
 def test_the_pipeline_runs_in_it(ran, workspace):
     assert ran.returncode == 0, ran.stdout+ran.stderr
@@ -100,7 +100,7 @@ def test_the_pipeline_runs_in_it(ran, workspace):
     assert "promo_mail" in ran.stdout
 
 def test_a_second_run_says_unchanged(ran, workspace, installed):
-    done = run(sys.executable, "-c", MAIN, "run", "--no-open", cwd=workspace, PYTHONPATH=str(installed), MMOPS_WARM_IDLE="20")
+    done = run(sys.executable, "-c", MAIN, "run", "retailer_promo_uplift", "--no-open", cwd=workspace, PYTHONPATH=str(installed), MMOPS_WARM_IDLE="20")
     assert done.returncode == 0 and "unchanged" in done.stdout.lower()
 
 def test_git_shows_only_what_a_team_would_commit(ran, workspace):

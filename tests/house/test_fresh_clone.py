@@ -42,11 +42,7 @@ def test_dvc_finds_everything_up_to_date(clone):
     assert "up to date" in run(clone, "dvc", "status", "dvc.yaml")
     assert "didn't change" in run(clone, "dvc", "repro")
 
-def test_dvc_dag_shows_the_three_stages(clone):
-    shown = run(clone, "dvc", "dag", "--md")
-    for stage in ("ingest@retailer", "validate@retailer", "report@retailer_promo_uplift"): assert stage in shown
-
-@pytest.mark.parametrize("engine", [(), ("--engine", "mmops")], ids=["stock", "warm"])
+@pytest.mark.parametrize("engine", [pytest.param((), marks=pytest.mark.slow), ("--engine", "mmops")], ids=["stock", "warm"])
 def test_plain_papermill_runs_a_report_from_any_folder(clone, tmp_path, engine):
     run(tmp_path, "papermill", str(clone/"nbs/reports/campaign_readout.ipynb"), "out.ipynb", "-p", "model", "retailer_promo_uplift", *engine,
         PYTHONPATH=str(clone))
@@ -54,6 +50,7 @@ def test_plain_papermill_runs_a_report_from_any_folder(clone, tmp_path, engine):
     assert any("injected-parameters" in c["metadata"].get("tags", []) for c in executed["cells"])
     assert not [o for c in executed["cells"] for o in c.get("outputs", []) if o["output_type"] == "error"]
 
+@pytest.mark.slow
 def test_a_colleague_pulls_the_same_readout_without_running_anything(clone, tmp_path):
     run(clone, "dvc", "push", "-q")
     colleague = clone.parent/"colleague"
