@@ -140,7 +140,7 @@ def alert_events(
     try: return journal_events(journal)
     finally: os.close(journal)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #c9492855
+# %% ../../nbs/api/schedules/60_alerts.ipynb #4a945e3d
 def raise_alert(
     alert:Alert, # What to say
     workspace:Workspace, # Where it is written down
@@ -149,10 +149,12 @@ def raise_alert(
     now:datetime|None=None, # With a time zone; None takes the wall clock
 )->bool: # False where it had been raised before
     "Writes an alert down, to be delivered by `deliver_alerts`. Raises `OSError` where the disk takes no line more."
-    told = list(workspace.settings.alert_destinations if destinations is None else destinations)
+    from marketing_mlops.jobs.stored_notebooks import run_redactor
+    told, hide = list(workspace.settings.alert_destinations if destinations is None else destinations), run_redactor(workspace).text
+    written = replace(alert, sentence=hide(alert.sentence), next_step=hide(alert.next_step))
     with open_journal(workspace) as journal:
         if any(event.get("alert_id") == alert.alert_id for event in journal_events(journal) if event["event"] == "raised"): return False
-        add_event(workspace, journal, raised_event(alert, told, now or datetime.now(timezone.utc)))
+        add_event(workspace, journal, raised_event(written, told, now or datetime.now(timezone.utc)))
     return True
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #87fc2551
