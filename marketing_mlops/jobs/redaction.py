@@ -10,10 +10,11 @@ You need this page when something readable came out as `[phone]`, or when a kind
 __all__ = ['SHAPED_KEYS', 'KEY_RULES', 'E_MAIL', 'PHONE_RULES', 'PERSON_RULES', 'RULES', 'SECRET_NAMES', 'Rule', 'is_phone',
            'is_iban', 'secret_values', 'Redactor', 'redact_content']
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #564c625e
+# %% ../../nbs/api/jobs/16_redaction.ipynb #c0dc0a6f
 import dataclasses, html, os, re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote
+from .secret_references import referenced_secrets
 
 # %% ../../nbs/api/jobs/16_redaction.ipynb #69649811
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +90,7 @@ PERSON_RULES = (
 )
 RULES = KEY_RULES + PERSON_RULES # In this order: the password in an address goes before an e-mail address is looked for
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #8264f54d
+# %% ../../nbs/api/jobs/16_redaction.ipynb #9aba9d44
 SECRET_NAMES = re.compile(r"(?:^|_)(?:TOKENS?|SECRETS?|PASSWORD|PASSWD|PASS|API_?KEY|ACCESS_KEY|PRIVATE_KEY|ID_KEY|CREDENTIALS?)(?:_|$)", re.I)
 
 def secret_values(
@@ -97,9 +98,8 @@ def secret_values(
     parameters:Mapping[str, object]|None=None, # Of the run; a text such as env:SHOP_TOKEN refers to a variable
 )->tuple[str, ...]: # The longest first; those of fewer than 8 characters only where a parameter refers to them
     "Values of environment variables that must not be stored."
-    referred = {value.removeprefix("env:") for value in (parameters or {}).values() if isinstance(value, str) and value.startswith("env:")}
     named = {value for name, value in environment.items() if SECRET_NAMES.search(name) and len(value) >= 8 and not value.startswith(("/", "~"))}
-    found = named | {environment[name] for name in referred if len(environment.get(name, "")) >= 4}
+    found = named | {value for value in referenced_secrets(dict(parameters or {}), environment).values() if len(value) >= 4}
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
 # %% ../../nbs/api/jobs/16_redaction.ipynb #0e4a3c8b

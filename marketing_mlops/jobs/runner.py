@@ -9,38 +9,44 @@ Call it when a notebook has to run unattended. Somebody who looks at the noteboo
 # %% auto #0
 __all__ = ['failure', 'close_run', 'start_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #54e96ec2
+# %% ../../nbs/api/jobs/80_runner.ipynb #92d8933e
 import contextlib, dataclasses, datetime, logging, os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 import marketing_mlops
 from .client import engine_name
 from .limits import RunLimits
+from .environments import run_environment
 from .parameters import check_parameters, values_to_inject
+from .redaction import Redactor
 from .relative_dates import business_day
 from .results import INPUT_TYPE, plain_value, recorded, semantic_hash
+from .run_pages import add_page
 from .runs import Run, alive, new_run_id, read_run, save_run
+from .stored_notebooks import run_redactor, stored_at
 from ..workspace import errors
 from ..workspace.errors import StageError
 from ..workspace.places import Workspace, file_sha256
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #623aba5b
+# %% ../../nbs/api/jobs/80_runner.ipynb #4b28f243
 def failure(
     stopped:BaseException, # What papermill raised, or an error from outside the notebook
     run:Run, # The run that stopped
     root:Path, # The workspace
+    hide:Callable[[str], str]=str, # From a text to one that may be shown and stored, see `jobs.redaction`
 )->StageError: # Exactly two lines
     "The error of a run, for a person who has to act on it."
-    name, text = getattr(stopped, "ename", type(stopped).__name__), getattr(stopped, "evalue", str(stopped))
+    name, text = getattr(stopped, "ename", type(stopped).__name__), hide(getattr(stopped, "evalue", str(stopped)))
     fields = dict(stage=run.job, notebook=run.notebook, run=str(run.folder), cause=name)
     ours, lines = getattr(errors, name, None), text.split("\n")
     if isinstance(ours, type) and issubclass(ours, errors.MmopsError) and len(lines) == 2: return StageError(*lines, **fields)
     said = next((line for line in lines if line.strip()), "no message")[:300]
     if name == "KeyboardInterrupt": said = "its process was ended from outside, or its deadline had passed"
     where = f" in its cell {stopped.cell_index + 1}" if hasattr(stopped, "cell_index") else ""
-    return StageError(f"{run.job} ({run.key}) stopped{where}: {name}: {said}",
+    return StageError(f"{run.job} ({hide(run.key)}) stopped{where}: {name}: {said}",
         f"Open {run.executed.relative_to(root).as_posix()}: the failing cell is marked; {run.notebook} is where to mend it.", **fields)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #9c48192b
+# %% ../../nbs/api/jobs/80_runner.ipynb #157861c9
 @contextlib.contextmanager
 def _quiet_papermill():
     "Papermill warns of parameters whose annotation it cannot read; they have been checked already."
@@ -50,31 +56,37 @@ def _quiet_papermill():
     try: yield
     finally: logger.setLevel(level)
 
-def _execute(run, notebook, given, workspace, limits):
+def _execute(run:Run, notebook:Path, given:dict, workspace:Workspace, limits:RunLimits, redactor:Redactor, usage:dict)->None:
+    "Runs the notebook; `usage` is filled with what the worker says about it."
     import papermill
     from papermill.engines import papermill_engines
     from marketing_mlops.jobs.engine import WarmEngine
     papermill_engines.register("mmops", WarmEngine) # a warm worker's papermill may know an older text of it
     own = dict(MMOPS_WORKSPACE=str(workspace.root), MMOPS_WITHIN=f"{run.job}/{run.key}")
     plain = lambda path: str(path).replace("{", "{{").replace("}", "}}") # papermill fills braces in paths
-    with _quiet_papermill():
-        papermill.execute_notebook(plain(notebook), plain(run.executed), parameters=given, engine_name="mmops", cwd=str(workspace.root),
-            progress_bar=False, environment=os.environ | own, use_engine=run.engine, is_checked=True, limits=limits)
+    with _quiet_papermill(), stored_at(run.executed, redactor) as address:
+        papermill.execute_notebook(plain(notebook), plain(address), parameters=given, engine_name="mmops", cwd=str(workspace.root),
+            progress_bar=False, environment=os.environ | own, use_engine=run.engine, is_checked=True, limits=limits, usage=usage)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #3498571e
+# %% ../../nbs/api/jobs/80_runner.ipynb #4530cf4a
 def close_run(
     run:Run, # A run that has ended
     status:str, # 'done', 'failed' or 'interrupted'
     error:StageError|None=None, # Why it failed
-)->Run: # With results, inputs, hash and end
+    *,
+    memory_mb:float|None=None, # Most memory it was seen to use, in megabytes; None where nobody looked
+    redactor:Redactor=Redactor(), # Hides what must not be stored
+    make_page:Callable[[Path], str]|None=None, # Draws the page; what is installed for it if None
+)->Run: # With results, inputs, hash, page and end, as it is stored
     "Completes and writes the manifest of a run."
     try: results, inputs = recorded(run.executed), recorded(run.executed, INPUT_TYPE)
     except (OSError, ValueError): results, inputs = {}, {}
-    ended_at = datetime.datetime.now(datetime.timezone.utc).isoformat()
-    return save_run(dataclasses.replace(run, status=status, results=results, inputs=inputs, ended_at=ended_at,
-        semantic_hash=semantic_hash(results) if results else "", error=dict(problem=error.problem, remedy=error.remedy) if error else None))
+    ended_at, told = datetime.datetime.now(datetime.timezone.utc), dict(problem=error.problem, remedy=error.remedy) if error else None
+    took = (ended_at - datetime.datetime.fromisoformat(run.started_at)).total_seconds()
+    return save_run(dataclasses.replace(run, status=status, error=told, results=results, inputs=inputs, semantic_hash=semantic_hash(results) if results else "",
+        ended_at=ended_at.isoformat(), duration_s=round(took, 3), memory_mb=memory_mb, note=add_page(run, make_page)), redactor.text)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #8c272f5d
+# %% ../../nbs/api/jobs/80_runner.ipynb #1d144745
 def start_run(
     notebook:Path, # The notebook to run
     parameters:dict, # Given values by name
@@ -88,15 +100,27 @@ def start_run(
     "Checks the parameters and makes the folder of the run. Raises `ParameterError`."
     now = datetime.datetime.now(datetime.timezone.utc)
     values = plain_value(check_parameters(notebook, parameters, on or business_day(workspace.settings, now)))
-    key, job = str(key or next(iter(values.values()), None) or "all"), job or notebook.stem
+    named = str(key or next(iter(values.values()), None) or "all")
+    key, job = run_redactor(workspace, values).text(named), job or notebook.stem
     folder = workspace.runs(job, key)/new_run_id(now)
     folder.mkdir(parents=True)
     inside = notebook.resolve().is_relative_to(workspace.root)
     return Run(job, key, folder.name, folder, "running", values, engine or engine_name(), now.isoformat(),
-        notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name,
-        notebook_sha256=file_sha256(notebook), version=marketing_mlops.__version__, within=os.environ.get("MMOPS_WITHIN", ""))
+        notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name, notebook_sha256=file_sha256(notebook),
+        version=marketing_mlops.__version__, within=os.environ.get("MMOPS_WITHIN", ""), environment=run_environment(workspace))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #2e91b465
+# %% ../../nbs/api/jobs/80_runner.ipynb #b27d2b6c
+@contextlib.contextmanager
+def _closing(run:Run, root:Path, hide:Callable[[str], str], close:Callable[..., Run])->Iterator[None]:
+    "Completes the manifest of a run that stops in the block, and raises what a person can act on."
+    try: yield
+    except KeyboardInterrupt: close("interrupted"); raise
+    except Exception as stopped:
+        error = failure(stopped, run, root, hide)
+        close("failed", error)
+        raise error from stopped
+
+# %% ../../nbs/api/jobs/80_runner.ipynb #486a9f24
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -107,17 +131,15 @@ def run_notebook(
     engine:str|None=None, # 'warm' or 'kernel', by `MMOPS_ENGINE` and platform if None
     limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
     on:datetime.date|None=None, # The day from which relative dates are seen: when the run is due; today for the business if None
+    make_page:Callable[[Path], str]|None=None, # Draws the page beside the run; what is installed for it if None
 )->Run: # Finished, with its results
     "Runs a notebook. Raises `ParameterError` before and `StageError` after it has started; both are two lines."
-    notebook = Path(notebook)
-    run = start_run(notebook, parameters or {}, workspace=workspace, job=job, key=key, engine=engine, on=on)
-    given = values_to_inject(notebook, parameters or {}, run.parameters)
+    notebook, usage = Path(notebook), {}
+    run = dataclasses.replace(start_run(notebook, parameters or {}, workspace=workspace, job=job, key=key, engine=engine, on=on), limits=dataclasses.asdict(limits))
+    redactor, given = run_redactor(workspace, run.parameters), values_to_inject(notebook, parameters or {}, run.parameters)
+    def close(status:str, error:StageError|None=None)->Run:
+        return close_run(run, status, error, memory_mb=usage.get("memory_mb"), redactor=redactor, make_page=make_page)
     with alive(run.folder):
-        save_run(run)
-        try: _execute(run, notebook.resolve(), given, workspace, limits)
-        except KeyboardInterrupt: close_run(run, "interrupted"); raise
-        except Exception as stopped:
-            error = failure(stopped, run, workspace.root)
-            close_run(run, "failed", error)
-            raise error from stopped
-        return close_run(run, "done")
+        save_run(run, redactor.text)
+        with _closing(run, workspace.root, redactor.text, close): _execute(run, notebook.resolve(), given, workspace, limits, redactor, usage)
+        return close("done")
