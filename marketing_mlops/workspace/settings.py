@@ -61,7 +61,7 @@ def without_password(
     "An address that may be shown."
     return re.sub(r"(://[^/\s:@]*):[^@\s]*@", r"\1:***@", address)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #37e57b83
+# %% ../../nbs/api/workspace/20_settings.ipynb #99ea0fd4
 @dataclass(frozen=True)
 class Settings:
     "What `settings.ini` says for one environment."
@@ -75,7 +75,7 @@ class Settings:
     artefact_root:str=field(default="data", repr=False) # Folder or address that holds tables and bundles
     tracking_url:str=field(default="sqlite:///data/state/tracking.db", repr=False) # Where trials are recorded
     ledger_url:str=field(default="sqlite:///data/state/ledger.db", repr=False) # Where decisions are recorded
-    alert_destinations:tuple[str, ...]=field(default=(), repr=False) # Mail addresses or web hooks
+    alert_destinations:tuple[str, ...]=field(default=(), repr=False) # Where alerts go: email:ADDRESS or webhook:env:VARIABLE
     approvers:tuple[str, ...]=() # Roles that may approve a release, as mail addresses
     markets:Mapping[str, Market]=field(default_factory=dict) # By short name
 
@@ -101,7 +101,7 @@ def _expanded(file, key:str, text:str)->str:
         raise _wrong(file, key, f"{key} needs the environment variable {missing[0]}, which is not set.", f"Set {missing[0]}, or choose another environment.")
     return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], text)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #26ecddc3
+# %% ../../nbs/api/workspace/20_settings.ipynb #323ec440
 def _check(file, key:str, text:str):
     allowed = {"feature_engine": ("duckdb", "pyspark"), "online_store": ("sqlite", "redis")}.get(key)
     if allowed and text not in allowed and "://" not in text:
@@ -109,6 +109,9 @@ def _check(file, key:str, text:str):
         raise _wrong(file, key, f"{key} is {text!r}; allowed: {words} or an address.{closest(text, allowed)}", f"Correct {key}.")
     if key == "reporting_currency" and not re.fullmatch("[A-Z]{3}", text):
         raise _wrong(file, key, f"{key} is {text!r}; three capital letters are allowed, such as EUR.", "Use the ISO 4217 code.")
+    if key == "alert_destinations" and "://" in text:
+        raise _wrong(file, key, "alert_destinations holds the address of a web hook: whoever reads it could post there.",
+                     "Put it into a variable and write webhook:env:CHAT_ALERTS, with that variable's name.")
     for part in _parts(text) if key == "approvers" else ():
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", part):
             raise _wrong(file, key, f"approvers holds {part!r}, which is no mail address.", "Name the role's address, such as marketing@example.com.")
