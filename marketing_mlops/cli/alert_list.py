@@ -9,11 +9,11 @@ found out on the day it is needed."""
 # %% auto #0
 __all__ = ['alert_row', 'told_by_alert', 'list_alerts', 'try_destination']
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #61f59c9b
+# %% ../../nbs/api/cli/82_alert_list.ipynb #c716b591
 from datetime import datetime, timezone
 from typing import Annotated
 from .terminal import printable, text_table
-from ..schedules.alerts import Alert, alert_events, open_alerts, settle
+from ..schedules.alerts import Alert, alert_events, open_alerts, settle_alerts
 from ..schedules.deliveries import undelivered
 from ..workspace.places import Workspace, find_workspace
 
@@ -37,7 +37,7 @@ def told_by_alert(
             for each in event.get("alert_ids", ()): told.setdefault(each, []).append(event.get("destination", ""))
     return told
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #f622e2bb
+# %% ../../nbs/api/cli/82_alert_list.ipynb #7689c7ee
 def list_alerts(
     seen:bool=False, # Take them off the list; the file keeps them
     schedule:str=None, # Only those of this schedule
@@ -47,7 +47,7 @@ def list_alerts(
     "Shows what went wrong with scheduled runs, and who was told."
     found, now = find_workspace(workspace), datetime.now(timezone.utc)
     if seen:
-        print(f"{settle(found, schedule, now=now)} alerts were taken off the list; data/state/alerts.jsonl keeps them.")
+        print(f"{settle_alerts(found, schedule, now=now)} alerts were taken off the list; data/state/alerts.jsonl keeps them.")
         return
     alerts = [each for each in open_alerts(found, now=now, days=days) if schedule in (None, each.schedule)]
     print(text_table(alert_row(each, told_by_alert(alert_events(found))) for each in alerts) or "No alert waits for anybody.")

@@ -8,7 +8,8 @@ A readout that did not arrive on Monday looks like a quiet Monday. So an alert i
 
 # %% auto #0
 __all__ = ['AlertKind', 'ALERT_KINDS', 'READ_BYTES', 'one_line', 'Alert', 'journal_path', 'open_journal', 'add_event',
-           'journal_events', 'alert_events', 'raise_alert', 'raised_event', 'read_alert', 'settle', 'open_alerts']
+           'journal_events', 'alert_events', 'raise_alert', 'raised_event', 'read_alert', 'settle_alerts',
+           'open_alerts']
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #85906653
 import contextlib, hashlib, json, os, unicodedata
@@ -175,17 +176,18 @@ def read_alert(
     except KeyError as e: raise ValueError(f"the line of an alert has no {e}") from None
     return Alert(due_at=datetime.fromisoformat(event["due_at"]) if event.get("due_at") else None, **texts)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #12bb64ec
-def settle(
+# %% ../../nbs/api/schedules/60_alerts.ipynb #eab161a7
+def settle_alerts(
     workspace:Workspace, # Whose alerts
     schedule:str|None=None, # Only those of this schedule; None settles all
+    due_at:datetime|None=None, # Only those of this due time, with a time zone; None settles all
     *,
-    because:str="seen", # 'seen' by a person, or 'ran' where a later run ended well
+    because:Literal["seen", "ran"]="seen", # Seen by a person, or the run was made after all
     now:datetime|None=None, # With a time zone; None takes the wall clock
 )->int: # How many there were
     "Takes alerts off the list of what waits. The file keeps them."
     now = now or datetime.now(timezone.utc)
-    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now) if schedule in (None, alert.schedule)]
+    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now) if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)]
     if waiting:
         with open_journal(workspace) as journal: add_event(workspace, journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
     return len(waiting)

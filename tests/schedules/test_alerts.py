@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from listening_servers import mail_server, web_hook
 from marketing_mlops.schedules import destinations as room
-from marketing_mlops.schedules.alerts import Alert, alert_events, journal_path, open_alerts, raise_alert, settle
+from marketing_mlops.schedules.alerts import Alert, alert_events, journal_path, open_alerts, raise_alert, settle_alerts
 from marketing_mlops.schedules.deliveries import deliver_alerts, undelivered
 from marketing_mlops.schedules.destinations import DeliveryError, deliver, read_destination
 from marketing_mlops.schedules.messages import as_mail, as_webhook, is_signed, message_of
@@ -136,4 +136,4 @@ def test_a_workspace_without_destinations_opens_no_connection(tmp_path, monkeypa
     workspace = find_workspace(tmp_path)
     monkeypatch.setattr("socket.socket.connect", lambda *to: pytest.fail(f"connects to {to}"))
     raise_alert(alert(), workspace, now=MONDAY)
-    assert deliver_alerts(workspace, now=MONDAY) == {} and settle(workspace, now=MONDAY) == 1 and open_alerts(workspace, now=MONDAY) == []
+    assert deliver_alerts(workspace, now=MONDAY) == {} and settle_alerts(workspace, now=MONDAY) == 1 and open_alerts(workspace, now=MONDAY) == []
