@@ -48,7 +48,7 @@ class Claim:
     due_run:DueRun # State 'running', with the number of this attempt
     lock:int # Descriptor that holds the lock of the schedule; close it when the run is settled
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #d6f30c0f
+# %% ../../nbs/api/schedules/45_claims.ipynb #e922200a
 def claim_next(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Whose schedules
@@ -68,7 +68,7 @@ def _take(records, name, now):
     with one_step(records):
         still = due_runs(records, name, states=("running", "due", "waiting"))
         ready = [run for run in still if run.state != "running" and max(run.due_at, run.not_before) <= stamp(now)]
-        if len(still) > len([run for run in still if run.state != "running"]) or not ready: return None
+        if not ready or any(run.state == "running" for run in still): return None
         taken = replace(ready[0], state="running", attempt=ready[0].attempt + 1, started_at=ready[0].started_at or stamp(now), sentence="")
         save_attempt(records, Attempt(name, taken.due_at, taken.attempt, stamp(datetime.now(timezone.utc))))
         return save_due_run(records, taken)
@@ -100,7 +100,7 @@ def _outcome(run, said):
     if run.error: return "failed", run.error["problem"]
     return run.status, "it was interrupted" if run.status == "interrupted" else "its process was killed"
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #129289b5
+# %% ../../nbs/api/schedules/45_claims.ipynb #15cfc130
 def settle(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Where the evidence lies
@@ -114,9 +114,10 @@ def settle(
     outcome, sentence = _outcome(run, said)
     evidence = run.folder.relative_to(workspace.root).as_posix() if run else ""
     with one_step(records):
-        *before, newest = attempts_of(records, due_run)
-        save_attempt(records, replace(newest, ended_at=stamp(datetime.now(timezone.utc)), outcome=outcome, run=evidence, sentence=sentence))
-        state, not_before = _next_state(schedule, [*(each.outcome for each in before), outcome], now)
+        newest = replace(attempts_of(records, due_run)[-1], ended_at=stamp(datetime.now(timezone.utc)), outcome=outcome, run=evidence, sentence=sentence)
+        save_attempt(records, newest)
+        outcomes = [each.outcome for each in attempts_of(records, due_run) if each.attempt > due_run.forgiven]
+        state, not_before = _next_state(schedule, outcomes, now)
         ended = "" if state == "waiting" else stamp(now)
         return save_due_run(records, replace(due_run, state=state, not_before=not_before, ended_at=ended, run=evidence or due_run.run, sentence=sentence))
 

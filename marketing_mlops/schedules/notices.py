@@ -60,16 +60,17 @@ def stuck_alert(
     return Alert("stuck", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, runs since {local_time(schedule, since)} and may take {length_in_words(schedule.deadline_s)}.",
                  "Look at its run under data/runs; end its process, and the next look starts it again or says that it failed.", schedule.owner)
 
-# %% ../../nbs/api/schedules/48_notices.ipynb #5a48757b
+# %% ../../nbs/api/schedules/48_notices.ipynb #469e280d
 def failed_alert(
     schedule:Schedule, # Which failed
     due_run:DueRun, # State 'failed'
 )->Alert:
     "Says that a run failed and will not be tried again."
     tried = f"{due_run.attempt} attempt{'s' if due_run.attempt > 1 else ''}"
+    day = f"{due_run.due.astimezone(schedule.zone):%Y-%m-%d}"
     look = f"Look at {due_run.run}/executed.ipynb, mend the cause" if due_run.run else "Mend the cause"
     return Alert("failed", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, failed after {tried}: {due_run.sentence}",
-                 f"{look}, then type `mmops schedule retry {schedule.name}`.", schedule.owner, due_run.run)
+                 f"{look}, then type `mmops schedule backfill {schedule.name} --from {day} --to {day}`.", schedule.owner, due_run.run)
 
 def page_missing_alert(
     schedule:Schedule, # A report

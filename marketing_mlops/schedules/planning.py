@@ -7,7 +7,7 @@ Due times that have passed become due runs, or are recorded as missed."""
 # %% auto #0
 __all__ = ['MOST_AT_ONCE', 'JITTER', 'Plan', 'plan_schedule', 'Known', 'fingerprint', 'known_schedules', 'plan_due', 'is_quiet']
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #9d6ade67
+# %% ../../nbs/api/schedules/35_planning.ipynb #1114c605
 import hashlib, sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -15,7 +15,7 @@ from itertools import islice
 import marketing_mlops
 from .due_times import due_times
 from .entries import SCHEDULE_FILE, Schedule, read_schedules, schedules_as_json, schedules_from_json
-from .records import DueRun, add_due_runs, one_step, read_fact, save_fact, stamp
+from .records import DueRun, add_due_runs, forget_future, has_work, one_step, read_clocks, read_fact, renew_clocks, save_clock, save_fact, stamp
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace
 
@@ -71,7 +71,7 @@ def fingerprint(
         read.update(path.read_bytes() if path.is_file() else b"none")
     return read.hexdigest()
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #df37df18
+# %% ../../nbs/api/schedules/35_planning.ipynb #bca40f7e
 def known_schedules(
     workspace:Workspace, # Whose schedules
     records:sqlite3.Connection, # From `open_records`
@@ -87,21 +87,14 @@ def known_schedules(
     fresh = dict(fingerprint=current, schedules=schedules_as_json(file.schedules), problems=problems, names=[*file.schedules, *file.broken])
     with one_step(records):
         save_fact(records, "known", fresh)
-        records.execute("update clocks set next_due = ''")             # an expression may have changed: compute it again
-        _forget_removed(records, fresh["names"])
+        save_fact(records, "read_without_fault", None if problems else current)
+        renew_clocks(records, fresh["names"])
     return _known(fresh)
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #94864d91
+# %% ../../nbs/api/schedules/35_planning.ipynb #d7d5adf4
 def _known(kept): return Known(schedules_from_json(kept["schedules"]), tuple(map(tuple, kept["problems"])))
 
-def _forget_removed(records, names):
-    "A schedule that has left the file is not due any more; when it comes back, it begins anew."
-    there = [row[0] for row in records.execute("select schedule from clocks")]
-    for gone in set(there) - set(names):
-        records.execute("delete from clocks where schedule = ?", [gone])
-        records.execute("update due_runs set state = 'missed', sentence = 'its entry was removed from schedule.yaml before it ran' where schedule = ? and state in ('due', 'waiting')", [gone])
-
-# %% ../../nbs/api/schedules/35_planning.ipynb #a505c7ef
+# %% ../../nbs/api/schedules/35_planning.ipynb #7d1aa749
 def plan_due(
     records:sqlite3.Connection, # From `open_records`
     schedules:dict[str, Schedule], # By name
@@ -110,44 +103,37 @@ def plan_due(
     "Plans everything that has become due."
     plans = {}
     with one_step(records):
-        clocks = {row["schedule"]: row for row in records.execute("select * from clocks")}
+        clocks = read_clocks(records)
         for name, schedule in schedules.items():
             plan = _plan_since(records, schedule, clocks.get(name), now)
-            if plan: _keep_plan(records, name, plan)
-            if plan and plan.runs: plans[name] = plan
+            if not plan: continue
+            add_due_runs(records, plan.runs)
+            save_clock(records, name, plan.planned_until, plan.next_due)
+            if plan.runs: plans[name] = plan
     return plans
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #882f1701
-NEVER = "9999" # Sorts behind every instant
-
+# %% ../../nbs/api/schedules/35_planning.ipynb #45d0d189
 def _plan_since(records, schedule, clock, now):
     "The plan of a schedule; None where nothing has become due."
     if clock is None: return Plan((), now, schedule.next_after(now))
-    since = datetime.fromisoformat(clock["planned_until"])
+    since, next_due = clock
     if since - now > JITTER: return _wind_back(records, schedule, now)
-    return plan_schedule(schedule, since, max(now, since)) if clock["next_due"] <= stamp(now) else None
+    return plan_schedule(schedule, since, max(now, since)) if next_due <= stamp(now) else None
 
-def _keep_plan(records, name, plan):
-    add_due_runs(records, plan.runs)
-    records.execute("insert or replace into clocks values (?, ?, ?)", [name, stamp(plan.planned_until), stamp(plan.next_due) if plan.next_due else NEVER])
-
-# %% ../../nbs/api/schedules/35_planning.ipynb #54914371
+# %% ../../nbs/api/schedules/35_planning.ipynb #8fd593a4
 JITTER = timedelta(minutes=1) # By so much a clock may run backwards without meaning it
 
 def _wind_back(records, schedule, now):
     "Forgets what was decided about a future that has not come."
-    records.execute("delete from due_runs where schedule = ? and due_at > ? and state in ('due', 'missed')", [schedule.name, stamp(now)])
+    forget_future(records, schedule.name, now)
     return Plan((), now, schedule.next_after(now))
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #bc5f96c1
+# %% ../../nbs/api/schedules/35_planning.ipynb #66eae5d5
 def is_quiet(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Whose schedules
     now:datetime, # With a time zone
 )->bool: # False where there may be something to do
     "Whether nothing is due, open, changed or wrong."
-    kept = records.execute("select json_extract(content, '$.fingerprint'), json_array_length(content, '$.problems') from facts where name = 'known'").fetchone()
-    if not kept or kept[1] or kept[0] != fingerprint(workspace): return False
-    is_open = records.execute("select exists(select 1 from due_runs where state = 'running' or state in ('due', 'waiting') and not_before <= ?)", [stamp(now)]).fetchone()[0]
-    first, last = records.execute("select min(next_due), max(planned_until) from clocks").fetchone()
-    return not is_open and (first is None or first > stamp(now) and last <= stamp(now + JITTER))
+    if read_fact(records, "read_without_fault") != fingerprint(workspace): return False
+    return not has_work(records, now, JITTER)
