@@ -10,9 +10,10 @@ A report is a notebook under `nbs/reports` with typed parameters. `run_report` r
 __all__ = ['LED_BY', 'REPORT_PLACES', 'NOTHING_YET', 'TO_BEGIN', 'ReportEntry', 'entry_html', 'report_notebook', 'run_report',
            'portable_parameters', 'read_entry', 'report_entries', 'report_index']
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #e46de1ac
+# %% ../../nbs/api/reporting/88_reports.ipynb #e6b44887
 import html, json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PureWindowsPath
 from ..jobs.limits import RunLimits
 from ..workspace.errors import StageError, WorkspaceError, closest
@@ -55,14 +56,7 @@ def report_notebook(
     if name in names: return path
     raise WorkspaceError(f"There is no report {name!r} in nbs/reports; there are {', '.join(names) or 'none'}.{closest(name, names)}", "Correct the name, or write the notebook.", name=name)
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #262ddc83
-def _write_page(run_folder, live=False):
-    "Render the executed notebook of a run beside it; None where the run left none."
-    from marketing_mlops.reporting.pages import render_page
-    executed = run_folder/"executed.ipynb"
-    return write_text(run_folder/"page.html", render_page(executed, live=live)) if executed.is_file() else None
-
-# %% ../../nbs/api/reporting/88_reports.ipynb #7f54e8e2
+# %% ../../nbs/api/reporting/88_reports.ipynb #31d9c5c1
 def run_report(
     name:str, # A notebook under nbs/reports, without ending
     parameters:dict, # Its parameters by name
@@ -75,15 +69,15 @@ def run_report(
 )->Path: # The page
     "Run a report and write its page. Raises ParameterError before, StageError after it has started; earlier pages stay."
     from marketing_mlops.jobs.runner import run_notebook
+    from marketing_mlops.reporting.pages import render_page
     notebook = report_notebook(name, workspace)
-    try: run = run_notebook(notebook, parameters, workspace=workspace, key=key, limits=limits)
-    except StageError as error:
-        if error.fields.get("run"): _write_page(Path(error.fields["run"]))
-        raise
-    _write_page(run.folder, live)
+    run = run_notebook(notebook, parameters, workspace=workspace, key=key, limits=limits, make_page=partial(render_page, live=live))
+    if not run.page.is_file():
+        raise StageError(f"{name} ({run.key}) has run, but {run.note[0].lower()}{run.note[1:]}", f"Its results are in {run.folder.relative_to(workspace.root).as_posix()}; mend what cannot be drawn and run it again.",
+            stage=name, notebook=run.notebook, run=str(run.folder), cause="page")
     into = into or workspace.report_folder(run.key)
     write_json(into/f"{name}.json", dict(report=name, subject=run.key, parameters=portable_parameters(run.parameters), results=run.results, semantic_hash=run.semantic_hash))
-    write_text(into/f"{name}.html", (run.folder/"page.html").read_text(encoding="utf-8"))
+    write_text(into/f"{name}.html", run.page.read_text(encoding="utf-8"))
     return into/f"{name}.html"
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #08084cd3
