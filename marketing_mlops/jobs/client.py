@@ -26,18 +26,20 @@ def engine_name(
     if name not in ("warm", "kernel"): raise ValueError(f"MMOPS_ENGINE is {name!r}; allowed are 'warm' and 'kernel'")
     return name if platform == "linux" else "kernel"
 
-# %% ../../nbs/api/jobs/50_client.ipynb #16cc14fa
+# %% ../../nbs/api/jobs/50_client.ipynb #674918cf
 def run_request(
     function:str, # 'package.module:function', imported in the run's own process
     arguments:list[str], # Its arguments
     *,
     deadline_s:float, # The run is ended after so many seconds, > 0
+    memory_mb:float|None=None, # Megabytes that the run may use with all it starts; None for no limit
     environment:dict[str,str]|None=None, # Variables of the run, of this process if None
     folder:str|None=None, # Working directory of the run, of this process if None
 )->dict[str, str|float|list[str]|dict[str,str]]: # Plain content for JSON
     "What a worker has to know of a run."
     names = dict(os.environ if environment is None else environment)
-    return dict(function=function, arguments=arguments, environment=names, folder=folder or os.getcwd(), deadline_s=deadline_s)
+    limits = dict(deadline_s=deadline_s) | (dict(memory_mb=memory_mb) if memory_mb else {})
+    return dict(function=function, arguments=arguments, environment=names, folder=folder or os.getcwd(), **limits)
 
 # %% ../../nbs/api/jobs/50_client.ipynb #3a13be81
 def _offer_run(
@@ -86,7 +88,7 @@ def wait_for_end(
         if waiting() != before: raise SystemExit(1)
     return receive_message(connection)[0]
 
-# %% ../../nbs/api/jobs/50_client.ipynb #b71f04fb
+# %% ../../nbs/api/jobs/50_client.ipynb #4a285593
 def _wait_and_interrupt(
     connection:socket.socket, # With a run under way
 )->dict[str, int|str]|None: # The worker's answer, None where the worker has gone
@@ -101,7 +103,7 @@ def run_warm(
     arguments:list[str], # Its arguments
     *,
     deadline_s:float, # The run is ended after so many seconds, > 0
-)->dict[str, int|str]: # 'exit': exit code, negative for the signal that ended it; 'reason': why the worker ended it, or ''
+)->dict[str, int|str]: # 'exit': exit code, negative for the signal that ended it; 'reason': why the worker ended it, or ''; 'memory_mb': most it used
     "Runs a function in a child of the warm worker, with this process's environment, folder, output and error. Raises `OSError` where no worker accepts it."
     with begin_run(home, run_request(function, arguments, deadline_s=deadline_s)) as connection: answer = _wait_and_interrupt(connection)
     return answer or dict(exit=-signal.SIGKILL, reason="worker gone")

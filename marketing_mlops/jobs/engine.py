@@ -48,7 +48,7 @@ class WarmKernel:
             self.is_parked = "parked" in (receive_message(self.control)[0] or {})
         return self.is_parked
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #a182fb55
+# %% ../../nbs/api/jobs/70_engine.ipynb #3348163e
 @contextlib.contextmanager
 def warm_kernel(
     environment:dict[str,str], # Variables of the notebook's process
@@ -56,7 +56,7 @@ def warm_kernel(
 )->Iterator[WarmKernel]:
     "A fresh child of the warm worker that executes cells; it ends with the block."
     ours, theirs = socket.socketpair()
-    request = run_request("marketing_mlops.jobs.cells:serve_cells", [], deadline_s=limits.deadline_s, environment=environment)
+    request = run_request("marketing_mlops.jobs.cells:serve_cells", [], deadline_s=limits.deadline_s, memory_mb=limits.memory_mb, environment=environment)
     with begin_run(worker_home(), request, (1, 2, theirs.fileno())) as control, ours:
         theirs.close()
         kernel = WarmKernel(ours, control, limits)

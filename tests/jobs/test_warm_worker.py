@@ -17,16 +17,16 @@ def home(tmp_path, monkeypatch):
 
 def code(home, text): (home/"job.py").write_text(text)
 
-def ask(home, *arguments, environment=None, deadline_s=60, wait=True):
+def ask(home, *arguments, environment=None, deadline_s=60, memory_mb=None, wait=True):
     "Runs job:main in the worker of `home`; gives its answer and what it printed, or the open connection."
     out = open(home/"out.txt", "w+")
-    request = run_request("job:main", list(arguments), deadline_s=deadline_s, environment=os.environ | (environment or {}), folder=str(home)) | dict(grace_s=1.)
+    request = run_request("job:main", list(arguments), deadline_s=deadline_s, memory_mb=memory_mb, environment=os.environ | (environment or {}), folder=str(home)) | dict(grace_s=1.)
     connection = begin_run(str(home), request, (out.fileno(), out.fileno()))
     if not wait: return connection
     with connection, out:
         answer = receive_message(connection)[0]
         out.seek(0)
-        return answer, out.read()
+        return {k: answer[k] for k in ("exit", "reason")}, out.read()
 
 def until(true, seconds=20):
     "Waits for a condition; the test fails when it never holds."
@@ -178,6 +178,31 @@ def test_a_run_past_its_deadline_is_ended_and_says_so(home):
     assert answer["reason"] == "deadline" and answer["exit"] < 0
     until(lambda: not any(map(is_running, pids(home))))
 
+def test_a_daemon_started_in_a_run_ends_with_it(home):
+    "It has left the run's process group and has no parent any more."
+    code(home, """import subprocess
+def main():
+    subprocess.run(["sh", "-c", "setsid sh -c 'sleep 3600 & echo $! >pids.tmp; mv pids.tmp pids; wait' &"])
+    while not __import__("os").path.exists("pids"): pass
+""")
+    assert ask(home)[0]["exit"] == 0
+    until(lambda: not any(map(is_running, pids(home))))
+
+def test_a_run_that_takes_too_much_memory_is_ended_and_says_so(home):
+    code(home, "import time\ndef main():\n    kept = []\n    while True: kept.append(bytearray(10_000_000)); time.sleep(.01)")
+    answer, _ = ask(home, memory_mb=500)
+    assert answer == dict(exit=-signal.SIGKILL, reason="memory")
+    code(home, "def main(): pass")
+    assert ask(home, memory_mb=500)[0] == dict(exit=0, reason="")
+
+def test_memory_counts_what_a_run_has_started(home):
+    code(home, """import subprocess, sys
+def main():
+    takes = [sys.executable, "-c", "import time; kept = bytearray(300_000_000); time.sleep(3600)"]
+    for p in [subprocess.Popen(takes, start_new_session=True) for _ in range(3)]: p.wait()
+""")
+    assert ask(home, memory_mb=600)[0]["reason"] == "memory"
+
 def test_a_finished_run_leaves_no_process_behind(home):
     code(home, SLEEPER.replace("    time.sleep(3600)\n", ""))
     assert ask(home)[0]["exit"] == 0
@@ -186,11 +211,10 @@ def test_a_finished_run_leaves_no_process_behind(home):
 def test_runs_end_with_a_killed_worker(home):
     code(home, SLEEPER)
     with ask(home, wait=False) as connection:
-        parent, _ = pids(home)
+        started = pids(home)
         os.kill(worker_status(str(home))["pid"], signal.SIGKILL)
         assert receive_message(connection)[0] is None
-    until(lambda: not is_running(parent))
-    os.killpg(parent, signal.SIGKILL)                          # what it had started; nobody is left to do it
+    until(lambda: not any(map(is_running, started)))           # its keeper has ended what the run had started
 
 def test_a_worker_ends_when_it_is_idle(home, monkeypatch):
     monkeypatch.setenv("MMOPS_WARM_IDLE", "0.5")
