@@ -10,12 +10,13 @@ __all__ = ['SALE_STATES', 'NO_SALE_STATES', 'TIME_WORDS', 'CUSTOMER_WORDS', 'ORD
            'are_currencies', 'are_groups', 'are_ids', 'are_unlike', 'have_cents', 'are_texts', 'may_be_times',
            'state_word', 'are_states', 'may_be_states', 'Role', 'Guess', 'role_scores', 'guess_columns']
 
-# %% ../../nbs/api/sources/75_column_guesses.ipynb #fd4a8890
+# %% ../../nbs/api/sources/75_column_guesses.ipynb #b32b96fe
 import difflib, re, unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 import pandas as pd
-from .conversions import convert, date_formats
+from .conversions import convert
+from .date_formats import date_formats
 from .mappings import ColumnMapping
 
 # %% ../../nbs/api/sources/75_column_guesses.ipynb #16932f8e

@@ -8,7 +8,7 @@ The rules a mapping may name under `derived:`. Each computes one canonical colum
 __all__ = ['RULES', 'MONTHS', 'RowsSoFar', 'rule', 'derive', 'constant', 'copy', 'lookup', 'choose', 'row_number',
            'numbered_within', 'sign', 'size', 'days_after', 'tax_contained', 'sale_of_return', 'month_in_row_order']
 
-# %% ../../nbs/api/sources/50_derivations.ipynb #0dc77f0c
+# %% ../../nbs/api/sources/50_derivations.ipynb #c722f214
 import inspect
 from collections.abc import Callable, Mapping as Named
 from dataclasses import dataclass, field
@@ -17,7 +17,8 @@ import pandas as pd
 from ..contracts.columns import Table
 from ..contracts.counts import counted
 from ..workspace.errors import DataError, MappingError, closest
-from .conversions import MONEY, convert
+from .amounts import MONEY
+from .conversions import convert
 from .identities import redacted
 from .mappings import ColumnMapping, Derivation
 

@@ -7,7 +7,7 @@ Propose a mapping for a file of somebody's own and try it out without writing an
 # %% auto #0
 __all__ = ['MappingContent', 'ExperimentBlock', 'Proposal', 'source_name', 'propose_mapping']
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #b9da7421
+# %% ../../nbs/api/sources/84_proposals.ipynb #ad1f044e
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,8 @@ from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 from .drafts import Draft, Question, TablePiece, Wishes, left_out, start_draft
 from .file_ages import age_words
-from .conversions import date_formats
+from .currencies import currency_code
+from .date_formats import date_formats
 from .mappings import mapping_from
 from .raw_files import FileFormat, RawRows, read_rows, sniff_format
 from .reading_questions import DATE_SIGNS
@@ -131,7 +132,7 @@ def source_name(
     "A name a source can have."
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "source"
 
-# %% ../../nbs/api/sources/84_proposals.ipynb #82e34361
+# %% ../../nbs/api/sources/84_proposals.ipynb #de1be13d
 def _experiment_block(draft:Draft)->tuple[ExperimentBlock, Draft]:
     "The experiment of a model's entry in params.yaml, and the draft, asking for the worthwhile effect."
     control, draft = control_of(draft)
@@ -145,7 +146,7 @@ def _experiment_block(draft:Draft)->tuple[ExperimentBlock, Draft]:
     block = dict(name=experiment_name(draft), hypothesis=f"{treated} raises net revenue per customer within {wishes.window_days} days compared with {control}",
                  objective=f"Decide whether {treated} is worth sending", owner=wishes.owner or "marketing@example.com", unit="customer", control=control, arms=shares,
                  goal="net_revenue_per_customer", guardrails=[], worthwhile_effect=wishes.worthwhile_effect,
-                 currency=(wishes.currency or next(iter(draft.currencies), "EUR")).upper(), outcome_window_days=wishes.window_days, **plan)
+                 currency=currency_code(wishes.currency or next(iter(draft.currencies), "EUR")), outcome_window_days=wishes.window_days, **plan)
     return block, draft
 
 # %% ../../nbs/api/sources/84_proposals.ipynb #4d5b1181

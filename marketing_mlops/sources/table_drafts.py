@@ -9,7 +9,7 @@ __all__ = ['KNOWN_AT_ONCE', 'CONTROL_WORDS', 'FITTING', 'CONCEIVABLE', 'TABLE_DR
            'draft_orders', 'arms_of', 'control_of', 'shares_of', 'experiment_name', 'draft_assignments', 'roles_of',
            'draft_plain', 'draft_tables']
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #3a7718ca
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #8019248b
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,6 +17,7 @@ import pandas as pd
 from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
 from .column_guesses import PERSON_ROLES, ROLES, Role, are_amounts, are_counts, are_texts, are_times, may_be_times
+from .currencies import currency_code
 from .drafts import ColumnPiece, Draft, RulePiece, TablePiece, fitting_columns, identifier_pieces
 from .reading_questions import currency_of, time_piece, with_times_asked, zone_of
 from .revenue_questions import state_piece, tax_piece
@@ -85,7 +86,7 @@ def _money_part(draft:Draft, code:str|None)->tuple[TablePart, Draft]:
     amount = draft.column("amount")
     return TablePart({amount: _price(code)} if amount else {}, rules), draft
 
-# %% ../../nbs/api/sources/80_table_drafts.ipynb #54f78bd4
+# %% ../../nbs/api/sources/80_table_drafts.ipynb #ae4fb34b
 LINE_NUMBERS = TablePart(derived={"order_line_id": RulePiece(rule="numbered_within", column="order_id", note="the file has no line numbers")})
 
 def _number_part(draft:Draft)->TablePart:
@@ -101,7 +102,7 @@ def _currency_part(draft:Draft)->tuple[TablePart, str|None, Draft]:
     "Where the currency comes from, and the one currency of all rows, None where each row names its own."
     if draft.column("currency"): return column_part(draft, "currency"), None, draft
     role = "unit_price" if draft.column("unit_price") else "amount"
-    code, draft = currency_of(draft, role) if draft.column(role) else (draft.wishes.currency or "EUR", draft)
+    code, draft = currency_of(draft, role) if draft.column(role) else (currency_code(draft.wishes.currency or "EUR"), draft)
     return TablePart(derived={"currency": RulePiece(rule="constant", value=code)}), code, draft
 
 # %% ../../nbs/api/sources/80_table_drafts.ipynb #99bca675

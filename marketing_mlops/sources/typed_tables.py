@@ -7,13 +7,14 @@ Apply a mapping to the rows of a raw file: convert its columns, derive the ones 
 # %% auto #0
 __all__ = ['TypedTable', 'check_header', 'typed_table']
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #72c0d6a1
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #382098f5
 from dataclasses import dataclass, field, replace
 import pandas as pd
 from ..contracts.counts import counted
 from ..contracts.schemas import TABLES, Table
 from ..workspace.errors import DataError, closest
-from .conversions import convert, date_formats
+from .conversions import convert
+from .date_formats import date_formats
 from .derivations import RowsSoFar, derive
 from .identities import masked, redacted
 from .mappings import ColumnMapping, Mapping, TableMapping
