@@ -9,7 +9,7 @@ Call it when a notebook has to run unattended. Somebody who looks at the noteboo
 # %% auto #0
 __all__ = ['failure', 'close_run', 'start_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #92d8933e
+# %% ../../nbs/api/jobs/80_runner.ipynb #1c03ee11
 import contextlib, dataclasses, datetime, logging, os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,8 +27,9 @@ from .stored_notebooks import run_redactor, stored_at
 from ..workspace import errors
 from ..workspace.errors import StageError
 from ..workspace.places import Workspace, file_sha256
+from ..workspace.reserve import NO_ROOM, is_full
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #4b28f243
+# %% ../../nbs/api/jobs/80_runner.ipynb #6be95834
 def failure(
     stopped:BaseException, # What papermill raised, or an error from outside the notebook
     run:Run, # The run that stopped
@@ -40,11 +41,15 @@ def failure(
     fields = dict(stage=run.job, notebook=run.notebook, run=str(run.folder), cause=name)
     ours, lines = getattr(errors, name, None), text.split("\n")
     if isinstance(ours, type) and issubclass(ours, errors.MmopsError) and len(lines) == 2: return StageError(*lines, **fields)
+    if is_full(stopped) or is_full(text): return _no_room(run, hide, fields)
     said = next((line for line in lines if line.strip()), "no message")[:300]
     if name == "KeyboardInterrupt": said = "its process was ended from outside, or its deadline had passed"
     where = f" in its cell {stopped.cell_index + 1}" if hasattr(stopped, "cell_index") else ""
     return StageError(f"{run.job} ({hide(run.key)}) stopped{where}: {name}: {said}",
         f"Open {run.executed.relative_to(root).as_posix()}: the failing cell is marked; {run.notebook} is where to mend it.", **fields)
+
+def _no_room(run:Run, hide:Callable[[str], str], fields:dict)->StageError:
+    return StageError(f"{run.job} ({hide(run.key)}) stopped: {NO_ROOM}.", "Make room on the disk of the workspace, then run it again; nothing else is wrong with it.", **fields | dict(cause="full"))
 
 # %% ../../nbs/api/jobs/80_runner.ipynb #157861c9
 @contextlib.contextmanager

@@ -7,12 +7,13 @@ Runs of notebooks: their folders and manifests under `data/runs`."""
 # %% auto #0
 __all__ = ['STATUSES', 'new_run_id', 'RunStart', 'Run', 'save_run', 'alive', 'is_alive', 'read_run', 'list_runs', 'latest_run']
 
-# %% ../../nbs/api/jobs/75_runs.ipynb #66ac1286
+# %% ../../nbs/api/jobs/75_runs.ipynb #6a34375b
 import contextlib, dataclasses, datetime, json, os, secrets
 from collections.abc import Callable
 from pathlib import Path
 from .redaction import redact_content
 from ..workspace.places import Workspace, write_json
+from ..workspace.reserve import state_beside, with_room
 try: import fcntl
 except ImportError: fcntl = None # Windows
 
@@ -62,7 +63,7 @@ class Run(RunStart):
     @property
     def page(self)->Path: "What the notebook shows, as a file for a browser; missing where `note` says why."; return self.folder/"page.html"
 
-# %% ../../nbs/api/jobs/75_runs.ipynb #898d1e13
+# %% ../../nbs/api/jobs/75_runs.ipynb #e3f271dd
 def save_run(
     run:Run, # Its folder exists
     hide:Callable[[str], str]=str, # From a text to one that may be stored, see `jobs.redaction`
@@ -70,7 +71,7 @@ def save_run(
     "Writes the manifest of a run."
     content = {k: v for k,v in dataclasses.asdict(run).items() if k != "folder"}
     stored = redact_content(json.loads(json.dumps(content, default=str)), hide)
-    write_json(run.folder/"run.json", stored)
+    with_room(state_beside(run.folder), lambda: write_json(run.folder/"run.json", stored))
     return Run(folder=run.folder, **stored)
 
 # %% ../../nbs/api/jobs/75_runs.ipynb #91a4e39e

@@ -9,7 +9,7 @@ You come here when evidence shows something it should not, or hides an address t
 # %% auto #0
 __all__ = ['DOOR', 'STORED', 'redact_notebook', 'open_addresses', 'run_redactor', 'StoredNotebooks', 'stored_at']
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #41fa4e00
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #df61027d
 import contextlib, json, os, re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -18,6 +18,7 @@ from .personal_rows import hide_personal_rows
 from .redaction import E_MAIL, Redactor, redact_content, secret_values
 from ..workspace.params import PARAMETER_FILES
 from ..workspace.places import Workspace
+from ..workspace.reserve import state_beside, with_room
 
 # %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #5b51ed0f
 def _redact_output(output:dict, redactor:Redactor)->dict:
@@ -71,7 +72,7 @@ def run_redactor(
     "What hides the secrets of a run and keeps its owners readable."
     return Redactor(secret_values(os.environ if environment is None else environment, parameters), cache(lambda: open_addresses(workspace)))
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #daa0049c
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #c4d8137c
 DOOR = "mmops-run:" # Begins the address of a notebook that is stored redacted
 
 class StoredNotebooks:
@@ -83,11 +84,15 @@ class StoredNotebooks:
         from nbformat.v4 import reads_json, writes_json
         path = Path(address.removeprefix(DOOR))
         redacted = redact_notebook(reads_json(text), self.redactors[address], self.known[address])
-        new = path.with_name(f".{path.name}.tmp")
-        new.write_text(writes_json(_as_nodes(redacted)) + "\n", encoding="utf-8")
-        os.replace(new, path)
+        content = writes_json(_as_nodes(redacted)) + "\n"
+        with_room(state_beside(path), lambda: _replace(path, content))
 
     def pretty_path(self, address:str)->str: return address.removeprefix(DOOR)
+
+def _replace(path:Path, content:str):
+    new = path.with_name(f".{path.name}.tmp")
+    try: new.write_text(content, encoding="utf-8"); os.replace(new, path)
+    except OSError: new.unlink(missing_ok=True); raise # half a notebook takes the room of its manifest
 
 def _as_nodes(notebook:dict):
     from nbformat.notebooknode import from_dict
