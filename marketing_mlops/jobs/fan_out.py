@@ -39,12 +39,12 @@ class TaskEvent:
     @property
     def has_ended(self)->bool: "Whether the task is over."; return self.exit is not None
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #ca9a31df
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #91b36312
 class _WarmProcess:
     "A task in a child of the warm worker."
     def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str]):
         request = run_request(task.function, list(task.arguments), deadline_s=limits.deadline_s, environment=environment) | dict(memory_mb=limits.memory_mb)
-        with open(task.log, "wb") as log: self.connection = begin_run(worker_home(), request, (log.fileno(), log.fileno()))
+        with open(task.log, "wb") as log: self.connection = begin_run(worker_home(environment=environment), request, (log.fileno(), log.fileno()))
 
     def wait(self)->dict:
         with self.connection: return receive_message(self.connection)[0] or dict(exit=-signal.SIGKILL, reason="worker gone")

@@ -41,7 +41,7 @@ def _campaign_parts(name:str, workspace:Workspace, chosen:Mapping[str, object])-
 FINDERS:dict[str, Finder] = {"model": _models, "source": _sources, "market": _markets, "campaign_readout.model": _campaigns,
     **{f"campaign_readout.{name}": partial(_campaign_parts, name) for name in SEGMENTS}}
 
-# %% ../../nbs/api/reporting/89_grid_values.ipynb #7e7cb0d4
+# %% ../../nbs/api/reporting/89_grid_values.ipynb #50e3f09a
 def values_found(
     report:str, # A notebook under nbs/reports, without ending
     name:str, # One of its parameters
@@ -51,7 +51,7 @@ def values_found(
     "The values there are for a parameter. Raises `ParameterError` where none can be found."
     finder = FINDERS.get(f"{report}.{name}") or FINDERS.get(name)
     declared = read_parameters(report_notebook(report, workspace))[name]
-    found = finder(workspace, chosen) if finder else [str(choice) for choice in declared.choices]
+    found = [str(choice) for choice in declared.choices] or (finder(workspace, chosen) if finder else [])
     if found: return found
     raise ParameterError(f"No values are known for {name!r} of {report}{' in this workspace' if finder else ''}.", f"Give them: --for-each {name}=first,second", key=name)
 
