@@ -140,13 +140,14 @@ def parameters_of_cell(
             found[target.id] = _parameter(target, node, comments, where)
     return found
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #220321eb
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #8c1b7dd8
 def _cell_source(notebook):
     "Source of the cell tagged `parameters`, None where there is none."
-    try: cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    try:
+        cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+        return next(("".join(c["source"]) for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())), None)
     except FileNotFoundError: problem = "there is no such file"
-    except (OSError, ValueError, KeyError, TypeError) as error: problem = f"it cannot be read as a notebook ({type(error).__name__})"
-    else: return next(("".join(c["source"]) for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())), None)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error: problem = f"it cannot be read as a notebook ({type(error).__name__})"
     raise ParameterError(f"{Path(notebook).name} is no notebook: {problem}.", f"Open {notebook} in JupyterLab, or take it from git again.", file=str(notebook), key=None)
 
 def read_parameters(

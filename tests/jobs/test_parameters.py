@@ -1,0 +1,166 @@
+"""Parameters: what a notebook declares, what is refused before it starts, and what it gets."""
+import json, os, subprocess, sys
+from datetime import date, timedelta
+from pathlib import Path
+import hypothesis, jsonschema, nbformat, pytest
+from hypothesis import strategies as st
+from marketing_mlops.jobs.parameter_comments import read_comment
+from marketing_mlops.jobs.parameter_declarations import parameters_of_cell
+from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value
+from marketing_mlops.jobs.parameter_schema import schema_of
+from marketing_mlops.jobs.relative_dates import DAY_WORDS, as_date
+from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runs import list_runs, read_run
+from marketing_mlops.jobs.secret_references import secret_name
+from marketing_mlops.workspace.errors import MmopsError, ParameterError
+from marketing_mlops.workspace.places import find_workspace
+
+BIN = Path(sys.executable).parent
+WEDNESDAY = date(2026, 3, 18)
+CELL = '''n_weeks: int = 8          # weeks, 2 to 52: how many are shown
+share: float = .5         # above 0, below 1: part of the customers
+until: "date" = "last_month_end"
+basis: "Literal['net', 'gross']" = "net"
+markets: list[str] = ["DE"]
+token: "Secret | None" = None
+'''
+
+def notebook(folder, cell=CELL, *code, tags=("parameters",)):
+    cells = [nbformat.v4.new_code_cell(cell, metadata=dict(tags=[*tags])), *map(nbformat.v4.new_code_cell, code)]
+    kernel = dict(name="python3", display_name="python3", language="python")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=dict(kernelspec=kernel)), folder/"weekly.ipynb")
+    return folder/"weekly.ipynb"
+
+def refusal(page, **given):
+    with pytest.raises(ParameterError) as refused: check_parameters(page, given, WEDNESDAY, environment={})
+    assert len(str(refused.value).splitlines()) == 2
+    return refused.value
+
+@pytest.mark.parametrize("given, said", [
+    (dict(n_week=8), "Did you mean 'n_weeks'?"), (dict(n_weeks="5O"), "2 to 52 weeks"), (dict(n_weeks="53"), "2 to 52 weeks"), (dict(n_weeks=True), "int"),
+    (dict(n_weeks="8.0"), "int"), (dict(share="1"), "share"), (dict(share="nan"), "share"), (dict(share="inf"), "share"), (dict(until="2026-02-30"), "28 days"),
+    (dict(until="2026-13-01"), "no month 13"), (dict(until="mondy"), "Did you mean 'monday'?"), (dict(until=""), "until"), (dict(basis="nett"), "'net' or 'gross'"),
+    (dict(markets="[1"), "markets"), (dict(markets={"DE": 1}), "markets"), (dict(n_weeks=None), "int"), (dict(token="env:NOT_SET"), "no NOT_SET")])
+def test_a_value_that_is_not_allowed_is_refused_in_two_lines_that_say_what_is(tmp_path, given, said):
+    error = refusal(notebook(tmp_path), **given)
+    assert said in error.problem and set(error.fields["wrong"]) == set(given)
+
+def test_a_secret_that_is_written_out_appears_in_no_error(tmp_path):
+    for value in ("hunter2-hunter2", "env:", "env:hunter2-hunter2", "ENV:hunter2", 7345223, ["hunter2"]):
+        assert "hunter2" not in str(refusal(notebook(tmp_path), token=value)) and "7345223" not in str(refusal(notebook(tmp_path), token=value))
+    assert "hunter2" not in str(refusal(notebook(tmp_path, 'token: "Secret" = "hunter2"')))
+
+@pytest.mark.parametrize("text", ["", "no notebook", "[]", "{}", '{"cells": 3}', '{"cells": ["x"]}', '{"cells": [{"metadata": 5}]}', "\x00\xff"])
+def test_garbage_instead_of_a_notebook_is_said_in_two_lines(tmp_path, text):
+    (tmp_path/"weekly.ipynb").write_text(text)
+    assert "weekly.ipynb" in str(refusal(tmp_path/"weekly.ipynb", n_weeks=3))
+    with pytest.raises(ParameterError): read_parameters(tmp_path/"none.ipynb")
+
+def test_a_notebook_without_a_parameters_cell_takes_none_and_says_how_it_would(tmp_path):
+    page = notebook(tmp_path, tags=())
+    assert check_parameters(page, {}) == {}
+    assert "declares no parameters" in refusal(page, n_weeks=9).problem and "tag that cell" in refusal(page, n_weeks=9).remedy
+
+@pytest.mark.parametrize("line", ["n: int | str = 1", "n: 5 = 1", "n: Literal[1, 'a'] = 1", "n: Annotated[int, 3] = 1", "n: 'int(' = 1", "n: int = 1 + x", "n = (1, 2)", "n = {1}",
+    "n, m = 1, 2", "n: int = 1 # 0 - 9, EUR: what", "n: int = 1 # EUR, 0 to x: what", "a.b = 3", "n: list[complex] = []", "%time", "n = '", "until: date = date(2026, 2, 30)"])
+def test_a_declaration_that_cannot_be_read_is_refused_in_two_lines(line):
+    with pytest.raises(ParameterError) as refused: parameters_of_cell(line, "weekly.ipynb")
+    assert len(str(refused.value).splitlines()) == 2
+
+def test_the_declaration_is_plain_python_that_runs_without_us():
+    names = {}
+    exec(CELL, names)
+    assert {n: names[n] for n in parameters_of_cell(CELL, "x")} == {n: p.default for n, p in parameters_of_cell(CELL, "x").items()}
+
+@hypothesis.given(on=st.dates(date(3, 1, 1), date(9990, 12, 31)), word=st.sampled_from(sorted(DAY_WORDS)), n=st.integers(-400, 400))
+def test_relative_dates_keep_their_meaning_on_every_day(on, word, n):
+    day = as_date(word, on)
+    assert as_date(day.isoformat(), on) == day and as_date(f"{word}{n:+d}d", on) == day + timedelta(n)
+    if word.endswith("_end"): assert (day + timedelta(1)).day == 1
+    if word.endswith("_start"): assert day.day == 1 and day <= on
+    if word.startswith("last_"): assert day < on
+    if word in ("monday", "sunday"): assert 0 <= (on - day).days < 7 and day.strftime("%A").lower() == word
+
+@hypothesis.given(st.text(max_size=20))
+def test_no_text_makes_a_date_or_a_comment_fail_in_another_way_than_refusal(text):
+    for read in (lambda: as_date(text, WEDNESDAY), lambda: read_comment(text, "float"), lambda: secret_name(text)):
+        try: read()
+        except ValueError: pass
+
+@hypothesis.given(st.one_of(st.integers(), st.floats(), st.booleans(), st.none(), st.text(max_size=8), st.lists(st.integers(), max_size=2), st.dates()))
+def test_a_checked_value_has_its_declared_type_whatever_was_given(value):
+    types = dict(n_weeks=int, share=float, until=date, basis=str, markets=list, token=str)
+    for name, parameter in parameters_of_cell(CELL, "x").items():
+        try: typed = typed_value(parameter, value, WEDNESDAY)
+        except ValueError: continue
+        assert type(typed) is types[name] or (typed is None and parameter.is_optional)
+
+def test_the_schema_is_valid_and_agrees_with_the_check(tmp_path):
+    page = notebook(tmp_path)
+    schema = schema_of(page)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    judge = jsonschema.Draft202012Validator(schema)
+    for values in (dict(n_weeks=2), dict(n_weeks=53), dict(share=1.), dict(share=.2), dict(basis="nett"), dict(markets=["DE", "UK"]), dict(markets=[1]), dict(token="x"), dict(nweeks=1)):
+        try: check_parameters(page, values, WEDNESDAY, environment={}); fits = True
+        except ParameterError: fits = False
+        assert judge.is_valid(values) == fits, values
+    assert json.loads(json.dumps(schema)) == schema
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    root = tmp_path_factory.mktemp("workspace")
+    (root/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n[development]\n[markets]\nDE = Europe/Berlin, monday, 1, DE\n")
+    (root/"nbs"/"jobs").mkdir(parents=True)
+    return find_workspace(root)
+
+SHOW = "from marketing_mlops.jobs.results import record\nrecord('got', [str(until), n_weeks, markets])"
+
+def test_a_run_gets_and_records_the_day_a_relative_date_means_on_the_day_it_is_due(workspace):
+    page = notebook(workspace.path("nbs", "jobs"), CELL, SHOW)
+    run = run_notebook(page, dict(markets="DE,UK"), workspace=workspace, on=WEDNESDAY)
+    assert run.results["got"] == ["2026-02-28", 8, ["DE", "UK"]]
+    assert run.parameters["until"] == "2026-02-28" and read_run(run.folder).parameters == run.parameters
+    assert 'until = "2026-02-28"' in run.executed.read_text().replace('\\"', '"')
+    assert run_notebook(page, dict(until="-7d"), workspace=workspace, on=WEDNESDAY).results["got"][0] == "2026-03-11"
+
+def test_what_a_secret_stands_for_is_in_no_file_of_a_run(workspace, monkeypatch):
+    monkeypatch.setenv("CRM_TOKEN", "hunter2-hunter2")
+    use = "from marketing_mlops.jobs.secret_references import secret_value\nfrom marketing_mlops.jobs.results import record\nrecord('length', len(secret_value(token)))"
+    page = notebook(workspace.path("nbs", "jobs"), CELL, use)
+    run = run_notebook(page, dict(token="env:CRM_TOKEN"), workspace=workspace, on=WEDNESDAY)
+    assert run.results == dict(length=15) and run.parameters["token"] == "env:CRM_TOKEN"
+    assert not any("hunter2" in f.read_text() for f in run.folder.rglob("*") if f.is_file())
+
+def test_nothing_is_left_of_a_run_that_was_refused(workspace):
+    page = notebook(workspace.path("nbs", "jobs"), CELL, SHOW)
+    for given in (dict(token="env:NOT_SET_AT_ALL"), dict(until="2026-02-30"), dict(n_week=3)):
+        with pytest.raises(ParameterError): run_notebook(page, given, workspace=workspace, job="refused")
+    assert not list_runs(workspace, "refused")
+
+def test_a_stage_takes_a_parameter_of_dvc_by_the_same_declaration(workspace):
+    notebook(workspace.path("nbs", "jobs"), CELL, SHOW)
+    stage = lambda *words: subprocess.run([BIN/"mmops-stage", "weekly", *words], cwd=workspace.root, capture_output=True, text=True, env=os.environ | dict(MMOPS_WORKSPACE=str(workspace.root)))
+    done = stage("n_weeks=60")
+    assert done.returncode == 1 and "2 to 52 weeks" in done.stderr and len(done.stderr.splitlines()) == 2
+    assert stage("n_weeks=12").returncode == 0
+
+def papermill(page, *words, out="out.ipynb"):
+    return subprocess.run([BIN/"papermill", page, page.parent/out, "--engine", "mmops", "--no-progress-bar", "--log-level", "ERROR", *words], capture_output=True, text=True)
+
+def test_papermill_with_our_engine_refuses_in_two_lines_and_writes_nothing(tmp_path):
+    page = notebook(tmp_path, CELL, SHOW)
+    for words, said in ((("-p", "n_week", "3"), "Did you mean 'n_weeks'?"), (("-p", "token", "hunter2"), "instead of a reference")):
+        done = papermill(page, *words)
+        assert done.returncode == 1 and said in done.stderr and "hunter2" not in done.stderr, done.stderr
+        assert len(done.stderr.splitlines()) == 2 and "Traceback" not in done.stderr
+    assert not (tmp_path/"out.ipynb").exists()
+
+def test_papermill_with_our_engine_gives_the_notebook_typed_values(tmp_path):
+    done = papermill(notebook(tmp_path, CELL, SHOW), "-r", "n_weeks", "12", "-p", "markets", "DE,UK", "-p", "until", "2026-03-01")
+    assert done.returncode == 0, done.stderr
+    injected = nbformat.read(tmp_path/"out.ipynb", 4).cells[1].source
+    assert "n_weeks = 12" in injected and 'markets = ["DE", "UK"]' in injected
+
+def test_papermill_with_our_engine_leaves_a_notebook_without_types_alone(tmp_path):
+    done = papermill(notebook(tmp_path, "n = 1", "print(other)"), "-p", "other", "text")
+    assert done.returncode == 0 and 'text' in nbformat.read(tmp_path/"out.ipynb", 4).cells[2].outputs[0].text
