@@ -116,7 +116,7 @@ STAGE_TERMS = {
     "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #f6e4f07b
+# %% ../../nbs/api/contracts/90_glossary.ipynb #448f940c
 PRODUCT_TERMS = {
     "job": "A notebook that runs as a stage of the pipeline.",
     "stage": "One step of the pipeline, with declared inputs and outputs.",
@@ -136,6 +136,9 @@ PRODUCT_TERMS = {
     "trial": "One training run with its parameters and results.",
     "part": "Some customers of an experiment, told apart by what was known before the contact, such as those of one market.",
     "grid": "One report made once for each combination of values, such as every market and channel.",
+    "parameter": "A value a notebook is run with, declared in its parameters cell with type, unit, range and help.",
+    "relative_date": "A day written as it is meant, such as yesterday or month_start, and seen from the day a run is due.",
+    "secret": "A password or key; notebooks and records hold only a reference to it, env: and the name of a variable.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #35cd3ad8
