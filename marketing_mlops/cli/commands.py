@@ -86,8 +86,26 @@ _MODEL_COMMANDS = (
              "mmops activate retailer_churn_90d --purpose email --top 0.1 --as marketing@example.com --into winback.csv")),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #b286cc9d
+# %% ../../nbs/api/cli/20_commands.ipynb #9464ded5
+_BEGUN_AGAIN = "What ran was interrupted; the next `mmops schedule due` starts it again."
 _SCHEDULE_COMMANDS = (
+    Command("schedule due", "schedule:run_what_is_due", "run what is due and end; something calls this every minute",
+            ("mmops schedule due", "mmops schedule due --dry-run", "mmops schedule due --now 2026-04-06T07:00:00+02:00 --dry-run"), _BEGUN_AGAIN),
+    Command("schedule run", "schedule:run_schedules", "do the same again and again, until Ctrl-C",
+            ("mmops schedule run", "mmops schedule run --at_once 4"), _BEGUN_AGAIN),
+    Command("schedule list", "schedule_lists:list_schedules", "every schedule, its next due time and how the last one went",
+            ("mmops schedule list",)),
+    Command("schedule next", "schedule_lists:show_next", "what is due next, in the clock of its market",
+            ("mmops schedule next", "mmops schedule next --n 30")),
+    Command("schedule history", "schedule_lists:show_history", "what became of each due time, the missed ones too",
+            ("mmops schedule history", "mmops schedule history monday_readout --last 5 --attempts")),
+    Command("schedule backfill", "schedule_lists:fill_in", "run afterwards what is missing between two days",
+            ("mmops schedule backfill monday_readout --from 2026-03-01 --to 2026-03-31",
+             "mmops schedule backfill monday_readout --from 2026-03-30 --dry-run"), _BEGUN_AGAIN),
+    Command("schedule check", "schedule:check_schedules", "read every entry of schedule.yaml and the notebook behind it",
+            ("mmops schedule check",)),
+    Command("schedule crontab", "schedule:print_caller", "print what makes cron, systemd or Kubernetes look every minute",
+            ("mmops schedule crontab", "mmops schedule crontab --for systemd")),
     Command("alerts", "alert_list:list_alerts", "what went wrong with scheduled runs, and who was told",
             ("mmops alerts", "mmops alerts --seen", "mmops alerts --seen --schedule weekly_readout")),
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",

@@ -7,7 +7,7 @@ The database of due times, `data/state/schedule.db`."""
 # %% auto #0
 __all__ = ['DueState', 'OPEN_STATES', 'NEVER', 'stamp', 'DueRun', 'RecordsError', 'records_path', 'open_records', 'one_step',
            'add_due_runs', 'save_due_run', 'due_runs', 'Attempt', 'save_attempt', 'attempts_of', 'save_clock',
-           'read_clocks', 'has_work', 'renew_clocks', 'forget_future', 'save_fact', 'read_fact']
+           'read_clocks', 'has_work', 'next_instant', 'renew_clocks', 'forget_future', 'save_fact', 'read_fact']
 
 # %% ../../nbs/api/schedules/30_records.ipynb #9066c07a
 import contextlib, json, sqlite3
@@ -201,6 +201,14 @@ def has_work(
     is_open = records.execute("select exists(select 1 from due_runs where state = 'running' or state in ('due', 'waiting') and not_before <= ?)", [stamp(now)]).fetchone()[0]
     first, last = records.execute("select min(next_due), max(planned_until) from clocks").fetchone()
     return bool(is_open or first is not None and (first <= stamp(now) or last > stamp(now + jitter)))
+
+# %% ../../nbs/api/schedules/30_records.ipynb #b4594c7d
+def next_instant(
+    records:sqlite3.Connection, # From `open_records`
+)->datetime|None: # None where nothing will ever be due
+    "When there is something to do next."
+    first = records.execute("select min(at) from (select next_due as at from clocks union all select not_before from due_runs where state in ('due', 'waiting'))").fetchone()[0]
+    return datetime.fromisoformat(first) if first and first != NEVER else None
 
 # %% ../../nbs/api/schedules/30_records.ipynb #f213f693
 def renew_clocks(
