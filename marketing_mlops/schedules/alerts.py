@@ -24,15 +24,16 @@ from ..workspace.reserve import with_room
 try: import fcntl
 except ImportError: fcntl = None # Windows
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #07c0f913
-AlertKind = Literal["missed", "failed", "late", "stuck", "full", "page_missing"]
+# %% ../../nbs/api/schedules/60_alerts.ipynb #4e97a821
+AlertKind = Literal["missed", "failed", "late", "stuck", "full", "page_missing", "unreadable"]
 ALERT_KINDS:dict[AlertKind, str] = {
     "missed": "was not run when it was due",
     "failed": "failed, and will not be tried again",
     "late": "started later than agreed",
     "stuck": "is past its deadline and has not ended",
-    "full": "could not be recorded: there is no room",
+    "full": "stopped: there is no room on the disk",
     "page_missing": "ran, but its page could not be made",
+    "unreadable": "cannot be read, so it is not run",
 }
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #f8087a2f
