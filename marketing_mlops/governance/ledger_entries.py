@@ -6,7 +6,7 @@ Everything the ledger records (an approval asked for, a model released, an audie
 
 # %% auto #0
 __all__ = ['ENTRY_KINDS', 'LedgerError', 'register_entry_kind', 'LedgerEntry', 'entry_hash', 'entry_line', 'checked_actor',
-           'instant_text', 'next_entry', 'knew', 'entry_from_line', 'chain_reasons']
+           'instant_text', 'next_entry', 'knew', 'in_ledger_order', 'entry_from_line', 'chain_reasons']
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #cf9d6142
 import hashlib, json, re
@@ -129,6 +129,13 @@ def knew(
     if later.writer == earlier.writer: return later.number > earlier.number
     newest = next((entry for entry in entries if entry.hash == later.seen.get(earlier.writer)), None)
     return newest is not None and newest.number >= earlier.number
+
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #440b13ef
+def in_ledger_order(
+    entries:Iterable[LedgerEntry], # Of any writers, in any order
+)->list[LedgerEntry]: # By position, then by writer
+    "Entries in the order of the ledger, which is the same in every clone."
+    return sorted(entries, key=lambda entry: (entry.position, entry.writer))
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #ad0dd155
 def entry_from_line(

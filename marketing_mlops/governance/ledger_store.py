@@ -7,11 +7,11 @@ Questions such as "which releases did this model have" are answered by a databas
 # %% auto #0
 __all__ = ['ledger_table', 'entry_row', 'add_entries', 'stored_lines', 'stored_entries', 'newest_entries']
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #e02c6b87
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #abc8a866
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
-from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_line
+from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_line, in_ledger_order
 if TYPE_CHECKING: import sqlalchemy as sa
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #3f98eef1
@@ -43,7 +43,7 @@ def add_entries(
     if rows: connection.execute(ledger_table().insert(), rows)
     return len(rows)
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #75ed1695
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #39f0951f
 def stored_lines(
     store:"sa.Engine", # With the table in place
     **wanted:str, # `kind`, `subject` or `writer` → the value it must have; none for everything
@@ -60,9 +60,9 @@ def stored_lines(
 def stored_entries(
     store:"sa.Engine", # With the table in place
     **wanted:str, # As for `stored_lines`
-)->list[LedgerEntry]: # By position and writer
+)->list[LedgerEntry]: # In the ledger's order, however the database sorts its texts
     "Entries of the database. Raises `LedgerError` for a row that nobody wrote with the ledger."
-    return [_entry_of(row["hash"], row["line"]) for row in stored_lines(store, **wanted)]
+    return in_ledger_order(_entry_of(row["hash"], row["line"]) for row in stored_lines(store, **wanted))
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #51638cfd
 def _entry_of(digest:str, line:str)->LedgerEntry:

@@ -8,7 +8,7 @@ Ask `live` which bundle of a model is the champion; releases, serving and export
 __all__ = ['RELEASED', 'ROLLED_BACK', 'ReleaseError', 'champions', 'LivePointer', 'bundle_place', 'pointer_file', 'pointer_from',
            'what_was_live', 'live', 'pointer_reasons', 'check_champions']
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #456669a8
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #0b8b666a
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pathlib import Path
 from ..contracts.verdict import Reason, markdown_table
 from .ledger import Ledger
 from .ledger_databases import store_file
-from .ledger_entries import LedgerEntry, entry_from_line, register_entry_kind
+from .ledger_entries import LedgerEntry, entry_from_line, in_ledger_order, register_entry_kind
 from .text_log import read_logs
 from ..registry.bundle_files import opened_files
 from ..workspace.errors import MmopsError, WorkspaceError
@@ -140,12 +140,12 @@ def live(
         if found is None and held.get("champion") is not None: write_json(file, dict(model=model, champion=None, routing={}, ledger_head=""))
         return found
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #7aa6e49c
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #bf0f4c4f
 def _logged_decisions(workspace:Workspace)->dict[str, list[LedgerEntry]]:
     "Releases and rollbacks by model, in the ledger's order."
     entries = filter(None, (entry_from_line(line) for lines in read_logs(workspace).values() for line in lines))
     found = {}
-    for entry in sorted(entries, key=lambda entry: (entry.number, entry.writer)):
+    for entry in in_ledger_order(entries):
         if entry.kind in (RELEASED, ROLLED_BACK): found.setdefault(entry.subject, []).append(entry)
     return found
 

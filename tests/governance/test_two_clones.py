@@ -6,7 +6,7 @@ from marketing_mlops.governance.approval_states import REQUESTED, approval_state
 from marketing_mlops.governance.approvals import grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import knew
-from marketing_mlops.governance.live_pointers import RELEASED, ReleaseError, live
+from marketing_mlops.governance.live_pointers import RELEASED, ReleaseError, check_champions, live, pointer_reasons
 from marketing_mlops.governance.releases import bundle_evidence, rollback
 
 OWNER, PROTECTION, ANALYST = "model-owner@example.com", "data-protection@example.com", "analyst@example.com"
@@ -90,6 +90,17 @@ def test_a_release_in_another_clone_is_what_the_next_release_replaces(clones):
     assert Ledger(here).entries(RELEASED)[-1].payload["before"] == bundle_evidence(other).bundle_hash
     pull(here, there)
     assert live(there, "churn") == live(here, "churn") and Ledger(there).verify().passed
+
+def test_a_release_by_a_second_writer_stops_no_run(clones):
+    here, there, folder = clones
+    for days in (30., 40.): put_live(here, approved(here, small_bundle(here, f"after_{days:g}", even_after=days), "03-01"), "03-01")
+    pull(here, there)
+    say_yes(there, there.path("data", "bundle", "candidate"))
+    newest = put_live(there, there.path("data", "bundle", "candidate"), "03-05")
+    pull(here, there)
+    assert newest.champion == bundle_evidence(folder).bundle_hash
+    for shop in (here, there): assert live(shop, "churn") == newest and pointer_reasons(shop) == []
+    check_champions(there, ["churn", "promo"])
 
 def test_two_clones_agree_about_every_state_after_both_have_pulled(clones):
     here, there, folder = clones
