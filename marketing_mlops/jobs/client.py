@@ -131,11 +131,16 @@ def ended_lines(
     return (f"{stage} was ended before it finished ({why}).\n"
             "Earlier outputs are unchanged: start it again, and look at its run under data/runs if it happens twice.")
 
-# %% ../../nbs/api/jobs/50_client.ipynb #0a374339
+# %% ../../nbs/api/jobs/50_client.ipynb #d8e9c6f1
+def _write_code()->int:
+    from marketing_mlops.jobs.job_code import main as write
+    return write()
+
 def main()->int: # Exit code of the stage; 130 after Ctrl-C, 128 + the number of a signal that ended it
     "`mmops-stage JOB [NAME=VALUE ...]`: runs `nbs/jobs/JOB.ipynb` of this workspace with these parameters."
     words = sys.argv[1:]
     try:
+        if words == ["code"]: return _write_code()
         if engine_name() == "kernel": return run_cold(words)
         answer = run_warm(worker_home(), f"{STAGE}:main", words, deadline_s=24*3600)
     except KeyboardInterrupt: return 130

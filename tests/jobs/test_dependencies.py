@@ -48,20 +48,26 @@ def stages():
             yield pytest.param(stage.get("do", stage), id=f"{file.parent.name}-{name}")
 
 def declared(stage):
-    "Notebooks and package paths among the dependencies of a stage."
+    "Notebooks whose code a stage runs, and package paths among its dependencies; the code of a job stands in data/code."
     deps = [ROOT/d for d in stage["deps"] if "$" not in d]
-    return [d for d in deps if d.suffix == ".ipynb"], [d for d in deps if d.is_relative_to(ROOT/PACKAGE)]
+    jobs = [ROOT/"nbs"/"jobs"/f"{d.stem}.ipynb" for d in deps if d.parent == ROOT/"data"/"code"]
+    return jobs + [d for d in deps if d.suffix == ".ipynb"], [d for d in deps if d.is_relative_to(ROOT/PACKAGE)]
+
+def needed_by(stage):
+    "Files of ours that a stage needs."
+    if stage["cmd"] == "mmops-stage code": return closure(ROOT/PACKAGE/"jobs"/"job_code.py") | {ROOT/PACKAGE/"jobs"/"job_code.py"}
+    return closure(*declared(stage)[0])
 
 @pytest.mark.parametrize("stage", list(stages()))
 def test_a_stage_declares_every_module_its_notebooks_need(stage):
     notebooks, code = declared(stage)
-    missing = {f.relative_to(ROOT).as_posix() for f in closure(*notebooks) if not any(f == d or f.is_relative_to(d) for d in code)}
+    missing = {f.relative_to(ROOT).as_posix() for f in needed_by(stage) if not any(f == d or f.is_relative_to(d) for d in code)}
     assert not missing
 
 @pytest.mark.parametrize("stage", list(stages()))
 def test_a_stage_declares_no_folder_it_does_not_need(stage):
     notebooks, code = declared(stage)
-    needed = closure(*notebooks)
+    needed = needed_by(stage)
     needless = {d.relative_to(ROOT).as_posix() for d in code if not any(f == d or f.is_relative_to(d) for f in needed)}
     assert not needless
 
@@ -70,7 +76,14 @@ def test_a_stage_keeps_its_last_good_outputs(stage):
     outs = [*stage["outs"], *stage.get("metrics", []), *stage.get("plots", [])]
     assert all(isinstance(out, dict) and all(o.get("persist") for o in out.values()) for out in outs)
 
-@pytest.mark.parametrize("stage", list(stages()))
-def test_the_notebook_of_a_stage_is_one_of_its_dependencies(stage):
+def jobs(): return sorted((ROOT/"nbs"/"jobs").glob("*.ipynb"))
+
+@pytest.mark.parametrize("stage", [s for s in stages() if not s.id.endswith("-code")])
+def test_the_code_of_its_job_is_a_dependency_of_a_stage_and_the_notebook_is_none(stage):
     job = stage["cmd"].split()[1]
-    assert ROOT/"nbs"/"jobs"/f"{job}.ipynb" in declared(stage)[0]
+    assert f"data/code/{job}.py" in stage["deps"] and not any(d.startswith("nbs/jobs") for d in stage["deps"])
+
+def test_the_stage_of_the_code_reads_every_job_and_writes_a_file_for_each():
+    code = yaml.safe_load((ROOT/"dvc.yaml").read_text())["stages"]["code"]
+    assert {d for d in code["deps"] if d.startswith("nbs/")} == {f.relative_to(ROOT).as_posix() for f in jobs()}
+    assert {name for out in code["outs"] for name in out} == {f"data/code/{f.stem}.py" for f in jobs()}
