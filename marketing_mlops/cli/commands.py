@@ -33,7 +33,7 @@ class Command:
         module, name = self.target.split(":")
         return getattr(import_module(f"marketing_mlops.cli.{module}"), name)
 
-# %% ../../nbs/api/cli/20_commands.ipynb #8906aa9b
+# %% ../../nbs/api/cli/20_commands.ipynb #6f201805
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
 _DATA_COMMANDS = (
     Command("run", "run:run_models", "build what changed and read out the experiments",
@@ -49,7 +49,9 @@ _DATA_COMMANDS = (
     Command("data add", "additions:add_file", "bring a file of your own: a dry run first, then a question",
             ("mmops data add orders.csv --as orders --source shop", "mmops data add mails.xlsx --as assignments --source shop --yes")),
     Command("report", "report:make_report", "make one report page with parameters of your choice",
-            ("mmops report --list", "mmops report data_quality -p source=retailer", "mmops report campaign_readout -p model=retailer_promo_uplift --into readout.html")),
+            ("mmops report --list", "mmops report data_quality -p source=retailer", "mmops report campaign_readout -p model=retailer_promo_uplift --into readout.html",
+             "mmops report campaign_readout --for-each channel,market"),
+            "Pages that were finished are kept under data/runs; the others were not made."),
     Command("jobs", "jobs:list_jobs", "the jobs, their parameters and their last runs",
             ("mmops jobs", "mmops jobs --runs 20")),
     Command("init", "init:make_workspace", "make a workspace of your own in a new folder",
@@ -86,13 +88,13 @@ _MODEL_COMMANDS = (
              "mmops activate retailer_churn_90d --purpose email --top 0.1 --as marketing@example.com --into winback.csv")),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #9464ded5
+# %% ../../nbs/api/cli/20_commands.ipynb #a437743e
 _BEGUN_AGAIN = "What ran was interrupted; the next `mmops schedule due` starts it again."
 _SCHEDULE_COMMANDS = (
     Command("schedule due", "schedule:run_what_is_due", "run what is due and end; something calls this every minute",
             ("mmops schedule due", "mmops schedule due --dry-run", "mmops schedule due --now 2026-04-06T07:00:00+02:00 --dry-run"), _BEGUN_AGAIN),
     Command("schedule run", "schedule:run_schedules", "do the same again and again, until Ctrl-C",
-            ("mmops schedule run", "mmops schedule run --at_once 4"), _BEGUN_AGAIN),
+            ("mmops schedule run", "mmops schedule run --at-once 4"), _BEGUN_AGAIN),
     Command("schedule list", "schedule_lists:list_schedules", "every schedule, its next due time and how the last one went",
             ("mmops schedule list",)),
     Command("schedule next", "schedule_lists:show_next", "what is due next, in the clock of its market",

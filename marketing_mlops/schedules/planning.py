@@ -8,7 +8,7 @@ Due times that have passed become due runs, or are recorded as missed."""
 __all__ = ['MOST_AT_ONCE', 'JITTER', 'Plan', 'plan_schedule', 'Known', 'fingerprint', 'known_schedules', 'plan_due', 'is_quiet',
            'preview_due', 'entry_problems']
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #533e0e3a
+# %% ../../nbs/api/schedules/35_planning.ipynb #1cbcaf90
 import hashlib, sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
@@ -16,7 +16,7 @@ from itertools import islice
 import marketing_mlops
 from .due_times import due_times
 from .entries import SCHEDULE_FILE, Schedule, read_schedules, schedules_as_json, schedules_from_json
-from .records import OPEN_STATES, DueRun, add_due_runs, due_runs, forget_future, has_work, one_step, open_records, read_clocks, read_fact, renew_clocks, save_clock, save_fact, stamp
+from .records import OPEN_STATES, DueRun, add_due_runs, due_runs, forget_future, has_work, one_step, open_records, read_clocks, read_fact, records_path, renew_clocks, save_clock, save_fact, stamp
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace
 
@@ -139,13 +139,14 @@ def is_quiet(
     if read_fact(records, "read_without_fault") != fingerprint(workspace): return False
     return not has_work(records, now, JITTER)
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #e697c0ed
+# %% ../../nbs/api/schedules/35_planning.ipynb #39e8a7e1
 def preview_due(
     workspace:Workspace, # Whose schedules
     now:datetime, # With a time zone
 )->list[tuple[Schedule, DueRun]]: # Oldest first: what is open, and what would be planned
     "What a look at an instant would find, without writing anything down."
     schedules = read_schedules(workspace).schedules
+    if not records_path(workspace).exists(): return []
     with open_records(workspace) as records:
         found = [run for run in due_runs(records, states=OPEN_STATES) if run.schedule in schedules]
         for name, (since, _) in read_clocks(records).items():
