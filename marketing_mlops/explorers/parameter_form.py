@@ -22,7 +22,7 @@ from ..jobs.parameter_declarations import REQUIRED, NotebookParameter, read_para
 from ..jobs.parameters import check_parameters, typed_values
 from ..jobs.relative_dates import DAY_WORDS
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #c7923476
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #047506f5
 COMMANDS_OF:dict[str, str] = {"reports": "mmops report {name}", "jobs": "mmops-stage {name}"} # By the folder of a notebook
 
 def _shown(value, comma=", "):
@@ -41,16 +41,18 @@ def start_line(
     given:dict[str,object], # Values by name, as text or typed
 )->str: # For a terminal
     "The command that runs a notebook with these values."
-    start = COMMANDS_OF.get(notebook.parent.name)
-    begin = start.format(name=shlex.quote(notebook.stem)) if start else f"papermill {shlex.quote(str(notebook))} {shlex.quote(notebook.stem + '_out.ipynb')} --engine mmops"
+    start, name, out = COMMANDS_OF.get(notebook.parent.name), shlex.quote(notebook.stem), shlex.quote(f"{notebook.stem}_out.ipynb")
+    begin = start.format(name=name) if start else f"papermill {shlex.quote(str(notebook))} {out} --engine mmops"
     return " ".join([begin, *map(shlex.quote, _words(start, given))])
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #f6ed2ef2
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #dea1bee5
 def _choice(choices, p):
     options = [("choose …", REQUIRED)]*(p.default is REQUIRED) + [(_shown(c), c) for c in choices] + [("none", None)]*p.is_optional
     return ipywidgets.Dropdown(options=options, value=p.default if p.default in [value for _, value in options] else options[0][1])
 
-def _typed(p, **more): return (ipywidgets.Combobox if more else ipywidgets.Text)(placeholder="must be given" if p.default is REQUIRED else _shown(p.default), continuous_update=False, **more)
+def _typed(p, **more):
+    default = "must be given" if p.default is REQUIRED else _shown(p.default)
+    return (ipywidgets.Combobox if more else ipywidgets.Text)(placeholder=default, continuous_update=False, **more)
 
 FIELDS:dict[str, Callable[[NotebookParameter], ipywidgets.DOMWidget]] = { # By what is special about a parameter, the first that fits
     "choices": lambda p: _choice(p.choices, p),

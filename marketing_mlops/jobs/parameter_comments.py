@@ -87,7 +87,7 @@ def joined_range(
         raise ValueError(f"{' and '.join(map(repr, map(str, ranges)))} are not the two ends of one range; write for instance above 0, at most 1")
     return ParameterRange(low.low, high.high, low.is_above, high.is_below)
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #97680de5
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #b7da0776
 MEASURED = ("int", "float", "date") # Types that have a unit and a range
 
 @dataclass(frozen=True)
@@ -102,7 +102,9 @@ def _measure(head, kind):
     parts = [part.strip() for part in head.split(",")]
     first, *others = [read_range(part, kind) for part in parts]
     ends = [first, *others] if first else others
-    if None in ends: raise ValueError(f"{head!r} stands before the colon, and is not a unit, a comma and a range; write for instance EUR per week, 0 to 10000: what it is for")
+    if None in ends:
+        raise ValueError(f"{head!r} stands before the colon, and is not a unit, a comma and a range; "
+                         "write for instance EUR per week, 0 to 10000: what it is for")
     return "" if first else parts[0], joined_range(*ends) if ends else None
 
 def read_comment(

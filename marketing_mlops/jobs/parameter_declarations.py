@@ -101,12 +101,13 @@ def _with_default(name, node, where):
     kind = "str" if default in (None, REQUIRED) else type(default).__name__
     return NotebookParameter(name, kind, default, is_optional=default is None)
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #ad58cdec
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #ba0b475e
 def _with_annotation(parameter, node, where):
     "A parameter with the type that is annotated."
     try: found = _annotated(node)
     except (ValueError, SyntaxError, KeyError) as error:
-        raise _refused(where, parameter.name, f"its type cannot be read ({ast.unparse(node)}): {error}", "Annotate for instance float, list[str] or date | None.") from None
+        raise _refused(where, parameter.name, f"its type cannot be read ({ast.unparse(node)}): {error}",
+            "Annotate for instance float, list[str] or date | None.") from None
     if (unknown := {found.get("type", parameter.type), found.get("item") or "str"} - set(KINDS)):
         raise _refused(where, parameter.name, f"its type is {sorted(unknown)[0]!r}; allowed are {', '.join(KINDS)} and Literal[...]",
             "Annotate it with one of these, write unit and range into its comment, and convert in the next cell.")
@@ -116,31 +117,34 @@ def _parameter(target, node, comments, where):
     "One line of the cell."
     parameter = _with_default(target.id, node.value, where)
     if isinstance(node, ast.AnnAssign): parameter = _with_annotation(parameter, node.annotation, where)
-    elif parameter.type not in KINDS: raise _refused(where, target.id, f"its type is {parameter.type!r}; allowed are {', '.join(KINDS)}", "Write a value of one of these types.")
+    elif parameter.type not in KINDS:
+        raise _refused(where, target.id, f"its type is {parameter.type!r}; allowed are {', '.join(KINDS)}", "Write a value of one of these types.")
     try:
         if parameter.type == "Secret" and isinstance(parameter.default, str): secret_name(parameter.default)
         said = read_comment(comments.get(node.end_lineno, ""), parameter.item or parameter.type)
     except ValueError as error: raise _refused(where, target.id, str(error), "Correct this line of the parameters cell.") from None
     return replace(parameter, help=said.help, unit=said.unit, range=said.range)
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #a63a8f7c
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #253a3305
 def parameters_of_cell(
     source:str, # Text of a parameters cell
     where:str, # What to call it in an error, such as the notebook's name
 )->dict[str,NotebookParameter]: # By name, in the order of the cell
     "The parameters a cell declares. Raises `ParameterError` for a declaration that cannot be read."
     try: tree, comments = ast.parse(source), _comments(source)
-    except (SyntaxError, tokenize.TokenError) as error:
-        raise ParameterError(f"{where}: its parameters cell is no Python: {error}.", "Correct the cell; magics and shell commands belong into the next one.", file=where, key=None) from None
+    except (SyntaxError, ValueError, tokenize.TokenError) as error:
+        raise ParameterError(f"{where}: its parameters cell is no Python: {error}.",
+            "Correct the cell; magics and shell commands belong into the next one.", file=where, key=None) from None
     found = {}
     for node in tree.body:
         if not isinstance(node, ast.Assign | ast.AnnAssign): continue
         for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-            if not isinstance(target, ast.Name): raise _refused(where, ast.unparse(target), "one name has to stand on a line", "Write a line for each parameter.")
+            if not isinstance(target, ast.Name):
+                raise _refused(where, ast.unparse(target), "one name has to stand on a line", "Write a line for each parameter.")
             found[target.id] = _parameter(target, node, comments, where)
     return found
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #8c1b7dd8
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #ffcbb48a
 def _cell_source(notebook):
     "Source of the cell tagged `parameters`, None where there is none."
     try:
@@ -148,7 +152,8 @@ def _cell_source(notebook):
         return next(("".join(c["source"]) for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())), None)
     except FileNotFoundError: problem = "there is no such file"
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error: problem = f"it cannot be read as a notebook ({type(error).__name__})"
-    raise ParameterError(f"{Path(notebook).name} is no notebook: {problem}.", f"Open {notebook} in JupyterLab, or take it from git again.", file=str(notebook), key=None)
+    raise ParameterError(f"{Path(notebook).name} is no notebook: {problem}.",
+        f"Open {notebook} in JupyterLab, or take it from git again.", file=str(notebook), key=None)
 
 def read_parameters(
     notebook:Path|str, # A notebook; one without a `parameters` cell has none

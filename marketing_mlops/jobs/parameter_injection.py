@@ -21,14 +21,14 @@ from .results import plain_value
 from ..workspace.errors import ParameterError
 if TYPE_CHECKING: from nbformat import NotebookNode
 
-# %% ../../nbs/api/jobs/13_parameter_injection.ipynb #28dc8dd6
+# %% ../../nbs/api/jobs/13_parameter_injection.ipynb #f4750807
 def typed_declaration(
     notebook:"NotebookNode", # As papermill hands it to an engine
 )->dict[str,NotebookParameter]|None: # By name; None where there is no parameters cell, or it has no annotation
     "The parameters of a notebook that declares types. Raises `ParameterError` for a declaration that cannot be read."
     source = next((c.source for c in notebook.cells if "parameters" in c.metadata.get("tags", ())), "")
     try: is_typed = any(isinstance(node, ast.AnnAssign) for node in ast.parse(source).body)
-    except SyntaxError: is_typed = False
+    except (SyntaxError, ValueError): is_typed = False
     where = notebook.metadata.get("papermill", {}).get("input_path") or "the notebook"
     return parameters_of_cell(source, str(where).rpartition("/")[2]) if is_typed else None
 

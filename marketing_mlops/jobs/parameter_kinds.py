@@ -9,22 +9,23 @@ A command line, a form and a spreadsheet know only text; a notebook wants a numb
 # %% auto #0
 __all__ = ['KINDS', 'ParameterKind', 'read_value', 'read_items']
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #41ed6bab
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #afcad104
 import json, math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from .relative_dates import as_date
 from .secret_references import secret_name
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #eeb984c0
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #2312d7cc
 @dataclass(frozen=True)
 class ParameterKind:
     "A type of parameter."
     name:str # As annotated in the parameters cell
     type:type # Of its values
     read:Callable[[str, date], object] # Value of a text, seen from a day; raises `ValueError`
-    schema:dict[str,str]=field(default_factory=dict) # What JSON Schema calls it
+    schema:dict[str,str] # What JSON Schema calls it
+    says_why:bool=False # Whether there is more to say of a refused text than that it is none
 
 def _truth(text, on):
     if (said := text.lower()) in ("true", "false"): return said == "true"
@@ -41,13 +42,13 @@ KINDS:dict[str, ParameterKind] = {kind.name: kind for kind in ( # By the name in
     ParameterKind("int", int, lambda text, on: int(text), dict(type="integer")),
     ParameterKind("float", float, _figure, dict(type="number")),
     ParameterKind("bool", bool, _truth, dict(type="boolean")),
-    ParameterKind("date", date, as_date, dict(type="string", format="date")),
+    ParameterKind("date", date, as_date, dict(type="string", format="date"), says_why=True),
     ParameterKind("datetime", datetime, lambda text, on: datetime.fromisoformat(text), dict(type="string", format="date-time")),
-    ParameterKind("Secret", str, _reference, dict(type="string", pattern="^env:[A-Za-z_][A-Za-z0-9_]*$")),
+    ParameterKind("Secret", str, _reference, dict(type="string", pattern="^env:[A-Za-z_][A-Za-z0-9_]*$"), says_why=True),
     ParameterKind("list", list, lambda text, on: json.loads(text), dict(type="array")),
     ParameterKind("dict", dict, lambda text, on: json.loads(text), dict(type="object")))}
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #54446d38
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #9cef5207
 def read_value(
     kind:str, # A name in `KINDS`
     value:object, # Text as typed, or a value of the type
@@ -55,7 +56,9 @@ def read_value(
 )->object: # Of the type
     "The value as its type. Raises `ValueError` where it is none, with the reason where there is more to say than that."
     declared = KINDS[kind]
-    if isinstance(value, str): value = declared.read(value if declared.type is str else value.strip(), on)
+    if isinstance(value, str):
+        try: value = declared.read(value if declared.type is str else value.strip(), on)
+        except ValueError as error: raise ValueError(str(error) if declared.says_why else f"{value!r} is no {kind}") from None
     if kind == "float" and type(value) is int: value = float(value)
     if type(value) is not declared.type or value != value or value in (math.inf, -math.inf): raise ValueError(f"{value!r} is no {kind}")
     return value

@@ -16,7 +16,7 @@ from .parameter_kinds import KINDS
 from .relative_dates import DAY_WORDS
 from .results import plain_value
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #865e2a0e
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #23bc6274
 def _limits(parameter):
     "The range of a number, in words of JSON Schema."
     if not (r := parameter.range): return {}
@@ -33,8 +33,8 @@ def parameter_schema(
     parameter:NotebookParameter, # From `read_parameters`
 )->dict[str,object]: # JSON Schema of its value, plain content for JSON
     "What a program has to know to draw a field for one parameter."
-    is_list = parameter.type == "list"
-    made = KINDS["list"].schema | {"items": _value_schema(parameter.item, parameter) if parameter.item else {}} if is_list else _value_schema(parameter.type, parameter)
+    if parameter.type != "list": made = _value_schema(parameter.type, parameter)
+    else: made = KINDS["list"].schema | {"items": _value_schema(parameter.item, parameter) if parameter.item else {}}
     if parameter.is_optional: made = made | {"type": [made["type"], "null"]} | ({"enum": [*made["enum"], None]} if "enum" in made else {})
     if parameter.default is not REQUIRED: made = made | {"default": plain_value(parameter.default)}
     return made | {"x-kind": parameter.type} | {f"x-{name}": said for name in ("unit", "help") if (said := getattr(parameter, name))}
@@ -49,10 +49,14 @@ def schema_of(
         "properties": {name: parameter_schema(p) for name, p in declared.items()},
         "required": [name for name, p in declared.items() if p.default is REQUIRED], "additionalProperties": False}
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #72655d01
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #a1f6fc6d
+def _default_words(parameter):
+    if parameter.default is REQUIRED: return "must be given"
+    if parameter.default is None: return "none"
+    return ", ".join(map(str, parameter.default)) if parameter.type == "list" else str(parameter.default)
+
 def parameter_table(
     notebook:Path|str, # The notebook to be asked
 )->list[dict[str,str]]: # One row per parameter: name, allowed values, default, help
     "A notebook's parameters for reading. Raises `ParameterError` for a declaration or a file that cannot be read."
-    default = lambda p: "must be given" if p.default is REQUIRED else "none" if p.default is None else ", ".join(map(str, p.default)) if p.type == "list" else str(p.default)
-    return [{"parameter": p.name, "allowed": p.allowed, "if not given": default(p), "help": p.help} for p in read_parameters(notebook).values()]
+    return [{"parameter": p.name, "allowed": p.allowed, "if not given": _default_words(p), "help": p.help} for p in read_parameters(notebook).values()]

@@ -9,22 +9,22 @@ Use it whenever you start a notebook with values that somebody typed: a stage co
 # %% auto #0
 __all__ = ['typed_value', 'typed_values', 'check_parameters', 'values_to_inject']
 
-# %% ../../nbs/api/jobs/10_parameters.ipynb #8936ad78
+# %% ../../nbs/api/jobs/10_parameters.ipynb #33ff6375
 import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from .parameter_declarations import REQUIRED, NotebookParameter, read_parameters
-from .parameter_kinds import read_items, read_value
+from .parameter_kinds import KINDS, read_items, read_value
 from .results import plain_value
 from .secret_references import secret_name
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/jobs/10_parameters.ipynb #0642263c
+# %% ../../nbs/api/jobs/10_parameters.ipynb #ae82eee0
 def _reason(parameter, value, error):
     "Why a value is refused; a secret is not repeated."
     if parameter.type == "Secret": return f"{parameter.name!r} {error if isinstance(value, str) else 'is no reference such as env:CRM_TOKEN'}"
-    more = f" ({error})" if "day" in str(error) or parameter.type == "list" else ""
+    more = f" ({error})" if parameter.type == "list" or KINDS[parameter.type].says_why else ""
     return f"{parameter.name!r} is {value!r}{more}; allowed is {parameter.allowed}"
 
 def typed_value(
