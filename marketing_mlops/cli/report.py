@@ -10,13 +10,14 @@ and `mmops report NAME --parameters` what one of them can be told."""
 # %% auto #0
 __all__ = ['place_page', 'show_parameters', 'make_report']
 
-# %% ../../nbs/api/cli/55_report.ipynb #6f7dff3e
+# %% ../../nbs/api/cli/55_report.ipynb #ef394374
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace, find_workspace, write_text
 from .jobs import parameter_rows
+from .report_grid import make_report_grid
 from .terminal import open_page, page_address, terminal_progress, text_table
 
 # %% ../../nbs/api/cli/55_report.ipynb #b2346962
@@ -39,26 +40,34 @@ def show_parameters(
     from marketing_mlops.reporting.reports import report_notebook
     print(text_table(parameter_table(report_notebook(name, workspace))) or f"{name} takes no parameters.")
 
-# %% ../../nbs/api/cli/55_report.ipynb #17887418
+# %% ../../nbs/api/cli/55_report.ipynb #5b2f4948
+def _one_page(name:str, given:dict[str, str], found:Workspace, into:Path|None)->Path:
+    "Makes one report and says where its page is."
+    from marketing_mlops.jobs.runs import latest_run
+    from marketing_mlops.reporting.reports import run_report
+    with terminal_progress(f"Making {name}"), TemporaryDirectory() as folder: run_report(name, given, found, into=Path(folder))
+    page = place_page(latest_run(found, name, status="done").folder/"page.html", into)
+    print(page_address(page))
+    return page
+
+# %% ../../nbs/api/cli/55_report.ipynb #eac8e7f7
 def make_report(
     name:Annotated[str, {"opt": False, "nargs": "?"}]=None, # Report to make, such as campaign_readout
     Parameter:Annotated[str, {"nargs": "+", "action": "extend", "metavar": "key=value"}]=None, # Parameters of the report
     into:str=None, # Also copy the page to this file or folder
     list:bool=False, # List the reports and their parameters instead
+    for_each:Annotated[str, {"nargs": "+", "action": "extend", "metavar": "channel,market"}]=None, # Make it for each value of these parameters; model=a,b names the values
+    workers:int=None, # Reports at once with --for-each; as many as there are processor cores if not given
     parameters:bool=False, # Show what this report can be told instead: values, units, ranges, defaults
     no_open:bool=False, # Do not open the page in a browser
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
-    "Makes one report page and says where it is. The pipeline's own reports stay as they are."
-    from marketing_mlops.jobs.runs import latest_run
+    "Makes a report page, or one for each value of a parameter, and says where it is. The pipeline's own reports stay as they are."
     from marketing_mlops.jobs.stages import parameter_words
     found = find_workspace(workspace)
     if list: return print(text_table(parameter_rows(found.path("nbs", "reports"), "report")) or "There are no reports in nbs/reports.")
     if not name: raise ParameterError("mmops report: the name of a report is missing.", "`mmops report --list` shows what there is.")
     if parameters: return show_parameters(name, found)
-    given = parameter_words([*(Parameter or ())])
-    from marketing_mlops.reporting.reports import run_report
-    with terminal_progress(f"Making {name}"), TemporaryDirectory() as folder: run_report(name, given, found, into=Path(folder))
-    page = place_page(latest_run(found, name, status="done").folder/"page.html", Path(into).expanduser() if into else None)
-    print(page_address(page))
+    given, into = parameter_words([*(Parameter or ())]), Path(into).expanduser() if into else None
+    page = make_report_grid(name, for_each, given, found, workers=workers, into=into) if for_each else _one_page(name, given, found, into)
     if not no_open: open_page(page)

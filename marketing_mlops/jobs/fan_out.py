@@ -39,11 +39,11 @@ class TaskEvent:
     @property
     def has_ended(self)->bool: "Whether the task is over."; return self.exit is not None
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #91b36312
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #d91c7d34
 class _WarmProcess:
     "A task in a child of the warm worker."
     def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str]):
-        request = run_request(task.function, list(task.arguments), deadline_s=limits.deadline_s, environment=environment) | dict(memory_mb=limits.memory_mb)
+        request = run_request(task.function, list(task.arguments), deadline_s=limits.deadline_s, memory_mb=limits.memory_mb, environment=environment)
         with open(task.log, "wb") as log: self.connection = begin_run(worker_home(environment=environment), request, (log.fileno(), log.fileno()))
 
     def wait(self)->dict:

@@ -118,7 +118,7 @@ class Grid:
         return [dict(each.item.values) | dict(decision=each.decision, status=each.status, seconds=f"{each.seconds:.1f}" if each.seconds else "", page=each.problem or each.page)
                 for each in self.outcomes]
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #324ca22e
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #164da185
 def raise_failures(
     grid:Grid, # All of its reports have ended
 )->None:
@@ -127,7 +127,7 @@ def raise_failures(
     first, n = failed[0], len(failed)
     names = "; ".join(each.item.name for each in failed[:10]) + (f" and {n - 10} more" if n > 10 else "")
     raise StageError(f"{n} of {len(grid.outcomes)} reports failed: {names}. First: {first.problem}",
-                     f"The others are made: open {grid.folder.name}/summary.html. {first.remedy}", stage=grid.report, notebook=None)
+                     f"The others are made: open {'/'.join(grid.folder.parts[-5:])}/summary.html. {first.remedy}", stage=grid.report, notebook=None)
 
 # %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #5ee5e940
 def grid_record(
