@@ -64,20 +64,17 @@ def due_words(
     from marketing_mlops.schedules.notices import local_time
     return [f"{schedule.name} {local_time(schedule, run.due)}: {run.state}" for schedule, run in preview_due(found, now)]
 
-# %% ../../nbs/api/cli/80_schedule.ipynb #64bbf028
+# %% ../../nbs/api/cli/80_schedule.ipynb #32fbd9c4
 def one_look(
     found:Workspace, # Whose schedules
     at_once:int, # Runs under way at once
     now:datetime|None=None, # With a time zone; None takes the wall clock
 )->int: # 1 where a run failed, or an entry cannot be read
     "Runs what is due, delivers alerts, and prints both."
-    from marketing_mlops.schedules.deliveries import deliver_alerts
     from marketing_mlops.schedules.planning import entry_problems
-    from marketing_mlops.schedules.rounds import run_due
+    from marketing_mlops.schedules.watches import keep_watch
     clock = (lambda: now) if now else (lambda: datetime.now(timezone.utc))
-    ended = run_due(found, clock, at_once=at_once, tell=lambda line: print(line, flush=True))
-    for name, why in deliver_alerts(found, now=clock()).items():
-        if why: print(f"{name}: {why}", file=sys.stderr)
+    ended = keep_watch(found, clock, at_once=at_once, tell=lambda line: print(line, flush=True))
     problems = entry_problems(found)
     for _, problem, remedy in problems: print(problem, remedy, sep="\n", file=sys.stderr)
     return 1 if problems or any(run.state == "failed" for run in ended) else 0

@@ -24,8 +24,8 @@ from ..workspace.reserve import with_room
 try: import fcntl
 except ImportError: fcntl = None # Windows
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #4e97a821
-AlertKind = Literal["missed", "failed", "late", "stuck", "full", "page_missing", "unreadable"]
+# %% ../../nbs/api/schedules/60_alerts.ipynb #258d38c7
+AlertKind = Literal["missed", "failed", "late", "stuck", "full", "page_missing", "unreadable", "damaged"]
 ALERT_KINDS:dict[AlertKind, str] = {
     "missed": "was not run when it was due",
     "failed": "failed, and will not be tried again",
@@ -34,6 +34,7 @@ ALERT_KINDS:dict[AlertKind, str] = {
     "full": "stopped: there is no room on the disk",
     "page_missing": "ran, but its page could not be made",
     "unreadable": "cannot be read, so it is not run",
+    "damaged": "has records that cannot be read",
 }
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #f8087a2f

@@ -98,7 +98,7 @@ def open_records(
             yield records
     except sqlite3.Error as error: raise _in_two_lines(error, path) from error
 
-# %% ../../nbs/api/schedules/30_records.ipynb #ae8257a4
+# %% ../../nbs/api/schedules/30_records.ipynb #d6f0056e
 @contextlib.contextmanager
 def one_step(
     records:sqlite3.Connection, # From `open_records`
@@ -106,7 +106,9 @@ def one_step(
     "Everything in the block happens, or nothing; nobody else writes meanwhile."
     records.execute("begin immediate")
     try: yield
-    except BaseException: records.execute("rollback"); raise
+    except BaseException:
+        if records.in_transaction: records.execute("rollback") # a full disk has done so already
+        raise
     records.execute("commit")
 
 # %% ../../nbs/api/schedules/30_records.ipynb #ae6fedd5
