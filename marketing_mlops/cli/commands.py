@@ -88,7 +88,7 @@ _MODEL_COMMANDS = (
              "mmops activate retailer_churn_90d --purpose email --top 0.1 --as marketing@example.com --into winback.csv")),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #a437743e
+# %% ../../nbs/api/cli/20_commands.ipynb #4e85e436
 _BEGUN_AGAIN = "What ran was interrupted; the next `mmops schedule due` starts it again."
 _SCHEDULE_COMMANDS = (
     Command("schedule due", "schedule:run_what_is_due", "run what is due and end; something calls this every minute",
@@ -108,12 +108,18 @@ _SCHEDULE_COMMANDS = (
             ("mmops schedule check",)),
     Command("schedule crontab", "schedule:print_caller", "print what makes cron, systemd or Kubernetes look every minute",
             ("mmops schedule crontab", "mmops schedule crontab --for systemd")),
+)
+
+# %% ../../nbs/api/cli/20_commands.ipynb #e8b1b84f
+_ALERT_COMMANDS = (
+    Command("schedule repair", "schedule_repair:repair_schedules", "make the records of schedules again from the evidence, where they are damaged",
+            ("mmops schedule repair",), "Run it again."),
     Command("alerts", "alert_list:list_alerts", "what went wrong with scheduled runs, and who was told",
             ("mmops alerts", "mmops alerts --seen", "mmops alerts --seen --schedule weekly_readout")),
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_SCHEDULE_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(
