@@ -52,12 +52,12 @@ class _WarmProcess:
     def end(self)->None:
         with contextlib.suppress(OSError): self.connection.shutdown(socket.SHUT_WR)
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #4285ca6c
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #d90c55d3
 class _ColdProcess:
     "A task in a new Python, where there is no warm worker."
     def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str]):
         module, name = task.function.split(":")
-        code = f"import sys; from {module} import {name}; sys.exit({name}(*sys.argv[1:]))"
+        code = f"import sys; from {module} import {name}; code = {name}(*sys.argv[1:]); sys.exit(code if isinstance(code, int) else 0)"
         with open(task.log, "wb") as log:
             self.process = subprocess.Popen([sys.executable, "-c", code, *task.arguments], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.deadline_s = limits.deadline_s

@@ -75,7 +75,7 @@ def _unsaid(name:str, event:TaskEvent, limits:RunLimits, last:str)->dict[str, st
     why = why_ended(event.reason, limits) if event.reason in ("deadline", "memory") else event.reason or last or f"exit code {event.exit}"
     return dict(problem=f"The report for {name} was ended: {why}.", remedy="Make this one alone to see more, or allow it more time or memory.")
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #533adb06
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #b553d679
 def outcome_of(
     item:GridItem, # One report of the grid
     report:str, # Name of its notebook
@@ -91,7 +91,7 @@ def outcome_of(
     if (results := read(f"{report}.json")) and event.exit == 0:
         decision, says = said_by(results.get("results", {}))
         return GridOutcome(item, "done", event.seconds, decision, says, f"{item.folder}/{report}.html")
-    if event.exit == 130: return GridOutcome(item, "interrupted", event.seconds)
+    if event.exit == 130 and event.reason not in ("deadline", "memory"): return GridOutcome(item, "interrupted", event.seconds)
     return GridOutcome(item, "failed", event.seconds, **(read("error.json") or _unsaid(item.name, event, limits, last)))
 
 # %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #1dc51bfa

@@ -71,7 +71,7 @@ def read_axes(
 
 def _parts_of(text:str)->tuple[str, ...]: return tuple(part for each in text.split(",") if (part := each.strip()))
 
-# %% ../../nbs/api/reporting/89_grid_values.ipynb #828e12fa
+# %% ../../nbs/api/reporting/89_grid_values.ipynb #c7b85954
 MOST_ITEMS = 1000 # A grid of more is a slip, not a wish
 
 def _axis_checked(name:str, report:str, declared:Mapping[str, object], given:Mapping[str, str])->None:
@@ -93,4 +93,5 @@ def grid_parameters(
         items = [item | {name: value} for item in items for value in axes[name] or values_found(report, name, workspace, check_parameters(notebook, {**given, **item}))]
         if len(items) > MOST_ITEMS: raise ParameterError(f"This grid has more than {MOST_ITEMS:,} reports.", f"Name fewer values: --for-each {name}=first,second", key=name)
     for item in items: check_parameters(notebook, {**given, **item})
-    return [{name: item[name] for name in axes} for item in items]
+    seen = {name: list(dict.fromkeys(item[name] for item in items)) for name in axes}
+    return sorted(({name: item[name] for name in axes} for item in items), key=lambda item: [seen[name].index(item[name]) for name in axes])

@@ -84,7 +84,11 @@ def _close(run:Run, grid:Grid, workspace:Workspace)->Grid:
     save_run(closed, run_redactor(workspace, run.parameters).text)
     return grid
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #a0e5c4ef
+# %% ../../nbs/api/reporting/89_grids.ipynb #70a30657
+def _around(limits:RunLimits)->RunLimits:
+    "Limits of the process around a run: it has half a minute more, to file what became of the run."
+    return dataclasses.replace(limits, deadline_s=limits.deadline_s + 30)
+
 def _ignored(outcome:GridOutcome)->None: pass
 
 def _carried_out(tasks:dict[Task, GridItem], report:str, folder:Path, workspace:Workspace, limits:RunLimits, events:Iterator[TaskEvent])->Iterator[GridOutcome]:
@@ -94,7 +98,7 @@ def _carried_out(tasks:dict[Task, GridItem], report:str, folder:Path, workspace:
         hide = run_redactor(workspace, item.values).text
         yield outcome_of(item, report, folder, event, limits=limits, hide=hide) if event.has_ended else GridOutcome(item, "running")
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #5a9c8f79
+# %% ../../nbs/api/reporting/89_grids.ipynb #18f8bc68
 def make_grid(
     report:str, # A notebook under nbs/reports, without ending
     axes:Mapping[str, tuple[str, ...]], # Varied parameters with their values, see `read_axes`; () where they are to be found
@@ -110,7 +114,7 @@ def make_grid(
     run, limits = start_grid(report, items, given, workspace), shared_limits(workers or usable_cores(), limits)
     tasks, became = {_task(item, report, given, run.folder, limits): item for item in items}, {item.number: GridOutcome(item) for item in items}
     environment = os.environ | dict(MMOPS_WORKSPACE=str(workspace.root), MMOPS_WITHIN=f"{run.job}/{run.key}")
-    with alive(run.folder), closing(run_tasks(tasks, workers=workers, limits=limits, environment=environment)) as events:
+    with alive(run.folder), closing(run_tasks(tasks, workers=workers, limits=_around(limits), environment=environment)) as events:
         save_run(run)
         try:
             for outcome in _carried_out(tasks, report, run.folder, workspace, limits, events):
