@@ -28,3 +28,27 @@ def test_a_run_tells_how_much_memory_it_used(tmp_path):
     usage = {}
     assert execute(tmp_path, "kept = bytearray(100_000_000)", usage=usage)[1] is None
     assert usage["exit"] == 0 and usage["memory_mb"] > 100
+
+LOUD = {"print": "for _ in range(200): print('x'*1_000_000)", "one text": "print('x'*200_000_000)",
+        "a subprocess": "import os; _ = os.system('yes 2>/dev/null | head -c 200000000')",
+        "displays": "from IPython.display import display\nfor _ in range(200): display({'text/plain': 'x'*1_000_000}, raw=True)",
+        "a value": "'x'*200_000_000", "a message of an error": "raise ValueError('x'*20_000_000)"}
+
+@pytest.mark.parametrize("cell", LOUD.values(), ids=LOUD.keys())
+def test_a_cell_cannot_fill_a_notebook_with_output(tmp_path, cell):
+    executed, error = execute(tmp_path, cell, "'the next cell'", limits=RunLimits(output_mb=1))
+    assert (tmp_path/"out.ipynb").stat().st_size < 8e6
+    if error: assert error.ename == "ValueError"
+    else:
+        assert "left out" in executed.cells[0].outputs[-1].text
+        assert executed.cells[1].outputs[0].data["text/plain"] == "'the next cell'"
+
+def test_two_gigabytes_of_output_stay_out_of_the_memory(tmp_path):
+    usage = {}
+    executed, error = execute(tmp_path, "import os\nfor _ in range(2000): print('x'*1_000_000)\n_ = os.system('yes 2>/dev/null | head -c 2000000000')", usage=usage)
+    assert not error and usage["memory_mb"] < 700
+    assert (tmp_path/"out.ipynb").stat().st_size < 12e6 and "3,990.0 MB" in executed.cells[0].outputs[-1].text
+
+def test_a_process_that_a_cell_forks_does_not_write_into_its_connection(tmp_path):
+    executed, error = execute(tmp_path, "import os\nif not (pid := os.fork()): print('from a fork', flush=True); os._exit(0)\n_ = os.waitpid(pid, 0)", "1")
+    assert not error and executed.cells[0].outputs[0].text == "from a fork\n"
