@@ -121,8 +121,8 @@ def _plan_since(records, schedule, clock, now):
     if since - now > JITTER: return _wind_back(records, schedule, now)
     return plan_schedule(schedule, since, max(now, since)) if next_due <= stamp(now) else None
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #8fd593a4
-JITTER = timedelta(minutes=1) # By so much a clock may run backwards without meaning it
+# %% ../../nbs/api/schedules/35_planning.ipynb #b095c2ed
+JITTER = timedelta(minutes=30) # By so much a clock may run backwards without meaning it
 
 def _wind_back(records, schedule, now):
     "Forgets what was decided about a future that has not come."

@@ -8,22 +8,20 @@ One round of a scheduler: plan, run, settle, tell."""
 __all__ = ['LOOK_AGAIN_S', 'Process', 'WarmProcess', 'ColdProcess', 'start_process', 'Round', 'UnderWay', 'notify', 'look',
            'report_end', 'start_next', 'finish', 'wait_for_an_end', 'stop_all', 'run_due']
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #eb67b8e6
+# %% ../../nbs/api/schedules/50_rounds.ipynb #320b0139
 import contextlib, os, select, signal, socket, sqlite3, sys, tempfile, time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import IO, Protocol
-from .alerts import Alert, raise_alert, settle_alerts
+from .alerts import Alert, raise_alert
 from .attempts import Order, order_environment
 from .claims import Claim, claim_next, left_behind, settle, take_slot
 from .entries import Schedule
-from .hindrances import entry_alert, room_alert
 from .notices import failed_alert, late_alert, local_time, missed_alert, page_missing_alert, stuck_alert
 from .planning import Known, is_quiet, known_schedules, plan_due
 from .records import DueRun, attempts_of, due_runs, open_records
 from ..workspace.places import Workspace
-from ..workspace.reserve import keep_room
 
 # %% ../../nbs/api/schedules/50_rounds.ipynb #bd963316
 class Process(Protocol):
@@ -106,28 +104,26 @@ class UnderWay:
     process:Process # Carries it out
     printed:IO[bytes] # What the process prints
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #93b35b63
+# %% ../../nbs/api/schedules/50_rounds.ipynb #c6453f4d
 def notify(
     now_round:Round, # Whose workspace
     alert:Alert|None, # None is nothing to say
-    schedule:Schedule|None, # Whose destinations; None takes those of settings.ini
+    schedule:Schedule, # Whose destinations
 )->None:
     "Raises an alert, once, and says it to whoever watches. A disk without room does not stop the round."
     if alert is None: return
-    try: is_new = raise_alert(alert, now_round.workspace, destinations=schedule.destinations if schedule else None, now=now_round.clock())
+    try: is_new = raise_alert(alert, now_round.workspace, destinations=schedule.destinations, now=now_round.clock())
     except OSError as error: is_new = True; now_round.tell(f"The alert could not be recorded: {error}")
     if is_new: now_round.tell(f"{alert.kind}: {alert.sentence} {alert.next_step}")
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #d9d38e1a
+# %% ../../nbs/api/schedules/50_rounds.ipynb #75af1d61
 def look(
     now_round:Round, # Its `known` schedules are renewed
 )->None:
     "Plans what has become due, settles what killed schedulers have left, and looks for runs that hang."
     now, records = now_round.clock(), now_round.records
-    keep_room(now_round.workspace.state)
     now_round.known = known_schedules(now_round.workspace, records)
     schedules = now_round.known.schedules
-    for problem in now_round.known.problems: notify(now_round, entry_alert(*problem, now), None)
     for name, plan in plan_due(records, schedules, now).items():
         if plan.missed: notify(now_round, missed_alert(schedules[name], plan), schedules[name])
     for run in left_behind(records, now_round.workspace, schedules, now): report_end(now_round, run)
@@ -136,7 +132,7 @@ def look(
         since = datetime.fromisoformat(attempts_of(records, run)[-1].started_at)
         notify(now_round, stuck_alert(schedule, run, since, datetime.now(timezone.utc)), schedule)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #17efb146
+# %% ../../nbs/api/schedules/50_rounds.ipynb #11b0ff1a
 def report_end(
     now_round:Round, # Its `ended` grows
     run:DueRun, # As it was settled
@@ -144,20 +140,16 @@ def report_end(
     "Says how a run ended, and raises an alert where nobody will try again."
     now_round.ended.append(run)
     if not (schedule := now_round.known.schedules.get(run.schedule)): return
-    notify(now_round, room_alert(schedule, run), schedule)
     if run.state == "failed": return notify(now_round, failed_alert(schedule, run), schedule)
     again = f"; again after {local_time(schedule, datetime.fromisoformat(run.not_before))}" if run.state == "waiting" else ""
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{f': {run.sentence}' if run.sentence else ''}{again}")
-    if run.state != "done": return
-    with contextlib.suppress(OSError): settle_alerts(now_round.workspace, run.schedule, run.due, because="ran", now=now_round.clock())
-    notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
+    if run.state == "done": notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #33164a16
+# %% ../../nbs/api/schedules/50_rounds.ipynb #b22a76fb
 def start_next(
     now_round:Round, # Its `under_way` grows
 )->bool: # False where nothing is due, or no place is free
     "Starts the oldest due run there is a place for."
-    keep_room(now_round.workspace.state)
     if (slot := take_slot(now_round.workspace, now_round.at_once)) is None: return False
     schedules = {name: each for name, each in now_round.known.schedules.items() if now_round.only in (None, name)}
     claim = claim_next(now_round.records, now_round.workspace, schedules, now_round.clock())
@@ -176,12 +168,12 @@ def finish(
 )->None:
     "Settles a run whose process has ended."
     now_round.under_way.remove(running)
-    keep_room(now_round.workspace.state)
     running.printed.seek(0)
     lines = running.printed.read()[-4000:].decode(errors="replace").strip().splitlines()
     running.printed.close()
     claim = running.claim
-    report_end(now_round, settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1])))
+    settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1]))
+    if settled.state != "running": report_end(now_round, settled)
     for descriptor in (claim.lock, running.slot): os.close(descriptor)
 
 # %% ../../nbs/api/schedules/50_rounds.ipynb #9dd121ec
