@@ -98,12 +98,13 @@ def _answer_cells(
         send_message(connection, dict(msg_type="execute_reply", content=reply))
     return reply["status"] == "error"
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #07b9bd40
+# %% ../../nbs/api/jobs/60_cells.ipynb #d39bed78
 def _interrupt(number, frame): raise KeyboardInterrupt
 
 def serve_cells(
     output_mb:str, # What one cell may print and show, in megabytes: a number, as text
     channel:int, # Descriptor of a connected socket; each message is one cell's `code`
+    *locks:int, # Descriptors of locks, let go of when the engine leaves: a parked notebook keeps nobody waiting
 )->int: # Exit code, always 0
     "Runs the cells that come over `channel` and sends back what a kernel would publish, ending each with `execute_reply`."
     outlet, connection = Outlet(lambda kind, content: None, limit_mb=float(output_mb)), socket.socket(fileno=channel)
@@ -112,5 +113,7 @@ def serve_cells(
     shell, file_one = NotebookShell.instance(outlet), FileOne(float(output_mb))
     sys.stdout, sys.stderr = OutputStream("stdout", outlet), OutputStream("stderr", outlet)
     with contextlib.closing(ParkingPlace(os.environ.pop("MMOPS_PARK_AT", ""))) as parking:
-        while connection and _answer_cells(connection, shell, file_one, parking): connection = parking.next_engine()
+        while connection and _answer_cells(connection, shell, file_one, parking):
+            while locks: os.close(locks[0]); locks = locks[1:]
+            connection = parking.next_engine()
     return 0

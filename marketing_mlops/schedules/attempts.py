@@ -68,13 +68,14 @@ def carry_out(
         from marketing_mlops.reporting.reports import run_report
         run_report(schedule.notebook, values, workspace, limits=limits)
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #b70fbe87
+# %% ../../nbs/api/schedules/40_attempts.ipynb #d88ccb6b
 def main(
     text:str, # From `Order.to_text`
     *locks:int, # Descriptors; the locks on them are held for as long as this process lives
 )->int: # 0, 1 for an error, 130 when interrupted
     "Carries out an order as a process does."
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.environ["MMOPS_LOCKS"] = f"{os.getpid()}:{','.join(map(str, locks))}" if locks else ""     # the process of its cells holds them too
     try:
         carry_out(Order.from_text(text), find_workspace())
         return 0
