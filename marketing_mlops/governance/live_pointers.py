@@ -6,20 +6,22 @@ Ask `live` which bundle of a model is the champion; releases, serving and export
 
 # %% auto #0
 __all__ = ['RELEASED', 'ROLLED_BACK', 'ReleaseError', 'champions', 'LivePointer', 'bundle_place', 'pointer_file', 'pointer_from',
-           'what_was_live', 'live', 'pointer_reasons', 'check_champions']
+           'what_was_live', 'live', 'pointer_reasons', 'champion_faults', 'check_champions']
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #0b8b666a
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #6d0bd5ce
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from ..contracts.verdict import Reason, markdown_table
 from .ledger import Ledger
-from .ledger_databases import store_file
+from .ledger_databases import store_file, store_trouble
 from .ledger_entries import LedgerEntry, entry_from_line, in_ledger_order, register_entry_kind
+from .ledger_store import stored_entries
 from .text_log import read_logs
-from ..registry.bundle_files import opened_files
+from ..registry.bundle_files import BundleError, opened_files
 from ..workspace.errors import MmopsError, WorkspaceError
 from ..workspace.places import Workspace, write_json
 
@@ -47,7 +49,7 @@ def _back_to(standing:list[LedgerEntry], to:str)->list[LedgerEntry]:
     kept = next((i for i,entry in enumerate(standing) if entry.hash == to), None)
     return standing if kept is None else standing[:kept+1]
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #376ff0f6
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #be953031
 @dataclass(frozen=True)
 class LivePointer:
     "The champion of a model, and how it came to be."
@@ -61,7 +63,7 @@ class LivePointer:
 
     @property
     def routing(self)->dict[str, float]: "Share of people each role serves."; return {"champion": 1.0}
-    def to_dict(self)->dict:
+    def to_dict(self)->dict[str, str|dict[str, float]]:
         "What the pointer file holds."
         return dict(model=self.model, champion=self.champion, routing=self.routing, ledger_head=self.ledger_head)
     def bundle_folder(self, workspace:Workspace)->Path: "Where its bundle is kept, in a workspace."; return bundle_place(workspace, self.champion)
@@ -140,40 +142,79 @@ def live(
         if found is None and held.get("champion") is not None: write_json(file, dict(model=model, champion=None, routing={}, ledger_head=""))
         return found
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #bf0f4c4f
-def _logged_decisions(workspace:Workspace)->dict[str, list[LedgerEntry]]:
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #558e9b6c
+def _decisions(entries:Iterable[LedgerEntry])->dict[str, list[LedgerEntry]]:
     "Releases and rollbacks by model, in the ledger's order."
-    entries = filter(None, (entry_from_line(line) for lines in read_logs(workspace).values() for line in lines))
     found = {}
     for entry in in_ledger_order(entries):
         if entry.kind in (RELEASED, ROLLED_BACK): found.setdefault(entry.subject, []).append(entry)
     return found
 
-def _pointer_reason(workspace:Workspace, model:str, entries:list[LedgerEntry])->Reason|None:
-    held,due = _held(pointer_file(workspace, model)).get("champion"), pointer_from(model, entries)
-    if held != (due and due.champion) and store_file(workspace) is None: due = pointer_from(model, Ledger(workspace).entries(RELEASED, ROLLED_BACK, subject=model))
-    if held == (due and due.champion): return None
-    names = f"{due.champion[:12]} is the champion since {due.since:%Y-%m-%d}" if due else "there is no champion"
-    return Reason("pointer_differs", f"data/live/{model}.json names {str(held)[:12] if held else 'no champion'}; by the ledger {names}.",
-        next_step=f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", severity="fail")
+def _logged(workspace:Workspace)->list[LedgerEntry]:
+    return [entry for lines in read_logs(workspace).values() for line in lines if (entry := entry_from_line(line))]
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #17806407
+def _shared(workspace:Workspace, logged:list[LedgerEntry])->list[LedgerEntry]:
+    "What colleagues recorded behind the end of their logs here; our own log is always complete here."
+    ledger, ends = Ledger(workspace), Counter(entry.writer for entry in logged)
+    with store_trouble(workspace): stored = stored_entries(ledger.store)
+    return [entry for entry in stored if entry.writer != ledger.writer and entry.number > ends[entry.writer]]
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #8ec5f622
+def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry])->ReleaseError|None:
+    held,due = _held(pointer_file(workspace, model)).get("champion"), pointer_from(model, entries)
+    if held == (due and due.champion): return None
+    by_ledger = f"{due.champion[:12]} is the champion since {due.since:%Y-%m-%d}" if due else "there is no champion"
+    return ReleaseError(f"data/live/{model}.json names {str(held)[:12] if held else 'no champion'}; by the ledger {by_ledger}.",
+        f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", model=model, bundle_hash=held)
+
+def _pointer_faults(workspace:Workspace, models:Iterable[str]|None)->dict[str, ReleaseError]:
+    logged = _logged(workspace)
+    past = _decisions(logged)
+    pointed = (file.stem for file in workspace.path("data", "live").glob("*.json"))
+    def faults(past, names): return {name: fault for name in names if (fault := _pointer_fault(workspace, name, past.get(name, [])))}
+    found = faults(past, sorted({*past, *pointed}) if models is None else models)
+    if not found or store_file(workspace): return found
+    return faults(_decisions([*logged, *_shared(workspace, logged)]), found)
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #bcf10c49
 def pointer_reasons(
     workspace:Workspace, # Any
     models:Iterable[str]|None=None, # Of params.yaml; None means every model with a pointer or a release
 )->list[Reason]: # Empty where every pointer says what the ledger says
-    "Which pointers name another bundle than the ledger."
-    logged = _logged_decisions(workspace)
-    names = sorted({*logged, *(file.stem for file in workspace.path("data", "live").glob("*.json"))}) if models is None else models
-    return [reason for model in names if (reason := _pointer_reason(workspace, model, logged.get(model, [])))]
+    "Which pointers name another bundle than the ledger. Raises `LedgerError` where a shared database cannot be asked."
+    faults = _pointer_faults(workspace, models).values()
+    return [Reason("pointer_differs", fault.problem, next_step=fault.remedy, severity="fail") for fault in faults]
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #f5d4a695
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #b3d07c3a
+def champion_faults(
+    workspace:Workspace, # Any
+    models:Iterable[str], # Of params.yaml; those without a champion have no fault
+)->dict[str, ReleaseError|BundleError]: # By model; pointers that differ from the ledger first, then bundles that are missing or were changed
+    "What of the champions is not as it was released. Raises `LedgerError` where a shared database cannot be asked."
+    models = list(models)
+    found = _pointer_faults(workspace, models)
+    damaged = {model: fault for model in models if model not in found and (fault := _bundle_fault(workspace, model))}
+    return found | damaged
+
+def _bundle_fault(workspace:Workspace, model:str)->BundleError|None:
+    champion = _held(pointer_file(workspace, model)).get("champion")
+    if champion is None: return None
+    try: opened_files(bundle_place(workspace, champion), champion)
+    except BundleError as fault: return fault
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #2eedec93
 def check_champions(
     workspace:Workspace, # Any
     models:Iterable[str], # About to be scored; those without a champion pass
 )->None:
-    "Raises `ReleaseError` for a pointer that differs from the ledger, `BundleError` for a champion that is missing or was changed."
-    models = list(models)
-    for reason in pointer_reasons(workspace, models): raise ReleaseError(reason.message, reason.next_step)
-    held = (_held(pointer_file(workspace, model)).get("champion") for model in models)
-    for champion in filter(None, held): opened_files(bundle_place(workspace, champion), champion)
+    """Raises `ReleaseError` where a pointer differs from the ledger, else `BundleError` where a champion is missing or was changed, `LedgerError` where a shared database cannot be asked.
+    The text names up to five models; the fields are those of the first."""
+    faults = champion_faults(workspace, models)
+    if faults: raise _together(faults)
+
+def _together(faults:dict[str, ReleaseError|BundleError])->ReleaseError|BundleError:
+    first,shown = next(iter(faults.values())), list(faults.items())[:5]
+    if len(faults) == 1: return first
+    told = [f"{model}: {fault.problem}" for model,fault in shown] + ([f"And {len(faults)-5} more."] if len(faults) > 5 else [])
+    remedies = dict.fromkeys(fault.remedy for _,fault in shown)
+    return type(first)(f"{len(faults)} champions are not what was released. {' '.join(told)}", " ".join(remedies), **first.fields)
