@@ -178,7 +178,7 @@ def read_alert(
     except KeyError as e: raise ValueError(f"the line of an alert has no {e}") from None
     return Alert(due_at=datetime.fromisoformat(event["due_at"]) if event.get("due_at") else None, **texts)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #eab161a7
+# %% ../../nbs/api/schedules/60_alerts.ipynb #056d237d
 def settle_alerts(
     workspace:Workspace, # Whose alerts
     schedule:str|None=None, # Only those of this schedule; None settles all
@@ -189,7 +189,8 @@ def settle_alerts(
 )->int: # How many there were
     "Takes alerts off the list of what waits. The file keeps them."
     now = now or datetime.now(timezone.utc)
-    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now) if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)]
+    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now) if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)
+               and not (because == "ran" and alert.kind == "page_missing")] # it ran, and has no page for all that
     if waiting:
         with open_journal(workspace) as journal: add_event(workspace, journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
     return len(waiting)

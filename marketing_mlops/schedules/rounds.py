@@ -145,7 +145,7 @@ def report_end(
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{f': {run.sentence}' if run.sentence else ''}{again}")
     if run.state == "done": notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #b22a76fb
+# %% ../../nbs/api/schedules/50_rounds.ipynb #8d5d8728
 def start_next(
     now_round:Round, # Its `under_way` grows
 )->bool: # False where nothing is due, or no place is free
@@ -172,9 +172,10 @@ def finish(
     lines = running.printed.read()[-4000:].decode(errors="replace").strip().splitlines()
     running.printed.close()
     claim = running.claim
-    settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1]))
+    try: settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1]))
+    finally:                                                     # on a full disk too: the next round must find them free
+        for descriptor in (claim.lock, running.slot): os.close(descriptor)
     if settled.state != "running": report_end(now_round, settled)
-    for descriptor in (claim.lock, running.slot): os.close(descriptor)
 
 # %% ../../nbs/api/schedules/50_rounds.ipynb #9dd121ec
 LOOK_AGAIN_S = 5. # Seconds between two looks while something runs

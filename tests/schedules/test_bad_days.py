@@ -1,9 +1,14 @@
 "A full disk, a clock that jumps, a file of which half was saved, a damaged database: said, survived, and nothing done twice."
 import errno, json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 import pytest
 from small_disk import on_small_disk
-from marketing_mlops.schedules.alerts import Alert, alert_events, journal_path, raise_alert
+from marketing_mlops.schedules.alerts import Alert, alert_events, journal_path, open_alerts, raise_alert
+from marketing_mlops.schedules.attempts import carry_out, order_environment
+from marketing_mlops.schedules.records import due_runs, open_records, records_path
+from marketing_mlops.schedules.repairs import records_damage, repair_records
+from marketing_mlops.schedules.watches import keep_watch
+from marketing_mlops.workspace.errors import MmopsError
 from marketing_mlops.workspace.places import find_workspace
 from marketing_mlops.workspace.reserve import keep_reserve, reserve_path
 
@@ -46,3 +51,118 @@ def test_an_alert_that_finds_no_room_leaves_no_half_line(workspace, monkeypatch)
         with pytest.raises(OSError, match="No space left"): raise_alert(failed(2), workspace, now=MONDAY)
     assert journal_path(workspace).read_bytes() == before
     assert raise_alert(failed(2), workspace, now=MONDAY) and len(alert_events(workspace)) == 2
+
+SCHEDULE = "schedules:\n  hourly: {job: count, cron: 0 * * * *, market: DE, owner: marketing@example.com, retries: 2, retry_after: 1 min}\n"
+
+def write_job(root, *sources):
+    "A workspace with one job that is due every hour."
+    (root/"settings.ini").write_text(SETTINGS)
+    (root/"schedule.yaml").write_text(SCHEDULE)
+    cells = [dict(cell_type="code", id=f"c{i}", execution_count=None, outputs=[], metadata={"tags": ["parameters"]} if i == 0 else {}, source=source)
+             for i, source in enumerate(['share: float = 0.5 # Of something', *sources])]
+    kernel = dict(kernelspec=dict(name="python3", language="python", display_name="python3"))
+    (root/"nbs"/"jobs").mkdir(parents=True, exist_ok=True)
+    (root/"nbs"/"jobs"/"count.ipynb").write_text(json.dumps(dict(cells=cells, metadata=kernel, nbformat=4, nbformat_minor=5)))
+
+FULL_NIGHT = """
+import os, json
+from datetime import datetime, timedelta, timezone
+os.environ.update(MMOPS_WARM_HOME=str(disk/"warm"), MMOPS_WORKSPACE=str(disk))
+from marketing_mlops.jobs.workers import stop_worker
+from marketing_mlops.schedules.alerts import alert_events
+from marketing_mlops.schedules.watches import keep_watch
+from marketing_mlops.workspace.places import find_workspace
+workspace, said = find_workspace(disk), []
+def at(minutes): return [(run.state, run.attempt, run.sentence) for run in keep_watch(workspace, lambda: datetime(2026, 4, 6, 4, 59, tzinfo=timezone.utc) + timedelta(minutes=minutes), tell=said.append)]
+try:
+    at(0)
+    night = at(2)
+    (disk/"data"/"orders").unlink(missing_ok=True)
+    morning = at(5)
+    manifests = [json.loads(path.read_text()) for path in sorted(disk.glob("data/runs/*/*/*/run.json"))]
+    print(json.dumps(dict(night=night, morning=morning, runs=[run["status"] for run in manifests], problem=manifests[0]["error"]["problem"],
+        alerts=[event["kind"] for event in alert_events(workspace) if event["event"] == "raised"], reserve=(disk/"data"/"state"/"reserve").exists())))
+finally: stop_worker(str(disk/"warm"))
+"""
+
+def test_a_run_that_fills_the_disk_is_recorded_alerted_and_made_when_there_is_room(tmp_path):
+    "Takes two seconds: the worker has to be started on that disk."
+    disk = tmp_path/"disk"; disk.mkdir()
+    files = tmp_path/"files"; files.mkdir()
+    write_job(files, "first = not list(__import__('pathlib').Path('data/runs').glob('*/*/*/run.json'))[1:]",
+              "if first:\n    with open('data/orders', 'wb', buffering=0) as orders:\n        while True: orders.write(b'x'*4096)")
+    said = on_small_disk(disk, f"import shutil; shutil.copytree({str(files)!r}, disk, dirs_exist_ok=True)\n" + FULL_NIGHT, megabytes=24)
+    found = json.loads(said.splitlines()[-1])
+    assert [state for state, *_ in found["night"]] == ["waiting"] and "no room on the disk" in found["problem"]
+    assert [(state, attempt) for state, attempt, _ in found["morning"]] == [("done", 2)]
+    assert found["runs"] == ["failed", "done"] and found["alerts"] == ["full"] and found["reserve"]
+
+class AtOnce:
+    "Stands for a process: carries an order out in this one, at once."
+    def __init__(self, order, workspace, files):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in order_environment(order, workspace, {}).items(): patch.setenv(name, value)
+            try: carry_out(order, workspace)
+            except MmopsError: pass                               # the manifest says it
+    def has_ended(self): return True
+    def interrupt(self): pass
+
+@pytest.fixture
+def at_once(monkeypatch): monkeypatch.setattr("marketing_mlops.schedules.rounds.start_process", AtOnce)
+
+def look(workspace, minutes):
+    said = []
+    ended = keep_watch(workspace, lambda: MONDAY.replace(hour=4, minute=59) + timedelta(minutes=minutes), tell=said.append)
+    return [(run.schedule, run.state) for run in ended], said
+
+def states(workspace):
+    with open_records(workspace) as records: return [(run.due.hour, run.state, run.attempt) for run in due_runs(records)]
+
+def test_a_report_whose_page_cannot_be_drawn_is_done_once_and_somebody_is_told(workspace, at_once, monkeypatch):
+    write_job(workspace.root)
+    (workspace.root/"nbs"/"reports").mkdir()
+    (workspace.root/"nbs"/"jobs"/"count.ipynb").rename(workspace.root/"nbs"/"reports"/"count.ipynb")
+    (workspace.root/"schedule.yaml").write_text(SCHEDULE.replace("job:", "report:"))
+    monkeypatch.setattr("marketing_mlops.reporting.pages.render_page", lambda *page, **more: 1/0)
+    look(workspace, 0)
+    assert look(workspace, 2)[0] == [("hourly", "done")] and look(workspace, 3)[0] == []
+    assert [(alert.kind, alert.schedule) for alert in open_alerts(workspace, now=MONDAY)] == [("page_missing", "hourly")]
+
+def test_records_that_are_garbage_are_told_of_repaired_and_nothing_runs_twice(workspace, at_once):
+    write_job(workspace.root)
+    look(workspace, 0)
+    assert look(workspace, 2)[0] == look(workspace, 62)[0] == [("hourly", "done")]
+    content = bytearray(records_path(workspace).read_bytes())
+    content[:100] = b"\x00garbage\xff"*12 + b"....";
+    for name in ("", "-wal", "-shm"): records_path(workspace).with_name(f"schedule.db{name}").unlink(missing_ok=True)
+    records_path(workspace).write_bytes(content)
+    with pytest.raises(MmopsError, match="mmops schedule repair") as stopped: look(workspace, 63)
+    assert len(str(stopped.value).splitlines()) == 2 and "damaged" in [alert.kind for alert in open_alerts(workspace, now=MONDAY)]
+    assert "cannot be read" in records_damage(workspace)
+    repair_records(workspace, ["hourly"], MONDAY + timedelta(hours=1, minutes=4))
+    assert states(workspace) == [(5, "done", 1), (6, "done", 1)]
+    assert look(workspace, 64)[0] == [] and look(workspace, 122)[0] == [("hourly", "done")]
+    assert len(list(workspace.root.glob("data/runs/count/*/*/run.json"))) == 3
+
+def test_a_clock_that_jumps_ahead_and_back_runs_nothing_twice_and_hides_nothing(workspace, at_once):
+    write_job(workspace.root)
+    look(workspace, 0)
+    assert look(workspace, 2)[0] == [("hourly", "done")]
+    assert look(workspace, 60*24*30)[0] == [("hourly", "done")]           # a month ahead: the newest only
+    assert look(workspace, 62)[0] == [] and (6, "missed", 0) in states(workspace)      # and back: said, and kept for a backfill
+    assert look(workspace, 63)[0] == [] and look(workspace, 2)[0] == []
+    assert look(workspace, 122)[0] == look(workspace, 182)[0] == [("hourly", "done")]
+    assert len(list(workspace.root.glob("data/runs/count/*/*/run.json"))) == 4
+
+@pytest.mark.parametrize("share", [0, .3, .9])
+def test_a_schedule_file_of_which_half_was_saved_takes_nobodys_report_away(workspace, at_once, share):
+    write_job(workspace.root)
+    whole = SCHEDULE + SCHEDULE.partition("\n")[2].replace("hourly", "nightly")
+    (workspace.root/"schedule.yaml").write_text(whole)
+    look(workspace, 0)
+    (workspace.root/"schedule.yaml").write_text(whole[:int(share*len(whole))])
+    found, said = look(workspace, 2)
+    assert sorted(found) == [("hourly", "done"), ("nightly", "done")]
+    assert "unreadable" in [alert.kind for alert in open_alerts(workspace, now=MONDAY)]
+    (workspace.root/"schedule.yaml").write_text(whole)
+    assert sorted(look(workspace, 62)[0]) == [("hourly", "done"), ("nightly", "done")]
