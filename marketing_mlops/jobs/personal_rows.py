@@ -73,13 +73,26 @@ def _hide_line(line:str, places:list[tuple[int, int, str]])->str:
     for left, right, _ in reversed(filled): line = f"{line[:left]}{HIDDEN.rjust(right - left) if left else HIDDEN}{line[right:]}"
     return line
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #484c6b57
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #4582eaba
+@cache
+def _pair(names:frozenset[str])->re.Pattern:
+    "A name with a quoted text, or a list, behind it."
+    return re.compile(rf"""(?P<keep>(["']?)\b(?:{'|'.join(sorted(names))})\2\s*[:=]\s*)(?P<value>(["']).*?\4|\[[^\]]*\])""")
+
+def _hide_pairs(text:str)->str:
+    "Text in which printed records hold nothing personal."
+    identifying, marked = personal_columns()
+    def hide(found): return f"{found['keep']}'{HIDDEN}'" if is_personal_value(found["value"].strip("'\"")) or _pair(identifying) is not found.re else found[0]
+    def record(found): return _pair(marked).sub(hide, found[0]) if any(is_personal_value(p["value"]) for p in _pair(identifying).finditer(found[0])) else found[0]
+    return _pair(identifying).sub(hide, re.sub(r"\{[^{}]*\}", record, text))
+
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #3af5d487
 def hide_in_text(
     text:str, # Printed text, with tables or without
 )->str: # With as many lines
     "Text in which the lines of a printed table show nothing personal."
-    lines, places, width = text.split("\n"), [], 0
     if not any(name in text for name in personal_columns()[0]): return text
+    lines, places, width = _hide_pairs(text).split("\n"), [], 0
     for i, line in enumerate(lines):
         if (found := _places(line)): places, width = (places if len(line) == width else []) + found, len(line)
         elif len(line) == width and places: lines[i] = _hide_line(line, places)

@@ -34,7 +34,7 @@ class Rule:
         if not self.is_it(found[0]): return found[0]
         return (found.groupdict().get("keep") or "") + f"[{self.word}]"
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #f914c567
+# %% ../../nbs/api/jobs/16_redaction.ipynb #5bc1fa05
 SHAPED_KEYS = (r"sk-[\w-]{16,}", r"[rps]k_(?:live|test)_\w{10,}", r"gh[pousr]_\w{20,}", r"github_pat_\w{20,}", r"glpat-[\w-]{16,}", r"xox[abeprs]-[\w-]{10,}",
                r"(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)", r"AIza[\w-]{35}", r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+", r"hooks\.slack\.com/services/[\w/]+")
 _NAMED = r"(?P<keep>(?i:pass(?:word|wd)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|signature)\w{0,8}[\"']?\s{0,2}[=:]\s{0,2}[\"']?)"
@@ -42,7 +42,7 @@ _NAMED = r"(?P<keep>(?i:pass(?:word|wd)?|secret|token|api[_-]?key|access[_-]?key
 KEY_RULES = (
     Rule("key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]+?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", ("PRIVATE KEY",)),
     Rule("password", r"(?P<keep>\b[a-zA-Z][\w+.-]*+://)[^/\s:@\"'<>]*:[^/\s@\"'<>]+(?=@)", ("://",)),
-    Rule("key", r"(?<![A-Za-z0-9])(?:" + "|".join(SHAPED_KEYS) + ")"),
+    Rule("key", r"(?<![A-Za-z0-9])(?:" + "|".join(SHAPED_KEYS) + ")", ("sk-", "_live_", "_test_", "gh", "glpat-", "xox", "AKIA", "ASIA", "AIza", "eyJ", "slack")),
     Rule("key", r"(?P<keep>\b(?:[Bb]earer|[Bb]asic)\s+)[\w.~+/=-]{12,}", ("earer", "asic"), lambda found: bool(re.search(r"\d|=$", found))),
     Rule("key", _NAMED + r"(?!env:)(?=[\w+/.~-]*\d)(?=[\w+/.~-]*[A-Za-z])[\w+/.~-]{8,}=*", ("=", ":")),
 )
@@ -51,9 +51,9 @@ KEY_RULES = (
 _AT = r"(?:@|%40|&#0*64;|&#x40;|&commat;|\\u0040)"
 E_MAIL = Rule("e-mail", rf"(?<![\w.+-])[\w.+-]++{_AT}(?:[\w-]+\.)+[^\W\d_]{{2,}}(?![\w(\[])", ("@", "%40", "64;", "x40;", "commat;", "u0040"))
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #5285765a
-_START, _END = r"(?:(?<![\w.,+/-])|(?<=\\[nrt])|(?<=[=:]))", r"(?![\w+]|[.,-]\d)"
-_BLANK = "[ \u00a0\u202f./()-]"
+# %% ../../nbs/api/jobs/16_redaction.ipynb #d5aaceff
+def _begins(first:str)->str: return rf"{first}(?:(?<![\w.,+/-]{first})|(?<=\\[nrt]{first}))" # not inside a word or number; a plain first character is found fast
+_END, _BLANK = r"(?![\w+]|[.,-]\d)", r"(?: ?\(0?\) ?|\) ?| ?\(|[ \u00a0\u202f./-])"
 
 def is_phone(
     number:str, # As found in a text, beginning with + or 0
@@ -67,14 +67,15 @@ def is_phone(
     return 9 <= digits <= 15
 
 PHONE_RULES = (
-    Rule("phone", rf"{_START}\+[1-9]\d{{0,14}}(?:{_BLANK}{{1,3}}\d{{1,12}}){{0,6}}{_END}", ("+",), is_phone),
-    Rule("phone", rf"{_START}00[1-9]\d{{0,2}}(?:[ /-]\d{{2,12}}){{1,5}}{_END}", ("00",), is_phone),
-    Rule("phone", rf"{_START}\(?0[1-9]\d{{1,4}}(?:\) ?|[ /-])\d{{2,12}}(?:[ -]\d{{2,6}}){{0,4}}{_END}", ("0",), is_phone),
-    Rule("phone", rf"{_START}(?:\(\d{{3}}\) ?|\d{{3}}-)\d{{3}}-\d{{4}}{_END}", ("-",)),
-    Rule("phone", rf"{_START}(?:01[567]\d{{8,9}}|07\d{{9}}){_END}", ("01", "07")),
+    Rule("phone", rf"{_begins(chr(92) + '+')}[1-9]\d{{0,14}}(?:{_BLANK}\d{{1,11}}){{0,6}}{_END}", ("+",), is_phone),
+    Rule("phone", rf"{_begins('0')}0[1-9]\d{{0,2}}(?:[ /-]\d{{2,12}}){{1,5}}{_END}", ("00",), is_phone),
+    Rule("phone", rf"{_begins(chr(92) + '(')}0[1-9]\d{{1,4}}\) ?\d{{2,12}}(?:[ -]\d{{2,6}}){{0,4}}{_END}", ("(0",), is_phone),
+    Rule("phone", rf"{_begins('0')}[1-9]\d{{1,4}}[ /-]\d{{2,12}}(?:[ -]\d{{2,6}}){{0,4}}{_END}", ("0",), is_phone),
+    Rule("phone", rf"{_begins('[(2-9]')}(?:(?<=\()\d{{3}}\) ?|(?<=[2-9])\d\d-)\d{{3}}-\d{{4}}{_END}", ("-",)),
+    Rule("phone", rf"{_begins('0')}(?:1[567]\d{{8,9}}|7\d{{9}}){_END}", ("01", "07")),
 )
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #f09d0fe0
+# %% ../../nbs/api/jobs/16_redaction.ipynb #e199f1bf
 def is_iban(
     text:str, # With or without blanks
 )->bool:
@@ -83,10 +84,10 @@ def is_iban(
     return int("".join(str(int(c, 36)) for c in plain[4:] + plain[:4])) % 97 == 1
 
 PERSON_RULES = (
-    Rule("account", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b", (), is_iban),
+    Rule("account", r"[A-Z](?<!\w[A-Z])[A-Z]\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b", (), is_iban),
     E_MAIL,
     *PHONE_RULES,
-    Rule("person", r"(?<![\w.])(?=\d*[a-f])[0-9a-f]{20}(?!\w)"),
+    Rule("person", r"\b(?<!\.)[0-9a-f]{20}\b", (), lambda found: not found.isdecimal()),
 )
 REDACTION_RULES = KEY_RULES + PERSON_RULES # In this order: the password in an address goes before an e-mail address is looked for
 

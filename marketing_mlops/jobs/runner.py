@@ -9,9 +9,10 @@ Call it when a notebook has to run unattended. Somebody who looks at the noteboo
 # %% auto #0
 __all__ = ['failure', 'close_run', 'start_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #1c03ee11
-import contextlib, dataclasses, datetime, logging, os
+# %% ../../nbs/api/jobs/80_runner.ipynb #3380bbd8
+import contextlib, dataclasses, datetime, logging, os, sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 import marketing_mlops
 from .client import engine_name
@@ -23,7 +24,7 @@ from .relative_dates import business_day
 from .results import INPUT_TYPE, plain_value, recorded, semantic_hash
 from .run_pages import add_page
 from .runs import Run, alive, new_run_id, read_run, save_run
-from .stored_notebooks import run_redactor, stored_at
+from .stored_notebooks import hide_text, run_redactor, stored_at
 from ..workspace import errors
 from ..workspace.errors import StageError
 from ..workspace.places import Workspace, file_sha256
@@ -72,6 +73,22 @@ def _execute(run:Run, notebook:Path, given:dict, workspace:Workspace, limits:Run
     with _quiet_papermill(), stored_at(run.executed, redactor) as address:
         papermill.execute_notebook(plain(notebook), plain(address), parameters=given, engine_name="mmops", cwd=str(workspace.root),
             progress_bar=False, environment=os.environ | own, use_engine=run.engine, is_checked=True, limits=limits, usage=usage)
+
+# %% ../../nbs/api/jobs/80_runner.ipynb #033683ef
+def _children_mb()->float: # Megabytes, 0 where the system does not tell
+    "Most memory a process had that was started by this one and has ended."
+    try: import resource
+    except ImportError: return 0. # Windows
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss*unit/1e6
+
+@contextlib.contextmanager
+def _measured(usage:dict)->Iterator[None]:
+    "Notes the memory of a stock kernel that ran in the block, where it can be told."
+    before = _children_mb()
+    try: yield
+    finally:
+        if not usage and (after := _children_mb()) > before: usage["memory_mb"] = round(after, 1)
 
 # %% ../../nbs/api/jobs/80_runner.ipynb #4530cf4a
 def close_run(
@@ -125,7 +142,7 @@ def _closing(run:Run, root:Path, hide:Callable[[str], str], close:Callable[..., 
         close("failed", error)
         raise error from stopped
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #486a9f24
+# %% ../../nbs/api/jobs/80_runner.ipynb #9fd62edb
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -146,5 +163,5 @@ def run_notebook(
         return close_run(run, status, error, memory_mb=usage.get("memory_mb"), redactor=redactor, make_page=make_page)
     with alive(run.folder):
         save_run(run, redactor.text)
-        with _closing(run, workspace.root, redactor.text, close): _execute(run, notebook.resolve(), given, workspace, limits, redactor, usage)
+        with _closing(run, workspace.root, partial(hide_text, redactor=redactor), close), _measured(usage): _execute(run, notebook.resolve(), given, workspace, limits, redactor, usage)
         return close("done")
