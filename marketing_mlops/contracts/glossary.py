@@ -102,8 +102,9 @@ WORKSPACE_TERMS = {
     "timestamp": "Known from the moment the row's known_at names.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #761a4f17
+# %% ../../nbs/api/contracts/90_glossary.ipynb #310c78e7
 STAGE_TERMS = {
+    "code": "Stage, and what it makes: the code of the jobs without their prose, on which the other stages depend.",
     "ingest": "Stage: reads a source through its mapping into typed candidate tables.",
     "validate": "Stage: holds candidate tables against their contracts and accepts them, or keeps the last good ones.",
     "features": "Stage: computes what a model may know of each unit at its cutoff.",
@@ -116,11 +117,13 @@ STAGE_TERMS = {
     "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #448f940c
+# %% ../../nbs/api/contracts/90_glossary.ipynb #52f8dcf0
 PRODUCT_TERMS = {
     "job": "A notebook that runs as a stage of the pipeline.",
     "stage": "One step of the pipeline, with declared inputs and outputs.",
     "run": "One execution of a notebook with the results it recorded.",
+    "manifest": "The record of a run: what it was, what it read and found, with what, how long it took and how it ended.",
+    "redaction": "Taking e-mail addresses, phone numbers, keys and personal columns out of what a run stores.",
     "readout": "The page on which an experiment is decided.",
     "page": "A notebook a person reads, as documentation or as a report.",
     "metric": "A figure declared once and computed in one place.",
