@@ -72,7 +72,7 @@ def fingerprint(
         read.update(path.read_bytes() if path.is_file() else b"none")
     return read.hexdigest()
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #bca40f7e
+# %% ../../nbs/api/schedules/35_planning.ipynb #6aa8a1c3
 def known_schedules(
     workspace:Workspace, # Whose schedules
     records:sqlite3.Connection, # From `open_records`
@@ -80,17 +80,24 @@ def known_schedules(
     "The schedules, read again only where something has changed. Raises `ParameterError` for a file that cannot be read and never could."
     current, kept = fingerprint(workspace), read_fact(records, "known")
     if kept and kept["fingerprint"] == current: return _known(kept)
-    try: file = read_schedules(workspace)
+    try: file, is_whole = _read_whole(workspace, kept)
     except ParameterError as error:
         if not kept or not kept["schedules"]: raise
         return replace(_known(kept), problems=(("", f"{error.problem} The schedules go on as they were.", error.remedy),))
     problems = [(name, error.problem, error.remedy) for name, error in file.broken.items()]
-    fresh = dict(fingerprint=current, schedules=schedules_as_json(file.schedules), problems=problems, names=[*file.schedules, *file.broken])
+    fresh = dict(fingerprint=current, schedules=schedules_as_json(file.schedules), problems=problems, names=[*file.schedules, *file.broken], is_whole=is_whole)
     with one_step(records):
         save_fact(records, "known", fresh)
         save_fact(records, "read_without_fault", None if problems else current)
         renew_clocks(records, fresh["names"])
     return _known(fresh)
+
+# %% ../../nbs/api/schedules/35_planning.ipynb #dce2caf2
+def _read_whole(workspace, kept):
+    is_whole = workspace.path(SCHEDULE_FILE).is_file() and workspace.path(SCHEDULE_FILE).read_bytes().endswith(b"\n")
+    if kept and kept.get("is_whole") and not is_whole:
+        raise ParameterError("schedule.yaml ends in the middle of a line and did not before: it may be half saved.", "Save it again, with a line break at its end.", file=SCHEDULE_FILE, key=None)
+    return read_schedules(workspace), is_whole
 
 # %% ../../nbs/api/schedules/35_planning.ipynb #d7d5adf4
 def _known(kept): return Known(schedules_from_json(kept["schedules"]), tuple(map(tuple, kept["problems"])))
