@@ -117,7 +117,7 @@ STAGE_TERMS = {
     "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #52f8dcf0
+# %% ../../nbs/api/contracts/90_glossary.ipynb #8d8f5fdd
 PRODUCT_TERMS = {
     "job": "A notebook that runs as a stage of the pipeline.",
     "stage": "One step of the pipeline, with declared inputs and outputs.",
@@ -142,6 +142,9 @@ PRODUCT_TERMS = {
     "parameter": "A value a notebook is run with, declared in its parameters cell with type, unit, range and help.",
     "relative_date": "A day written as it is meant, such as yesterday or month_start, and seen from the day a run is due.",
     "secret": "A password or key; notebooks and records hold only a reference to it, env: and the name of a variable.",
+    "alert": "What went wrong with a scheduled run, for whom it is and what to do; raised once and delivered until it arrives.",
+    "destination": "Where alerts are delivered: a mail address, a web hook, or only the file of alerts.",
+    "reserve": "A megabyte kept aside, so that a full disk can still be reported.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #35cd3ad8
