@@ -39,6 +39,12 @@ def test_a_champion_that_was_changed_and_one_that_is_missing_are_told_together(s
     pointer_file(shop, "promo").unlink()
     assert [(model, type(fault)) for model, fault in champion_faults(shop, ["churn", "promo"]).items()] == [("promo", ReleaseError), ("churn", BundleError)]
 
+def test_the_logs_are_read_once_for_all_models(shop, monkeypatch):
+    for i in range(5): released(shop, f"model_{i}", "a")
+    read, own = [], live_pointers.read_logs
+    monkeypatch.setattr(live_pointers, "read_logs", lambda workspace: read.append(workspace) or own(workspace))
+    assert len(champion_faults(shop, [f"model_{i}" for i in range(5)])) == 5 and read == [shop]
+
 @pytest.fixture
 def shared(shop, tmp_path, monkeypatch):
     "A database that holds what a colleague recorded, whose log was not pulled; the file stands for a server."
