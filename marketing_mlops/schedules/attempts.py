@@ -17,24 +17,34 @@ from .entries import Schedule, schedules_from_json
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #ef9cc3dc
+# %% ../../nbs/api/schedules/40_attempts.ipynb #0fc6a496
+def _report(schedule, workspace):
+    from marketing_mlops.reporting.reports import report_notebook
+    return report_notebook(schedule.notebook, workspace)
+
+def _job(schedule, workspace):
+    from marketing_mlops.jobs.stages import job_notebook
+    return job_notebook(workspace, schedule.notebook)
+
+_NOTEBOOKS = dict(report=_report, job=_job) # Where a notebook of each kind is found
+
+def _first_of_each(schedule, workspace):
+    "Values of the parameters that vary, as the first report of a grid has them; empty where nothing varies."
+    if not schedule.for_each: return {}
+    from marketing_mlops.reporting.grid_values import grid_parameters, read_axes
+    return grid_parameters(schedule.notebook, read_axes(list(schedule.for_each)), schedule.parameters, workspace)[0]
+
+# %% ../../nbs/api/schedules/40_attempts.ipynb #cff15c43
 def due_values(
     schedule:Schedule, # Whose parameters
     due_at:datetime, # With a time zone
     workspace:Workspace, # Where its notebook is
-)->tuple[Path, dict[str, object]]: # The notebook, and the values it is given
+)->tuple[Path, dict[str, object]]: # The notebook, and the values it is given; without those that `for_each` varies
     "What a run that was due at an instant is run with. Raises `ParameterError` or `StageError`, in two lines, before anything starts."
     from marketing_mlops.jobs.parameters import check_parameters
-    notebook = _notebook(schedule, workspace)
-    values = check_parameters(notebook, schedule.parameters, due_at.astimezone(schedule.zone).date())
-    return notebook, {name: value for name, value in values.items() if name in schedule.parameters or isinstance(value, date)}
-
-def _notebook(schedule, workspace):
-    if schedule.kind == "job":
-        from marketing_mlops.jobs.stages import job_notebook
-        return job_notebook(workspace, schedule.notebook)
-    from marketing_mlops.reporting.reports import report_notebook
-    return report_notebook(schedule.notebook, workspace)
+    notebook, varied = _NOTEBOOKS[schedule.kind](schedule, workspace), _first_of_each(schedule, workspace)
+    values = check_parameters(notebook, {**schedule.parameters, **varied}, due_at.astimezone(schedule.zone).date())
+    return notebook, {name: value for name, value in values.items() if name not in varied and (name in schedule.parameters or isinstance(value, date))}
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #bbadd663
 @dataclass(frozen=True)
@@ -51,22 +61,37 @@ class Order:
         content = json.loads(text)
         return cls(schedules_from_json([content["schedule"]])[content["schedule"]["name"]], content["due_at"], content["token"])
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #e81ae05e
+# %% ../../nbs/api/schedules/40_attempts.ipynb #67df4a34
+def _run_job(schedule, notebook, values, workspace):
+    from marketing_mlops.jobs.runner import run_notebook
+    run_notebook(notebook, values, workspace=workspace, job=schedule.notebook, limits=_limits(schedule))
+
+def _run_report(schedule, notebook, values, workspace):
+    from marketing_mlops.reporting.reports import run_report
+    run_report(schedule.notebook, values, workspace, limits=_limits(schedule))
+
+def _run_grid(schedule, notebook, values, workspace):
+    from marketing_mlops.reporting.grid_outcomes import raise_failures
+    from marketing_mlops.reporting.grid_values import read_axes
+    from marketing_mlops.reporting.grids import make_grid
+    given = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+    raise_failures(make_grid(schedule.notebook, read_axes(list(schedule.for_each)), given, workspace, limits=_limits(schedule) if schedule.memory_mb else None))
+
+def _limits(schedule):
+    from marketing_mlops.jobs.limits import RunLimits
+    return RunLimits(deadline_s=schedule.deadline_s, **(dict(memory_mb=schedule.memory_mb) if schedule.memory_mb else {}))
+
+_WAYS = dict(job=_run_job, report=_run_report, grid=_run_grid) # How an order is carried out
+
+# %% ../../nbs/api/schedules/40_attempts.ipynb #14c3a1a8
 def carry_out(
     order:Order, # What to run
     workspace:Workspace, # Where
 )->None:
     "Runs the notebook of an order. Raises `ParameterError` before and `StageError` after it has started."
-    from marketing_mlops.jobs.limits import RunLimits
     schedule = order.schedule
     notebook, values = due_values(schedule, datetime.fromisoformat(order.due_at), workspace)
-    limits = RunLimits(deadline_s=schedule.deadline_s, **(dict(memory_mb=schedule.memory_mb) if schedule.memory_mb else {}))
-    if schedule.kind == "job":
-        from marketing_mlops.jobs.runner import run_notebook
-        run_notebook(notebook, values, workspace=workspace, job=schedule.notebook, limits=limits)
-    else:
-        from marketing_mlops.reporting.reports import run_report
-        run_report(schedule.notebook, values, workspace, limits=limits)
+    _WAYS["grid" if schedule.for_each else schedule.kind](schedule, notebook, values, workspace)
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #d88ccb6b
 def main(

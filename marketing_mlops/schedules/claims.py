@@ -89,7 +89,7 @@ def attempt_run(
             if (run := read_run(folder)).within == due_run.token: return run
     return None
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #0e9f73d4
+# %% ../../nbs/api/schedules/45_claims.ipynb #a091683a
 def _next_state(schedule, outcomes, ended):
     "What follows from the outcomes of all attempts: state, and the earliest next attempt."
     used = sum(outcome in ("failed", "killed") for outcome in outcomes)
@@ -98,6 +98,8 @@ def _next_state(schedule, outcomes, ended):
     pause = max(schedule.retry_after_s, GRACE_S if outcomes[-1] == "killed" else 0) if outcomes[-1] in ("failed", "killed") else 0
     return "waiting", stamp(ended + timedelta(seconds=pause))
 
+_ENDED = dict(deadline="it was ended at its deadline", memory="it was ended because it used more memory than it may")
+
 def _outcome(run, said):
     "How an attempt ended, and what to say about it."
     if run is None: return ("failed", said) if said else ("interrupted", "its process ended before the notebook started")
@@ -105,7 +107,7 @@ def _outcome(run, said):
     if run.error: return "failed", run.error["problem"]
     return run.status, "it was interrupted" if run.status == "interrupted" else "its process was killed"
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #1e26cbdb
+# %% ../../nbs/api/schedules/45_claims.ipynb #4dc37139
 def settle(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Where the evidence lies
@@ -113,11 +115,13 @@ def settle(
     due_run:DueRun, # State 'running'; nobody works on it any more
     now:datetime, # With a time zone
     said:str="", # What the process said at its end, where it said something
+    reason:str="", # Why it was ended: 'deadline' or 'memory'; "" where it ended for another reason
 )->DueRun: # 'done', 'waiting' or 'failed'; 'running' where its run has not ended
     "Writes down what became of the newest attempt at a due run. One that is still alive, against all signs, stays as it is."
-    run = attempt_run(workspace, due_run, schedule.notebook)
+    run = attempt_run(workspace, due_run, schedule.evidence)
     if run and run.status == "running": return due_run
     outcome, sentence = _outcome(run, said)
+    if reason in _ENDED and outcome == "interrupted": outcome, sentence = "killed", _ENDED[reason]
     evidence = run.folder.relative_to(workspace.root).as_posix() if run else ""
     with one_step(records):
         newest = replace(attempts_of(records, due_run)[-1], ended_at=stamp(datetime.now(timezone.utc)), outcome=outcome, run=evidence, sentence=sentence)

@@ -21,7 +21,7 @@ from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #453f4f2e
+# %% ../../nbs/api/schedules/20_entries.ipynb #f5e4c12b
 @dataclass(frozen=True)
 class Schedule:
     "One entry of `schedule.yaml`, checked."
@@ -33,7 +33,7 @@ class Schedule:
     owner:str # Role that is told when something goes wrong, a mail address
     market:str = "" # Short name of the market the zone is taken from; "" where the entry names a zone
     parameters:dict = field(default_factory=dict) # Values by name, as written; relative dates are resolved on the due day
-    for_each:tuple[str, ...] = () # A report for each value of these parameters
+    for_each:tuple[str, ...] = () # A report for each value of these parameters; 'model=a,b' names the values
     retries:int = 1 # Further attempts after the first
     retry_after_s:float = 60. # Seconds between two attempts
     deadline_s:float = 3600. # Seconds an attempt may take
@@ -44,6 +44,8 @@ class Schedule:
 
     @property
     def zone(self)->ZoneInfo: "The time zone, ready to use."; return ZoneInfo(self.time_zone)
+    @property
+    def evidence(self)->str: "Folder of its runs below data/runs."; return f"{self.notebook}_grid" if self.for_each else self.notebook
     def next_after(self, instant:datetime)->datetime|None: "The first due time after `instant`, in UTC."; return next_due(self.cron, self.zone, instant)
 
 # %% ../../nbs/api/schedules/20_entries.ipynb #91fd98e7
@@ -97,11 +99,12 @@ def _length(least):
         raise ValueError(f"is {value!r}; allowed is {least} s or more")
     return read
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #2283efb9
-def _names(value, settings):
-    found = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
-    if isinstance(found, list) and found and all(isinstance(n, str) and n.isidentifier() for n in found): return tuple(dict.fromkeys(found))
-    raise ValueError(f"is {value!r}; allowed are names of parameters, such as [channel, market]")
+# %% ../../nbs/api/schedules/20_entries.ipynb #6be67c75
+def _axes(value, settings):
+    found = [f"{name}={','.join(map(str, values))}" for name, values in value.items() if isinstance(values, list)] if isinstance(value, dict) else value
+    found = found.split(",") if isinstance(found, str) and "=" not in found else [found] if isinstance(found, str) else found
+    if isinstance(found, list) and found and all(re.fullmatch(r"\s*\w+\s*(=.+)?", str(each)) for each in found): return tuple(str(each).strip() for each in found)
+    raise ValueError(f"is {value!r}; allowed are names of parameters, such as [channel, market] or {{model: [spring, autumn]}}")
 
 def _values(value, settings):
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
@@ -115,7 +118,7 @@ def _destinations(value, settings):
     try: return tuple(str(read_destination(str(each))) for each in found)
     except SettingsError as e: raise ValueError(f"cannot be used: {e.problem} {e.remedy}") from None
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #05b15daf
+# %% ../../nbs/api/schedules/20_entries.ipynb #30a6f90e
 _NOTEBOOK = _text(r"[\w-]+", "the name of a notebook, without .ipynb")
 ENTRY_KEYS = dict(
     report=EntryKey("notebook", _NOTEBOOK, "a notebook of nbs/reports"),
@@ -125,7 +128,7 @@ ENTRY_KEYS = dict(
     zone=EntryKey("time_zone", _zone, "a time zone, where no market fits"),
     owner=EntryKey("owner", _text(r"[^@\s]+@[^@\s]+", "a mail address, such as marketing@example.com"), "who is told when something goes wrong"),
     parameters=EntryKey("parameters", _values, "parameters of the notebook"),
-    for_each=EntryKey("for_each", _names, "one report for each value of these parameters"),
+    for_each=EntryKey("for_each", _axes, "one report for each value of these parameters"),
     retries=EntryKey("retries", _whole(0, 20), "further attempts after a failure"),
     retry_after=EntryKey("retry_after_s", _length(0), "time between two attempts"),
     deadline=EntryKey("deadline_s", _length(1), "time an attempt may take"),

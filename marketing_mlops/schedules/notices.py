@@ -60,7 +60,7 @@ def stuck_alert(
     return Alert("stuck", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, runs since {local_time(schedule, since)} and may take {length_in_words(schedule.deadline_s)}.",
                  "Look at its run under data/runs; end its process, and the next look starts it again or says that it failed.", schedule.owner)
 
-# %% ../../nbs/api/schedules/48_notices.ipynb #469e280d
+# %% ../../nbs/api/schedules/48_notices.ipynb #960319b4
 def failed_alert(
     schedule:Schedule, # Which failed
     due_run:DueRun, # State 'failed'
@@ -78,6 +78,7 @@ def page_missing_alert(
     root:Path, # The workspace
 )->Alert|None: # None where the page is there
     "Says that a report ran but has no page."
-    if schedule.kind != "report" or not due_run.run or (root/due_run.run/"page.html").is_file(): return None
+    page = "summary.html" if schedule.for_each else "page.html"
+    if schedule.kind != "report" or not due_run.run or (root/due_run.run/page).is_file(): return None
     return Alert("page_missing", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, has run, but its page could not be made.",
                  f"Its results are in {due_run.run}; make the page again with `mmops report {schedule.notebook}`.", schedule.owner, due_run.run)

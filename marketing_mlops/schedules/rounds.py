@@ -23,9 +23,10 @@ from .planning import Known, is_quiet, known_schedules, plan_due
 from .records import DueRun, attempts_of, due_runs, open_records
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #bd963316
+# %% ../../nbs/api/schedules/50_rounds.ipynb #a9ae9b06
 class Process(Protocol):
     "A process that carries out an order."
+    reason:str # Why the worker ended it, such as 'deadline'; "" where it did not
     def has_ended(self)->bool: "Whether it is over."; ...
     def interrupt(self)->None: "Asks it to end."; ...
 
@@ -40,17 +41,20 @@ class WarmProcess:
         from marketing_mlops.jobs.workers import worker_home
         request = run_request("marketing_mlops.schedules.attempts:main", [order.to_text()], deadline_s=order.schedule.deadline_s + 30,
                               environment=order_environment(order, workspace), folder=str(workspace.root))
-        self.connection, self.is_over = begin_run(worker_home(str(workspace.root)), request, files), False
+        self.connection, self.is_over, self.reason = begin_run(worker_home(str(workspace.root)), request, files), False, ""
 
     def has_ended(self)->bool:
-        if not self.is_over and select.select([self.connection], [], [], 0)[0]: self.is_over = True; self.connection.close()
+        from marketing_mlops.jobs.sockets import receive_message
+        if not self.is_over and select.select([self.connection], [], [], 0)[0]:
+            with self.connection, contextlib.suppress(OSError, ValueError): self.reason = (receive_message(self.connection)[0] or {}).get("reason", "")
+            self.is_over = True
         return self.is_over
 
     def interrupt(self)->None:
         from marketing_mlops.jobs.sockets import send_message
         with contextlib.suppress(OSError): send_message(self.connection, dict(do="interrupt"))
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #3a8d2a3c
+# %% ../../nbs/api/schedules/50_rounds.ipynb #cdc98ae9
 class ColdProcess:
     "A new Python with the stock kernel."
     def __init__(self,
@@ -63,10 +67,12 @@ class ColdProcess:
         environment = order_environment(order, workspace) | dict(MMOPS_ENGINE="kernel")
         self.process = subprocess.Popen([sys.executable, "-c", code, order.to_text()], cwd=workspace.root, env=environment, stdin=subprocess.DEVNULL,
                                         stdout=files[0], stderr=files[1], pass_fds=files[2:], start_new_session=True)
-        self.ends_at = time.monotonic() + order.schedule.deadline_s + 30
+        self.ends_at, self.reason = time.monotonic() + order.schedule.deadline_s + 30, ""
 
     def has_ended(self)->bool:
-        if time.monotonic() > self.ends_at: os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.poll() is None and time.monotonic() > self.ends_at:
+            self.reason = "deadline"
+            os.killpg(self.process.pid, signal.SIGKILL)
         return self.process.poll() is not None
 
     def interrupt(self)->None: self.process.terminate()
@@ -145,7 +151,7 @@ def report_end(
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{f': {run.sentence}' if run.sentence else ''}{again}")
     if run.state == "done": notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #8d5d8728
+# %% ../../nbs/api/schedules/50_rounds.ipynb #c9c2b98e
 def start_next(
     now_round:Round, # Its `under_way` grows
 )->bool: # False where nothing is due, or no place is free
@@ -172,7 +178,7 @@ def finish(
     lines = running.printed.read()[-4000:].decode(errors="replace").strip().splitlines()
     running.printed.close()
     claim = running.claim
-    try: settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1]))
+    try: settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1]), reason=running.process.reason)
     finally:                                                     # on a full disk too: the next round must find them free
         for descriptor in (claim.lock, running.slot): os.close(descriptor)
     if settled.state != "running": report_end(now_round, settled)
