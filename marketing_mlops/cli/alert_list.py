@@ -9,15 +9,16 @@ found out on the day it is needed."""
 # %% auto #0
 __all__ = ['alert_row', 'told_by_alert', 'list_alerts', 'try_destination']
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #c716b591
+# %% ../../nbs/api/cli/82_alert_list.ipynb #f426276f
 from datetime import datetime, timezone
 from typing import Annotated
 from .terminal import printable, text_table
-from ..schedules.alerts import Alert, alert_events, open_alerts, settle_alerts
+from ..schedules.alert_journal import alert_events
+from ..schedules.alerts import Alert, open_alerts, settle_alerts
 from ..schedules.deliveries import undelivered
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #755bfeaf
+# %% ../../nbs/api/cli/82_alert_list.ipynb #6c23e6bc
 def alert_row(
     alert:Alert, # Something that waits
     told:dict[str, list[str]], # Destinations that received it, by the id of the alert
@@ -28,7 +29,7 @@ def alert_row(
                 because=alert.sentence, next=alert.next_step)
 
 def told_by_alert(
-    events:list[dict], # As `alert_events` gives them
+    events:list[dict[str, object]], # As `alert_events` gives them
 )->dict[str, list[str]]: # By the id of the alert; those that nobody received are missing
     "Who received which alert."
     told:dict[str, list[str]] = {}

@@ -10,12 +10,13 @@ A mail server that is down on Sunday night is up on Monday. Alerts of Sunday hav
 __all__ = ['RETRY_MINUTES', 'GIVE_UP_AFTER', 'Waiting', 'waiting_for', 'sending', 'send_waiting', 'deliver_alerts', 'undelivered',
            'alert_words']
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #27b08ce0
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #0db854cf
 import contextlib, os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from .alerts import Alert, add_event, alert_events, journal_path, one_line, open_alerts, open_journal, read_alert
+from .alert_journal import add_event, alert_events, journal_path, open_journal
+from .alerts import Alert, one_line, open_alerts, read_alert
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
 try: import fcntl
@@ -38,9 +39,9 @@ class Waiting:
         "Is it time to try? A failure noted in the future means that the clock was set back, and does not count."
         return self.next_try_at is None or now >= self.next_try_at or self.next_try_at - now > timedelta(minutes=RETRY_MINUTES[-1])
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #c90559f8
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #2915cfc5
 def waiting_for(
-    events:list[dict], # As `alert_events` gives them
+    events:list[dict[str, object]], # As `alert_events` gives them
 )->list[Waiting]: # Only destinations for which something waits
     "What has been raised and neither arrived nor been given up, by destination."
     found:dict[str, Waiting] = {}
@@ -49,18 +50,18 @@ def waiting_for(
         with contextlib.suppress(KeyError, TypeError, ValueError): rules.get(event["event"], _nothing)(found, event)
     return [each for each in found.values() if each.alerts]
 
-def _nothing(found:dict, event:dict): "Whether somebody has seen an alert does not matter here."
+def _nothing(found:dict[str, Waiting], event:dict[str, object]): "Whether somebody has seen an alert does not matter here."
 
-def _raised(found:dict, event:dict):
+def _raised(found:dict[str, Waiting], event:dict[str, object]):
     alert = read_alert(event)
     for name in event["destinations"]: found.setdefault(name, Waiting(name)).alerts.append(alert)
 
-def _arrived(found:dict, event:dict):
+def _arrived(found:dict[str, Waiting], event:dict[str, object]):
     each = found.setdefault(event["destination"], Waiting(event["destination"]))
     each.alerts = [alert for alert in each.alerts if alert.alert_id not in event["alert_ids"]]
     each.n_failures, each.next_try_at, each.why = 0, None, ""
 
-def _failed(found:dict, event:dict):
+def _failed(found:dict[str, Waiting], event:dict[str, object]):
     each = found.setdefault(event["destination"], Waiting(event["destination"]))
     each.n_failures, each.next_try_at, each.why = each.n_failures + 1, datetime.fromisoformat(event["next_try_at"]), event["why"]
 

@@ -9,13 +9,13 @@ The damaged file is moved aside and never deleted. What the evidence cannot tell
 # %% auto #0
 __all__ = ['records_damage', 'scheduled_runs', 'Repair', 'looked_until', 'repair_records']
 
-# %% ../../nbs/api/schedules/53_repairs.ipynb #deb12a02
+# %% ../../nbs/api/schedules/53_repairs.ipynb #02f3e92a
 import os, re, sqlite3
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from ..jobs.runs import Run, read_run
-from .alerts import alert_events
+from .alert_journal import alert_events
 from .claims import try_lock
 from .records import Attempt, DueRun, RecordsError, add_due_runs, one_step, open_records, records_path, save_attempt, save_clock, stamp
 from ..workspace.errors import AlreadyRunning

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from listening_servers import mail_server, web_hook
 from marketing_mlops.schedules import destinations as room
-from marketing_mlops.schedules.alerts import Alert, alert_events, journal_path, open_alerts, raise_alert, settle_alerts
+from marketing_mlops.schedules.alert_journal import alert_events, journal_path
+from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert, settle_alerts
 from marketing_mlops.schedules.deliveries import deliver_alerts, undelivered
 from marketing_mlops.schedules.destinations import DeliveryError, deliver, read_destination
 from marketing_mlops.schedules.messages import as_mail, as_webhook, is_signed, message_of

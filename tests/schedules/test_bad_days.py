@@ -3,7 +3,8 @@ import errno, json
 from datetime import datetime, timedelta, timezone
 import pytest
 from small_disk import on_small_disk
-from marketing_mlops.schedules.alerts import Alert, alert_events, journal_path, open_alerts, raise_alert
+from marketing_mlops.schedules.alert_journal import alert_events, journal_path
+from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert
 from marketing_mlops.schedules.attempts import carry_out, order_environment
 from marketing_mlops.schedules.records import due_runs, open_records, records_path
 from marketing_mlops.schedules.repairs import records_damage, repair_records
@@ -26,7 +27,8 @@ def test_an_alert_is_written_on_a_disk_that_is_really_full(tmp_path):
     said = on_small_disk(tmp_path, f"""
 (disk/"settings.ini").write_text({SETTINGS!r})
 from datetime import datetime, timezone
-from marketing_mlops.schedules.alerts import Alert, alert_events, raise_alert
+from marketing_mlops.schedules.alert_journal import alert_events
+from marketing_mlops.schedules.alerts import Alert, raise_alert
 from marketing_mlops.workspace.places import find_workspace
 from marketing_mlops.workspace.reserve import keep_reserve, reserve_path
 workspace = find_workspace(disk)
@@ -47,7 +49,7 @@ def test_an_alert_that_finds_no_room_leaves_no_half_line(workspace, monkeypatch)
         write(descriptor, content[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
-        patch.setattr("marketing_mlops.schedules.alerts.os.write", half)
+        patch.setattr("marketing_mlops.schedules.alert_journal.os.write", half)
         with pytest.raises(OSError, match="No space left"): raise_alert(failed(2), workspace, now=MONDAY)
     assert journal_path(workspace).read_bytes() == before
     assert raise_alert(failed(2), workspace, now=MONDAY) and len(alert_events(workspace)) == 2
@@ -69,7 +71,7 @@ import os, json
 from datetime import datetime, timedelta, timezone
 os.environ.update(MMOPS_WARM_HOME=str(disk/"warm"), MMOPS_WORKSPACE=str(disk))
 from marketing_mlops.jobs.workers import stop_worker
-from marketing_mlops.schedules.alerts import alert_events
+from marketing_mlops.schedules.alert_journal import alert_events
 from marketing_mlops.schedules.watches import keep_watch
 from marketing_mlops.workspace.places import find_workspace
 workspace, said = find_workspace(disk), []
@@ -99,6 +101,7 @@ def test_a_run_that_fills_the_disk_is_recorded_alerted_and_made_when_there_is_ro
 
 class AtOnce:
     "Stands for a process: carries an order out in this one, at once."
+    reason = ""
     def __init__(self, order, workspace, files):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in order_environment(order, workspace, {}).items(): patch.setenv(name, value)
