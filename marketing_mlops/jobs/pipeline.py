@@ -108,15 +108,16 @@ def _make_room(
         from marketing_mlops.jobs.many_models import place_homes
         place_homes(workspace, params, forget=forget)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #3012060b
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #286c9905
 def reproduce(
     workspace:Workspace, # Whose pipeline
     targets:list[str]|None=None, # Models, sources or DVC targets; the default models if None or empty
     force:bool=False, # Run stages that are up to date as well
     progress:Callable[[StageOutcome],None]=lambda outcome: None, # Told when a stage starts and when it has ended, see `stage_lines`
 )->Reproduction: # What became of each stage
-    """Brings stages and what they depend on up to date. Raises `ParameterError` before the first stage, the failing stage's own error,
-    `AlreadyRunning` while another run is under way, and `KeyboardInterrupt` where a stage was interrupted."""
+    """Brings stages and what they depend on up to date. Raises before the first stage `ParameterError` for what the parameters lack,
+    `ReleaseError` or `BundleError` for a champion that is not as it was released, `LedgerError` where the ledger that would say so cannot be read,
+    and `AlreadyRunning` while another run is under way; then the failing stage's own error, and `KeyboardInterrupt` where a stage was interrupted."""
     wanted, before, outcomes = pipeline_targets(workspace, targets), lock_files(workspace), []
     check_before_run(workspace, targets)
     _make_room(workspace, forget=force and any(target.startswith("data/many/") for target in wanted))
