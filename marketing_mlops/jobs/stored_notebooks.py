@@ -9,17 +9,18 @@ You come here when evidence shows something it should not, or hides an address t
 # %% auto #0
 __all__ = ['DOOR', 'STORED', 'hide_text', 'redact_notebook', 'open_addresses', 'run_redactor', 'StoredNotebooks', 'stored_at']
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #41fa4e00
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #a511c863
 import contextlib, json, os, re
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
 from .personal_rows import hide_personal_rows
-from .redaction import E_MAIL, Redactor, redact_content, secret_values
+from .redaction import E_MAIL, PICTURES, Redactor, redact_content, secret_values
 from ..workspace.params import PARAMETER_FILES
 from ..workspace.places import Workspace
+from ..workspace.reserve import state_beside, with_room
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #a2ddcc1f
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #0ca26b05
 def hide_text(
     text:str, # Printed, or said by an error
     redactor:Redactor, # Of the run
@@ -27,17 +28,30 @@ def hide_text(
     "A text without rows about people and without what the redactor hides."
     return redactor.text(hide_personal_rows("text/plain", text))
 
-def _redact_output(output:dict, redactor:Redactor)->dict:
-    "One output, form by form: rows about people first, since a table is known by the places of its columns."
-    kind = output.get("output_type")
-    if kind == "stream": return output | dict(text=hide_text(output["text"], redactor))
-    if kind == "error": return output | dict(evalue=hide_text(output["evalue"], redactor), traceback=[hide_text(line, redactor) for line in output["traceback"]])
-    data = {form: hide_personal_rows(form, content) for form, content in output.get("data", {}).items()}
-    return redact_content(output | (dict(data=data) if data else {}), redactor.text)
+def _hide_lines(text:str|list[str], hide:Callable[[str], str])->str|list[str]:
+    "A text, or the list of its lines as which a notebook's file holds it; nothing to hide gives back the very same."
+    whole = "".join(text)
+    hidden = hide(whole)
+    return text if hidden == whole else hidden.splitlines(keepends=True) if isinstance(text, list) else hidden
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #a601de0f
+def _redact_form(form:str, content, redactor:Redactor):
+    "One form of an output: rows about people first, since a table is known by the places of its columns."
+    def hide(text): return redactor.text(hide_personal_rows(form, text))
+    if form in PICTURES: return content
+    is_text = isinstance(content, str) or (not form.endswith("json") and isinstance(content, list) and all(isinstance(line, str) for line in content))
+    return _hide_lines(content, hide) if is_text else redact_content(hide_personal_rows(form, content), redactor.text)
+
+def _redact_output(output:dict, redactor:Redactor)->dict:
+    "One output of a cell."
+    hide, kind = partial(hide_text, redactor=redactor), output.get("output_type")
+    if kind == "stream": return output | dict(text=_hide_lines(output["text"], hide))
+    if kind == "error": return output | dict(evalue=hide(output["evalue"]), traceback=[hide(line) for line in output["traceback"]])
+    rest = redact_content({name: each for name, each in output.items() if name != "data"}, redactor.text)
+    return rest | dict(data={form: _redact_form(form, content, redactor) for form, content in output.get("data", {}).items()})
+
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #34c0d417
 def redact_notebook(
-    notebook:dict, # Executed or not, as nbformat reads it; its texts are not lists of lines
+    notebook:dict, # Executed or not, as its JSON file holds it or as nbformat reads it
     redactor:Redactor, # Of the run
     known:dict[str, dict]|None=None, # Outputs that were redacted before, by what they were; brought up to date
 )->dict: # A notebook that may be stored
@@ -49,8 +63,8 @@ def redact_notebook(
         known[text] = before.get(text) or known.get(text) or _redact_output(one, redactor)
         return known[text]
     def cell(one:dict)->dict:
-        outputs = dict(outputs=[output(each) for each in one["outputs"]]) if "outputs" in one else {}
-        return redact_content({k: v for k, v in one.items() if k != "outputs"}, redactor.text) | outputs
+        own = dict(source=_hide_lines(one["source"], redactor.text)) | (dict(outputs=[output(each) for each in one["outputs"]]) if "outputs" in one else {})
+        return redact_content({name: each for name, each in one.items() if name not in own}, redactor.text) | own
     return redact_content({k: v for k, v in notebook.items() if k != "cells"}, redactor.text) | dict(cells=[cell(each) for each in notebook["cells"]])
 
 # %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #8c4b3cc8
@@ -81,7 +95,7 @@ def run_redactor(
     "What hides the secrets of a run and keeps its owners readable."
     return Redactor(secret_values(os.environ if environment is None else environment, parameters), cache(lambda: open_addresses(workspace)))
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #daa0049c
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #9bbf4db2
 DOOR = "mmops-run:" # Begins the address of a notebook that is stored redacted
 
 class StoredNotebooks:
@@ -90,18 +104,17 @@ class StoredNotebooks:
 
     def write(self, text:str, address:str)->None:
         "Stores a notebook that papermill has turned into JSON."
-        from nbformat.v4 import reads_json, writes_json
-        path = Path(address.removeprefix(DOOR))
-        redacted = redact_notebook(reads_json(text), self.redactors[address], self.known[address])
-        new = path.with_name(f".{path.name}.tmp")
-        new.write_text(writes_json(_as_nodes(redacted)) + "\n", encoding="utf-8")
-        os.replace(new, path)
+        path, notebook = Path(address.removeprefix(DOOR)), json.loads(text)
+        redacted = redact_notebook(notebook, self.redactors[address], self.known[address])
+        content = text if redacted == notebook else json.dumps(redacted, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+        with_room(state_beside(path), lambda: _replace(path, content))
 
     def pretty_path(self, address:str)->str: return address.removeprefix(DOOR)
 
-def _as_nodes(notebook:dict):
-    from nbformat.notebooknode import from_dict
-    return from_dict(notebook)
+def _replace(path:Path, content:str):
+    new = path.with_name(f".{path.name}.tmp")
+    try: new.write_text(content, encoding="utf-8"); os.replace(new, path)
+    except OSError: new.unlink(missing_ok=True); raise # half a notebook takes the room of its manifest
 
 STORED = StoredNotebooks()
 
