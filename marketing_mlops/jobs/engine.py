@@ -9,8 +9,10 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 # %% auto #0
 __all__ = ['LANGUAGE', 'utc_now', 'note_end', 'stop_at_failure', 'run_cells_warm', 'WarmEngine', 'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #5c54c97d
+# %% ../../nbs/api/jobs/70_engine.ipynb #fc5ef5b2
 import datetime, os, platform
+from collections.abc import Callable
+from collections.abc import Callable
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from .client import engine_name
 from .limits import RunLimits, why_ended
@@ -70,7 +72,31 @@ def stop_at_failure(
     if is_interrupted or not isinstance(stopped, CellExecutionError): return note_end(kernel, cell)
     if environment.get("MMOPS_PARK_AT"): kernel.park(float(environment.get("MMOPS_PARK_FOR") or 1800))
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #41a61f51
+# %% ../../nbs/api/jobs/70_engine.ipynb #a545aa41
+def _told(
+    step:Callable[..., None], # A method of papermill's manager: a cell starts, or has ended
+    cell:dict, # The cell
+    index:int, # Its position in the notebook
+)->None:
+    "Tells the manager of a step, without the save it would end with."
+    manager = step.__self__
+    manager.save = lambda **_: None
+    try: step(cell, cell_index=index)
+    finally: del manager.save
+
+# %% ../../nbs/api/jobs/70_engine.ipynb #9ce8f3bf
+def _told(
+    step:Callable[..., None], # A method of papermill's manager: a cell starts, or has ended
+    cell:dict, # The cell
+    index:int, # Its position in the notebook
+)->None:
+    "Tells the manager of a step, without the save it would end with."
+    manager = step.__self__
+    manager.save = lambda **_: None
+    try: step(cell, cell_index=index)
+    finally: del manager.save
+
+# %% ../../nbs/api/jobs/70_engine.ipynb #0cafb38d
 def run_cells_warm(
     kernel:WarmKernel, # Executes them
     client:"PapermillNotebookClient", # Holds the notebook and its manager
@@ -81,13 +107,17 @@ def run_cells_warm(
     manager = client.nb_man
     for index, cell in [*enumerate(client.nb.cells)][start_at:]:
         try:
-            manager.cell_start(cell, index)
+            _told(manager.cell_start, cell, index)
             is_code = cell.cell_type == "code" and cell.source.strip()
-            if is_code and client.skip_cells_with_tag not in cell.metadata.get("tags", []): _run_cell_warm(kernel, client, cell, index)
+            if not is_code or client.skip_cells_with_tag in cell.metadata.get("tags", []): continue
+            manager.save()
+            _run_cell_warm(kernel, client, cell, index)
         except (CellExecutionError, DeadKernelError, OSError) as stopped:
             stop_at_failure(kernel, cell, stopped, environment)
-            return manager.cell_exception(cell, cell_index=index, exception=stopped)
-        finally: manager.cell_complete(cell, cell_index=index)
+            manager.cell_exception(cell, cell_index=index, exception=stopped)
+            break
+        finally: _told(manager.cell_complete, cell, index)
+    manager.save()
 
 # %% ../../nbs/api/jobs/70_engine.ipynb #d12fbeb0
 class WarmEngine:
