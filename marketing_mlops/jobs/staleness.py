@@ -1,4 +1,4 @@
-"""Which stages would run, and what changed since they last did
+"""Which stages no longer fit their data, code or parameters, and what changed
 
 Ask `stale_stages` before a run, or in the morning: it compares data, code and parameters with what `dvc.lock` recorded and
 names every stage that no longer fits, with the reason. It runs nothing and changes nothing."""
@@ -33,10 +33,10 @@ def _named_things(group:dict[str, dict[str, str|dict[str, str]]])->Iterator[tupl
         if isinstance(how, dict): yield from ((f"parameter {key}", word) for key, word in how.items())
         else: yield f"output {thing}" if kind == "changed outs" else thing, how
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #2390a612
+# %% ../../nbs/api/jobs/95_staleness.ipynb #fc6dc21d
 @dataclass(frozen=True)
 class StaleStage:
-    "A stage that would run now."
+    "A stage that a run would make, because it does not fit its record or has none."
     stage:str # As DVC names it, such as report@retailer_promo_uplift
     because:tuple[str, ...] # What changed, such as "parameter models.spring_mail modified"
     is_built:bool # Is its output there, though out of date?
@@ -51,11 +51,12 @@ def stale_stage(
     outs = [thing.removeprefix("output ") for thing, _ in changed if thing.startswith("output ")]
     return StaleStage(stage, tuple(f"{thing} {how}" for thing, how in changed), not outs or any((root/out).exists() for out in outs))
 
-# %% ../../nbs/api/jobs/95_staleness.ipynb #e4e3188f
+# %% ../../nbs/api/jobs/95_staleness.ipynb #bca2a53a
 def stale_stages(
     workspace:Workspace, # Whose pipeline
 )->list[StaleStage]: # In the order of their names; empty when all is up to date, and where no pipeline is set up
-    "The stages that would run now. Raises an error of two lines, `AlreadyRunning` while a run is under way."
+    """The stages that do not fit their record or have none, without those that merely depend on them.
+    Raises `AlreadyRunning` while a run is under way, `ParameterError` where pipeline and parameters do not go together, `StageError` for whatever else DVC stops at."""
     if not workspace.path("dvc.yaml").is_file() or not workspace.path(".dvc").is_dir(): return []
     with in_two_lines(), looked_at_once(), open_pipeline(workspace) as repo: found = repo.status()
     return [stale_stage(stage, groups, workspace.root) for stage, groups in sorted(found.items())]
