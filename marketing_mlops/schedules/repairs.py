@@ -34,14 +34,18 @@ def records_damage(
         return error.problem
     return "" if found == "ok" else f"{records_path(workspace)}: {found}"
 
-# %% ../../nbs/api/schedules/53_repairs.ipynb #29b05ba1
+# %% ../../nbs/api/schedules/53_repairs.ipynb #ce7e3c86
 def scheduled_runs(
     workspace:Workspace, # Where the evidence lies
 )->list[tuple[str, str, int, Run]]: # Schedule, due time as `stamp` writes it, number of the attempt, its run; sorted
     "Every run that was started by a schedule."
-    found = [read_run(manifest.parent) for manifest in workspace.path("data", "runs").glob("*/*/*/run.json")]
+    found = [run for manifest in workspace.path("data", "runs").glob("*/*/*/run.json") if (run := _whole_run(manifest.parent))]
     tokens = [(re.fullmatch(r"schedule/(.+)@(.+)#(\d+)", run.within), run) for run in found]
     return sorted(((token[1], token[2], int(token[3]), run) for token, run in tokens if token), key=lambda each: each[:3])
+
+def _whole_run(folder:Path)->Run|None:
+    try: return read_run(folder)
+    except (OSError, TypeError, ValueError): return None # the same accident may have hit a manifest
 
 # %% ../../nbs/api/schedules/53_repairs.ipynb #16eeec1f
 @dataclass(frozen=True)
