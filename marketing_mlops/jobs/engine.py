@@ -9,9 +9,8 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 # %% auto #0
 __all__ = ['LANGUAGE', 'utc_now', 'note_end', 'stop_at_failure', 'run_cells_warm', 'WarmEngine', 'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #fc5ef5b2
+# %% ../../nbs/api/jobs/70_engine.ipynb #2c7b91bc
 import datetime, os, platform
-from collections.abc import Callable
 from collections.abc import Callable
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from .client import engine_name
@@ -73,18 +72,6 @@ def stop_at_failure(
     if environment.get("MMOPS_PARK_AT"): kernel.park(float(environment.get("MMOPS_PARK_FOR") or 1800))
 
 # %% ../../nbs/api/jobs/70_engine.ipynb #a545aa41
-def _told(
-    step:Callable[..., None], # A method of papermill's manager: a cell starts, or has ended
-    cell:dict, # The cell
-    index:int, # Its position in the notebook
-)->None:
-    "Tells the manager of a step, without the save it would end with."
-    manager = step.__self__
-    manager.save = lambda **_: None
-    try: step(cell, cell_index=index)
-    finally: del manager.save
-
-# %% ../../nbs/api/jobs/70_engine.ipynb #9ce8f3bf
 def _told(
     step:Callable[..., None], # A method of papermill's manager: a cell starts, or has ended
     cell:dict, # The cell
