@@ -8,9 +8,11 @@ Use `read_params` to learn which sources and models there are, what each model i
 __all__ = ['TASKS', 'REQUIRED_OF_A_MODEL', 'OPTIONAL_OF_A_MODEL', 'MANY', 'PARAMETER_FILES', 'read_yaml', 'seen_from_workspace',
            'Params', 'check_model', 'read_params', 'edit_params']
 
-# %% ../../nbs/api/workspace/50_params.ipynb #4f57a3c0
+# %% ../../nbs/api/workspace/50_params.ipynb #27075088
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from .errors import ParameterError, closest
 from .places import Workspace, write_text
@@ -23,7 +25,7 @@ def _content(text:str)->dict|list|str|None:
     try: return YAML(typ="safe").load(text)
     except YAMLError: return YAML(typ="safe", pure=True).load(text)
 
-# %% ../../nbs/api/workspace/50_params.ipynb #477f5a79
+# %% ../../nbs/api/workspace/50_params.ipynb #547cbb13
 def read_yaml(
     path:str|Path, # A file with a mapping at its top
 )->dict: # Empty for an empty file
@@ -34,10 +36,19 @@ def read_yaml(
     except UnicodeDecodeError as e: problem,remedy = f"the file is not UTF-8 (byte {e.start}).", "Save it as UTF-8."
     except MarkedYAMLError as e: problem,remedy = f"line {e.problem_mark.line+1}: {e.problem}.", "Correct the line; YAML is indented by blanks, not tabs."
     except YAMLError as e: problem,remedy = f"it is no YAML: {e}", "Correct the file."
+    except ValueError as e: problem,remedy = f"{_impossible_day(path)}{e}.", "Correct the date, or put it in quotes where a text is meant."
     else:
         if isinstance(found, dict|None): return found or {}
         problem,remedy = f"the top of the file is a {type(found).__name__}; `key: value` lines are allowed.", "Start with `sources:` and `models:`."
     raise _wrong_key(path, None, problem, remedy) from None
+
+def _impossible_day(path)->str:
+    "Where a day stands that no calendar has, such as 30 February."
+    for number,line in enumerate(Path(path).read_text(encoding="utf-8-sig").splitlines(), 1):
+        for year,month,day in re.findall(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b", line):
+            try: date(int(year), int(month), int(day))
+            except ValueError: return f"line {number}: {year}-{month}-{day}: "
+    return ""
 
 def seen_from_workspace(
     path:str|Path, # A file, in a workspace or not
