@@ -35,7 +35,7 @@ class Rule:
         if not self.is_it(found[0]): return found[0]
         return (found.groupdict().get("keep") or "") + f"[{self.word}]"
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #7a3e2095
+# %% ../../nbs/api/jobs/16_redaction.ipynb #20649478
 _shaped = (r"sk-[\w-]{16,}", r"[rps]k_(?:live|test)_\w{10,}", r"gh[pousr]_\w{20,}", r"github_pat_\w{20,}", r"glpat-[\w-]{16,}", r"xox[abeprs]-[\w-]{10,}",
            r"(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)", r"AIza[\w-]{35}", r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]+", r"hooks\.slack\.com/services/[\w/]+")
 _names = "pass(?:word|wd)?|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|client[_-]?secret|signature"
@@ -47,15 +47,16 @@ KEY_RULES = (
     Rule("key", rf"(?<![A-Za-z0-9])(?:{'|'.join(_shaped)})",
          ("sk-", "_live_", "_test_", "gh", "glpat-", "xox", "AKIA", "ASIA", "AIza", "eyJ", "slack")),
     Rule("key", r"(?P<keep>\b(?:[Bb]earer|[Bb]asic)\s+)[\w.~+/=-]{12,}", ("earer", "asic"), lambda found: bool(re.search(r"\d|=$", found))),
+    Rule("password", r"(?P<keep>(?i:\bpass(?:word|wd)?)=[\"']?)(?!None\b|True\b|False\b|env:|\[)[^\s\"',;&<>()\[\]{}.]{4,}(?![\w(\[.])", ("=",)),
     Rule("key", _named + r"(?!env:)(?=[\w+/.~-]*\d)(?=[\w+/.~-]*[A-Za-z])[\w+/.~-]{8,}=*", ("=", ":")),
 )
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #fe27e6b2
+# %% ../../nbs/api/jobs/16_redaction.ipynb #75c8d4e8
 _AT = r"(?:@|%40|&#0*64;|&#x40;|&commat;|\\u0040)"
-E_MAIL = Rule("e-mail", rf"(?<![\w.+-])[\w.+-]++{_AT}(?:[\w-]+\.)+[^\W\d_]{{2,}}(?![\w(\[])",
+E_MAIL = Rule("e-mail", rf"(?<![\w.+-])(?:[\w.+-]|%(?!40)[0-9A-F]{{2}})++{_AT}(?:[\w-]+\.)+[^\W\d_]{{2,}}(?![\w(\[])",
               ("@", "%40", "64;", "x40;", "commat;", "u0040"))
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #d5aaceff
+# %% ../../nbs/api/jobs/16_redaction.ipynb #5390c7ed
 def _begins(first:str)->str: return rf"{first}(?:(?<![\w.,+/-]{first})|(?<=\\[nrt]{first}))" # not inside a word or number; a plain first character is found fast
 _END, _BLANK = r"(?![\w+]|[.,-]\d)", r"(?: ?\(0?\) ?|\) ?| ?\(|[ \u00a0\u202f./-])"
 
@@ -66,6 +67,7 @@ def is_phone(
     groups = re.findall(r"\d+", number)
     digits, later = sum(map(len, groups)), {len(group) for group in groups[1:]}
     if not groups[1:]: return number.startswith("+") and 11 <= digits <= 15
+    if "." in number and (len(groups) == 2 or set(number) & set(" /-\u00a0\u202f")): return False # +1000000.00, +1 234 567.89
     if later == {3}: return digits >= 11 and "." not in number             # +1 234 567 is an amount
     if len(groups[0]) == 5 and later == {5}: return False                  # two post codes
     return 9 <= digits <= 15
