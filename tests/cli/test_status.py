@@ -2,7 +2,7 @@
 import subprocess, sys
 from datetime import datetime, timedelta, timezone
 import pytest
-from marketing_mlops.cli.status import failed_runs, model_row, show_status, source_row, stale_lines, table_freshness, waiting_for_source
+from marketing_mlops.cli.status import candidate_words, failed_runs, model_row, show_status, source_row, stale_lines, table_freshness, waiting_for_source
 from marketing_mlops.contracts.schemas import TABLES
 from marketing_mlops.workspace.clock import ReplayClock, WallClock
 from marketing_mlops.workspace.places import find_workspace, write_json, write_text
@@ -35,13 +35,17 @@ def test_a_live_source_that_stopped_is_late_and_names_the_table(workspace):
     row = source_row(workspace, "shop")
     assert row["clock"] == "live" and row["freshness"].startswith("orders late (") and row["age"] == "0 d"
 
-@pytest.mark.parametrize("content", ["", "{", "null", '{"tables": '])
-def test_a_file_cut_off_counts_as_not_there(workspace, content):
+@pytest.mark.parametrize("content", ["", "{", "null", "[]", '{"tables": '])
+def test_a_file_cut_off_is_called_unreadable_and_waits_with_what_to_do(workspace, content):
     write_text(workspace.ingested("shop")/"ingest.json", content)
     write_text(workspace.accepted("shop")/"verdict.json", content)
-    assert source_row(workspace, "shop")["freshness"] == "nothing ingested"
-    assert source_row(workspace, "shop")["quality"] == "not judged"
-    assert waiting_for_source(workspace, "shop") == []
+    row = source_row(workspace, "shop")
+    assert (row["freshness"], row["quality"]) == ("unreadable", "unreadable")
+    assert waiting_for_source(workspace, "shop") == [f"shop: data/{file} cannot be read. Make it again with `mmops run shop`." for file in ("ingest/shop/ingest.json", "validate/shop/verdict.json")]
+
+def test_a_file_that_is_not_there_is_not_called_unreadable(workspace):
+    row = source_row(workspace, "shop")
+    assert (row["freshness"], row["quality"]) == ("nothing ingested", "not judged") and waiting_for_source(workspace, "shop") == []
 
 def test_every_finding_that_asks_for_a_person_waits(workspace):
     reasons = [dict(code="x", message=f"Finding {i}.", value=None, threshold=None, next_step="Look.", severity=s) for i, s in enumerate(["pass", "review", "fail", "unknown", "review"])]
@@ -89,6 +93,12 @@ def test_a_failure_waits_only_while_its_stage_is_not_up_to_date(workspace):
         assert len(failed_runs(workspace, stale)) == 1 and source_row(workspace, "shop", stale)["freshness"] == "newest delivery refused"
     for stale in ([], [StaleStage("validate@other", (), True), StaleStage("ingest@shop", (), True)]):
         assert failed_runs(workspace, stale) == [] and source_row(workspace, "shop", stale)["freshness"] == "fresh"
+
+def test_every_failure_is_found_also_where_the_stale_stages_come_one_by_one(workspace):
+    from marketing_mlops.jobs.staleness import StaleStage
+    write_text(workspace.path("dvc.yaml"), PIPELINE)
+    for key in ("kiosk", "shop"): failed(workspace, key=key)
+    assert len(failed_runs(workspace, (StaleStage(f"validate@{key}", (), True) for key in ("shop", "kiosk")))) == 2
 
 def test_a_failure_of_models_that_share_a_stage_waits_only_while_that_stage_is_stale(workspace):
     from marketing_mlops.jobs.staleness import StaleStage
@@ -145,6 +155,17 @@ def test_a_candidate_nobody_was_asked_about_waits(workspace, capsys):
     Ledger(workspace).append(REQUESTED, "spring_mail", "analyst@example.com", dict(bundle_hash="5f2a"*16, evaluation_hash="77c1"*16))
     asked = said()
     assert "a candidate waits" not in asked and "nobody has answered" in asked
+
+def test_only_what_was_decided_about_a_candidate_takes_it_off_the_list(workspace):
+    from marketing_mlops.governance.approval_states import GRANTED, REFUSED, REQUESTED
+    from marketing_mlops.governance.ledger_entries import ENTRY_KINDS, LedgerEntry
+    from marketing_mlops.governance.live_pointers import RELEASED
+    from marketing_mlops.governance.registrations import REGISTERED
+    write_json(workspace.path("data", "bundle", "spring_mail", "envelope.json"), dict(core_hash="5f2a"*16))
+    at_nine = "2026-03-31T09:00:00+00:00"
+    def past(kind): return [LedgerEntry(kind, "spring_mail", "analyst@example.com", dict(bundle_hash="5f2a"*16), at_nine, at_nine, "laptop", 1, 1)]
+    waits = {kind for kind in [*ENTRY_KINDS, "a_kind_of_next_year"] if candidate_words(workspace, "spring_mail", past(kind))}
+    assert waits == {*ENTRY_KINDS, "a_kind_of_next_year"} - {REQUESTED, GRANTED, REFUSED, RELEASED} and REGISTERED in waits
 
 def test_an_empty_workspace_says_what_to_do(workspace, capsys):
     show_status(workspace=str(workspace.root))
