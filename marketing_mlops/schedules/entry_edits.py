@@ -7,17 +7,17 @@ Entries of `schedule.yaml`, written as a person would."""
 # %% auto #0
 __all__ = ['FIRST_LINES', 'save_entry', 'remove_entry']
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #4d6c4ead
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #da0a5717
 import contextlib, os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from .claims import try_lock
-from .entries import SCHEDULE_FILE, Schedule, read_entry, read_schedules
+from .entries import SCHEDULE_FILE, Schedule, read_schedule, read_schedules
 from ..workspace.errors import AlreadyRunning, ParameterError, closest
 from ..workspace.params import edit_params
 from ..workspace.places import Workspace, write_text
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #3f8ae1dd
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #b66a5c89
 FIRST_LINES = "# What happens without anybody pressing a button; `mmops schedule check` reads this file.\nschedules:\n"
 
 def save_entry(
@@ -26,13 +26,13 @@ def save_entry(
     content:Mapping[str, object], # Its keys, as they would stand in the file
 )->Schedule: # As the scheduler will read it
     "Puts an entry into schedule.yaml. Raises `ParameterError` naming the keys that are wrong; the file is unchanged then."
-    read = read_entry(name, dict(content), workspace.settings)
+    read = read_schedule(name, dict(content), workspace.settings)
     with _being_edited(workspace) as path:
         if not path.exists(): write_text(path, FIRST_LINES)
         edit_params(path, lambda file: _put(file, name, content))
     return read
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #d0fb44e4
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #084736b7
 @contextlib.contextmanager
 def _being_edited(workspace:Workspace)->Iterator[Path]:
     "The file, while nobody else writes it."
@@ -41,12 +41,17 @@ def _being_edited(workspace:Workspace)->Iterator[Path]:
     try: yield workspace.path(SCHEDULE_FILE)
     finally: os.close(lock)
 
-def _put(file, name, content):
-    if not file.get("schedules"): file["schedules"] = {}
-    there = file["schedules"].setdefault(name, {})
+def _fit(there, content):
+    "Makes the lines of an entry those of `content`, and touches no line that stays."
     for key in [key for key in there if key not in content]: del there[key]
     for key, value in content.items():
-        if there.get(key) != value: there[key] = value
+        if isinstance(value, Mapping) and isinstance(there.get(key), Mapping): _fit(there[key], value)
+        elif key not in there or there[key] != value: there[key] = value
+
+def _put(file, name, content):
+    if not file.get("schedules"): file["schedules"] = {}
+    if not isinstance(file["schedules"].get(name), Mapping): file["schedules"][name] = {}
+    _fit(file["schedules"][name], content)
 
 # %% ../../nbs/api/schedules/55_entry_edits.ipynb #13e33210
 def remove_entry(
