@@ -9,7 +9,7 @@ Read this page when a notebook behaves differently from what you see in JupyterL
 # %% auto #0
 __all__ = ['MessagePublisher', 'MessageHook', 'cell_compiler', 'NotebookShell', 'execute_cell', 'add_written', 'serve_cells']
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #010b1e59
+# %% ../../nbs/api/jobs/60_cells.ipynb #17229cc3
 import base64, contextlib, json, os, signal, socket, sys
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
@@ -17,7 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 from .outlets import FileOne, Outlet, OutputStream, end_cell
-from .parking import ParkingPlace
+from .parking import ParkingPlace, loaded_files
 from .sockets import receive_message, send_message
 
 # %% ../../nbs/api/jobs/60_cells.ipynb #c5872193
@@ -88,7 +88,7 @@ def add_written(
     outlet.budget.n_cut += n_cut
     end_cell(outlet)
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #5e161c0f
+# %% ../../nbs/api/jobs/60_cells.ipynb #6ec146d7
 def _answer_cells(
     connection:socket.socket, # To an engine
     shell:NotebookShell, # Runs the cells
@@ -99,18 +99,25 @@ def _answer_cells(
     shell.outlet.say = lambda kind, content: send_message(connection, dict(msg_type=kind, content=content))
     reply = dict(status="ok")
     while (request := receive_message(connection)[0]):
+        if "code" not in request: send_message(connection, dict(loaded=loaded_files())); continue
         reply = execute_cell(shell, request["code"])
         add_written(shell.outlet, *file_one.text())
         if reply["status"] == "error": parking.open()
         send_message(connection, dict(msg_type="execute_reply", content=reply))
     return reply["status"] == "error"
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #d39bed78
+# %% ../../nbs/api/jobs/60_cells.ipynb #17cab962
 def _interrupt(number, frame): raise KeyboardInterrupt
+
+def _leave_caller(locks:tuple[int,...])->None:
+    "Lets go of what belongs to the caller: its locks, and its standard error, whose reader would wait for our end."
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    for number in (null, *locks): os.close(number)
 
 def serve_cells(
     output_mb:str, # What one cell may print and show, in megabytes: a number, as text
-    channel:int, # Descriptor of a connected socket; each message is one cell's `code`
+    channel:int, # Descriptor of a connected socket; each message is one cell's `code`, or asks what is `loaded`
     *locks:int, # Descriptors of locks, let go of when the engine leaves: a parked notebook keeps nobody waiting
 )->int: # Exit code, always 0
     "Runs the cells that come over `channel` and sends back what a kernel would publish, ending each with `execute_reply`."
@@ -121,6 +128,6 @@ def serve_cells(
     sys.stdout, sys.stderr = OutputStream("stdout", outlet), OutputStream("stderr", outlet)
     with contextlib.closing(ParkingPlace(os.environ.pop("MMOPS_PARK_AT", ""))) as parking:
         while connection and _answer_cells(connection, shell, file_one, parking):
-            while locks: os.close(locks[0]); locks = locks[1:]
-            connection = parking.next_engine()
+            _leave_caller(locks)
+            connection, locks = parking.next_engine(), ()
     return 0

@@ -42,7 +42,7 @@ def new_run(
     return WarmRun(pid, process, connection, time.monotonic() + request["deadline_s"], request.get("grace_s", 5.),
                    park_at=request["environment"].get("MMOPS_PARK_AT", ""), allowed_mb=request.get("memory_mb"))
 
-# %% ../../nbs/api/jobs/35_children.ipynb #1a6fb504
+# %% ../../nbs/api/jobs/35_children.ipynb #d6c22db1
 def take_on(
     request:dict[str,float|str|list[str]|dict[str,str]], # 'environment', 'folder', 'arguments' of the caller
     files:list[int], # Standard output and error of the caller
@@ -50,7 +50,9 @@ def take_on(
     "Turns this process into one that looks as if the caller had started it."
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)): signal.signal(number, handler)
     null = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((null, 0), (files[0], 1), (files[1], 2)): os.dup2(source, target)
+    for source, target in ((null, 0), (files[0], 1), (files[1], 2)):
+        os.dup2(source, target)
+        if source > 2: os.close(source)                        # whoever reads the caller's output waits until nobody holds it
     sys.stdout, sys.stderr = (os.fdopen(fd, "w", buffering=1, closefd=False, errors="backslashreplace") for fd in (1, 2))
     os.environ.clear(); os.environ.update(request["environment"])
     os.chdir(request["folder"])
