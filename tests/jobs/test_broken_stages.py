@@ -49,7 +49,8 @@ def test_a_stage_that_dies_leaves_the_earlier_outputs(made_workspace, stage, way
     assert said[:2] == [run.error["problem"], run.error["remedy"]] and said[2].startswith("ERROR: failed to reproduce")
     check_nothing_lost(made_workspace, stage, before)
 
-@pytest.mark.parametrize("way, stage", [*itertools.product(["ctrl-c", "kill the stage command", "kill dvc"], STAGES_IN_TIME), ("kill the stage command", "report")])
+@pytest.mark.parametrize("way, stage", [*itertools.product(["ctrl-c", "kill the stage command", "kill dvc"], ["ingest", "validate"]), ("kill the stage command", "report"),
+                                        *(pytest.param(way, "report", marks=pytest.mark.slow) for way in ("ctrl-c", "kill dvc"))])
 def test_a_stage_that_is_ended_leaves_the_earlier_outputs(made_workspace, stage, way):
     before = fingerprint(made_workspace)
     (made_workspace/"break").write_text(f"hang {stage}")
