@@ -7,7 +7,7 @@ from workspace_outputs import BREAK
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-TRAVELS = ["settings.ini", "params.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/live", "data/ledger",
+TRAVELS = ["settings.ini", "params.yaml", "schedule.yaml", "dvc.yaml", ".dvcignore", ".dvc/config", "data/sources", "data/live", "data/ledger",
            "data/replays", "benchmarks/results/monitoring_alarms.json", "nbs/jobs", "nbs/reports", "marketing_mlops"]
 
 # A shell that starts the suite in the background has SIGINT ignored, and children inherit that: Ctrl-C could not be tested.

@@ -18,9 +18,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-# %% ../../nbs/api/cli/60_template.ipynb #4b612038
+# %% ../../nbs/api/cli/60_template.ipynb #b9daf545
 TEMPLATE_FILES = (
-    "settings.ini", "params.yaml", "dvc.yaml", ".gitattributes", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
+    "settings.ini", "params.yaml", "schedule.yaml", "dvc.yaml", ".gitattributes", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     "nbs/jobs/*.ipynb", "nbs/jobs/.notest", "nbs/reports/*.ipynb", "nbs/reports/.notest",
     "data/sources/retailer/mapping.yaml", "data/live/retailer_*.json", "data/ledger/README.md",
     "data/many/dvc.yaml", "data/many/params.yaml",
@@ -37,9 +37,9 @@ def template_files(
     if missing: raise FileNotFoundError(f"the workspace template lacks {', '.join(missing)} in {root}; correct TEMPLATE_FILES or add the file")
     return sorted(p.relative_to(root) for files in found.values() for p in files)
 
-# %% ../../nbs/api/cli/60_template.ipynb #e11b8803
+# %% ../../nbs/api/cli/60_template.ipynb #4ae8be5b
 SHIPPED = Path(__file__).parent/"shipped" if "__file__" in globals() else Path("shipped")
-SHIPPED_NAMES = {"settings.ini": "settings.ini", "params.yaml": "params.yaml", ".dvc/config": "dvc_config.ini",
+SHIPPED_NAMES = {"settings.ini": "settings.ini", "params.yaml": "params.yaml", "schedule.yaml": "schedule.yaml", ".dvc/config": "dvc_config.ini",
                  "data/many/params.yaml": "many_params.yaml"} # in the clone → in `shipped`
 
 def as_shipped(
@@ -124,7 +124,7 @@ update_pyproject = false
 made_with = "$version"
 ''')
 
-# %% ../../nbs/api/cli/60_template.ipynb #aa56c830
+# %% ../../nbs/api/cli/60_template.ipynb #083dccb0
 README = Template('''# $name
 
 A marketing workspace made with marketing_mlops $version.
@@ -139,6 +139,7 @@ A marketing workspace made with marketing_mlops $version.
 | `nbs/reports`, `nbs/jobs` | the notebooks behind reports and pipeline stages: open, change, run again |
 | `nbs/api` | your own pages; `nbdev-export` turns them into the package `$name` |
 | `params.yaml` | sources, models and experiments |
+| `schedule.yaml` | what happens without anybody pressing a button; `mmops schedule next` says when |
 | `settings.ini` | markets, currency, environments |
 | `dvc.yaml` | the pipeline; `dvc dag` draws it |
 | `data/` | everything the pipeline makes; raw files stay in `data/sources/<source>/` and out of git |

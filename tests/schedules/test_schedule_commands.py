@@ -113,3 +113,7 @@ def test_a_loop_stops_when_it_is_told_to(root):
     while not (root/"data"/"state"/"schedule.db").exists(): time.sleep(.05)
     loop.send_signal(signal.SIGINT)
     assert loop.wait() == 130 and len(loop.communicate()[1].splitlines()) == 2
+
+def test_the_schedule_that_is_shipped_can_run(repository):
+    code, out, err = said(repository, "check")
+    assert (code, err) == (0, "") and out.startswith("monday_readout: At 07:00 on Monday")
