@@ -9,8 +9,8 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 # %% auto #0
 __all__ = ['LANGUAGE', 'utc_now', 'note_end', 'stop_at_failure', 'run_cells_warm', 'WarmEngine', 'execute_managed_notebook']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #2c7b91bc
-import datetime, os, platform
+# %% ../../nbs/api/jobs/70_engine.ipynb #75c820e7
+import contextlib, datetime, os, platform, sys
 from collections.abc import Callable
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from .client import engine_name
@@ -125,7 +125,7 @@ class WarmEngine:
         if not is_checked: nb = checked_notebook(nb, options.get("environment") or os.environ)
         return Engine.execute_notebook.__func__(cls, nb, kernel_name, **options)
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #a44fa9f4
+# %% ../../nbs/api/jobs/70_engine.ipynb #23030e14
 LANGUAGE = dict(name="python", version=platform.python_version(), mimetype="text/x-python", file_extension=".py",
     codemirror_mode=dict(name="ipython", version=3), pygments_lexer="ipython3", nbconvert_exporter="python") # as ipykernel reports it
 
@@ -134,12 +134,18 @@ def execute_managed_notebook(cls, nb_man, kernel_name, environment:dict|None=Non
     from papermill.clientwrap import PapermillNotebookClient
     environment = dict(os.environ) if environment is None else environment
     limits = limits or RunLimits(deadline_s=execution_timeout or 24*3600)
-    if (use_engine or engine_name()) == "kernel" or cls.nb_language(nb_man.nb) != "python":
+    use_engine = engine_name({"MMOPS_ENGINE": use_engine}) if use_engine else engine_name()
+    if use_engine == "kernel" or cls.nb_language(nb_man.nb) != "python":
         return run_stock_kernel(nb_man, kernel_name, environment, limits, **options)
     known = {k: v for k,v in options.items() if k in ("log_output", "stdout_file", "stderr_file")}
     client = PapermillNotebookClient(nb_man, **known)
     client.reset_execution_trackers()
-    with warm_kernel(environment, limits) as kernel: run_cells_warm(kernel, client, environment)
+    with contextlib.ExitStack() as until_end:
+        try: kernel = until_end.enter_context(warm_kernel(environment, limits, use_engine))
+        except OSError as error:
+            print(f"No warm worker, so the stock kernel is used: {' '.join(str(error).split())}", file=sys.stderr)
+            return run_stock_kernel(nb_man, kernel_name, environment, limits, **options)
+        run_cells_warm(kernel, client, environment)
     if usage is not None: usage.update(kernel.answer)
     nb_man.nb.metadata["language_info"] = LANGUAGE
     return nb_man.nb

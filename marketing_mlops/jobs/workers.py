@@ -10,10 +10,10 @@ Nobody has to start a worker by hand: `connect_worker` does it at the first stag
 __all__ = ['worker_home', 'find_worker', 'worker_status', 'processor_abilities', 'same_arithmetic', 'idle_seconds',
            'start_worker', 'start_lock', 'connect_worker', 'wait_until_gone', 'stop_worker']
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #5b674bea
-import contextlib, math, os, select, socket, sys
+# %% ../../nbs/api/jobs/45_workers.ipynb #ef4fe840
+import contextlib, math, os, select, socket, sys, time
 from collections.abc import Iterator
-from .sockets import receive_message, send_message, worker_address
+from .sockets import receive_message, send_message, worker_address, worker_kind
 
 # %% ../../nbs/api/jobs/45_workers.ipynb #862cdd2f
 def worker_home(
@@ -83,7 +83,7 @@ def idle_seconds(
     if 0 < seconds < math.inf: return seconds
     raise ValueError(f"MMOPS_WARM_IDLE is {said!r}; allowed is a number of seconds above 0, such as 900")
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #175fdb6c
+# %% ../../nbs/api/jobs/45_workers.ipynb #0f2ba9f6
 def start_worker(
     home:str, # Folder the worker belongs to, see `worker_home`
     environment:dict[str,str]|None=None, # Variables it is started with, of this process if None
@@ -91,7 +91,8 @@ def start_worker(
     "Starts a worker and returns when it can be connected to. Raises `OSError` with its last words where it cannot."
     import subprocess
     names = dict(os.environ if environment is None else environment)
-    code = f"from marketing_mlops.jobs.zygote import serve; serve({home!r}, {worker_address(home, environment)!r}, {idle_seconds(environment)!r})"
+    module, serve = dict(fork=("zygote", "serve"), spawn=("spawner", "serve_spawned"))[worker_kind(environment)]
+    code = f"from marketing_mlops.jobs.{module} import {serve}; {serve}({home!r}, {worker_address(home, environment)!r}, {idle_seconds(environment)!r})"
     done = subprocess.run([sys.executable, "-c", code], env=names | same_arithmetic(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode: raise OSError(f"the warm worker did not start: {done.stderr.strip()[-500:]}")
 
@@ -130,12 +131,20 @@ def connect_worker(
     if connection: return connection
     raise ConnectionRefusedError(f"the warm worker of {home} ended while it was being started")
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #12af90c7
+# %% ../../nbs/api/jobs/45_workers.ipynb #139f2d83
+def _look_until_gone(pid, end):
+    while time.monotonic() < end:
+        try: os.kill(pid, 0)
+        except ProcessLookupError: return True
+        time.sleep(.02)
+    return False
+
 def wait_until_gone(
     pid:int, # Process id
     timeout_s:float, # How long to wait, in seconds
 )->bool: # False where it is still there after `timeout_s`
     "Waits for the end of a process, which need not be ours."
+    if not hasattr(os, "pidfd_open"): return _look_until_gone(pid, time.monotonic() + timeout_s)
     try: process = os.pidfd_open(pid)
     except ProcessLookupError: return True
     has_gone = bool(select.select([process], [], [], timeout_s)[0])

@@ -59,7 +59,7 @@ def fork_run(
     except OSError: pass                                       # the child was quicker
     return new_run(pid, os.pidfd_open(pid), connection, request)
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #8e6df36a
+# %% ../../nbs/api/jobs/40_zygote.ipynb #e4d2c335
 @dataclasses.dataclass
 class Zygote:
     "State of the serving loop."
@@ -68,18 +68,21 @@ class Zygote:
     idle_s:float = 900. # It ends after so long without a run
     runs:list[WarmRun] = dataclasses.field(default_factory=list) # Those that have not ended
     launch:Callable[[dict,list[int],socket.socket,list[int]],WarmRun] = fork_run # How a child is made
+    clean:Callable[[set[int]],int] = kill_strays # Ends what ended runs have left over, given the process ids of the others
     waiting:list[str] = dataclasses.field(default_factory=lambda: [*NEEDED_SOON, *NEEDED_LATER]) # Libraries still to import
     used_at:float = dataclasses.field(default_factory=time.monotonic) # When it last had something to do
     looked_at:float = 0. # When it last looked at the memory of its runs
     is_stopping:bool = False # Told to stop: ends when its runs have
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #ffa5027d
+# %% ../../nbs/api/jobs/40_zygote.ipynb #5e1ca625
 def _begin(zygote, connection, request, files):
     if zygote.is_stopping: return _tell_state(zygote, connection, request, files)
     zygote.used_at = time.monotonic()
     private = [zygote.listener.fileno(), *(fd for r in zygote.runs for fd in (r.connection.fileno(), r.process))]
-    run = zygote.launch(request, files, connection, private)
-    for fd in files: os.close(fd)
+    try: run = zygote.launch(request, files, connection, private)
+    except OSError: return connection.close()                  # no process to be had; the client asks again
+    finally:
+        for fd in files: os.close(fd)
     tell_client(connection, dict(accepted=run.pid))
     zygote.runs.append(run)
 
@@ -136,14 +139,14 @@ def _hear_client(run:WarmRun)->None:
     run.has_client = False
     if not run.killed_at and not run.is_parked: end_run(run, "client gone")
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #be2601bb
+# %% ../../nbs/api/jobs/40_zygote.ipynb #af0a0e77
 def _mind_run(zygote, run, ready, now):
     "Reacts to what has happened to one run."
     if run.process in ready:
         zygote.used_at = now
         zygote.runs.remove(run)
         collect(run)
-        return kill_strays({r.pid for r in zygote.runs})
+        return zygote.clean({r.pid for r in zygote.runs})
     if run.connection in ready: _hear_client(run)
     if run.killed_at and now > run.killed_at: kill_all(belongings(run.pid, processes()))
     elif not run.killed_at and now > run.deadline: end_run(run, "deadline")
