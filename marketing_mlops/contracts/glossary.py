@@ -117,7 +117,7 @@ STAGE_TERMS = {
     "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #9b710709
+# %% ../../nbs/api/contracts/90_glossary.ipynb #64e25426
 PRODUCT_TERMS = {
     "job": "A notebook that runs as a stage of the pipeline.",
     "stage": "One step of the pipeline, with declared inputs and outputs.",
@@ -144,8 +144,8 @@ PRODUCT_TERMS = {
     "secret": "A password or key; notebooks and records hold only a reference to it, env: and the name of a variable.",
     "alert": "What went wrong with a scheduled run, for whom it is and what to do; raised once and delivered until it arrives.",
     "schedule": "An entry of schedule.yaml: which report or job is run when, for whom, and what happens when it was missed.",
-    "due time": "An instant at which a schedule has to be run, read in the time zone of its market.",
-    "due run": "What became of one due time of one schedule: due, running, waiting, done, failed or missed.",
+    "due_time": "An instant at which a schedule has to be run, read in the time zone of its market.",
+    "due_run": "What became of one due time of one schedule: due, running, waiting, done, failed or missed.",
     "attempt": "One try at a due run, in a process of its own; a schedule says how many there may be.",
     "backfill": "Running afterwards the due times between two days that were never run.",
     "destination": "Where alerts are delivered: a mail address, a web hook, or only the file of alerts.",
