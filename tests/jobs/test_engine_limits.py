@@ -52,3 +52,19 @@ def test_two_gigabytes_of_output_stay_out_of_the_memory(tmp_path):
 def test_a_process_that_a_cell_forks_does_not_write_into_its_connection(tmp_path):
     executed, error = execute(tmp_path, "import os\nif not (pid := os.fork()): print('from a fork', flush=True); os._exit(0)\n_ = os.waitpid(pid, 0)", "1")
     assert not error and executed.cells[0].outputs[0].text == "from a fork\n"
+
+COMPUTES = {
+    "OpenMP": """import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+X = np.random.default_rng(0).normal(size=(2000, 5))
+print(HistGradientBoostingClassifier(max_iter=5).fit(X, X[:, 0] > 0).score(X, X[:, 0] > 0) > .9)""",
+    "polars": "import polars as pl\nprint(pl.DataFrame(dict(a=range(100_000))).lazy().group_by(pl.col('a') % 7).len().collect().height == 7)",
+    "duckdb": "import duckdb\nprint(duckdb.sql('select sum(i) from range(1000000) t(i)').fetchall()[0][0] == 499999500000)"}
+
+@pytest.mark.parametrize("library", COMPUTES)
+def test_libraries_with_threads_compute_in_one_run_after_the_other(tmp_path, library):
+    "A library that was used before a fork would hang in the child; here each child is the first to use it."
+    if library == "polars": pytest.importorskip("polars", reason="polars is not installed; nothing of ours uses it")
+    for _ in range(2):
+        executed, error = execute(tmp_path, COMPUTES[library], limits=RunLimits(deadline_s=60))
+        assert not error and executed.cells[0].outputs[0].text == "True\n"
