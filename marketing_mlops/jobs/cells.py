@@ -9,8 +9,8 @@ Read this page when a notebook behaves differently from what you see in JupyterL
 # %% auto #0
 __all__ = ['MessagePublisher', 'MessageHook', 'cell_compiler', 'NotebookShell', 'execute_cell', 'add_written', 'serve_cells']
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #17229cc3
-import base64, contextlib, json, os, signal, socket, sys
+# %% ../../nbs/api/jobs/60_cells.ipynb #576a8853
+import base64, contextlib, json, os, resource, signal, socket, sys
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
@@ -88,7 +88,11 @@ def add_written(
     outlet.budget.n_cut += n_cut
     end_cell(outlet)
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #6ec146d7
+# %% ../../nbs/api/jobs/60_cells.ipynb #a8d4ae3d
+def _peak_mb()->float: # Megabytes
+    "Most memory this process has used."
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == "darwin" else 1024)/1e6, 1)
+
 def _answer_cells(
     connection:socket.socket, # To an engine
     shell:NotebookShell, # Runs the cells
@@ -99,7 +103,7 @@ def _answer_cells(
     shell.outlet.say = lambda kind, content: send_message(connection, dict(msg_type=kind, content=content))
     reply = dict(status="ok")
     while (request := receive_message(connection)[0]):
-        if "code" not in request: send_message(connection, dict(loaded=loaded_files())); continue
+        if "code" not in request: send_message(connection, dict(loaded=loaded_files(), memory_mb=_peak_mb())); continue
         reply = execute_cell(shell, request["code"])
         add_written(shell.outlet, *file_one.text())
         if reply["status"] == "error": parking.open()
