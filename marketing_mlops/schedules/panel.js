@@ -30,9 +30,12 @@
   };
   const failed = error => tell(error instanceof TypeError ? "The server does not answer. Is JupyterLab still running?" : error.message, "bad");
 
+  // A field nobody has been to yet is not wrong, it is empty; after the first attempt to save everything is said.
+  const touched = new Set(), isSaidNow = key => attempted || !key || touched.has(key);
+  let attempted = !!here.entry;
   const judge = judged => {
     for (const place of document.querySelectorAll("[data-field]")) {
-      const key = place.dataset.field, wrong = judged.wrong[key] ?? "", remark = judged.remarks[key] ?? "";
+      const key = place.dataset.field, wrong = isSaidNow(key) ? judged.wrong[key] ?? "" : "", remark = judged.remarks[key] ?? "";
       const said = place.matches(".said") ? place : place.querySelector(".said");
       said.textContent = wrong || remark;
       said.classList.toggle("remark", !wrong && !!remark);
@@ -40,7 +43,7 @@
       for (const control of place.querySelectorAll("input, select")) control.setAttribute("aria-invalid", !!wrong);
       if (wrong && place.closest("details")) place.closest("details").open = true;
     }
-    document.getElementById("words").textContent = [judged.words, judged.upcoming.length ? `next: ${judged.upcoming.join(", ")}` : ""].filter(Boolean).join(" · ");
+    document.getElementById("words").textContent = [judged.words, ...judged.upcoming.map((at, n) => `${n ? "then" : "next"} ${at}`)].filter(Boolean).join("\n");
   };
 
   // The newest answer counts, whatever order they come in.
@@ -51,6 +54,7 @@
   };
   const sameAsPreset = () => { preset.value = [...preset.options].some(each => each.value === form.elements.cron.value) ? form.elements.cron.value : "" };
   form.addEventListener("input", event => {
+    touched.add(event.target === preset ? "cron" : event.target.name);
     if (event.target === preset) { if (preset.value) form.elements.cron.value = preset.value } else sameAsPreset();
     clearTimeout(waiting);
     waiting = setTimeout(check, 150);
@@ -79,6 +83,7 @@
     event.preventDefault();
     during(document.getElementById("save"), "Saving …", async () => {
       const answer = await ask("save", { filled: filled() });
+      attempted = true;
       judge(answer);
       tell(answer.told, answer.is_well ? "good" : "bad");
       if (!answer.is_well) form.querySelector("[aria-invalid=true]")?.focus();
@@ -87,6 +92,7 @@
   });
   document.getElementById("run").addEventListener("click", event => during(event.target, "Starting …", async () => {
     const answer = await ask("run", { filled: filled() });
+    for (const key of Object.keys(answer.wrong)) if (key.startsWith("parameters.")) touched.add(key);
     judge(answer);
     tell(answer.told, answer.is_well ? "" : "bad");
     if (answer.is_well) await look();

@@ -46,12 +46,19 @@ class Draft:
         "Values of parameters that are filled in, by name."
         return {key.removeprefix("parameters."): value for key, value in self.filled.items() if key.startswith("parameters.") and value}
 
-# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #8efaa07e
+# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #240022a5
 def _as_typed(parameter:NotebookParameter|None, value:str|list[str], on:date)->object:
     "The value an entry holds for a text; the text itself where it moves with the day, or is wrong."
     if parameter is None or {"date", "datetime", "Secret"} & {parameter.type, parameter.item}: return value
-    try: return typed_value(parameter, value, on)
+    try: typed = typed_value(parameter, value, on)
     except ValueError: return value
+    return int(typed) if isinstance(typed, float) and typed.is_integer() else typed
+
+def _values_of(draft:"Draft", on:date)->dict[str, object]:
+    "Values by name; boxes as the notebook ticks them are no value, unless the entry names them."
+    declared, there = read_parameters(draft.notebook), draft.kept.get("parameters") or {}
+    values = {name: _as_typed(declared.get(name), value, on) for name, value in draft.given.items()}
+    return {name: value for name, value in values.items() if name in there or not (isinstance(draft.given[name], list) and value == declared[name].default)}
 
 def _whole(text:str)->int|str: return int(text) if text.isascii() and text.isdigit() else text
 
@@ -62,7 +69,7 @@ ENTRY_FIELDS:dict[str, Callable[[str], object]] = dict( # Keys of an entry in th
     cron=str, market=str, zone=str, owner=str, retries=_whole, retry_after=str, deadline=str, memory=str,
     on_missed=str, late_after=str, for_each=_listed, destinations=_listed)
 
-# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #f1eab2b8
+# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #cd5efbee
 def draft_entry(
     workspace:Workspace, # Where the notebook is
     draft:Draft, # What was filled in
@@ -70,8 +77,7 @@ def draft_entry(
 )->dict[str, object]: # As it would stand in schedule.yaml
     "The entry a draft would become, right or wrong. Raises `ParameterError` for a notebook that is not scheduled."
     kind = notebook_kind(workspace, draft.notebook)
-    declared = read_parameters(draft.notebook)
-    values = {name: _as_typed(declared.get(name), value, on) for name, value in draft.given.items()}
+    values = _values_of(draft, on)
     ours = {"report", "job", "parameters", *ENTRY_FIELDS}
     texts = {key: text for key in ENTRY_FIELDS if (text := draft.filled.get(key))}
     return {kind: draft.notebook.stem} | ({"parameters": values} if values else {}) | {key: ENTRY_FIELDS[key](text) for key, text in texts.items()} \

@@ -13,12 +13,15 @@
     return (await found.get())();
   };
 
-  const plugin = ({ IFrame, MainAreaWidget }, { PageConfig, URLExt }, { IFileBrowserFactory }) => ({
+  const CLOCK = '<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24 24"><g class="jp-icon3" style="fill:none" stroke="#616161" stroke-width="2"><circle cx="12" cy="12" r="9"/><path d="M12 7v5l3.5 2"/></g></svg>';
+
+  const plugin = ({ IFrame, MainAreaWidget }, { PageConfig, URLExt }, { IFileBrowserFactory }, { LabIcon }) => ({
     id: `${NAME}:schedule`,
     description: "Schedules notebooks: writes entries of schedule.yaml.",
     autoStart: true,
     requires: [IFileBrowserFactory],
     activate(app, browsers) {
+      const icon = new LabIcon({ name: OPEN, svgstr: CLOCK });
       const chosen = () => [...(browsers.tracker.currentWidget?.selectedItems() ?? [])];
       const address = path => URLExt.join(PageConfig.getBaseUrl(), "mmops/schedule") + URLExt.objectToQueryString({ notebook: path });
 
@@ -29,6 +32,7 @@
         widget.id = `mmops-schedule-${path}`;
         widget.title.label = `Schedule: ${path.split("/").pop()}`;
         widget.title.caption = path;
+        widget.title.icon = icon;
         widget.title.closable = true;
         widget.toolbar.hide();
         content.node.querySelector("iframe").title = widget.title.label;
@@ -38,6 +42,7 @@
       const open = new Map();
       app.commands.addCommand(OPEN, {
         label: "Schedule…",
+        icon,
         caption: "When it runs, with which values, who is told; run it now; see how it went",
         isVisible: () => { const items = chosen(); return items.length === 1 && items[0].type === "notebook" },
         execute: args => {
@@ -59,7 +64,7 @@
   });
 
   const extension = async () => {
-    const libraries = await Promise.all(["@jupyterlab/apputils", "@jupyterlab/coreutils", "@jupyterlab/filebrowser"].map(library));
+    const libraries = await Promise.all(["@jupyterlab/apputils", "@jupyterlab/coreutils", "@jupyterlab/filebrowser", "@jupyterlab/ui-components"].map(library));
     return { __esModule: true, default: plugin(...libraries) };
   };
 
