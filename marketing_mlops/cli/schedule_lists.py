@@ -74,7 +74,7 @@ def show_next(
     schedules = read_schedules(find_workspace(workspace)).schedules
     print(text_table(upcoming_rows(schedules, datetime.now(timezone.utc), n)) or "There are no schedules in schedule.yaml.")
 
-# %% ../../nbs/api/cli/81_schedule_lists.ipynb #94277b79
+# %% ../../nbs/api/cli/81_schedule_lists.ipynb #dddaa6e9
 def _day(text, name):
     try: return date.fromisoformat(text)
     except (TypeError, ValueError): raise ParameterError(f"{name} is {text!r}, which is no day.", f"Write {name} 2026-03-31.", key=name) from None
@@ -96,7 +96,7 @@ def fill_in(
     print(f"{len(planned)} due time{'s' if len(planned) != 1 else ''} of {name} from {first} to {last} {'would be' if dry_run else 'will be'} run." if planned
           else f"Nothing of {name} is missing from {first} to {last}.")
     if dry_run: print("\n".join(local_time(schedule, run.due) for run in planned)); return 0
-    with ended_like_ctrl_c(): ended = run_due(found, at_once=at_once, only=name)
+    with ended_like_ctrl_c(): ended = run_due(found, at_once=at_once, only=planned)
     return 1 if any(run.state == "failed" for run in ended) else 0
 
 # %% ../../nbs/api/cli/81_schedule_lists.ipynb #3ec9a983

@@ -48,26 +48,30 @@ class Claim:
     due_run:DueRun # State 'running', with the number of this attempt
     lock:int # Descriptor that holds the lock of the schedule; close it when the run is settled
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #e922200a
+# %% ../../nbs/api/schedules/45_claims.ipynb #ea5018d0
 def claim_next(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Whose schedules
     schedules:dict[str, Schedule], # By name
     now:datetime, # With a time zone
+    among:frozenset[tuple[str, str]]|None=None, # Only these, by schedule and due time; None takes any
 )->Claim|None: # None where nothing may begin
     "Takes the oldest due run that may begin now."
-    waiting = [run for run in due_runs(records, states=("due", "waiting")) if run.schedule in schedules and max(run.due_at, run.not_before) <= stamp(now)]
+    waiting = [run for run in due_runs(records, states=("due", "waiting")) if run.schedule in schedules and _may_begin(run, now, among)]
     for name in dict.fromkeys(run.schedule for run in waiting):
         if (lock := try_lock(workspace, name)) is None: continue
-        if (taken := _take(records, name, now)): return Claim(schedules[name], taken, lock)
+        if (taken := _take(records, name, now, among)): return Claim(schedules[name], taken, lock)
         os.close(lock)
     return None
 
-def _take(records, name, now):
+def _may_begin(run, now, among):
+    return run.state != "running" and max(run.due_at, run.not_before) <= stamp(now) and (among is None or (run.schedule, run.due_at) in among)
+
+def _take(records, name, now, among):
     "Marks the oldest due run of a schedule as running; None where another one is, or somebody was quicker."
     with one_step(records):
         still = due_runs(records, name, states=("running", "due", "waiting"))
-        ready = [run for run in still if run.state != "running" and max(run.due_at, run.not_before) <= stamp(now)]
+        ready = [run for run in still if _may_begin(run, now, among)]
         if not ready or any(run.state == "running" for run in still): return None
         taken = replace(ready[0], state="running", attempt=ready[0].attempt + 1, started_at=ready[0].started_at or stamp(now), sentence="")
         save_attempt(records, Attempt(name, taken.due_at, taken.attempt, stamp(datetime.now(timezone.utc))))

@@ -35,7 +35,7 @@ def missed_alert(
     return Alert("missed", schedule.name, last.due, f"{schedule.name} was not run {when}: {last.sentence}.",
                  f"Type `mmops schedule backfill {schedule.name} {days}` if it is still wanted.", schedule.owner)
 
-# %% ../../nbs/api/schedules/48_notices.ipynb #2f7be5c3
+# %% ../../nbs/api/schedules/48_notices.ipynb #ae5e2180
 OVERDUE_S = 60. # Seconds past its deadline after which a run that is still there is stuck
 
 def late_alert(
@@ -45,8 +45,9 @@ def late_alert(
 )->Alert|None: # None where it is on time, was asked for afterwards, or has begun before
     "Says that a run starts late."
     late_s = (now - due_run.due).total_seconds()
+    unit = next(unit for unit in (86400, 3600, 60, 1) if late_s >= 2*unit or unit == 1)
     if late_s <= schedule.late_after_s or due_run.origin != "clock" or due_run.attempt > 1: return None
-    return Alert("late", schedule.name, due_run.due, f"{schedule.name} was due on {local_time(schedule, due_run.due)} and starts {length_in_words(60*round(late_s/60))} late.",
+    return Alert("late", schedule.name, due_run.due, f"{schedule.name} was due on {local_time(schedule, due_run.due)} and starts {length_in_words(unit*round(late_s/unit))} late.",
                  "Check that the machine is on at the due time, and that runs before it end in time.", schedule.owner)
 
 def stuck_alert(

@@ -8,9 +8,9 @@ One round of a scheduler: plan, run, settle, tell."""
 __all__ = ['LOOK_AGAIN_S', 'AttemptProcess', 'WarmProcess', 'ColdProcess', 'start_process', 'Round', 'UnderWay', 'notify', 'look',
            'report_end', 'start_next', 'finish', 'wait_for_an_end', 'stop_all', 'run_due']
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #320b0139
+# %% ../../nbs/api/schedules/50_rounds.ipynb #fbed67b7
 import contextlib, os, select, signal, socket, sqlite3, sys, tempfile, time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import IO, Protocol
@@ -88,7 +88,7 @@ def start_process(
         with contextlib.suppress(OSError): return WarmProcess(order, workspace, files)
     return ColdProcess(order, workspace, files)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #f79681e9
+# %% ../../nbs/api/schedules/50_rounds.ipynb #084383fa
 @dataclass
 class Round:
     "What a call of `run_due` works with."
@@ -97,7 +97,7 @@ class Round:
     clock:Callable[[], datetime] # Tells the time, with a time zone
     tell:Callable[[str], None] # Takes a line for whoever watches
     at_once:int = 2 # Runs under way at once, of all schedulers together
-    only:str|None = None # Starts runs of this schedule alone; None starts those of all
+    only:frozenset[tuple[str, str]]|None = None # Starts these due runs alone, by schedule and due time; None starts what is due
     known:Known = field(default_factory=lambda: Known({})) # The schedules
     under_way:list["UnderWay"] = field(default_factory=list) # Runs this call has started
     ended:list[DueRun] = field(default_factory=list) # Runs this call has settled
@@ -123,7 +123,7 @@ def notify(
     except OSError as error: is_new = True; now_round.tell(f"The alert could not be recorded: {error}")
     if is_new: now_round.tell(f"{alert.kind}: {alert.sentence} {alert.next_step}")
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #75af1d61
+# %% ../../nbs/api/schedules/50_rounds.ipynb #4a39d2cb
 def look(
     now_round:Round, # Its `known` schedules are renewed
 )->None:
@@ -131,7 +131,7 @@ def look(
     now, records = now_round.clock(), now_round.records
     now_round.known = known_schedules(now_round.workspace, records)
     schedules = now_round.known.schedules
-    for name, plan in plan_due(records, schedules, now).items():
+    for name, plan in (plan_due(records, schedules, now) if now_round.only is None else {}).items():
         if plan.missed: notify(now_round, missed_alert(schedules[name], plan), schedules[name])
     for run in left_behind(records, now_round.workspace, schedules, now): report_end(now_round, run)
     for run in due_runs(records, states=("running",)):
@@ -152,14 +152,13 @@ def report_end(
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{f': {run.sentence}' if run.sentence else ''}{again}")
     if run.state == "done": notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #c9c2b98e
+# %% ../../nbs/api/schedules/50_rounds.ipynb #f778b960
 def start_next(
     now_round:Round, # Its `under_way` grows
 )->bool: # False where nothing is due, or no place is free
     "Starts the oldest due run there is a place for."
     if (slot := take_slot(now_round.workspace, now_round.at_once)) is None: return False
-    schedules = {name: each for name, each in now_round.known.schedules.items() if now_round.only in (None, name)}
-    claim = claim_next(now_round.records, now_round.workspace, schedules, now_round.clock())
+    claim = claim_next(now_round.records, now_round.workspace, now_round.known.schedules, now_round.clock(), now_round.only)
     if claim is None: os.close(slot); return False
     notify(now_round, late_alert(claim.schedule, claim.due_run, now_round.clock()), claim.schedule)
     now_round.tell(f"{claim.schedule.name} {local_time(claim.schedule, claim.due_run.due)}: starts, attempt {claim.due_run.attempt}")
@@ -198,7 +197,7 @@ def wait_for_an_end(
         if over: return
         time.sleep(.02)
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #16dd1349
+# %% ../../nbs/api/schedules/50_rounds.ipynb #07d771c3
 def stop_all(
     now_round:Round, # Its `under_way` is empty afterwards
 )->None:
@@ -215,12 +214,12 @@ def run_due(
     *,
     at_once:int=2, # Runs under way at once, of all schedulers together
     tell:Callable[[str], None]=print, # Takes a line for whoever watches
-    only:str|None=None, # Only this schedule; None takes all
+    only:Iterable[DueRun]|None=None, # Only these, as `plan_backfill` gives them; None takes whatever is due
 )->list[DueRun]: # What was settled, in the order it ended
     "Runs everything that is due, and returns when nothing is left to start. Raises `RecordsError` and `ParameterError` in two lines."
     with open_records(workspace) as records:
         if only is None and is_quiet(records, workspace, clock()): return []
-        now_round = Round(workspace, records, clock, tell, at_once, only)
+        now_round = Round(workspace, records, clock, tell, at_once, None if only is None else frozenset((run.schedule, run.due_at) for run in only))
         try:
             while True:
                 look(now_round)
