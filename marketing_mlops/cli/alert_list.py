@@ -18,15 +18,14 @@ from ..schedules.alerts import Alert, open_alerts, settle_alerts
 from ..schedules.deliveries import undelivered
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #6c23e6bc
+# %% ../../nbs/api/cli/82_alert_list.ipynb #eac2a5fd
 def alert_row(
     alert:Alert, # Something that waits
     told:dict[str, list[str]], # Destinations that received it, by the id of the alert
 )->dict[str, str]: # Columns of the table `mmops alerts` prints
     "One alert in one line."
     due = f"{alert.due_at:%Y-%m-%d %H:%M %Z}" if alert.due_at else ""
-    return dict(schedule=alert.schedule or "workspace", due=due, what=alert.kind.replace("_", " "), told=", ".join(told.get(alert.alert_id, ())) or "nobody",
-                because=alert.sentence, next=alert.next_step)
+    return dict(schedule=alert.schedule or "workspace", due=due, what=alert.kind.replace("_", " "), told=", ".join(told.get(alert.alert_id, ())) or "nobody")
 
 def told_by_alert(
     events:list[dict[str, object]], # As `alert_events` gives them
@@ -38,7 +37,7 @@ def told_by_alert(
             for each in event.get("alert_ids", ()): told.setdefault(each, []).append(event.get("destination", ""))
     return told
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #7689c7ee
+# %% ../../nbs/api/cli/82_alert_list.ipynb #c6a8cb6a
 def list_alerts(
     seen:bool=False, # Take them off the list; the file keeps them
     schedule:str=None, # Only those of this schedule
@@ -52,6 +51,7 @@ def list_alerts(
         return
     alerts = [each for each in open_alerts(found, now=now, days=days) if schedule in (None, each.schedule)]
     print(text_table(alert_row(each, told_by_alert(alert_events(found))) for each in alerts) or "No alert waits for anybody.")
+    for each in alerts: print(f"\n{printable(each.sentence)}\n  {printable(each.next_step)}")
     for line in undelivered(found): print(f"\n{printable(line)}")
 
 # %% ../../nbs/api/cli/82_alert_list.ipynb #a00f8eb6

@@ -74,7 +74,7 @@ def show_next(
     schedules = read_schedules(find_workspace(workspace)).schedules
     print(text_table(upcoming_rows(schedules, datetime.now(timezone.utc), n)) or "There are no schedules in schedule.yaml.")
 
-# %% ../../nbs/api/cli/81_schedule_lists.ipynb #dddaa6e9
+# %% ../../nbs/api/cli/81_schedule_lists.ipynb #912f96e3
 def _day(text, name):
     try: return date.fromisoformat(text)
     except (TypeError, ValueError): raise ParameterError(f"{name} is {text!r}, which is no day.", f"Write {name} 2026-03-31.", key=name) from None
@@ -90,6 +90,7 @@ def fill_in(
     "Runs what is missing between two days. The exit code is 1 where a run failed."
     from marketing_mlops.schedules.backfills import missing_runs, plan_backfill
     from marketing_mlops.schedules.rounds import run_due
+    from marketing_mlops.schedules.watches import tell_of_hindrances
     found, first, now = find_workspace(workspace), _day(from_, "--from"), datetime.now(timezone.utc)
     schedule, last = read_schedules(found).schedule(name), _day(to, "--to") if to else first
     with open_records(found) as records: planned = (missing_runs if dry_run else plan_backfill)(records, schedule, first, last, now)
@@ -97,6 +98,7 @@ def fill_in(
           else f"Nothing of {name} is missing from {first} to {last}.")
     if dry_run: print("\n".join(local_time(schedule, run.due) for run in planned)); return 0
     with ended_like_ctrl_c(): ended = run_due(found, at_once=at_once, only=planned)
+    tell_of_hindrances(found, ended, datetime.now(timezone.utc))     # an alert of a run that was made after all is settled
     return 1 if any(run.state == "failed" for run in ended) else 0
 
 # %% ../../nbs/api/cli/81_schedule_lists.ipynb #3ec9a983

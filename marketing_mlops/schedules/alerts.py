@@ -43,7 +43,7 @@ def one_line(
     line = " ".join(shown.split())
     return line if len(line) <= longest else line[:longest-1] + "…"
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #5472a9d8
+# %% ../../nbs/api/schedules/60_alerts.ipynb #7b7c890e
 @dataclass(frozen=True)
 class Alert:
     "Something about a scheduled run that a person has to know."
@@ -59,7 +59,7 @@ class Alert:
         if self.kind not in ALERT_KINDS: raise ValueError(f"kind is {self.kind!r}; allowed: {', '.join(ALERT_KINDS)}.{closest(self.kind, ALERT_KINDS)}")
         if self.due_at and not self.due_at.tzinfo: raise ValueError(f"due_at must carry a time zone, got {self.due_at.isoformat()}")
         texts = {name: one_line(getattr(self, name)) for name in ("schedule", "sentence", "next_step", "owner", "run")}
-        vars(self).update(texts)
+        vars(self).update(texts | dict(sentence=_ended(texts["sentence"]), next_step=_ended(texts["next_step"])))
 
     @property
     def alert_id(self)->str:
@@ -68,6 +68,9 @@ class Alert:
         return hashlib.sha256(json.dumps([self.schedule, due, self.kind]).encode()).hexdigest()[:16]
 
     def _repr_markdown_(self)->str: return f"**{self.kind}** · {self.schedule or 'workspace'} · {self.sentence} *{self.next_step}*"
+
+# %% ../../nbs/api/schedules/60_alerts.ipynb #24b30316
+def _ended(text:str)->str: return text if not text or text[-1] in ".!?…:`" else f"{text}."
 
 # %% ../../nbs/api/schedules/60_alerts.ipynb #4a945e3d
 def raise_alert(

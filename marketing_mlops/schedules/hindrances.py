@@ -18,7 +18,7 @@ from .records import DueRun
 from ..workspace.errors import MmopsError
 from ..workspace.reserve import NO_ROOM, is_full
 
-# %% ../../nbs/api/schedules/49_hindrances.ipynb #364ff8dc
+# %% ../../nbs/api/schedules/49_hindrances.ipynb #010ba8e3
 def room_alert(
     schedule:Schedule, # Which ran
     due_run:DueRun, # As its newest attempt left it
@@ -26,7 +26,7 @@ def room_alert(
     "Says that a run stopped because the disk is full."
     if not is_full(due_run.sentence): return None
     again = "It is tried again by itself" if due_run.state == "waiting" else f"Type `mmops schedule backfill {schedule.name}`"
-    return Alert("full", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, stopped: {NO_ROOM}.",
+    return Alert("full", schedule.name, due_run.due.astimezone(schedule.zone), f"{schedule.name}, due on {local_time(schedule, due_run.due)}, stopped: {NO_ROOM}.",
                  f"Make room on the disk of the workspace. {again} afterwards.", schedule.owner, due_run.run)
 
 # %% ../../nbs/api/schedules/49_hindrances.ipynb #371131fc
