@@ -88,9 +88,16 @@ c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheck
 
 QUIET = '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}\n'
 
+def lab_files():
+    "What JupyterLab reads beside its own: its settings, and our part of it, which an editable install leaves out."
+    import tomllib                                             # not in the Pythons that are told to be too old
+    yield from (("etc/jupyter/jupyter_server_config.py", LAB), ("share/jupyter/lab/settings/overrides.json", QUIET))
+    ours = tomllib.loads((ROOT/"pyproject.toml").read_text())["tool"]["setuptools"]["data-files"]
+    yield from ((f"{place}/{Path(name).name}", (ROOT/name).read_text()) for place, names in ours.items() for name in names)
+
 def configure_lab():
     "JupyterLab's settings in this environment alone: nothing in the user's home is read or written."
-    for place, text in (("etc/jupyter/jupyter_server_config.py", LAB), ("share/jupyter/lab/settings/overrides.json", QUIET)):
+    for place, text in lab_files():
         path = VENV/place
         if path.is_file() and path.read_text() == text: continue
         path.parent.mkdir(parents=True, exist_ok=True)

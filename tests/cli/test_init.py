@@ -46,6 +46,12 @@ def test_the_wheel_carries_every_module_and_its_styles(installed):
         if path.suffix in (".py", ".css", ".js") and "__pycache__" not in path.parts:
             assert (installed/path.relative_to(ROOT)).is_file(), path.name
 
+def test_the_wheel_carries_what_jupyterlab_looks_for(installed):
+    placed = next(installed.glob("*.data"))/"data"
+    assert {each.relative_to(placed).as_posix() for each in placed.rglob("*") if each.is_file()} == {
+        "share/jupyter/labextensions/marketing_mlops/package.json", "share/jupyter/labextensions/marketing_mlops/static/remoteEntry.js",
+        "etc/jupyter/jupyter_server_config.d/marketing_mlops.json"}
+
 MAIN = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
 
 @pytest.fixture(scope="session")
