@@ -8,58 +8,63 @@ Not kept is what nobody would come for: a run that a schedule has started (its r
 
 # %% auto #0
 __all__ = ['KILLED', 'MOST_KEPT', 'kept_seconds', 'parking_variables', 'KeptRun', 'save_kept', 'kept_runs', 'worker_pid',
-           'why_gone', 'take_kept', 'keep_run']
+           'why_gone', 'take_kept', 'kept_run', 'keep_run']
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #1e0cae12
-import contextlib, dataclasses, datetime, json, math, os
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #099f47d0
+import contextlib, dataclasses, datetime, json, math, os, socket
 from collections.abc import Iterator, Mapping
 from .limits import RunLimits
 from .run_conditions import RunConditions
 from .runs import Run
-from .sockets import receive_message, runtime_folder, send_message
-from .warm_kernel import WarmKernel, adopt_kernel, held_locks
-from .workers import find_worker, worker_home
+from .sockets import receive_message, runtime_folder, send_message, worker_address
+from .warm_kernel import WarmKernel, adopt_kernel, chosen_worker
+from .workers import worker_home
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace, write_json
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #ac91328c
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #10b17ece
 def kept_seconds(
-    run:Run, # That begins
-    environment:Mapping[str,str], # Its variables
-)->float: # 0 where its process ends with it
-    "How long the process of a run waits should it fail. Raises `ParameterError` where `MMOPS_KEEP_FAILED_S` is no number of seconds."
+    environment:Mapping[str,str], # Variables to look in
+)->float: # 0 where no process is to wait
+    "How long the process of a failed run waits. Raises `ParameterError` where `MMOPS_KEEP_FAILED_S` is no number of seconds."
     said = environment.get("MMOPS_KEEP_FAILED_S") or "1800"
     try: seconds = float(said)
     except ValueError: seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ParameterError(f"MMOPS_KEEP_FAILED_S in the environment is {said!r}; allowed is a number of seconds, 0 or more.",
-            "Write for instance MMOPS_KEEP_FAILED_S=3600, or unset it for half an hour.", file=None, key="MMOPS_KEEP_FAILED_S")
-    is_awaited = run.engine != "kernel" and "/" in run.notebook and not run.within and not held_locks(environment, os.getpid())
-    return seconds if is_awaited else 0.
+    if 0 <= seconds < math.inf: return seconds
+    raise ParameterError(f"MMOPS_KEEP_FAILED_S in the environment is {said!r}; allowed is a number of seconds, 0 or more.",
+        "Write for instance MMOPS_KEEP_FAILED_S=3600, or unset it for half an hour.", file=None, key="MMOPS_KEEP_FAILED_S")
 
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #66933754
 def parking_variables(
     run:Run, # That begins
     environment:Mapping[str,str], # Its variables
-)->dict[str,str]: # Empty where it is not to wait
+)->dict[str,str]: # Empty where its process ends with it
     "Where and how long the process of a run waits should it fail, as its engine reads it."
-    if not (seconds := kept_seconds(run, environment)): return {}
+    is_awaited = run.engine != "kernel" and not run.within and not environment.get("MMOPS_LOCKS") # locks are held for a schedule
+    if not is_awaited or not (seconds := kept_seconds(environment)): return {}
     return dict(MMOPS_PARK_AT=os.path.join(runtime_folder(), f"{run.run_id}.sock"), MMOPS_PARK_FOR=f"{seconds:g}")
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #ea0c55e7
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #ebd316fc
 @dataclasses.dataclass(frozen=True)
 class KeptRun:
     "A failed run whose process was kept."
     run_id:str # Sorts by time
     folder:str # Of its evidence, seen from the workspace
     park_at:str # Where its process waits
-    worker:int # Process id of the warm worker that has it
+    home:str # Folder the worker belongs to that has it
+    address:str # Where this worker listens
+    worker:int # Its process id
     engine:str # 'warm' or 'spawn'
     until:str # UTC, ISO 8601
     conditions:RunConditions # What its cells rest on
     gone:str = "" # Why it waits no more, where that is known; half a sentence
 
-def save_kept(kept:KeptRun, workspace:Workspace)->KeptRun:
-    "Writes the note."
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #13ace7fc
+def save_kept(
+    kept:KeptRun, # Its note is replaced
+    workspace:Workspace, # Where it ran
+)->KeptRun:
+    "Writes the note on a run."
     workspace.state.mkdir(parents=True, exist_ok=True)
     (workspace.state/"kept").mkdir(mode=0o700, exist_ok=True)
     write_json(workspace.state/"kept"/f"{kept.run_id}.json", dataclasses.asdict(kept))
@@ -73,31 +78,28 @@ def kept_runs(
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in notes]
     return [KeptRun(**content | dict(conditions=RunConditions(**content["conditions"]))) for content in contents]
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #92b0825c
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #a1fddb22
 def worker_pid(
-    workspace:Workspace, # Where runs are
-    engine:str, # 'warm' or 'spawn'
+    address:str, # Where a worker listens, see `worker_address`
 )->int|None: # None where no worker is
-    "The process of the worker that would keep a run that fails now. Starts none."
-    from marketing_mlops.jobs.warm_kernel import chosen_worker
-    if not (connection := find_worker(worker_home(str(workspace.root)), chosen_worker(engine))): return None
-    with connection:
+    "The process of a worker. Starts none."
+    with socket.socket(socket.AF_UNIX) as connection, contextlib.suppress(OSError):
+        connection.connect(address)
         send_message(connection, dict(do="status"))
         return (receive_message(connection)[0] or {}).get("pid")
 
 def why_gone(
     kept:KeptRun, # To be asked about
-    workspace:Workspace, # Where it ran
     now:datetime.datetime, # With a time zone
 )->str: # Half a sentence; empty where nothing says that it has gone
     "Why a kept run waits no more."
     until = datetime.datetime.fromisoformat(kept.until)
     if kept.gone: return kept.gone
     if now > until: return f"its process was kept until {until:%H:%M} UTC, and it is {now.astimezone(datetime.timezone.utc):%H:%M}"
-    if (pid := worker_pid(workspace, kept.engine)) is None: return "the warm worker that had kept its process has ended"
+    if (pid := worker_pid(kept.address)) is None: return "the warm worker that had kept its process has ended"
     return "" if pid == kept.worker else "the warm worker that had kept its process has ended, and another one was started"
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #efec3b43
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #09c6d33a
 KILLED = "its process has ended since: it was killed, or the machine had too little memory"
 
 @contextlib.contextmanager
@@ -109,14 +111,26 @@ def take_kept(
 )->Iterator[WarmKernel]:
     "The kept process, which ends with the block. Raises `FileNotFoundError` where it is gone."
     with contextlib.ExitStack() as until_end:
-        try: kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, worker_home(str(workspace.root)), kept.engine))
+        try: kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
         except OSError as error:
             later = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
             raise FileNotFoundError((later if later.gone else save_kept(dataclasses.replace(kept, gone=KILLED), workspace)).gone) from error
         save_kept(dataclasses.replace(kept, gone=said), workspace)
         yield kernel
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #7ebf815e
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #18e464f5
+def kept_run(
+    run:Run, # That has failed
+    variables:dict[str,str], # Its `parking_variables`
+    conditions:RunConditions, # What its cells rest on
+    workspace:Workspace, # Where it ran
+)->KeptRun:
+    "The note on a run whose process waits from now on."
+    home, until = worker_home(str(workspace.root)), datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=float(variables["MMOPS_PARK_FOR"]))
+    address = worker_address(home, chosen_worker(run.engine))
+    return KeptRun(run.run_id, run.folder.relative_to(workspace.root).as_posix(), variables["MMOPS_PARK_AT"], home, address, worker_pid(address) or 0, run.engine, until.isoformat(), conditions)
+
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #4b49312a
 MOST_KEPT = 2 # In a workspace: each holds the memory that its run has used
 
 def keep_run(
@@ -127,7 +141,7 @@ def keep_run(
     save_kept(kept, workspace)
     now = datetime.datetime.now(datetime.timezone.utc)
     others = kept_runs(workspace)
-    for one in [one for one in others if not why_gone(one, workspace, now)][MOST_KEPT:]:
+    for one in [one for one in others if not why_gone(one, now)][MOST_KEPT:]:
         with contextlib.suppress(OSError), take_kept(one, workspace, RunLimits(), f"{MOST_KEPT} failed runs are kept, and newer ones took its place"): pass
     for one in others:
         is_old = now - datetime.datetime.fromisoformat(one.until) > datetime.timedelta(days=1)

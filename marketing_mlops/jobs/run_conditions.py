@@ -23,18 +23,18 @@ from .sockets import IMPORT_TIME_VARIABLES
 from ..workspace.params import PARAMETER_FILES
 from ..workspace.places import Workspace, file_sha256, write_json
 
-# %% ../../nbs/api/jobs/77_run_conditions.ipynb #0ba1a93c
+# %% ../../nbs/api/jobs/77_run_conditions.ipynb #7a233067
 def is_written(
     cell:dict, # Of a notebook
 )->bool: # True for code that somebody has written
     "Whether a cell is code of the notebook's author: not empty, and not papermill's."
-    return cell["cell_type"] == "code" and bool("".join(cell["source"]).strip()) and "injected-parameters" not in cell["metadata"].get("tags", [])
+    return cell["cell_type"] == "code" and bool("".join(cell["source"]).strip()) and "injected-parameters" not in cell.get("metadata", {}).get("tags", [])
 
 def written_code(
     notebook:dict, # Executed or not
 )->list[str]: # Of each cell; with the tags that change what is executed
     "The code of a notebook, cell by cell."
-    tags = lambda cell: [tag for tag in TAGS if tag in cell["metadata"].get("tags", [])]
+    tags = lambda cell: [tag for tag in TAGS if tag in cell.get("metadata", {}).get("tags", [])]
     return ["\n".join(["".join(cell["source"]).strip(), *tags(cell)]) for cell in notebook["cells"] if is_written(cell)]
 
 def count_run(

@@ -24,7 +24,7 @@ def new_run_id(
     "Id of a run that starts now."
     return f"{now.astimezone(datetime.timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(2)}"
 
-# %% ../../nbs/api/jobs/75_runs.ipynb #0da8e814
+# %% ../../nbs/api/jobs/75_runs.ipynb #a83f5ee2
 STATUSES = ("running", "done", "failed", "interrupted", "killed") # killed: it could not say so itself
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +44,8 @@ class RunStart:
     within:str = "" # The run that started it, such as report/spring_mail; empty where a person or a schedule did
     limits:dict = dataclasses.field(default_factory=dict) # What it may use, see `jobs.limits`
     environment:dict = dataclasses.field(default_factory=dict) # What it is executed with, see `jobs.environments`
+    resumed_from:str = "" # Id of the failed run whose process it goes on with; empty for a run from the beginning
+    resumed_after:int|None = None # How many cells of the notebook that run had executed; None likewise
 
 # %% ../../nbs/api/jobs/75_runs.ipynb #1965e896
 @dataclasses.dataclass(frozen=True)
