@@ -28,7 +28,7 @@ def _line_amounts(rows:pd.DataFrame, metric:Metric)->np.ndarray:
         if name in metric.net_of and name in rows: amounts = amounts - money_units(rows[name], missing=0)
     return amounts - money_units(rows.cost) if "cost" in metric.net_of else amounts
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #aee7e655
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #85993711
 def _in_one_currency(rows:pd.DataFrame, units:np.ndarray, scope:Scope)->tuple[np.ndarray, str]:
     "The amounts in the currency they are shown in, and which that is."
     reporting = scope.settings.reporting_currency if scope.settings else None
@@ -36,7 +36,7 @@ def _in_one_currency(rows:pd.DataFrame, units:np.ndarray, scope:Scope)->tuple[np
     counts = units != 0
     found = rows.currency[counts].reset_index(drop=True)
     currency = common_currency(found, reporting)
-    if not found.isna().any() and set(found) <= {currency}: return units, currency
+    if not found.isna().any() and set(found.unique()) <= {currency}: return units, currency
     has_rates = table_columns(scope.tables, "exchange_rates")
     rates = rows_of(scope.tables, "exchange_rates", table("exchange_rates").names) if has_rates else None
     result = units.copy()

@@ -63,7 +63,7 @@ def _no_rate(source:str, target:str, day, n_rows:int)->DataError:
     return DataError(f"There is no exchange rate from {source} to {target} on or before {day}, needed for {counted(n_rows, 'row')}.",
                      f"Add a row {source}, {target}, {day} to the table exchange_rates.", file="exchange_rates", column="rate", rows=n_rows)
 
-# %% ../../nbs/api/contracts/72_money.ipynb #8acf2fa9
+# %% ../../nbs/api/contracts/72_money.ipynb #42602e3a
 def converted(
     units:np.ndarray, # int64 ten-thousandths, one for each row
     currencies:pd.Series, # ISO 4217 code of each row
@@ -73,7 +73,7 @@ def converted(
 )->np.ndarray: # int64 ten-thousandths of `to_currency`
     "Amounts in one currency. Raises `DataError` naming the currency and day without a rate."
     result,days = units.copy(), pd.to_datetime(days).dt.tz_localize(None).to_numpy("datetime64[D]") if len(days) else []
-    for currency in sorted(set(currencies.dropna()) - {to_currency}):
+    for currency in sorted(set(currencies.dropna().unique()) - {to_currency}):
         rows = np.flatnonzero(currencies == currency)
         stated,values = _stated(rates, currency, to_currency) if rates is not None else (np.empty(0, "datetime64[D]"), np.empty(0))
         position = np.searchsorted(stated, days[rows], side="right") - 1
@@ -84,13 +84,13 @@ def converted(
                         column="currency", rows=_first_rows(currencies.isna()))
     return result
 
-# %% ../../nbs/api/contracts/72_money.ipynb #37942424
+# %% ../../nbs/api/contracts/72_money.ipynb #2fe58f7b
 def common_currency(
     currencies:pd.Series, # ISO 4217 codes found in the rows
     reporting:str|None=None, # Reporting currency of the workspace
 )->str: # The currency to show the figure in; "" when there are no rows
     "The reporting currency, else the only one there is. Raises `DataError` for several currencies and none to report in."
     if reporting: return reporting
-    found = sorted(set(currencies.dropna()))
+    found = sorted(currencies.dropna().unique())
     if len(found) > 1: raise DataError(f"Amounts in {', '.join(found)} cannot be added.", "Name a reporting currency.", column="currency")
     return found[0] if found else ""

@@ -22,8 +22,8 @@ from .children import WarmRun, adopt_orphans, become_child, call_and_exit, colle
 from .process_memory import belongings, processes
 from .sockets import receive_message
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #cc6057a5
-NEEDED_FIRST = ("papermill", "IPython.core.interactiveshell", "IPython.core.magics", "ipykernel.compiler", "numpy", "pandas", "pyarrow.parquet", "pyarrow.compute",
+# %% ../../nbs/api/jobs/40_zygote.ipynb #920e6906
+NEEDED_FIRST = ("papermill", "IPython.core.interactiveshell", "IPython.core.magics", "ipykernel.compiler", "numpy", "pandas", "pyarrow.parquet", "pyarrow.compute", "pyarrow.dataset",
                 "duckdb", "ruamel.yaml", "rich.console")
 NEEDED_SOON = ("scipy.special", "altair", "vl_convert", "markdown_it", "mdit_py_plugins.dollarmath", "bleach", "pandera.pandas")
 NEEDED_LATER = ("scipy.stats", "sklearn.ensemble", "sklearn.linear_model", "statsmodels.stats.proportion", "ibis.backends.duckdb", "openpyxl")

@@ -84,7 +84,7 @@ REQUIRED_OF_A_MODEL = ("owner", "purpose", "audience", "source", "task")
 OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm", "consent_purpose", "cutoffs", "split", "economics",
                        "gates", "holdout", "release", "monitoring")
 
-# %% ../../nbs/api/workspace/50_params.ipynb #9c9eabc2
+# %% ../../nbs/api/workspace/50_params.ipynb #045fd4f2
 def check_model(
     name:str, # Key of the model
     spec:dict, # What the file says about it
@@ -95,9 +95,9 @@ def check_model(
     key = f"models.{name}"
     if not isinstance(spec, dict):
         raise _wrong_key(path, key, f"{key} is {spec!r}; `key: value` lines are allowed.", f"Describe it by {', '.join(REQUIRED_OF_A_MODEL)}.")
+    known = (*REQUIRED_OF_A_MODEL, *OPTIONAL_OF_A_MODEL)
     for word in spec:
-        near = closest(word, (*REQUIRED_OF_A_MODEL, *OPTIONAL_OF_A_MODEL))
-        if near and word not in (*REQUIRED_OF_A_MODEL, *OPTIONAL_OF_A_MODEL):
+        if word not in known and (near := closest(word, known)):
             raise _wrong_key(path, f"{key}.{word}", f"unknown key {key}.{word}.{near}", "Correct the key.")
     for word in REQUIRED_OF_A_MODEL:
         if spec.get(word) in (None, ""):
