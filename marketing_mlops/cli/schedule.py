@@ -43,7 +43,7 @@ def check_schedules(
     for name, error in problems.items(): print(error if name in file.broken else f"{name}: {error}", file=sys.stderr)
     return 1 if problems else 0
 
-# %% ../../nbs/api/cli/80_schedule.ipynb #27e625e9
+# %% ../../nbs/api/cli/80_schedule.ipynb #08858988
 def _instant(text:str|None)->datetime: return datetime.now(timezone.utc) if text is None else instant_of(text, "--now")
 
 @contextmanager
@@ -55,6 +55,7 @@ def ended_like_ctrl_c()->Iterator[None]:
     finally:
         if is_main: signal.signal(signal.SIGTERM, before)
 
+# %% ../../nbs/api/cli/80_schedule.ipynb #7d878acc
 def due_words(
     found:Workspace, # Whose schedules
     now:datetime, # With a time zone
@@ -64,7 +65,7 @@ def due_words(
     from marketing_mlops.schedules.notices import local_time
     return [f"{schedule.name} {local_time(schedule, run.due)}: {run.state}" for schedule, run in preview_due(found, now)]
 
-# %% ../../nbs/api/cli/80_schedule.ipynb #32fbd9c4
+# %% ../../nbs/api/cli/80_schedule.ipynb #f786bf36
 def one_look(
     found:Workspace, # Whose schedules
     at_once:int, # Runs under way at once
@@ -79,6 +80,7 @@ def one_look(
     for _, problem, remedy in problems: print(problem, remedy, sep="\n", file=sys.stderr)
     return 1 if problems or any(run.state == "failed" for run in ended) else 0
 
+# %% ../../nbs/api/cli/80_schedule.ipynb #7ac4b321
 def run_what_is_due(
     now:str=None, # Look as if it were this instant, such as 2026-04-06T07:00:00+02:00
     dry_run:bool=False, # Say what would be run, and change nothing
@@ -90,7 +92,7 @@ def run_what_is_due(
     if dry_run: print("\n".join(due_words(found, instant)) or "Nothing is due."); return 0
     with ended_like_ctrl_c(): return one_look(found, at_once, instant if now else None)
 
-# %% ../../nbs/api/cli/80_schedule.ipynb #3c83804d
+# %% ../../nbs/api/cli/80_schedule.ipynb #ea543162
 LONGEST_SLEEP_S = 20. # A change of schedule.yaml is noticed after so many seconds
 
 def seconds_to_sleep(
@@ -113,6 +115,7 @@ def run_schedules(
     with ended_like_ctrl_c():
         while True: time.sleep(_look_and_go_on(at_once, workspace))
 
+# %% ../../nbs/api/cli/80_schedule.ipynb #ff6f6b05
 def _look_and_go_on(at_once:int, workspace:str|None)->float:
     "Looks once and returns how long to sleep; an error is said and ends nothing."
     try:

@@ -74,9 +74,8 @@ def main(folder, rounds, seed):
         while chance.random() < .5 and not os.waitpid(pid, os.WNOHANG)[0]: time.sleep(.05)   # sometimes the next begins beside it
         try: os.waitpid(pid, os.WNOHANG)
         except ChildProcessError: pass
-    now += timedelta(seconds=30)                                # a pause after a kill is over
-    for _ in range(600):                                        # nobody kills any more; one that was left alone may still be at work
-        os.waitpid(scheduler(workspace, now), 0)
+    for i in range(600):                                        # nobody kills any more; one that was left alone may still be at work
+        os.waitpid(scheduler(workspace, now + timedelta(seconds=min(i/2, 59))), 0)     # pauses come to their end, no further minute begins
         time.sleep(.1)
         with open_records(workspace) as records: states = [run.state for run in due_runs(records)]
         if set(states) <= {"done", "failed", "missed"}: break

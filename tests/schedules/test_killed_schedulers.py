@@ -20,7 +20,7 @@ def judge(found):
     assert found["errors"] == [], found
     assert found["attempts"] > found["rounds"] + 2, "nothing was hit: the storm is too weak"
 
-def test_thirty_kills_lose_nothing_and_repeat_nothing(tmp_path): judge(weather(tmp_path, 30, 7))
+def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path): judge(weather(tmp_path, 50, 7))
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
