@@ -102,7 +102,7 @@ def test_a_run_that_fills_the_disk_is_recorded_alerted_and_made_when_there_is_ro
 class AtOnce:
     "Stands for a process: carries an order out in this one, at once."
     reason = ""
-    def __init__(self, order, workspace, files):
+    def __init__(self, order, workspace, files, tell=print):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in order_environment(order, workspace, {}).items(): patch.setenv(name, value)
             try: carry_out(order, workspace)
