@@ -33,7 +33,7 @@ class Command:
         module, name = self.target.split(":")
         return getattr(import_module(f"marketing_mlops.cli.{module}"), name)
 
-# %% ../../nbs/api/cli/20_commands.ipynb #6f201805
+# %% ../../nbs/api/cli/20_commands.ipynb #1be4b7c2
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
 _DATA_COMMANDS = (
     Command("run", "run:run_models", "build what changed and read out the experiments",
@@ -54,6 +54,8 @@ _DATA_COMMANDS = (
             "Pages that were finished are kept under data/runs; the others were not made."),
     Command("jobs", "jobs:list_jobs", "the jobs, their parameters and their last runs",
             ("mmops jobs", "mmops jobs --runs 20")),
+    Command("resume", "resume_command:resume_failed", "go on with a failed run from the cell that failed, once its notebook is mended",
+            ("mmops resume", "mmops resume 20260406T0700"), "The run that went on was interrupted, and its process has ended."),
     Command("init", "init:make_workspace", "make a workspace of your own in a new folder",
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )

@@ -117,7 +117,7 @@ STAGE_TERMS = {
     "many": "Stage: makes all models of a source that are declared by the hundred, and skips what has not changed.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #64e25426
+# %% ../../nbs/api/contracts/90_glossary.ipynb #bef6e088
 PRODUCT_TERMS = {
     "job": "A notebook that runs as a stage of the pipeline.",
     "stage": "One step of the pipeline, with declared inputs and outputs.",
@@ -147,6 +147,7 @@ PRODUCT_TERMS = {
     "due_time": "An instant at which a schedule has to be run, read in the time zone of its market.",
     "due_run": "What became of one due time of one schedule: due, running, waiting, done, failed or missed.",
     "attempt": "One try at a due run, in a process of its own; a schedule says how many there may be.",
+    "resumed_run": "A run that goes on in the process of a failed one, from the cell that failed; it is marked as such for ever.",
     "backfill": "Running afterwards the due times between two days that were never run.",
     "destination": "Where alerts are delivered: a mail address, a web hook, or only the file of alerts.",
     "reserve": "A megabyte kept aside, so that a full disk can still be reported.",
