@@ -1,10 +1,12 @@
 "`mmops schedule` in processes of its own: two at once, errors in two lines, an interrupted run that begins again."
-import json, signal, subprocess, sys, time
+import json, os, signal, subprocess, sys, time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 import pytest
 from marketing_mlops.jobs.runs import list_runs
 from marketing_mlops.schedules.alerts import open_alerts
-from marketing_mlops.schedules.records import due_runs, open_records
+from marketing_mlops.schedules.claims import try_lock
+from marketing_mlops.schedules.records import Attempt, DueRun, due_runs, open_records, save_attempt, save_due_run, stamp
 from marketing_mlops.workspace.places import find_workspace
 
 MMOPS = [sys.executable, "-c", "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())", "schedule"]
@@ -106,6 +108,18 @@ def test_a_look_that_finds_nothing_imports_nothing_heavy(root):
     code = "import sys; from marketing_mlops.cli.commands import main; main(sys.argv[1:]); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code, "schedule", "due", "--now", "2026-04-06T06:59:59+02:00", "--workspace", str(root)], capture_output=True, text=True, check=True)
     for heavy in ("pandas", "numpy", "papermill", "ruamel", "cronsim", "nbformat", "smtplib", "rich"): assert f"'{heavy}'" not in done.stdout, heavy
+
+def test_a_run_that_hangs_past_its_deadline_is_told_once(root):
+    workspace, now = find_workspace(root), datetime.now(timezone.utc)
+    said(root, "due", "--now", (now - timedelta(hours=4)).isoformat())
+    hour = stamp(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=3))
+    with open_records(workspace) as records:
+        save_due_run(records, DueRun("count_0", hour, "running", 1))
+        save_attempt(records, Attempt("count_0", hour, 1, stamp(now - timedelta(hours=3))))
+    lock = try_lock(workspace, "count_0")                          # its process is still there
+    for _ in range(2): said(root, "due", "--now", (now - timedelta(hours=3, minutes=59)).isoformat())
+    os.close(lock)
+    assert [(alert.kind, alert.schedule) for alert in open_alerts(workspace) if alert.kind == "stuck"] == [("stuck", "count_0")]
 
 def test_a_loop_stops_when_it_is_told_to(root):
     loop = started(root, "run")
