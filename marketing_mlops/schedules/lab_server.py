@@ -20,7 +20,7 @@ from .panel_pages import PanelState, panel_css, panel_page, panel_script, refusa
 from ..workspace.errors import MmopsError, ParameterError
 from ..workspace.places import find_workspace
 
-# %% ../../nbs/api/schedules/98_lab_server.ipynb #77b18573
+# %% ../../nbs/api/schedules/98_lab_server.ipynb #1f7beb12
 def notebook_at(
     lab_root:Path, # Folder JupyterLab was started in
     shown:str, # Path of a notebook as JupyterLab knows it
@@ -28,7 +28,8 @@ def notebook_at(
     "The notebook a panel is about. Raises `ParameterError` for anything else."
     path = (lab_root/shown.strip("/")).resolve()
     if path.is_relative_to(lab_root.resolve()) and path.suffix == ".ipynb" and path.is_file(): return path
-    raise ParameterError(f"There is no notebook {shown!r} in the folder JupyterLab was started in.", "Right-click a notebook in the file browser and choose Schedule… again.", file=shown, key=None)
+    raise ParameterError(f"There is no notebook {shown!r} in the folder JupyterLab was started in.",
+                         "Right-click a notebook in the file browser and choose Schedule… again.", file=shown, key=None)
 
 # %% ../../nbs/api/schedules/98_lab_server.ipynb #24daef33
 def _texts(filled:object)->dict[str, str|list[str]]:
@@ -65,7 +66,7 @@ def page_for(
     state = PanelState(asked.notebook, shown, filled, name, tuple(entries), asked.links.base, token)
     return panel_page(state, asked.workspace)
 
-# %% ../../nbs/api/schedules/98_lab_server.ipynb #c2a3be03
+# %% ../../nbs/api/schedules/98_lab_server.ipynb #52386c33
 class PanelPage(JupyterHandler):
     "Shows the panel of a notebook."
     auth_resource = "contents"
@@ -73,17 +74,18 @@ class PanelPage(JupyterHandler):
     @property
     def content_security_policy(self)->str:
         "What the page may load: its own script and style."
-        return super().content_security_policy + "; default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; form-action 'none'; base-uri 'none'"
+        own = "script-src 'self'; style-src 'self'; connect-src 'self'"
+        return f"{super().content_security_policy}; default-src 'none'; {own}; form-action 'none'; base-uri 'none'"
 
     @web.authenticated
     @authorized(action="read")
     async def get(self)->None:
         "The panel, or in two lines why there is none."
         shown = self.get_query_argument("notebook", "")
-        body = dict(notebook=shown, entry=self.get_query_argument("entry", ""))
+        body, is_new = dict(notebook=shown, entry=self.get_query_argument("entry", "")), bool(self.get_query_argument("new", ""))
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
-        try: self.finish(page_for(question(_lab_root(self), body, self.base_url, {}), shown, self.xsrf_token.decode(), bool(self.get_query_argument("new", ""))))
+        try: self.finish(page_for(question(_lab_root(self), body, self.base_url, {}), shown, self.xsrf_token.decode(), is_new))
         except MmopsError as error: self.finish(refusal_page(error, self.base_url))
 
 # %% ../../nbs/api/schedules/98_lab_server.ipynb #5089a275

@@ -7,7 +7,7 @@ What became of the due times and runs of a notebook, for the panel."""
 # %% auto #0
 __all__ = ['STATES', 'HistoryLine', 'due_line', 'run_line', 'newest_runs', 'panel_history', 'PanelLinks', 'history_html']
 
-# %% ../../nbs/api/schedules/94_panel_history.ipynb #d16f47f8
+# %% ../../nbs/api/schedules/94_panel_history.ipynb #c63c1db2
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from urllib.parse import quote
 from ..jobs.runs import Run, read_run
 from .entries import read_schedules
 from .notices import local_time
+from .panel_fields import element
 from .records import DueRun, due_runs, open_records, records_path
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
@@ -40,7 +41,7 @@ def due_line(
     tried = f"after {run.attempt} attempts" if run.attempt > 1 else ""
     return HistoryLine(when, run.state, "schedule" if run.origin == "clock" else run.origin, ": ".join(filter(None, [tried, run.sentence])), run.run)
 
-# %% ../../nbs/api/schedules/94_panel_history.ipynb #d2c680c8
+# %% ../../nbs/api/schedules/94_panel_history.ipynb #e0f0dd4c
 def run_line(
     run:Run, # From its manifest
     workspace:Workspace, # Where it ran; the clock of its first market is shown
@@ -48,9 +49,11 @@ def run_line(
     "A run that belongs to no due time of the entry."
     started = datetime.fromisoformat(run.started_at)
     zone = next((market.zone for market in workspace.settings.markets.values()), started.tzinfo)
-    asked = "by hand" if not run.within or run.within.startswith("panel/") else run.within.partition("#")[0].partition("@")[0].replace("schedule/", "schedule ")
+    origin = run.within.partition("@")[0]
+    asked = "by hand" if not origin or origin.startswith("panel/") else origin.replace("schedule/", "schedule ")
     because = (run.error or {}).get("problem", "") or run.note
-    return HistoryLine(f"{started.astimezone(zone):%a %Y-%m-%d %H:%M}", run.status, asked, because, run.folder.relative_to(workspace.root).as_posix(), f"{run.duration_s:.1f} s" if run.duration_s else "")
+    folder, took = run.folder.relative_to(workspace.root).as_posix(), f"{run.duration_s:.1f} s" if run.duration_s else ""
+    return HistoryLine(f"{started.astimezone(zone):%a %Y-%m-%d %H:%M}", run.status, asked, because, folder, took)
 
 # %% ../../nbs/api/schedules/94_panel_history.ipynb #e17e6446
 def newest_runs(
@@ -81,7 +84,7 @@ def _newest_due(workspace:Workspace, entry:str, n:int)->list[HistoryLine]:
     except MmopsError: schedule = None
     return [due_line(run, local_time(schedule, run.due) if schedule else f"{run.due:%a %Y-%m-%d %H:%M} UTC") for run in found]
 
-# %% ../../nbs/api/schedules/94_panel_history.ipynb #2531a72a
+# %% ../../nbs/api/schedules/94_panel_history.ipynb #24561b52
 STATES:dict[str, str] = dict( # Meaning of a state, a name in the palette of reports
     done="good", failed="bad", missed="bad", killed="bad", interrupted="caution", waiting="caution", running="unknown", due="unknown")
 
@@ -95,19 +98,20 @@ class PanelLinks:
         "A link to a file of the workspace; nothing where JupyterLab cannot see it."
         if self.prefix is None: return ""
         seen = f"{self.prefix}{path}"
-        return f'<a href="{escape(f"{self.base}lab/tree/{quote(seen)}")}" data-path="{escape(seen)}" target="_blank" rel="noopener">{escape(label)}</a>'
+        return element("a", escape(label), href=f"{self.base}lab/tree/{quote(seen)}", data_path=seen, target="_blank", rel="noopener")
 
-# %% ../../nbs/api/schedules/94_panel_history.ipynb #0a2ef275
+# %% ../../nbs/api/schedules/94_panel_history.ipynb #5529af5c
 def _evidence(line:HistoryLine, root:Path, links:PanelLinks)->str:
-    files = {"page.html": "page", "executed.ipynb": "notebook"}
-    return " · ".join(filter(None, (links.to(f"{line.folder}/{name}", label) for name, label in files.items() if line.folder and (root/line.folder/name).is_file())))
+    if not line.folder: return ""
+    there = {name: label for name, label in {"page.html": "page", "executed.ipynb": "notebook"}.items() if (root/line.folder/name).is_file()}
+    return " · ".join(filter(None, (links.to(f"{line.folder}/{name}", label) for name, label in there.items())))
 
 def _table(title:str, lines:Iterable[HistoryLine], root:Path, links:PanelLinks)->str:
-    state = lambda each: f'<span class="state {STATES.get(each.state, "unknown")}">{escape(each.state)}</span>'
+    state = lambda each: element("span", escape(each.state), class_=f"state {STATES.get(each.state, 'unknown')}")
     cells = lambda each: (escape(each.when), state(each), escape(each.asked), escape(each.because), escape(each.took), _evidence(each, root, links))
-    rows = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells(each)) + "</tr>" for each in lines)
-    heads = "".join(f"<th>{head}</th>" for head in ("when", "state", "asked by", "because", "took", "evidence"))
-    return f'<h2>{escape(title)}</h2><table class="runs"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+    rows = "".join(element("tr", "".join(element("td", cell) for cell in cells(each))) for each in lines)
+    heads = "".join(element("th", head) for head in ("when", "state", "asked by", "because", "took", "evidence"))
+    return element("h2", escape(title)) + element("table", element("thead", element("tr", heads)) + element("tbody", rows), class_="runs")
 
 # %% ../../nbs/api/schedules/94_panel_history.ipynb #6e6e29da
 def history_html(

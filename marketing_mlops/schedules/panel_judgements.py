@@ -7,7 +7,7 @@ What is wrong with a draft of an entry, at its field."""
 # %% auto #0
 __all__ = ['times_of', 'words_of', 'judge_values', 'Judgement', 'judge_draft']
 
-# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #2ab7f65a
+# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #d61ab21a
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from ..jobs.secret_references import secret_name
 from .due_times import cron_in_words
 from .entries import Schedule, read_schedule
 from .notices import local_time
-from .panel_drafts import ENTRY_FIELDS, Draft, draft_entry
+from .panel_drafts import ENTRY_FIELDS, PanelDraft, draft_entry
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace
 
@@ -49,9 +49,9 @@ def _missing_variables(declared:Mapping[str, NotebookParameter], given:Mapping[s
         except ValueError: continue
         if variable and not environment.get(variable): yield name, variable
 
-# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #09971d53
+# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #d758f355
 def judge_values(
-    draft:Draft, # What was filled in
+    draft:PanelDraft, # What was filled in
     on:date, # Day of the run, from which relative dates are seen
     environment:Mapping[str, str], # Variables secrets may refer to
 )->tuple[dict[str, str], dict[str, str]]: # What is wrong, and what to think of, each by field
@@ -84,10 +84,10 @@ def _at_fields(error:ParameterError)->dict[str, str]:
 
 def _sentence(text:str)->str: return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")
 
-# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #533f833f
+# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #426c63bd
 def judge_draft(
     workspace:Workspace, # Where the notebook is
-    draft:Draft, # What was filled in
+    draft:PanelDraft, # What was filled in
     now:datetime, # With a time zone
     environment:Mapping[str, str]|None=None, # Variables secrets may refer to, of this process if None
 )->Judgement:

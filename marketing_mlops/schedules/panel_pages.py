@@ -8,28 +8,30 @@ The panel in which a notebook is scheduled, as HTML."""
 __all__ = ['CRON_PRESETS', 'MAIN_KEYS', 'preset_choice', 'PanelState', 'panel_form', 'panel_page', 'panel_css', 'panel_script',
            'refusal_page']
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #31a1fd1e
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #6d2a40e0
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from importlib import resources
 from pathlib import Path
+from string import Template
 from ..jobs.parameter_declarations import read_parameters
 from ..reporting.colours import palette_variables
 from .panel_drafts import ENTRY_FIELDS
-from .panel_fields import PanelField, entry_field, field_html, parameter_field
+from .panel_fields import PanelField, element, entry_field, field_html, parameter_field
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #99d27406
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #47c8b6c6
 CRON_PRESETS:dict[str, str] = { # What it means, by its cron expression
     "0 7 * * *": "every day at 07:00", "0 7 * * mon-fri": "every working day at 07:00", "0 7 * * mon": "every Monday at 07:00",
     "0 7 1 * *": "on the first of the month at 07:00", "0 7 L * *": "on the last of the month at 07:00", "0 * * * *": "every hour"}
 
 def preset_choice()->str: # HTML
     "A choice of presets, and the place for what is chosen in words."
-    options = "".join(f'<option value="{escape(cron)}">{escape(words)}</option>' for cron, words in CRON_PRESETS.items())
-    return f'<div class="field"><label for="preset">when</label><select id="preset"><option value="">as written below</option>{options}</select><p class="words" id="words" aria-live="polite"></p></div>'
+    options = "".join(element("option", escape(words), value=cron) for cron, words in {"": "as written below", **CRON_PRESETS}.items())
+    words = element("p", class_="words", id="words", aria_live="polite")
+    return element("div", element("label", "when", for_="preset") + element("select", options, id="preset") + words, class_="field")
 
 # %% ../../nbs/api/schedules/93_panel_pages.ipynb #ba0bfe41
 @dataclass(frozen=True)
@@ -59,46 +61,42 @@ def panel_form(
             f'<section><h2>Schedule</h2><div class="fields">{name}{preset_choice()}{of(MAIN_KEYS)}</div>'
             f'<details><summary>More</summary><div class="fields">{of(key for key in ENTRY_FIELDS if key not in MAIN_KEYS)}</div></details></section>')
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #0190fea6
-def _entry_choice(name, names):
-    options = "".join(f'<option value="{escape(each)}"{" selected" if each == name else ""}>{escape(each)}</option>' for each in names)
-    return f'<label class="which" for="entry">entry <select id="entry"><option value="">a new one</option>{options}</select></label>' if names else ""
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #1c3fb109
+def _file(name:str)->str: return (resources.files("marketing_mlops.schedules")/name).read_text(encoding="utf-8")
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #4d8d518e
+def _template(name:str)->Template: return Template(_file(name))
+
+def _entry_choice(name:str, names:tuple[str, ...])->str:
+    options = "".join(element("option", escape(shown), value=value, selected=value == name) for value, shown in {"": "a new one", **{each: each for each in names}}.items())
+    return element("label", "entry " + element("select", options, id="entry"), class_="which") if names else ""
+
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #32bfd5f0
 def panel_page(
     state:PanelState, # What is shown
     workspace:Workspace, # Its markets and approvers are proposed
     history:str="", # HTML of earlier runs
 )->str: # A whole page
     "The panel. Raises `ParameterError` for a notebook that cannot be read."
-    base, title = escape(f"{state.base}mmops/schedule/"), escape(state.notebook.stem)
-    remove = '<button type="button" id="remove">Remove</button>' if state.entry else ""
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Schedule {title}</title><link rel="stylesheet" href="{base}panel.css"><script src="{base}panel.js" defer></script></head>
-<body data-base="{base}" data-notebook="{escape(state.shown)}" data-entry="{escape(state.entry)}" data-token="{escape(state.token)}"><main>
-<header><h1>{title}</h1>{_entry_choice(state.entry, state.names)}</header>
-<form id="panel" novalidate><p class="said whole" data-field="" role="alert"></p>{panel_form(state, workspace)}
-<div class="buttons"><button type="submit" class="first" id="save">Save</button><button type="button" id="run">Run now</button>{remove}<p id="told" role="status" aria-live="polite"></p></div></form>
-<p class="clock">Saved entries stand in <code>schedule.yaml</code>; what calls <code>mmops schedule due</code> every minute runs them. JupyterLab keeps no time and may be closed.</p>
-<section id="history">{history}</section></main></body></html>"""
+    attributes = {key: escape(value) for key, value in dict(notebook=state.shown, entry=state.entry, token=state.token, title=state.notebook.stem).items()}
+    parts = dict(choice=_entry_choice(state.entry, state.names), form=panel_form(state, workspace), history=history,
+                 remove=element("button", "Remove", type="button", id="remove") if state.entry else "")
+    return _template("panel.html").substitute(attributes | parts | dict(address=escape(f"{state.base}mmops/schedule/")))
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #15dfd6d6
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #55c19b15
 def panel_css()->str:
     "The style of the panel: the palette of the reports by day and by night, and its own few rules."
-    night = palette_variables(dark=True)
-    themes = f':root,:root[data-theme="light"]{{{palette_variables()}}}\n:root[data-theme="dark"]{{{night}}}\n@media (prefers-color-scheme:dark){{:root:not([data-theme]){{{night}}}}}\n'
-    return themes + (resources.files("marketing_mlops.schedules")/"panel.css").read_text(encoding="utf-8")
+    day, night = palette_variables(), palette_variables(dark=True)
+    chosen = f':root,:root[data-theme="light"]{{{day}}}\n:root[data-theme="dark"]{{{night}}}\n'
+    return chosen + f"@media (prefers-color-scheme:dark){{:root:not([data-theme]){{{night}}}}}\n" + _file("panel.css")
 
 def panel_script()->str:
     "The script of the panel: sends what is filled in, shows what comes back."
-    return (resources.files("marketing_mlops.schedules")/"panel.js").read_text(encoding="utf-8")
+    return _file("panel.js")
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #47d80df6
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #3e3912d1
 def refusal_page(
     error:MmopsError, # What is wrong, and what to do
     base:str="/", # Address of the server, ends with a slash
 )->str: # A whole page
     "The panel of a notebook that cannot be scheduled."
-    address = escape(f"{base}mmops/schedule/")
-    return f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Schedule</title>
-<link rel="stylesheet" href="{address}panel.css"><script src="{address}panel.js" defer></script></head><body><main><p class="problem">{escape(error.problem)}</p><p>{escape(error.remedy)}</p></main></body></html>"""
+    return _template("refusal.html").substitute(problem=escape(error.problem), remedy=escape(error.remedy), address=escape(f"{base}mmops/schedule/"))

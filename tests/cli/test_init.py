@@ -43,7 +43,7 @@ def test_the_wheel_carries_the_repositorys_own_files(installed):
 
 def test_the_wheel_carries_every_module_and_its_styles(installed):
     for path in (ROOT/"marketing_mlops").rglob("*"):
-        if path.suffix in (".py", ".css", ".js") and "__pycache__" not in path.parts:
+        if path.suffix in (".py", ".css", ".js", ".html") and "__pycache__" not in path.parts:
             assert (installed/path.relative_to(ROOT)).is_file(), path.name
 
 def test_the_wheel_carries_what_jupyterlab_looks_for(installed):

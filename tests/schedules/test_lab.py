@@ -125,7 +125,8 @@ def test_saving_what_is_there_changes_no_byte(server, shop):
     written = COLLEAGUES + "  weekly_spend:\n    report: weekly_spend\n    parameters:\n      budget: 750   # as agreed\n      until: -7d\n    cron: 0 7 * * mon   # before nine\n    zone: UTC\n    owner: marketing@example.com\n    destinations: [file]\n"
     shop.path("schedule.yaml").write_text(written)
     shown = page_of(server, "shop/nbs/reports/weekly_spend.ipynb", entry="weekly_spend")
-    filled = {name: value for name, value in re.findall(r'<input type="text" id="[^"]*" name="([^"]*)"[^>]*? value="([^"]*)"', shown)}
+    inputs = [dict(re.findall(r'(\w+)="([^"]*)"', each)) for each in re.findall(r'<input type="text"[^>]*>', shown)]
+    filled = {each["name"]: each["value"] for each in inputs}
     assert filled["parameters.until"] == "-7d"
     assert ask(server, "save", entry="weekly_spend", filled=filled | {"market": "", "on_missed": "", "parameters.goal": "", "parameters.channels": ["email"]})["is_well"]
     assert shop.path("schedule.yaml").read_text() == written
