@@ -105,21 +105,27 @@ def start_next(
     now_round.under_way.append(UnderWay(claim, slot, process, printed))
     return True
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #35daec2d
+# %% ../../nbs/api/schedules/50_rounds.ipynb #3acffa24
 def finish(
     now_round:Round, # Its `under_way` shrinks
     running:UnderWay, # Its process has ended
 )->None:
     "Settles a run whose process has ended."
     now_round.under_way.remove(running)
-    running.printed.seek(0)
-    lines = running.printed.read()[-4000:].decode(errors="replace").strip().splitlines()
-    running.printed.close()
     claim = running.claim
-    try: settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=" ".join(lines[-2:-1]), reason=running.process.reason)
+    try: settled = settle(now_round.records, now_round.workspace, claim.schedule, claim.due_run, now_round.clock(), said=_last_words(running, now_round.workspace), reason=running.process.reason)
     finally:                                                     # on a full disk too: the next round must find them free
         for descriptor in (claim.lock, running.slot): os.close(descriptor)
     if settled.state != "running": report_end(now_round, settled)
+
+# %% ../../nbs/api/schedules/50_rounds.ipynb #31e21e06
+def _last_words(running, workspace):
+    running.printed.seek(0)
+    lines = running.printed.read()[-4000:].decode(errors="replace").strip().splitlines()
+    running.printed.close()
+    if not lines[-2:-1]: return ""
+    from marketing_mlops.jobs.stored_notebooks import run_redactor
+    return run_redactor(workspace, running.claim.schedule.parameters).text(lines[-2])
 
 # %% ../../nbs/api/schedules/50_rounds.ipynb #9dd121ec
 LOOK_AGAIN_S = 5. # Seconds between two looks while something runs

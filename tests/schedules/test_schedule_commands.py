@@ -131,3 +131,12 @@ def test_a_loop_stops_when_it_is_told_to(root):
 def test_the_schedule_that_is_shipped_can_run(repository):
     code, out, err = said(repository, "check")
     assert (code, err) == (0, "") and out.startswith("monday_readout: At 07:00 on Monday")
+
+def test_what_a_process_says_is_stored_without_addresses(root):
+    write_job(root, "count", "1")
+    (root/"schedule.yaml").write_text("schedules:\n  count: {job: count, parameters: {dya: x}, cron: 0 7 * * *, market: DE, owner: marketing@example.com, retries: 0}\n")
+    said(root, "due", "--now", "2026-04-05T12:00:00+02:00")
+    (root/"nbs"/"jobs"/"count.ipynb").write_text((root/"nbs"/"jobs"/"count.ipynb").read_text().replace("datetime.date(2026, 1, 1)", "'customer.4711@post-of-mine.de'"))
+    assert said(root, "due", "--now", "2026-04-06T07:00:10+02:00")[0] == 1
+    with open_records(find_workspace(root)) as records: sentence = due_runs(records)[0].sentence
+    assert sentence and "customer.4711" not in sentence + (root/"data"/"state"/"alerts.jsonl").read_text()
