@@ -1,6 +1,6 @@
 """The types a parameter can have, how each is read from text, and what JSON calls it
 
-A command line, a form and a spreadsheet know only text; a notebook wants a number, a day, a list. `read_value` makes one of the other, and only exactly: `8.0` is no whole number, `yes` no truth value, `nan` no figure. A program that guesses here runs a whole night on the wrong guess.
+A command line, a form and a spreadsheet know only text; a notebook wants a number, a day, a list. `read_value` makes one of the other and guesses nothing: `8.0` and `1_000` are no whole numbers, `yes` no truth value, `nan` no figure. A wrong guess here is a whole night's run for nothing.
 
 `KINDS` is the one place where a type is declared: its name in the parameters cell, how text becomes a value, how JSON Schema describes it. To add a type, add a line; the check, the form and the listing follow."""
 
@@ -9,15 +9,16 @@ A command line, a form and a spreadsheet know only text; a notebook wants a numb
 # %% auto #0
 __all__ = ['KINDS', 'ParameterKind', 'read_value', 'read_items']
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #afcad104
-import json, math
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #89c71b4f
+import json, math, re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from .relative_dates import as_date
 from .secret_references import secret_name
+from ..workspace.errors import closest
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #2312d7cc
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #3f93468b
 @dataclass(frozen=True)
 class ParameterKind:
     "A type of parameter."
@@ -31,15 +32,19 @@ def _truth(text, on):
     if (said := text.lower()) in ("true", "false"): return said == "true"
     raise ValueError(text)
 
+def _whole(text, on):
+    if re.fullmatch(r"[+-]?[0-9]+", text): return int(text)
+    raise ValueError(text)
+
 def _figure(text, on):
-    if math.isfinite(number := float(text)): return number
+    if re.fullmatch(r"[0-9.eE+-]+", text): return float(text) # float itself also reads 1_0.5 and the digits of other scripts
     raise ValueError(text)
 
 def _reference(text, on): secret_name(text); return text
 
 KINDS:dict[str, ParameterKind] = {kind.name: kind for kind in ( # By the name in the parameters cell
     ParameterKind("str", str, lambda text, on: text, dict(type="string")),
-    ParameterKind("int", int, lambda text, on: int(text), dict(type="integer")),
+    ParameterKind("int", int, _whole, dict(type="integer")),
     ParameterKind("float", float, _figure, dict(type="number")),
     ParameterKind("bool", bool, _truth, dict(type="boolean")),
     ParameterKind("date", date, as_date, dict(type="string", format="date"), says_why=True),
@@ -48,20 +53,30 @@ KINDS:dict[str, ParameterKind] = {kind.name: kind for kind in ( # By the name in
     ParameterKind("list", list, lambda text, on: json.loads(text), dict(type="array")),
     ParameterKind("dict", dict, lambda text, on: json.loads(text), dict(type="object")))}
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #9cef5207
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #aefeea91
+def _is_finite(value):
+    "Whether nothing in a value is infinite or not a number."
+    if isinstance(value, dict): return all(map(_is_finite, value.values()))
+    if isinstance(value, list): return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+def _as_declared(declared, value, on):
+    "Text read, and a whole number as a figure where one is declared."
+    if isinstance(value, str): return declared.read(value if declared.type is str else value.strip(), on)
+    return float(value) if declared.type is float and type(value) is int else value
+
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #322ba5eb
 def read_value(
     kind:str, # A name in `KINDS`
     value:object, # Text as typed, or a value of the type
     on:date, # The day from which relative dates are seen
 )->object: # Of the type
-    "The value as its type. Raises `ValueError` where it is none, with the reason where there is more to say than that."
-    declared = KINDS[kind]
-    if isinstance(value, str):
-        try: value = declared.read(value if declared.type is str else value.strip(), on)
-        except ValueError as error: raise ValueError(str(error) if declared.says_why else f"{value!r} is no {kind}") from None
-    if kind == "float" and type(value) is int: value = float(value)
-    if type(value) is not declared.type or value != value or value in (math.inf, -math.inf): raise ValueError(f"{value!r} is no {kind}")
-    return value
+    "The value as its type. Raises `ValueError` where it is none, with the reason where there is more to say than that, and for an unknown type."
+    if (declared := KINDS.get(kind)) is None: raise ValueError(f"{kind!r} is no type; allowed are {', '.join(KINDS)}.{closest(kind, KINDS)}")
+    try: typed = _as_declared(declared, value, on)
+    except (ValueError, OverflowError, RecursionError) as error: raise ValueError(str(error) if declared.says_why else f"{value!r} is no {kind}") from None
+    if type(typed) is not declared.type or not _is_finite(typed): raise ValueError(f"{value!r} is no {kind}")
+    return typed
 
 # %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #57357a81
 def read_items(
