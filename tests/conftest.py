@@ -146,6 +146,7 @@ def warm_home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MMOPS_WARM_HOME", str(home))
         patch.setenv("MMOPS_WARM_IDLE", "60")                  # for tests that are killed before they come to their end
+        patch.setenv("MMOPS_KEEP_FAILED_S", "0")               # a suite of failing runs would hold their memory
         yield home
         if hasattr(os, "fork"):
             from marketing_mlops.jobs.workers import stop_worker

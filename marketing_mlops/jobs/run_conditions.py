@@ -127,12 +127,12 @@ def changed_data(then:RunConditions, run:Run, workspace:Workspace, environment:M
         if (found := found + 1) > 3: return (yield "more data have changed")
         yield f"{name} is newer than the stop"
 
-# %% ../../nbs/api/jobs/77_run_conditions.ipynb #21e84845
+# %% ../../nbs/api/jobs/77_run_conditions.ipynb #cdde01ca
 def changed_files(then:RunConditions, run:Run, workspace:Workspace, environment:Mapping[str,str])->Iterator[str]:
     "Settings, and source files that the process has imported."
     for name, digest in then.files.items():
         path = Path(name)
-        shown = path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else path.name
+        shown = path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else "/".join(path.parts[-2:])
         if not digest or not path.is_file() or file_sha256(path) != digest: yield f"{shown} has changed, and its process holds what was there before"
 
 def changed_environment(then:RunConditions, run:Run, workspace:Workspace, environment:Mapping[str,str])->Iterator[str]:
