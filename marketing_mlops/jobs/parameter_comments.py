@@ -18,15 +18,21 @@ Before the first colon stand the unit and the range, either or both, with a comm
 # %% auto #0
 __all__ = ['MEASURED', 'ParameterRange', 'read_range', 'joined_range', 'ParameterComment', 'read_comment']
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #45f93c54
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #b071931f
 import math, re
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from .relative_dates import as_date
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #c3f9df4c
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #7decd5f2
 def _end(end, on): return as_date(end, on) if isinstance(end, str) else end
 
+def _fixed(end):
+    "A number or a written-out day; None where there is no end, or one that moves with the day of the run."
+    return None if isinstance(end, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", end) else _end(end, date.min)
+
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #be964510
 @dataclass(frozen=True)
 class ParameterRange:
     "The values a parameter may have."
@@ -36,8 +42,9 @@ class ParameterRange:
     is_below:bool=False # Whether `high` itself is excluded
 
     def __post_init__(self):
-        if isinstance(self.low, int|float) and isinstance(self.high, int|float) and self.low > self.high:
-            raise ValueError(f"'{self.low} to {self.high}' holds no value: {self.low} is above {self.high}")
+        low, high = _fixed(self.low), _fixed(self.high)
+        if low is None or high is None: return
+        if low > high or (low == high and (self.is_above or self.is_below)): raise ValueError(f"{str(self)!r} holds no value")
 
     def holds(self,
         value:float|date, # Of the kind of the ends
@@ -53,13 +60,13 @@ class ParameterRange:
         ends = ("above" if self.is_above else "at least", self.low), ("below" if self.is_below else "at most", self.high)
         return ", ".join(f"{word} {end}" for word, end in ends if end is not None)
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #883ec503
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #ebce6356
 _ranges = {r"(?P<low>\S+) to (?P<high>\S+)": {}, r"at least (?P<low>\S+)": {}, r"at most (?P<high>\S+)": {},
            r"above (?P<low>\S+)": dict(is_above=True), r"below (?P<high>\S+)": dict(is_below=True)}
 
 def _number(text):
     number = float(text)
-    if not math.isfinite(number): raise ValueError(text)
+    if not math.isfinite(number) or "_" in text: raise ValueError(text)
     return int(number) if number.is_integer() and re.fullmatch(r"[+-]?\d+", text) else number
 
 def _day_text(text): as_date(text, date(2026, 1, 1)); return text
@@ -76,18 +83,18 @@ def read_range(
         except ValueError: raise ValueError(f"{text!r} is no range for the type {kind}; write for instance 0 to 100, at least 2, below 1") from None
         return ParameterRange(**ends, **more)
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #7eedc3a5
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #a8d4bfbd
 def joined_range(
     *ranges:ParameterRange, # One, or two with one end each
 )->ParameterRange:
-    "The values that lie within all of them. Raises `ValueError` for more, and for two that say the same end."
+    "The values that lie within all of them. Raises `ValueError` for more, for two that say the same end, and where no value is left."
     if len(ranges) == 1: return ranges[0]
     low, high = sorted(ranges[:2], key=lambda r: r.low is None)
     if len(ranges) > 2 or None in (low.low, high.high) or not low.high is high.low is None:
         raise ValueError(f"{' and '.join(map(repr, map(str, ranges)))} are not the two ends of one range; write for instance above 0, at most 1")
     return ParameterRange(low.low, high.high, low.is_above, high.is_below)
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #b7da0776
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #aadecd58
 MEASURED = ("int", "float", "date") # Types that have a unit and a range
 
 @dataclass(frozen=True)
@@ -97,12 +104,19 @@ class ParameterComment:
     unit:str="" # What it is counted in, such as 'EUR per week'
     range:ParameterRange|None=None # Values allowed, None for all of the type
 
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #2c398533
+_no_unit = re.compile(r"[\d<>=+.-]|(?:at|from|between|over|under|min|max|minimum|maximum)\b|.*(?:\d to \d|\b(?:at least|at most)\b)", re.I)
+
+def _is_unit(words):
+    "Whether words are a unit, and no range that is misspelt or lacks its comma."
+    return not _no_unit.match(words) and not get_close_matches(words.split(" ")[0].lower(), ("above", "below", "between"), cutoff=.8)
+
 def _measure(head, kind):
     "Unit and range of what stands before the colon."
     parts = [part.strip() for part in head.split(",")]
     first, *others = [read_range(part, kind) for part in parts]
     ends = [first, *others] if first else others
-    if None in ends:
+    if None in ends or not (first or _is_unit(parts[0])):
         raise ValueError(f"{head!r} stands before the colon, and is not a unit, a comma and a range; "
                          "write for instance EUR per week, 0 to 10000: what it is for")
     return "" if first else parts[0], joined_range(*ends) if ends else None

@@ -18,7 +18,7 @@ from .relative_dates import as_date
 from .secret_references import secret_name
 from ..workspace.errors import closest
 
-# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #3f93468b
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #586d6ea8
 @dataclass(frozen=True)
 class ParameterKind:
     "A type of parameter."
@@ -28,6 +28,7 @@ class ParameterKind:
     schema:dict[str,str] # What JSON Schema calls it
     says_why:bool=False # Whether there is more to say of a refused text than that it is none
 
+# %% ../../nbs/api/jobs/08_parameter_kinds.ipynb #507a8f06
 def _truth(text, on):
     if (said := text.lower()) in ("true", "false"): return said == "true"
     raise ValueError(text)
