@@ -66,7 +66,7 @@ def page_for(
     state = PanelState(asked.notebook, shown, filled, name, tuple(entries), asked.links.base, token)
     return panel_page(state, asked.workspace)
 
-# %% ../../nbs/api/schedules/98_lab_server.ipynb #52386c33
+# %% ../../nbs/api/schedules/98_lab_server.ipynb #b5d97a5a
 class PanelPage(JupyterHandler):
     "Shows the panel of a notebook."
     auth_resource = "contents"
@@ -85,7 +85,9 @@ class PanelPage(JupyterHandler):
         body, is_new = dict(notebook=shown, entry=self.get_query_argument("entry", "")), bool(self.get_query_argument("new", ""))
         self.set_header("Content-Type", "text/html; charset=UTF-8")
         self.set_header("Cache-Control", "no-store")
-        try: self.finish(page_for(question(_lab_root(self), body, self.base_url, {}), shown, self.xsrf_token.decode(), is_new))
+        try:
+            asked = question(_lab_root(self), body, self.base_url, {})
+            self.finish(await asyncio.to_thread(page_for, asked, shown, self.xsrf_token.decode(), is_new))
         except MmopsError as error: self.finish(refusal_page(error, self.base_url))
 
 # %% ../../nbs/api/schedules/98_lab_server.ipynb #5089a275

@@ -8,7 +8,7 @@ The panel in which a notebook is scheduled, as HTML."""
 __all__ = ['CRON_PRESETS', 'MAIN_KEYS', 'preset_choice', 'PanelState', 'panel_form', 'panel_page', 'panel_css', 'panel_script',
            'refusal_page']
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #6d2a40e0
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #a944ad4d
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -18,7 +18,7 @@ from string import Template
 from ..jobs.parameter_declarations import read_parameters
 from ..reporting.colours import palette_variables
 from .panel_drafts import ENTRY_FIELDS
-from .panel_fields import PanelField, element, entry_field, field_html, parameter_field
+from .panel_fields import PanelField, element, entry_field, field_html, known_values, parameter_field
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
 
@@ -45,7 +45,7 @@ class PanelState:
     base:str="/" # Address of the server, ends with a slash
     token:str="" # The server's mark against requests from elsewhere
 
-# %% ../../nbs/api/schedules/93_panel_pages.ipynb #44b1d400
+# %% ../../nbs/api/schedules/93_panel_pages.ipynb #d4b48396
 MAIN_KEYS = ("cron", "market", "owner", "retries", "deadline") # Keys of an entry that are always in sight; the others are below "More"
 
 def panel_form(
@@ -53,8 +53,8 @@ def panel_form(
     workspace:Workspace, # Its markets and approvers are proposed
 )->str: # HTML of the form
     "The fields of a notebook and its entry. Raises `ParameterError` for a notebook that cannot be read."
-    declared = read_parameters(state.notebook)
-    values = "".join(field_html(parameter_field(each, state.filled.get(f"parameters.{name}", ""))) for name, each in declared.items())
+    known = known_values(workspace, state.notebook, state.filled)
+    values = "".join(field_html(parameter_field(each, state.filled.get(f"parameters.{name}", ""), known.get(name, ()))) for name, each in read_parameters(state.notebook).items())
     of = lambda keys: "".join(field_html(entry_field(key, state.filled.get(key, ""), workspace)) for key in keys)
     name = field_html(PanelField("name", "name of the entry", value=state.filled.get("name", ""), about="letters, digits, - and _"))
     return (f'<section><h2>Values</h2><div class="fields">{values or "<p>This notebook takes no parameters.</p>"}</div></section>'

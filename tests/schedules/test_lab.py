@@ -1,5 +1,5 @@
 """The panel in a real JupyterLab: its addresses as a program calls them, and its form as a person does."""
-import importlib.util, json, re, shutil, sys, tomllib, urllib.error, urllib.parse, urllib.request
+import importlib.util, json, re, shutil, subprocess, sys, tomllib, urllib.error, urllib.parse, urllib.request
 from pathlib import Path
 import pytest
 from marketing_mlops.schedules.entries import read_schedules
@@ -88,6 +88,11 @@ def test_make_puts_them_there_for_an_editable_install_which_leaves_them_out():
     written = dict(tasks.lab_files())
     assert written["share/jupyter/labextensions/marketing_mlops/static/remoteEntry.js"] == (EXTENSION/"static"/"remoteEntry.js").read_text()
     assert json.loads(written["etc/jupyter/jupyter_server_config.d/marketing_mlops.json"]) == {"ServerApp": {"jpserver_extensions": {"marketing_mlops.schedules.lab_server": True}}}
+
+def test_a_server_that_only_starts_loads_no_tables():
+    code = "import sys, marketing_mlops.schedules.lab_server; sys.exit(' '.join({'pandas', 'papermill', 'dvc', 'duckdb', 'altair'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.strip() == ""
 
 def test_nobody_sees_or_changes_a_schedule_without_logging_in(server, shop):
     assert "weekly_spend</h1>" in page_of(server, "shop/nbs/reports/weekly_spend.ipynb")
