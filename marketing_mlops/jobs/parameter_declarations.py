@@ -9,19 +9,20 @@ Look here when a declaration is refused, or to see what may stand in the cell. W
 # %% auto #0
 __all__ = ['REQUIRED', 'NotebookParameter', 'parameters_of_cell', 'read_parameters']
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #117d47fe
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #f4e1f3e6
 import ast, io, json, tokenize
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
+from fastcore.basics import patch
 from .parameter_comments import ParameterRange, read_comment
-from .parameter_kinds import KINDS
+from .parameter_kinds import KINDS, read_items, read_value
 from .secret_references import secret_name
 from ..workspace.errors import ParameterError
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #461d2a20
-REQUIRED = ... # Default of a parameter that has to be given
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #a82aaaa7
+REQUIRED = ... # Default of a parameter that has none
 
 @dataclass(frozen=True)
 class NotebookParameter:
@@ -47,6 +48,12 @@ class NotebookParameter:
     def __str__(self): return f"{self.name}: {self.allowed}" + ("" if self.default is REQUIRED else f" = {_shown(self.default)}")
 
 def _shown(default): return default.isoformat() if isinstance(default, date) else repr(default)
+
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #6150cc62
+@patch(as_prop=True)
+def is_required(self:NotebookParameter)->bool:
+    "Whether a value has to be given."
+    return self.default is REQUIRED and not self.is_optional
 
 # %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #b8d1cee0
 def _choices(slice):
@@ -83,7 +90,7 @@ def _default(node):
     if not kind or node.keywords: return ast.literal_eval(node)
     return kind(*(ast.literal_eval(a) for a in node.args))
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #4e74084d
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #3b565910
 def _comments(source):
     "Comments by the number of their line."
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
@@ -91,39 +98,68 @@ def _comments(source):
 
 def _refused(where, name, problem, remedy): return ParameterError(f"{where}: parameter {name!r}: {problem}.", remedy, file=where, key=name)
 
+def _as_written(node):
+    "A default as the cell writes it, for an error; left out where it holds a text, which may be a secret."
+    has_text = any(isinstance(n, ast.Constant) and isinstance(n.value, str|bytes) for n in ast.walk(node))
+    return "" if has_text else f" ({ast.unparse(node)})"
+
 def _with_default(name, node, where):
     "A parameter with its default, typed by it."
     try: default = _default(node)
     except (ValueError, TypeError) as error:
         if "day is out of range" in str(error): raise _refused(where, name, f"{ast.unparse(node)} is no day", "Write a day that its month has.") from None
-        raise _refused(where, name, f"its default is computed ({ast.unparse(node)}); only a literal can be read",
+        raise _refused(where, name, f"its default is computed{_as_written(node)}; only a literal can be read",
             'Write the value itself, for a date that moves a word such as "yesterday", and compute from it in the next cell.') from None
     kind = "str" if default in (None, REQUIRED) else type(default).__name__
     return NotebookParameter(name, kind, default, is_optional=default is None)
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #ba0b475e
-def _with_annotation(parameter, node, where):
-    "A parameter with the type that is annotated."
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #e1535881
+_NO_DAY = date(2026, 1, 1) # Stands for the day of the run where none matters
+
+def _check_default(parameter):
+    "Raises `ValueError` for a default that is not of the declared type, is none of the choices, or lies out of range."
+    default, is_list, kind = parameter.default, parameter.type == "list", parameter.item or parameter.type
+    if default is REQUIRED or default is None: return
+    if is_list and not isinstance(default, list|tuple): raise ValueError(f"its default {default!r} is no list")
+    items = read_items(parameter.item, default, _NO_DAY) if is_list else [read_value(kind, default, _NO_DAY)]
+    for written, item in zip(default if is_list else [default], items):
+        if item != written and kind not in ("date", "datetime"): raise ValueError(f"its default {written!r} is a text and no {kind}")
+        if parameter.choices and item not in parameter.choices: raise ValueError(f"its default {item!r} is not among its choices")
+        if kind != "date" and parameter.range and not parameter.range.holds(item, _NO_DAY):
+            raise ValueError(f"its default {item!r} does not lie in {parameter.range}")
+
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #ba0b35c1
+def _check_secret(node):
+    "Raises `ValueError`, which does not repeat it, for a secret's default that is neither None nor a reference."
+    for each in node.elts if isinstance(node, ast.List|ast.Tuple) else [node] if node else []:
+        value = each.value if isinstance(each, ast.Constant) else b""
+        if value is not None and value is not REQUIRED: secret_name(value)
+
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #00804aff
+def _declared_type(name, node, where):
+    "What the annotation of a parameter says."
     try: found = _annotated(node)
     except (ValueError, SyntaxError, KeyError) as error:
-        raise _refused(where, parameter.name, f"its type cannot be read ({ast.unparse(node)}): {error}",
+        raise _refused(where, name, f"its type cannot be read ({ast.unparse(node)}): {error}",
             "Annotate for instance float, list[str] or date | None.") from None
-    if (unknown := {found.get("type", parameter.type), found.get("item") or "str"} - set(KINDS)):
-        raise _refused(where, parameter.name, f"its type is {sorted(unknown)[0]!r}; allowed are {', '.join(KINDS)} and Literal[...]",
+    if (unknown := {found.get("type", "str"), found.get("item") or "str"} - set(KINDS)):
+        raise _refused(where, name, f"its type is {sorted(unknown)[0]!r}; allowed are {', '.join(KINDS)} and Literal[...]",
             "Annotate it with one of these, write unit and range into its comment, and convert in the next cell.")
-    return replace(parameter, **found | dict(is_optional=found.get("is_optional", False) or parameter.is_optional))
+    return found
 
 def _parameter(target, node, comments, where):
     "One line of the cell."
-    parameter = _with_default(target.id, node.value, where)
-    if isinstance(node, ast.AnnAssign): parameter = _with_annotation(parameter, node.annotation, where)
-    elif parameter.type not in KINDS:
-        raise _refused(where, target.id, f"its type is {parameter.type!r}; allowed are {', '.join(KINDS)}", "Write a value of one of these types.")
+    found = _declared_type(target.id, node.annotation, where) if isinstance(node, ast.AnnAssign) else {}
     try:
-        if parameter.type == "Secret" and isinstance(parameter.default, str): secret_name(parameter.default)
+        if "Secret" in (found.get("type"), found.get("item")): _check_secret(node.value)
+        parameter = _with_default(target.id, node.value, where)
+        parameter = replace(parameter, **found | dict(is_optional=found.get("is_optional", False) or parameter.is_optional))
+        if parameter.type not in KINDS: raise ValueError(f"its type is {parameter.type!r}; allowed are {', '.join(KINDS)}")
         said = read_comment(comments.get(node.end_lineno, ""), parameter.item or parameter.type)
+        parameter = replace(parameter, help=said.help, unit=said.unit, range=said.range)
+        _check_default(parameter)
     except ValueError as error: raise _refused(where, target.id, str(error), "Correct this line of the parameters cell.") from None
-    return replace(parameter, help=said.help, unit=said.unit, range=said.range)
+    return parameter
 
 # %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #253a3305
 def parameters_of_cell(

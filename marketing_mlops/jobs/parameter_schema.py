@@ -1,6 +1,6 @@
 """A notebook's parameters as JSON Schema, for forms, listings and other programs
 
-A form in the browser, a listing in the terminal and a scheduler of somebody else's all ask the same question: what does this notebook take? `schema_of` answers in JSON Schema (2020-12), the form most programs read, with what the standard has no word for under `x-`: `x-kind` our type, `x-unit`, `x-help`, and for dates `x-relative`, the words that may stand for a day.
+A form in the browser, a listing in the terminal and a scheduler of somebody else's all ask the same question: what does this notebook take? `schema_of` answers in JSON Schema (2020-12), the form most programs read, and the help is its `description`. What is ours alone begins with `x-`: `x-kind` our type, `x-unit`, and for dates `x-range` and `x-relative`, the words that may stand for a day.
 
 Use the schema to **draw** a field. To **judge** a value call `check_parameters`, which also knows the day, the environment and the sentence to say."""
 
@@ -16,7 +16,7 @@ from .parameter_kinds import KINDS
 from .relative_dates import DAY_WORDS
 from .results import plain_value
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #23bc6274
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #09363fe5
 def _limits(parameter):
     "The range of a number, in words of JSON Schema."
     if not (r := parameter.range): return {}
@@ -37,9 +37,9 @@ def parameter_schema(
     else: made = KINDS["list"].schema | {"items": _value_schema(parameter.item, parameter) if parameter.item else {}}
     if parameter.is_optional: made = made | {"type": [made["type"], "null"]} | ({"enum": [*made["enum"], None]} if "enum" in made else {})
     if parameter.default is not REQUIRED: made = made | {"default": plain_value(parameter.default)}
-    return made | {"x-kind": parameter.type} | {f"x-{name}": said for name in ("unit", "help") if (said := getattr(parameter, name))}
+    return made | {"x-kind": parameter.type} | {name: said for name, said in (("x-unit", parameter.unit), ("description", parameter.help)) if said}
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #3ae32d16
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #a38efe12
 def schema_of(
     notebook:Path|str, # The notebook to be asked
 )->dict[str,object]: # JSON Schema of an object with its parameters, in the order of the cell
@@ -47,12 +47,12 @@ def schema_of(
     declared = read_parameters(notebook)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": Path(notebook).stem, "type": "object",
         "properties": {name: parameter_schema(p) for name, p in declared.items()},
-        "required": [name for name, p in declared.items() if p.default is REQUIRED], "additionalProperties": False}
+        "required": [name for name, p in declared.items() if p.is_required], "additionalProperties": False}
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #a1f6fc6d
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #10fead4b
 def _default_words(parameter):
-    if parameter.default is REQUIRED: return "must be given"
-    if parameter.default is None: return "none"
+    if parameter.is_required: return "must be given"
+    if parameter.default in (None, REQUIRED): return "none"
     return ", ".join(map(str, parameter.default)) if parameter.type == "list" else str(parameter.default)
 
 def parameter_table(

@@ -42,7 +42,7 @@ def typed_value(
     except ValueError as error: raise ValueError(_reason(parameter, value, error)) from None
     return typed
 
-# %% ../../nbs/api/jobs/10_parameters.ipynb #2b181a5c
+# %% ../../nbs/api/jobs/10_parameters.ipynb #e477e840
 def _present(parameter, value, environment):
     "Raises `ValueError` for a reference to a variable that is not set."
     if parameter.type != "Secret" or value is None or environment.get(secret_name(value)): return
@@ -58,9 +58,9 @@ def typed_values(
     "What a run would get, and what keeps it from starting."
     values, wrong = {}, {name: f"{name!r} is unknown.{closest(name, declared)}" for name in given if name not in declared}
     for name, parameter in declared.items():
-        if (value := given.get(name, parameter.default)) is REQUIRED: wrong[name] = f"{name!r} is missing."; continue
+        if parameter.is_required and name not in given: wrong[name] = f"{name!r} is missing."; continue
         try:
-            typed = typed_value(parameter, value, on)
+            typed = typed_value(parameter, given.get(name, None if parameter.default is REQUIRED else parameter.default), on)
             _present(parameter, typed, environment)
             values[name] = typed
         except ValueError as error: wrong[name] = f"{error}."
@@ -90,7 +90,7 @@ def check_parameters(
     if wrong: raise _refusal(notebook, declared, wrong)
     return values
 
-# %% ../../nbs/api/jobs/10_parameters.ipynb #cf445507
+# %% ../../nbs/api/jobs/10_parameters.ipynb #210eee04
 def values_to_inject(
     notebook:Path|str, # The notebook to be run
     given:dict[str,object], # Values by name, as given to `check_parameters`
@@ -99,4 +99,4 @@ def values_to_inject(
     "The values that go into the notebook: those that were given, and defaults that mean another value than they say."
     declared = read_parameters(notebook)
     plain = plain_value(values)
-    return {name: value for name, value in plain.items() if name in given or value != plain_value(declared[name].default)}
+    return {name: value for name, value in plain.items() if name in given or declared[name].default is REQUIRED or value != plain_value(declared[name].default)}

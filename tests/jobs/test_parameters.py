@@ -6,7 +6,7 @@ import hypothesis, jsonschema, nbformat, pytest
 from hypothesis import strategies as st
 from marketing_mlops.jobs.parameter_comments import read_comment
 from marketing_mlops.jobs.parameter_declarations import parameters_of_cell
-from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value
+from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value, values_to_inject
 from marketing_mlops.jobs.parameter_schema import schema_of
 from marketing_mlops.jobs.relative_dates import DAY_WORDS, as_date
 from marketing_mlops.jobs.runner import run_notebook
@@ -38,7 +38,7 @@ def refusal(page, **given):
 
 @pytest.mark.parametrize("given, said", [
     (dict(n_week=8), "Did you mean 'n_weeks'?"), (dict(n_weeks="5O"), "2 to 52 weeks"), (dict(n_weeks="53"), "2 to 52 weeks"), (dict(n_weeks=True), "int"),
-    (dict(n_weeks="8.0"), "int"), (dict(share="1"), "share"), (dict(share="nan"), "share"), (dict(share="inf"), "share"), (dict(until="2026-02-30"), "28 days"),
+    (dict(n_weeks="8.0"), "int"), (dict(n_weeks="1_0"), "int"), (dict(share="0_1.5"), "share"), (dict(share="1"), "share"), (dict(share="nan"), "share"), (dict(share="inf"), "share"), (dict(until="2026-02-30"), "28 days"),
     (dict(until="2026-13-01"), "no month 13"), (dict(until="mondy"), "Did you mean 'monday'?"), (dict(until=""), "until"), (dict(basis="nett"), "'net' or 'gross'"),
     (dict(markets="[1"), "markets"), (dict(markets={"DE": 1}), "markets"), (dict(n_weeks=None), "int"), (dict(token="env:NOT_SET"), "no NOT_SET")])
 def test_a_value_that_is_not_allowed_is_refused_in_two_lines_that_say_what_is(tmp_path, given, said):
@@ -49,6 +49,31 @@ def test_a_secret_that_is_written_out_appears_in_no_error(tmp_path):
     for value in ("hunter2-hunter2", "env:", "env:hunter2-hunter2", "ENV:hunter2", 7345223, ["hunter2"]):
         assert "hunter2" not in str(refusal(notebook(tmp_path), token=value)) and "7345223" not in str(refusal(notebook(tmp_path), token=value))
     assert "hunter2" not in str(refusal(notebook(tmp_path, 'token: "Secret" = "hunter2"')))
+
+@pytest.mark.parametrize("line", ['token: "Secret" = "hun" + "ter2"', "token: 'Secret' = f'hunter2'", 'token: "Secret | None" = str("hunter2")', 'token: "Secret" = ["hunter2"]', 'token: "Secret" = b"hunter2"',
+    'token: "Secret" = {"a": "hunter2"}', 'token: list["Secret"] = ["hunter2"]', 'token: "Secert" = "hunter" + "hunter2"', 'token = "hun" + str("hunter2")', 'token: "Secret" = ("hunter2")'])
+def test_a_secret_in_a_declaration_is_refused_and_not_repeated_however_it_is_written(line):
+    with pytest.raises(ParameterError) as refused: parameters_of_cell(line, "weekly.ipynb")
+    assert "hun" not in str(refused.value) and len(str(refused.value).splitlines()) == 2
+
+@pytest.mark.parametrize("line", ['n: int = "eight"', 'n: int = "8"', "n: int = 8.0", "n: bool = 1", "n: int = 60  # weeks, 2 to 52: shown", 'n: list[int] = [1, "2"]', 'n: list[str] = "DE, UK"', 'n: "date" = "mondy"',
+    "n: float = 1e999", 'n: "Literal[\'net\', \'gross\']" = "nett"', "n: dict = {'a': [1e999]}", "n: float = 2  # above 1, at most 1: x", "n: 'date' = None  # 2026-12-31 to 2026-01-01: x"])
+def test_a_default_that_could_not_be_given_is_refused_where_it_is_declared(line):
+    with pytest.raises(ParameterError) as refused: parameters_of_cell(line, "weekly.ipynb")
+    assert len(str(refused.value).splitlines()) == 2
+
+def test_a_parameter_that_may_be_missing_need_not_be_given_and_reaches_the_notebook(tmp_path):
+    page = notebook(tmp_path, "segment: str | None\nn: int\n")
+    values = check_parameters(page, dict(n=3), WEDNESDAY, environment={})
+    assert values == dict(segment=None, n=3) and values_to_inject(page, dict(n=3), values) == values
+    assert schema_of(page)["required"] == ["n"] and "'n' is missing" in refusal(page).problem
+
+@pytest.mark.parametrize("head", ["0 - 10000", "0 to 10000 EUR", "at leat 5", "abov 1", "EUR 0 to 5", "above 1_000", "from 2"])
+def test_a_misspelt_range_does_not_become_a_unit(head):
+    with pytest.raises(ValueError): read_comment(f"{head}: what may be spent", "float")
+
+@pytest.mark.parametrize("unit", ["EUR per 1000 contacts", "% of all customers", "leads", "€ per week", "posts", "Beiträge", "z-values"])
+def test_units_stay_units(unit): assert read_comment(f"{unit}: what it is", "float").unit == unit
 
 @pytest.mark.parametrize("text", ["", "no notebook", "[]", "{}", '{"cells": 3}', '{"cells": ["x"]}', '{"cells": [{"metadata": 5}]}', "\x00\xff"])
 def test_garbage_instead_of_a_notebook_is_said_in_two_lines(tmp_path, text):
