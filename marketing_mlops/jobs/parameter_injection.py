@@ -32,7 +32,7 @@ def typed_declaration(
     where = notebook.metadata.get("papermill", {}).get("input_path") or "the notebook"
     return parameters_of_cell(source, str(where).rpartition("/")[2]) if is_typed else None
 
-# %% ../../nbs/api/jobs/13_parameter_injection.ipynb #9872b5e5
+# %% ../../nbs/api/jobs/13_parameter_injection.ipynb #e94cf440
 _paths = ("PAPERMILL_INPUT_PATH", "PAPERMILL_OUTPUT_PATH") # Papermill adds them on demand
 
 def _judged(declared, given, on, environment):
@@ -58,17 +58,18 @@ def inject_checked(
     given = notebook.metadata.papermill.get("parameters", {})
     values = _judged(declared, given, on, environment)
     is_hidden = any(c.metadata.get("jupyter", {}).get("source_hidden") for c in notebook.cells)
-    if values == given: return notebook
+    if repr(values) == repr(dict(given)): return notebook # 500 and 500.0 are equal, and of two types
     return parameterize_notebook(deepcopy(notebook), values, report_mode=is_hidden, kernel_name="python3", language="python")
 
-# %% ../../nbs/api/jobs/13_parameter_injection.ipynb #470bbe2c
+# %% ../../nbs/api/jobs/13_parameter_injection.ipynb #1143628c
 def checked_notebook(
     notebook:"NotebookNode", # As papermill hands it to an engine
     environment:Mapping[str,str], # Variables of the notebook's process
-)->"NotebookNode": # With the typed values in its injected cell, seen from today on this machine
+    on:date|None=None, # The day from which relative dates are seen, today on this machine if None
+)->"NotebookNode": # With the typed values in its injected cell
     "`inject_checked` inside papermill. Raises `ParameterError`, within a command line `click.ClickException` with the same two lines."
     import click
-    try: return inject_checked(notebook, date.today(), environment=environment)
+    try: return inject_checked(notebook, on or date.today(), environment=environment)
     except ParameterError as error:
         if click.get_current_context(silent=True): raise click.ClickException(str(error)) from None
         raise

@@ -71,11 +71,12 @@ def as_date(
     try: return _step(DAY_WORDS[found["word"] or "today"](on), int(found["n"] or 0), found["unit"] or "d")
     except (ValueError, OverflowError): raise ValueError(f"{value!r} lies outside the years 1 to 9999, seen from {on}") from None
 
-# %% ../../nbs/api/jobs/05_relative_dates.ipynb #03b195f3
+# %% ../../nbs/api/jobs/05_relative_dates.ipynb #6b626704
 def business_day(
     settings:Settings, # With the markets and their time zones
     at:datetime, # An instant, with a time zone
 )->date:
-    "The day it is in the first market of the settings, in UTC where there is none."
+    "The day it is in the first market of the settings, in UTC where there is none. Raises `ValueError` for an instant without a time zone."
+    if at.tzinfo is None: raise ValueError(f"{at} has no time zone, so its day is open; write for instance datetime.now(timezone.utc)")
     zone = next((market.zone for market in settings.markets.values()), timezone.utc)
     return at.astimezone(zone).date()
