@@ -22,21 +22,27 @@ from ..workspace.errors import AlreadyRunning, MmopsError, StageError
 from ..workspace.params import MANY, Params, read_params
 from ..workspace.places import Workspace, write_json
 
-# %% ../../nbs/api/jobs/93_many_models.ipynb #c0865e06
+# %% ../../nbs/api/jobs/93_many_models.ipynb #20989d2f
 def place_homes(
     workspace:Workspace, # Any
     params:Params, # Of the workspace
+    *,
     forget:bool=False, # Also forget what every model has recorded: the next run makes it anew
 )->list[Path]: # Homes that were removed
-    "Makes a folder for each model that shares a stage, and removes those of models that no longer do."
+    "Makes a folder for each model that shares a stage, and removes those of models that no longer do. Raises `AlreadyRunning`, with nothing changed, where another run makes what is to be forgotten."
     folder = workspace.path(MANY).parent
     wanted = {folder/params.model(name)["source"]/name for name in shared_models(params)}
-    for home in wanted:
-        home.mkdir(parents=True, exist_ok=True)
-        if forget: (home/"made.json").unlink(missing_ok=True)
+    if forget: _forget(workspace, wanted)
+    for home in wanted: home.mkdir(parents=True, exist_ok=True)
     gone = sorted(home for home in folder.glob("*/*/") if home not in wanted and not home.name.startswith("."))
     for home in gone: shutil.rmtree(home)
     return gone
+
+def _forget(workspace:Workspace, homes:set[Path])->None:
+    "Removes the records of models, once nobody else makes any of them."
+    with contextlib.ExitStack() as held:
+        for source in sorted({home.parent.name for home in homes}): held.enter_context(only_run(workspace, source))
+        for home in homes: (home/"made.json").unlink(missing_ok=True)
 
 # %% ../../nbs/api/jobs/93_many_models.ipynb #e429a9b1
 @dataclasses.dataclass(frozen=True)

@@ -93,35 +93,37 @@ def lock_files(
     beside = (file.with_suffix(".lock") for file in pipeline_files(workspace))
     return {lock.relative_to(workspace.root).as_posix(): lock.read_bytes() for lock in beside if lock.exists()}
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #48e159e1
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #29ce88c6
 def _make_room(
     workspace:Workspace, # Whose models
     forget:bool, # Whether models that share a stage are to be made anew
 )->None:
     "A pointer that names no champion, for each model without one, and a folder for each that shares a stage."
     params = read_params(workspace)
+    if workspace.path(MANY).exists():
+        from marketing_mlops.jobs.many_models import place_homes
+        place_homes(workspace, params, forget=forget) # refuses before anything is changed
     missing = [name for name in params.models if not workspace.path("data", "live", f"{name}.json").exists()]
     if missing:
         from marketing_mlops.jobs.scoring import place_pointers
         place_pointers(workspace, missing)
-    if workspace.path(MANY).exists():
-        from marketing_mlops.jobs.many_models import place_homes
-        place_homes(workspace, params, forget=forget)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #286c9905
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #0f392ae6
 def reproduce(
     workspace:Workspace, # Whose pipeline
     targets:list[str]|None=None, # Models, sources or DVC targets; the default models if None or empty
+    *,
     force:bool=False, # Run stages that are up to date as well
     progress:Callable[[StageOutcome],None]=lambda outcome: None, # Told when a stage starts and when it has ended, see `stage_lines`
 )->Reproduction: # What became of each stage
     """Brings stages and what they depend on up to date. Raises before the first stage `ParameterError` for what the parameters lack,
     `ReleaseError` or `BundleError` for a champion that is not as it was released, `LedgerError` where the ledger that would say so cannot be read,
     and `AlreadyRunning` while another run is under way; then the failing stage's own error, and `KeyboardInterrupt` where a stage was interrupted."""
+    from dvc.repo import lock_repo
     wanted, before, outcomes = pipeline_targets(workspace, targets), lock_files(workspace), []
     check_before_run(workspace, targets)
-    _make_room(workspace, forget=force and any(target.startswith("data/many/") for target in wanted))
-    with tempfile.TemporaryDirectory() as folder, in_two_lines(Path(folder)/"error.json"), open_pipeline(workspace) as repo:
+    with tempfile.TemporaryDirectory() as folder, in_two_lines(Path(folder)/"error.json"), open_pipeline(workspace) as repo, lock_repo(repo):
+        _make_room(workspace, forget=force and any(target.startswith("data/many/") for target in wanted))
         run_stage = _watched(outcomes, progress, stage_environment(workspace, Path(folder)/"error.json"))
         repo.reproduce(wanted, glob=True, force=force, repro_fn=run_stage)
     after = lock_files(workspace)

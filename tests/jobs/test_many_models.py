@@ -3,6 +3,7 @@ import json, os, shutil, signal, subprocess, sys
 from pathlib import Path
 import nbformat, pytest, yaml
 from workspace_outputs import until
+from marketing_mlops.jobs.dvc_process import open_pipeline
 from marketing_mlops.jobs.many_models import make_models, only_run, read_record
 from marketing_mlops.jobs.model_steps import model_steps, step_place
 from marketing_mlops.jobs.pipeline import reproduce
@@ -96,6 +97,15 @@ def test_nothing_is_made_twice_and_a_forced_run_gives_the_same_bytes(shop):
     assert reproduce(shop).is_current and not remade(shop)
     assert not reproduce(shop, force=True).is_current
     assert contents(shop) == before
+
+@pytest.mark.parametrize("held", ["dvc", "the stage"])
+def test_a_forced_run_that_is_refused_has_changed_nothing(shop, monkeypatch, held):
+    monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0)
+    shop.path("data/live/churn_30d.json").unlink()
+    before = contents(shop), sorted(shop.path("data/live").iterdir())
+    with open_pipeline(shop) as repo, (repo.lock if held == "dvc" else only_run(shop, "shop")), pytest.raises(AlreadyRunning, match="this one has changed nothing"):
+        reproduce(shop, ["many"], force=True)
+    assert (contents(shop), sorted(shop.path("data/live").iterdir())) == before
 
 def test_a_colleague_who_pulls_has_all_outputs_and_nothing_to_do(shop, tmp_path):
     dvc(shop.root, "push")
