@@ -15,14 +15,14 @@ from .terminal import page_address, printable
 from ..jobs.runs import Run
 from ..workspace.places import find_workspace
 
-# %% ../../nbs/api/cli/52_resume_command.ipynb #0068b4cd
+# %% ../../nbs/api/cli/52_resume_command.ipynb #150586cb
 def resumed_lines(
     run:Run, # That has gone on with another one
     address:str, # Of its page; empty where there is none
 )->list[str]: # Lines to print
     "What a resumed run has to say."
     found = [f"{name}: {value}" for name, value in run.results.items()]
-    stage = ["The pipeline does not count this: `mmops run` runs the stage in full."] if run.notebook.startswith("nbs/jobs/") else []
+    stage = ["The pipeline does not count this as a run of the stage: `mmops run` comes next."] if run.notebook.startswith("nbs/jobs/") else []
     return [f"{run.job} ({run.key}) has finished; it went on after cell {run.resumed_after}.", *(line if len(line) <= 100 else f"{line[:97]}..." for line in found), *stage, *filter(None, [address])]
 
 # %% ../../nbs/api/cli/52_resume_command.ipynb #239b90e7

@@ -8,11 +8,12 @@ Not kept is what nobody would come for: a run that a schedule has started (its r
 
 # %% auto #0
 __all__ = ['KILLED', 'MOST_KEPT', 'kept_seconds', 'parking_variables', 'KeptRun', 'save_kept', 'kept_runs', 'worker_pid',
-           'why_gone', 'take_kept', 'kept_run', 'keep_run']
+           'why_gone', 'take_kept', 'kept_run', 'let_go', 'let_go_before', 'keep_run']
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #099f47d0
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #795f319e
 import contextlib, dataclasses, datetime, json, math, os, socket
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from .limits import RunLimits
 from .run_conditions import RunConditions
 from .runs import Run
@@ -99,7 +100,7 @@ def why_gone(
     if (pid := worker_pid(kept.address)) is None: return "the warm worker that had kept its process has ended"
     return "" if pid == kept.worker else "the warm worker that had kept its process has ended, and another one was started"
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #09c6d33a
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #449e7d7f
 KILLED = "its process has ended since: it was killed, or the machine had too little memory"
 
 @contextlib.contextmanager
@@ -113,6 +114,7 @@ def take_kept(
     with contextlib.ExitStack() as until_end:
         try: kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
         except OSError as error:
+            Path(kept.park_at).unlink(missing_ok=True)         # a killed process leaves its socket behind
             later = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
             raise FileNotFoundError((later if later.gone else save_kept(dataclasses.replace(kept, gone=KILLED), workspace)).gone) from error
         save_kept(dataclasses.replace(kept, gone=said), workspace)
@@ -130,7 +132,26 @@ def kept_run(
     address = worker_address(home, chosen_worker(run.engine))
     return KeptRun(run.run_id, run.folder.relative_to(workspace.root).as_posix(), variables["MMOPS_PARK_AT"], home, address, worker_pid(address) or 0, run.engine, until.isoformat(), conditions)
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #4b49312a
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #4563bf0e
+def let_go(
+    several:list[KeptRun], # Whose processes are to end
+    workspace:Workspace, # Where they ran
+    said:str, # Why, as their notes say from now on: half a sentence
+)->None:
+    "Ends processes that wait."
+    for one in several:
+        with contextlib.suppress(OSError), take_kept(one, workspace, RunLimits(), said): pass
+
+def let_go_before(
+    run:Run, # That begins
+    workspace:Workspace, # Where it runs
+)->None:
+    "Ends what still waits of earlier runs of the same job for the same key."
+    now = datetime.datetime.now(datetime.timezone.utc)
+    earlier = [one for one in kept_runs(workspace) if workspace.path(*one.folder.split("/")).parent == run.folder.parent]
+    let_go([one for one in earlier if not why_gone(one, now)], workspace, "the same was run again from the beginning")
+
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #2ed81d05
 MOST_KEPT = 2 # In a workspace: each holds the memory that its run has used
 
 def keep_run(
@@ -141,9 +162,8 @@ def keep_run(
     save_kept(kept, workspace)
     now = datetime.datetime.now(datetime.timezone.utc)
     others = kept_runs(workspace)
-    for one in [one for one in others if not why_gone(one, now)][MOST_KEPT:]:
-        with contextlib.suppress(OSError), take_kept(one, workspace, RunLimits(), f"{MOST_KEPT} failed runs are kept, and newer ones took its place"): pass
+    let_go([one for one in others if not why_gone(one, now)][MOST_KEPT:], workspace, f"{MOST_KEPT} failed runs are kept, and newer ones took its place")
     for one in others:
-        is_old = now - datetime.datetime.fromisoformat(one.until) > datetime.timedelta(days=1)
-        if is_old: (workspace.state/"kept"/f"{one.run_id}.json").unlink(missing_ok=True)
+        if now - datetime.datetime.fromisoformat(one.until) < datetime.timedelta(days=1): continue
+        for path in (workspace.state/"kept"/f"{one.run_id}.json", Path(one.park_at)): path.unlink(missing_ok=True)
     return kept

@@ -9,7 +9,7 @@ Call it when a notebook has to run unattended. Somebody who looks at the noteboo
 # %% auto #0
 __all__ = ['failure', 'close_run', 'start_run', 'finish_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #1781518e
+# %% ../../nbs/api/jobs/80_runner.ipynb #87d72ba8
 import contextlib, dataclasses, datetime, json, logging, os, sys
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -18,7 +18,7 @@ import marketing_mlops
 from .client import engine_name
 from .limits import RunLimits
 from .environments import run_environment
-from .kept_runs import keep_run, kept_run, kept_seconds, parking_variables
+from .kept_runs import keep_run, kept_run, kept_seconds, let_go_before, parking_variables
 from .parameters import check_parameters, values_to_inject
 from .redaction import Redactor
 from .relative_dates import business_day
@@ -177,7 +177,7 @@ def finish_run(
             _execute(run, notebook, given, workspace, redactor, parking, limits=limits, usage=usage, resumption=resumption)
         return close("done")
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #ef5fbec6
+# %% ../../nbs/api/jobs/80_runner.ipynb #fe1921c2
 def run_notebook(
     notebook:str|Path, # The notebook to run
     parameters:dict|None=None, # Values by name, typed or as text; the others keep their defaults
@@ -193,5 +193,6 @@ def run_notebook(
     "Runs a notebook. Raises `ParameterError` before and `StageError` after it has started; both are two lines."
     notebook, given, _ = Path(notebook).resolve(), parameters or {}, kept_seconds(os.environ)
     run = dataclasses.replace(start_run(notebook, given, workspace=workspace, job=job, key=key, engine=engine, on=on), limits=dataclasses.asdict(limits))
+    let_go_before(run, workspace)
     parking = parking_variables(run, os.environ) if notebook.is_relative_to(workspace.root) else {}
     return finish_run(run, notebook, values_to_inject(notebook, given, run.parameters), workspace=workspace, limits=limits, parking=parking, make_page=make_page)

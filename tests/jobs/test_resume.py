@@ -212,11 +212,17 @@ def newer(workspace):
     return now | dict(libraries=now["libraries"] | dict(pandas="99.0"))
 
 def test_the_oldest_of_three_failed_runs_is_let_go_and_says_so(workspace):
-    runs = [fail(workspace) for _ in range(3)]
+    runs = [fail(workspace, given=dict(market=market)) for market in ("DE", "FR", "UK")]
     mend(workspace)
     until(lambda: [is_there(run.results["process"]) for run in runs] == [False, True, True])
     assert "2 failed runs are kept, and newer ones took its place" in refused(workspace, runs[0].run_id)
     assert [resume_run("latest", workspace).resumed_from for _ in range(2)] == [runs[2].run_id, runs[1].run_id]
+
+def test_a_full_run_of_the_same_lets_the_waiting_one_go(workspace):
+    failed = fail(workspace)
+    run_notebook(mend(workspace), workspace=workspace)
+    until(lambda: not is_there(failed.results["process"]))
+    assert "the same was run again from the beginning" in refused(workspace, failed.run_id)
 
 NOT_KEPT = {"a schedule": dict(MMOPS_LOCKS="1:2"), "another run": dict(MMOPS_WITHIN="report/spring"), "nobody": dict(MMOPS_KEEP_FAILED_S="0")}
 
