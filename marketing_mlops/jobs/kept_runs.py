@@ -100,7 +100,7 @@ def why_gone(
     if (pid := worker_pid(kept.address)) is None: return "the warm worker that had kept its process has ended"
     return "" if pid == kept.worker else "the warm worker that had kept its process has ended, and another one was started"
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #449e7d7f
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #09c6d33a
 KILLED = "its process has ended since: it was killed, or the machine had too little memory"
 
 @contextlib.contextmanager
@@ -114,7 +114,6 @@ def take_kept(
     with contextlib.ExitStack() as until_end:
         try: kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
         except OSError as error:
-            Path(kept.park_at).unlink(missing_ok=True)         # a killed process leaves its socket behind
             later = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
             raise FileNotFoundError((later if later.gone else save_kept(dataclasses.replace(kept, gone=KILLED), workspace)).gone) from error
         save_kept(dataclasses.replace(kept, gone=said), workspace)
@@ -151,7 +150,7 @@ def let_go_before(
     earlier = [one for one in kept_runs(workspace) if workspace.path(*one.folder.split("/")).parent == run.folder.parent]
     let_go([one for one in earlier if not why_gone(one, now)], workspace, "the same was run again from the beginning")
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #2ed81d05
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #80a28574
 MOST_KEPT = 2 # In a workspace: each holds the memory that its run has used
 
 def keep_run(
@@ -162,8 +161,10 @@ def keep_run(
     save_kept(kept, workspace)
     now = datetime.datetime.now(datetime.timezone.utc)
     others = kept_runs(workspace)
-    let_go([one for one in others if not why_gone(one, now)][MOST_KEPT:], workspace, f"{MOST_KEPT} failed runs are kept, and newer ones took its place")
+    waiting = [one for one in others if not why_gone(one, now)]
+    let_go(waiting[MOST_KEPT:], workspace, f"{MOST_KEPT} failed runs are kept, and newer ones took its place")
     for one in others:
-        if now - datetime.datetime.fromisoformat(one.until) < datetime.timedelta(days=1): continue
-        for path in (workspace.state/"kept"/f"{one.run_id}.json", Path(one.park_at)): path.unlink(missing_ok=True)
+        if one.park_at not in {other.park_at for other in waiting}: Path(one.park_at).unlink(missing_ok=True) # its process was killed
+        is_old = now - datetime.datetime.fromisoformat(one.until) > datetime.timedelta(days=1)
+        if is_old: (workspace.state/"kept"/f"{one.run_id}.json").unlink(missing_ok=True)
     return kept

@@ -24,12 +24,15 @@ def workspace(tmp_path, monkeypatch):
     (tmp_path/"data"/"validate"/"shop"/"orders.csv").write_text("day,n\n2026-03-30,41\n")
     found = find_workspace(tmp_path)
     yield found
-    for kept in kept_runs(found): end(found, kept.run_id)
+    end_waiting(found)
 
-def end(workspace, run_id):
-    "Lets go of a process that a test has left waiting."
-    pid = next(run for run in list_runs(workspace, "weekly") if run.run_id == run_id).results.get("process")
-    if pid and is_there(pid): os.kill(pid, signal.SIGKILL)
+def end_waiting(workspace):
+    "Leaves nothing behind that waits."
+    runs = {run.run_id: run for run in list_runs(workspace, "weekly")}
+    for kept in kept_runs(workspace):
+        pid = runs[kept.run_id].results.get("process")
+        if pid and is_there(pid): os.kill(pid, signal.SIGTERM)
+        else: Path(kept.park_at).unlink(missing_ok=True)
 
 def is_there(pid): return Path(f"/proc/{pid}/cwd").exists()
 
@@ -77,6 +80,7 @@ def test_a_run_that_fails_again_can_be_resumed_again_and_both_times_stand_in_the
     assert run.results["first"] == 7
     assert sum("Resumed after cell" in cell.source for cell in nbformat.read(run.executed, 4).cells) == 2
 
+@pytest.mark.slow # a worker of its own has to import everything
 def test_it_works_with_the_worker_that_does_not_fork_too(workspace, monkeypatch):
     monkeypatch.setenv("MMOPS_ENGINE", "spawn")
     failed = fail(workspace)
@@ -150,9 +154,9 @@ def waiting(tmp_path_factory):
                        "requirements.lock": "numpy==1\n", "data/validate/shop/orders.csv": "day,n\n2026-03-30,41\n"}.items(): (root/name).write_text(text)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MMOPS_KEEP_FAILED_S", "600"); patch.setenv("CRM_TOKEN", "first-token")
-        run = fail(find_workspace(root), READS, parameters='market: str = "DE"\ntoken: "Secret" = "env:CRM_TOKEN"')
+        fail(find_workspace(root), READS, **SECRET)
     yield find_workspace(root)
-    os.kill(run.results["process"], signal.SIGKILL)
+    end_waiting(find_workspace(root))
 
 SECRET = dict(parameters='market: str = "DE"\ntoken: "Secret" = "env:CRM_TOKEN"')
 CHANGES = {
