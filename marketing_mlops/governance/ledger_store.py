@@ -7,11 +7,11 @@ Questions such as "which releases did this model have" are answered by a databas
 # %% auto #0
 __all__ = ['ledger_table', 'entry_row', 'add_entries', 'stored_lines', 'stored_entries', 'newest_entries']
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #abc8a866
-from collections.abc import Iterable
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #262a4e6d
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
-from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_line, in_ledger_order
+from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, in_ledger_order
 if TYPE_CHECKING: import sqlalchemy as sa
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #3f98eef1
@@ -43,10 +43,10 @@ def add_entries(
     if rows: connection.execute(ledger_table().insert(), rows)
     return len(rows)
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #39f0951f
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #ca73af2e
 def stored_lines(
     store:"sa.Engine", # With the table in place
-    **wanted:str, # `kind`, `subject` or `writer` → the value it must have; none for everything
+    **wanted:str, # Column, mostly `kind`, `subject` or `writer` → the value it must have; none for everything
 )->list[dict[str, str|int]]: # Whole rows, by position and writer
     "Rows of the database. Raises `ValueError` for a column that is not there."
     import sqlalchemy as sa
@@ -62,15 +62,15 @@ def stored_entries(
     **wanted:str, # As for `stored_lines`
 )->list[LedgerEntry]: # In the ledger's order, however the database sorts its texts
     "Entries of the database. Raises `LedgerError` for a row that nobody wrote with the ledger."
-    return in_ledger_order(_entry_of(row["hash"], row["line"]) for row in stored_lines(store, **wanted))
+    return in_ledger_order(_entry_of(row) for row in stored_lines(store, **wanted))
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #51638cfd
-def _entry_of(digest:str, line:str)->LedgerEntry:
-    entry = entry_from_line(line)
-    if entry is not None: return entry
-    raise LedgerError(f"The ledger's database holds a row that is no entry: {digest[:12]}.", "Run `mmops ledger verify`, then `mmops ledger rebuild`.", place="database")
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #6331a5d0
+def _entry_of(row:Mapping[str, str|int])->LedgerEntry:
+    entry = entry_from_line(row["line"])
+    if entry and entry.hash == entry_hash(entry) and all(row[name] == getattr(entry, name) for name in row if name != "line"): return entry
+    raise LedgerError(f"The ledger's database holds a row that is no entry: {row['hash'][:12]}.", "Run `mmops ledger verify`, then `mmops ledger rebuild`.", place="database")
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #7a29821e
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #3b028ca4
 def newest_entries(
     store:"sa.Engine", # With the table in place
 )->dict[str, LedgerEntry]: # Writer → its last entry; empty for an empty ledger
@@ -78,6 +78,6 @@ def newest_entries(
     import sqlalchemy as sa
     table = ledger_table()
     ends = sa.select(table.c.writer, sa.func.max(table.c.number).label("number")).group_by(table.c.writer).subquery()
-    question = sa.select(table.c.hash, table.c.line).join(ends, (table.c.writer == ends.c.writer) & (table.c.number == ends.c.number))
-    with store.connect() as connection: found = [_entry_of(*row) for row in connection.execute(question)]
+    question = sa.select(table).join(ends, (table.c.writer == ends.c.writer) & (table.c.number == ends.c.number))
+    with store.connect() as connection: found = [_entry_of(row) for row in connection.execute(question).mappings()]
     return {entry.writer: entry for entry in found}

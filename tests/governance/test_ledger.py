@@ -7,7 +7,7 @@ from governed_workspace import at, contents, finished, killed, make_workspace, s
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_hash, entry_line, next_entry, entry_from_line
 from marketing_mlops.governance.ledger_databases import store_file
-from marketing_mlops.governance.ledger_store import ledger_table, newest_entries
+from marketing_mlops.governance.ledger_store import ledger_table, newest_entries, stored_entries
 from marketing_mlops.governance.text_log import log_file, read_logs, writer_name
 from marketing_mlops.workspace.places import find_workspace
 
@@ -207,6 +207,21 @@ def test_an_edited_row_shows_and_is_made_again(three):
     assert codes(Ledger(three).verify()) == ["row_edited"]
     Ledger(three).rebuild()
     assert Ledger(three).verify().passed
+
+@pytest.mark.parametrize("column, value", [("subject", "promo"), ("kind", "released"), ("actor", "somebody@example.com"), ("position", 7), ("line", "in its own spelling")])
+def test_an_edited_row_answers_nothing(three, column, value):
+    last = Ledger(three).entries()[-1]
+    if column == "line": value = entry_line(replace(last, payload={"text": "three, and a half"}))
+    ask(three, ledger_table().update().where(ledger_table().c.number == 3).values({column: value}))
+    with pytest.raises(LedgerError, match="a row that is no entry"): stored_entries(Ledger(three).store)
+    with pytest.raises(LedgerError, match="a row that is no entry"): newest_entries(Ledger(three).store)
+
+def test_an_entry_edited_alike_in_log_and_database_answers_nothing(three):
+    last = Ledger(three).entries()[-1]
+    line = entry_line(replace(last, payload={"text": "three, and a half"}))
+    rewrite(three, lambda lines: [*lines[:-1], line])
+    ask(three, ledger_table().update().where(ledger_table().c.number == 3).values(line=line))
+    with pytest.raises(LedgerError, match="a row that is no entry"): Ledger(three).entries()
 
 def test_a_row_moved_to_another_writer_is_made_again(three):
     table = ledger_table()

@@ -10,7 +10,7 @@ from marketing_mlops.governance.releases import bundle_evidence, evaluation_hash
 from marketing_mlops.registry.bundle_files import BundleError
 from marketing_mlops.registry.bundles import read_bundle
 from marketing_mlops.workspace.errors import MmopsError
-from marketing_mlops.workspace.places import find_workspace
+from marketing_mlops.workspace.places import find_workspace, write_json
 
 def bundle(shop, days, **words): return small_bundle(shop, f"churn_{days}", even_after=float(days), **words)
 def go_back(shop, day="03-10", reason="Twice as many complaints"): return rollback(shop, "churn", "marketing@example.com", reason, clock=at(day))
@@ -238,6 +238,11 @@ def test_a_tampered_ledger_releases_nothing(two):
     folder = approved(two, bundle(two, 30), "03-05")
     from marketing_mlops.governance.ledger_store import ledger_table
     with Ledger(two).store.begin() as connection: connection.execute(ledger_table().update().where(ledger_table().c.number == 2).values(actor="somebody@example.com"))
+    with pytest.raises(LedgerError, match="holds a row that is no entry"): put_live(two, folder, "03-06")
+
+def test_a_ledger_that_lost_its_end_for_another_model_releases_nothing(two):
+    folder = approved(two, bundle(two, 30), "03-05")
+    write_json(pointer_file(two, "promo"), dict(champion="b"*64, ledger_head="c"*64))
     with pytest.raises(ReleaseError, match="does not hold together"): put_live(two, folder, "03-06")
 
 @pytest.mark.parametrize("name", ["../settings", "a/b", "", ".hidden", "nul\0"])
