@@ -55,7 +55,7 @@ def show_ledger(
     print(text_table(map(ledger_row, found[:last])))
     if len(found) > last: print(f"\n{len(found)-last:,} older entries; `mmops ledger --last {len(found)}` shows them all.")
 
-# %% ../../nbs/api/cli/66_ledger.ipynb #e9708246
+# %% ../../nbs/api/cli/66_ledger.ipynb #c06db5fb
 def verify_ledger(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->int: # Exit code: 1 when something was changed
@@ -64,7 +64,9 @@ def verify_ledger(
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.live_pointers import pointer_reasons
     found = find_workspace(workspace)
-    verdict = combine([Ledger(found).verify(), judged("live pointers", pointer_reasons(found))], "ledger")
+    recorded = Ledger(found).verify()
+    pointers = pointer_reasons(found) if recorded.status != "fail" else [] # nothing follows from a broken ledger
+    verdict = combine([recorded, judged("live pointers", pointers)], "ledger")
     print(f"ledger: {verdict.status}")
     for reason in verdict.reasons: print(f"  {printable(reason.message)} {printable(reason.next_step)}".rstrip())
     return int(verdict.status == "fail")

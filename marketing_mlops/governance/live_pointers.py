@@ -8,18 +8,18 @@ Ask `live` which bundle of a model is the champion; releases, serving and export
 __all__ = ['RELEASED', 'ROLLED_BACK', 'ReleaseError', 'champions', 'LivePointer', 'bundle_place', 'pointer_file', 'pointer_from',
            'what_was_live', 'live', 'pointer_reasons', 'champion_faults', 'check_champions']
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #6d0bd5ce
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #b473f806
 import json
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from ..contracts.verdict import Reason, markdown_table
 from .ledger import Ledger
+from .ledger_checks import log_reasons
 from .ledger_databases import store_file, store_trouble
-from .ledger_entries import LedgerEntry, entry_from_line, in_ledger_order, register_entry_kind
-from .ledger_store import stored_entries
+from .ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_from_line, in_ledger_order, register_entry_kind
+from .ledger_store import stored_lines
 from .text_log import read_logs
 from ..registry.bundle_files import BundleError, opened_files
 from ..workspace.errors import MmopsError, WorkspaceError
@@ -110,21 +110,21 @@ def what_was_live(
     entries = Ledger(workspace).entries(RELEASED, ROLLED_BACK, subject=model)
     return pointer_from(model, [entry for entry in entries if entry.time <= at])
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #bd2e298b
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #c859ff2b
 def _held(file:Path)->dict:
     "What the pointer file holds; nothing for a missing or unreadable one."
     try: found = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError): return {}
     return found if isinstance(found, dict) else {}
 
-def _refuse_orphan(file:Path, model:str, held:dict, known:set[str]):
+def _orphan(file:Path, model:str, held:dict, known:set[str])->ReleaseError|None:
     "A pointer that follows from an entry we do not have."
     head = str(held.get("ledger_head") or "")
-    if (held.get("champion") is None and not head) or head in known: return
-    raise ReleaseError(f"data/live/{file.name} follows from the ledger entry {head[:12] or '(none named)'}, which the ledger does not hold.",
-                       "Pull the workspace so that data/ledger is complete; if the entry is still missing, its log was cut off: restore it.", model=model, bundle_hash=held.get("champion"))
+    if (held.get("champion") is None and not head) or head in known: return None
+    return ReleaseError(f"data/live/{file.name} follows from the ledger entry {head[:12] or '(none named)'}, which the ledger does not hold.",
+                        "Pull the workspace so that data/ledger is complete; if the entry is still missing, its log was cut off: restore it.", model=model, bundle_hash=held.get("champion"))
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #2b38b636
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #e7aa9204
 def live(
     workspace:Workspace, # Any
     model:str, # Of params.yaml
@@ -132,17 +132,17 @@ def live(
     "The champion of a model, from the ledger; the pointer file is repaired on the way. Raises `ReleaseError` for a pointer without its entry, `LedgerError` where the ledger cannot be read."
     file,ledger = pointer_file(workspace, model), Ledger(workspace)
     if ledger.is_empty:
-        _refuse_orphan(file, model, _held(file), set())
+        if orphan := _orphan(file, model, _held(file), set()): raise orphan
         return None
     with ledger.locked():
         entries,held = ledger.entries(), _held(file)
-        _refuse_orphan(file, model, held, {entry.hash for entry in entries})
+        if orphan := _orphan(file, model, held, {entry.hash for entry in entries}): raise orphan
         found = pointer_from(model, [entry for entry in entries if entry.kind in (RELEASED, ROLLED_BACK) and entry.subject == model])
         if found and held != found.to_dict(): write_json(file, found.to_dict())
         if found is None and held.get("champion") is not None: write_json(file, dict(model=model, champion=None, routing={}, ledger_head=""))
         return found
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #558e9b6c
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #af7eb8a6
 def _decisions(entries:Iterable[LedgerEntry])->dict[str, list[LedgerEntry]]:
     "Releases and rollbacks by model, in the ledger's order."
     found = {}
@@ -150,47 +150,56 @@ def _decisions(entries:Iterable[LedgerEntry])->dict[str, list[LedgerEntry]]:
         if entry.kind in (RELEASED, ROLLED_BACK): found.setdefault(entry.subject, []).append(entry)
     return found
 
-def _logged(workspace:Workspace)->list[LedgerEntry]:
-    return [entry for lines in read_logs(workspace).values() for line in lines if (entry := entry_from_line(line))]
+def _entries(logs:dict[str, list[str]], faults:list[Reason])->list[LedgerEntry]:
+    "The entries of lines that follow from each other."
+    if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
+    return [entry_from_line(line) for lines in logs.values() for line in lines]
 
-def _shared(workspace:Workspace, logged:list[LedgerEntry])->list[LedgerEntry]:
-    "What colleagues recorded behind the end of their logs here; our own log is always complete here."
-    ledger, ends = Ledger(workspace), Counter(entry.writer for entry in logged)
-    with store_trouble(workspace): stored = stored_entries(ledger.store)
-    return [entry for entry in stored if entry.writer != ledger.writer and entry.number > ends[entry.writer]]
+def _with_shared(workspace:Workspace, logs:dict[str, list[str]])->list[LedgerEntry]:
+    "With what colleagues recorded behind the end of their logs here; our own log is always complete here."
+    ledger, both = Ledger(workspace), {writer: list(lines) for writer,lines in logs.items()}
+    with store_trouble(workspace): rows = stored_lines(ledger.store)
+    newer = [row for row in rows if row["writer"] != ledger.writer and row["number"] > len(logs.get(row["writer"], ()))]
+    for row in newer: both.setdefault(row["writer"], []).append(row["line"])
+    return _entries(both, [reason for writer in {row["writer"] for row in newer} for reason in chain_reasons(f"The ledger's database, {writer}", both[writer])])
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #8ec5f622
-def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry])->ReleaseError|None:
-    held,due = _held(pointer_file(workspace, model)).get("champion"), pointer_from(model, entries)
-    if held == (due and due.champion): return None
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #8cb61a76
+def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry], known:set[str])->ReleaseError|None:
+    file = pointer_file(workspace, model)
+    pointer,due = _held(file), pointer_from(model, entries)
+    held = pointer.get("champion")
+    if held == (due and due.champion): return _orphan(file, model, pointer, known)
     by_ledger = f"{due.champion[:12]} is the champion since {due.since:%Y-%m-%d}" if due else "there is no champion"
     return ReleaseError(f"data/live/{model}.json names {str(held)[:12] if held else 'no champion'}; by the ledger {by_ledger}.",
         f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", model=model, bundle_hash=held)
 
 def _pointer_faults(workspace:Workspace, models:Iterable[str]|None)->dict[str, ReleaseError]:
-    logged = _logged(workspace)
-    past = _decisions(logged)
-    pointed = (file.stem for file in workspace.path("data", "live").glob("*.json"))
-    def faults(past, names): return {name: fault for name in names if (fault := _pointer_fault(workspace, name, past.get(name, [])))}
-    found = faults(past, sorted({*past, *pointed}) if models is None else models)
-    if not found or store_file(workspace): return found
-    return faults(_decisions([*logged, *_shared(workspace, logged)]), found)
+    logs = read_logs(workspace)
+    logged = _entries(logs, log_reasons(logs))
+    found = _faults_by(workspace, logged, models)
+    return found if not found or store_file(workspace) else _faults_by(workspace, _with_shared(workspace, logs), found)
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #bcf10c49
+def _faults_by(workspace:Workspace, entries:list[LedgerEntry], models:Iterable[str]|None)->dict[str, ReleaseError]:
+    past,known = _decisions(entries), {entry.hash for entry in entries}
+    pointed = (file.stem for file in workspace.path("data", "live").glob("*.json"))
+    names = sorted({*past, *pointed}) if models is None else models
+    return {name: fault for name in names if (fault := _pointer_fault(workspace, name, past.get(name, []), known))}
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #0c320c38
 def pointer_reasons(
     workspace:Workspace, # Any
     models:Iterable[str]|None=None, # Of params.yaml; None means every model with a pointer or a release
 )->list[Reason]: # Empty where every pointer says what the ledger says
-    "Which pointers name another bundle than the ledger. Raises `LedgerError` where a shared database cannot be asked."
+    "Which pointers name another bundle than the ledger, or an entry it does not hold. Raises `LedgerError` where a log was edited, or a shared database cannot be asked."
     faults = _pointer_faults(workspace, models).values()
     return [Reason("pointer_differs", fault.problem, next_step=fault.remedy, severity="fail") for fault in faults]
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #b3d07c3a
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #1c0e4c4a
 def champion_faults(
     workspace:Workspace, # Any
     models:Iterable[str], # Of params.yaml; those without a champion have no fault
 )->dict[str, ReleaseError|BundleError]: # By model; pointers that differ from the ledger first, then bundles that are missing or were changed
-    "What of the champions is not as it was released. Raises `LedgerError` where a shared database cannot be asked."
+    "What of the champions is not as it was released. Raises `LedgerError` as `pointer_reasons` does."
     models = list(models)
     found = _pointer_faults(workspace, models)
     damaged = {model: fault for model in models if model not in found and (fault := _bundle_fault(workspace, model))}
@@ -202,12 +211,12 @@ def _bundle_fault(workspace:Workspace, model:str)->BundleError|None:
     try: opened_files(bundle_place(workspace, champion), champion)
     except BundleError as fault: return fault
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #2eedec93
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #9c61b9d4
 def check_champions(
     workspace:Workspace, # Any
     models:Iterable[str], # About to be scored; those without a champion pass
 )->None:
-    """Raises `ReleaseError` where a pointer differs from the ledger, else `BundleError` where a champion is missing or was changed, `LedgerError` where a shared database cannot be asked.
+    """Raises `ReleaseError` where a pointer differs from the ledger, else `BundleError` where a champion is missing or was changed, `LedgerError` as `pointer_reasons` does.
     The text names up to five models; the fields are those of the first."""
     faults = champion_faults(workspace, models)
     if faults: raise _together(faults)
