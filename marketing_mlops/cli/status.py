@@ -9,9 +9,9 @@ does that, because a cached stage could then hide that data stopped arriving."""
 
 # %% auto #0
 __all__ = ['Freshness', 'table_freshness', 'read_json', 'is_unreadable', 'read_declared', 'source_clock', 'source_zone',
-           'day_in_zone', 'newest_run', 'pipeline_jobs', 'is_unmended', 'is_refused', 'source_row', 'saved_readout',
-           'model_row', 'candidate_words', 'release_rows', 'waiting_for_source', 'failed_runs', 'stale_lines',
-           'show_status']
+           'day_in_zone', 'newest_run', 'is_illegible', 'pipeline_jobs', 'is_unmended', 'is_refused', 'source_row',
+           'saved_readout', 'model_row', 'candidate_words', 'release_rows', 'waiting_for_source', 'failed_runs',
+           'stale_lines', 'show_status']
 
 # %% ../../nbs/api/cli/40_status.ipynb #7e7ef4f9
 import json
@@ -106,14 +106,23 @@ def day_in_zone(
     "The day of an instant where the source is."
     return f"{instant.astimezone(zone):%Y-%m-%d %Z}"
 
-# %% ../../nbs/api/cli/40_status.ipynb #7c537189
+# %% ../../nbs/api/cli/40_status.ipynb #1027c318
 def newest_run(
     folder:Path, # Runs of one job for one key, such as data/runs/validate/shop
-)->"Run|None": # None where nothing has run
+)->"Run|None": # None where nothing has run, and where its manifest cannot be read; `is_illegible` tells which
     "The last run of a job, read from its manifest."
     from marketing_mlops.jobs.runs import read_run
-    manifest = max(folder.glob("*/run.json"), key=lambda file: file.parent.name, default=None)
-    return read_run(manifest.parent) if manifest else None
+    manifest = _newest_manifest(folder)
+    try: return read_run(manifest.parent) if manifest else None
+    except (AttributeError, OSError, TypeError, ValueError): return None # what a manifest may lack, or be instead of one
+
+def is_illegible(
+    folder:Path, # Runs of one job for one key
+)->bool: # False also where nothing has run
+    "Can nobody say how the last run of a job ended, because its manifest is damaged or cut off?"
+    return _newest_manifest(folder) is not None and newest_run(folder) is None
+
+def _newest_manifest(folder:Path)->Path|None: return max(folder.glob("*/run.json"), key=lambda file: file.parent.name, default=None)
 
 def pipeline_jobs(
     workspace:Workspace, # Whose pipeline
@@ -143,7 +152,7 @@ def is_refused(
     run = newest_run(workspace.runs("validate", source))
     return run is not None and run.status == "failed" and is_unmended(workspace, run, stale)
 
-# %% ../../nbs/api/cli/40_status.ipynb #964d0aaf
+# %% ../../nbs/api/cli/40_status.ipynb #24e482e1
 def source_row(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
@@ -153,7 +162,7 @@ def source_row(
     file, declared = workspace.ingested(source)/"ingest.json", read_declared(workspace, source)
     account, clock = read_json(file), clock_for(declared.get("as_of"))
     row = dict(source=source, clock="", newest="", age="", freshness="nothing ingested", quality=_quality(workspace, source))
-    if is_unreadable(file): return row | dict(freshness="unreadable")
+    if is_unreadable(file) or is_illegible(workspace.runs("validate", source)): return row | dict(freshness="unreadable")
     if not account: return row
     if is_refused(workspace, source, stale): return row | dict(clock=clock.label, freshness="newest delivery refused")
     return row | dict(clock=clock.label) | _age_words(declared, account["tables"], clock)
@@ -169,11 +178,11 @@ def _age_words(declared:Mapping[str, _Json], tables:Mapping[str, dict[str, _Json
     late = [f"{each.table} late ({each.age_days:.0f} of {each.budget_days:g} days)" for each in ages if each.is_late]
     return dict(newest=day_in_zone(newest, source_zone(declared, tables)), age=f"{age_in_days(newest, clock):.0f} d", freshness=", ".join(late) or "fresh")
 
-# %% ../../nbs/api/cli/40_status.ipynb #136123ee
+# %% ../../nbs/api/cli/40_status.ipynb #6ad18cdf
 def saved_readout(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
-)->dict[str, _Json]|None: # A readout as plain data; None before the first one
+)->dict[str, _Json]|None: # A readout as plain data; None before the first one, and where its file cannot be read
     "The readout the pipeline made last."
     report = read_json(workspace.report_folder(model)/"campaign_readout.json")
     return ((report or {}).get("results") or {}).get("readout")
@@ -185,24 +194,33 @@ def model_row(
 )->dict[str, str]: # Columns of the table `mmops status` prints
     "What was decided about the experiment of one model."
     experiment = (spec.get("experiment") or {}).get("name")
-    readout = saved_readout(workspace, model)
-    decision = readout["decision"]["decision"] if readout else "not read out" if experiment else ""
-    because = readout["sentences"]["decision"] if readout else ""
+    decision, because = _decided(workspace, model, "not read out" if experiment else "")
     return dict(model=model, source=spec["source"], experiment=experiment or "none", decision=decision, because=because)
 
-# %% ../../nbs/api/cli/40_status.ipynb #65f95dcd
+def _decided(workspace:Workspace, model:str, otherwise:str)->tuple[str, str]: # The decision, and why; `otherwise` where there is none
+    file, readout = workspace.report_folder(model)/"campaign_readout.json", saved_readout(workspace, model)
+    if is_unreadable(file): return "unreadable", _damaged(workspace, file, model)
+    return (readout["decision"]["decision"], readout["sentences"]["decision"]) if readout else (otherwise, "")
+
+def _damaged(workspace:Workspace, file:Path, name:str)->str: # Of the model or source it was made for
+    return f"{file.relative_to(workspace.root).as_posix()} cannot be read. Make it again with `mmops run {name}`."
+
+# %% ../../nbs/api/cli/40_status.ipynb #5fff7079
 def candidate_words(
     workspace:Workspace, # Where the pipeline builds
     model:str, # Key of the model
     entries:"Iterable[LedgerEntry]", # Of this model
 )->str: # "" when there is no candidate, its release would be refused for its verdict, or somebody was asked about it
-    "Whether a candidate waits that nobody was asked about."
+    "Whether a candidate waits that nobody was asked about, or what of it cannot be read."
     from marketing_mlops.governance.approval_states import GRANTED, REFUSED, REQUESTED
     from marketing_mlops.governance.live_pointers import RELEASED
-    core_hash = (read_json(workspace.output("bundle", model)/"envelope.json") or {}).get("core_hash")
+    envelope, evaluation = workspace.output("bundle", model)/"envelope.json", workspace.output("evaluate", model)/"evaluation.json"
+    core_hash = (read_json(envelope) or {}).get("core_hash")
+    damaged = next((file for file in (envelope, evaluation) if is_unreadable(file)), None)
+    if damaged: return f"{model}: {_damaged(workspace, damaged, model)}"
     asked_about = {entry.payload["bundle_hash"] for entry in entries if entry.kind in (REQUESTED, GRANTED, REFUSED, RELEASED)}
     if not isinstance(core_hash, str) or core_hash in asked_about: return ""
-    judged = (read_json(workspace.output("evaluate", model)/"evaluation.json") or {}).get("verdict") or {}
+    judged = (read_json(evaluation) or {}).get("verdict") or {}
     if judged.get("status") in ("fail", "unknown"): return ""
     return f"{model}: a candidate waits, bundle {core_hash[:12]}. Next: `mmops request {model} --as ROLE`."
 
@@ -222,17 +240,16 @@ def release_rows(
     waits = [words for name in models for words in (approval_words(name, past, clock), candidate_words(workspace, name, past.get(name, ())))]
     return live, [words for words in waits if words]
 
-# %% ../../nbs/api/cli/40_status.ipynb #98286cbf
+# %% ../../nbs/api/cli/40_status.ipynb #eb4d97d2
 def waiting_for_source(
     workspace:Workspace, # Where the source is declared
     source:str, # Name of the source
 )->list[str]: # One line per thing that waits
     "What a person has to look at in one source."
     judged, ingested = workspace.accepted(source)/"verdict.json", workspace.ingested(source)/"ingest.json"
-    damaged = [file.relative_to(workspace.root).as_posix() for file in (ingested, judged) if is_unreadable(file)]
+    damaged = [_damaged(workspace, file, source) for file in (ingested, judged) if is_unreadable(file)]
     tables = (read_json(ingested) or {"tables": {}})["tables"]
-    return [*(f"{source}: {place} cannot be read. Make it again with `mmops run {source}`." for place in damaged),
-            *_findings(source, (read_json(judged) or {}).get("reasons", ())), *_set_aside(source, tables)]
+    return [*(f"{source}: {said}" for said in damaged), *_findings(source, (read_json(judged) or {}).get("reasons", ())), *_set_aside(source, tables)]
 
 def _findings(source:str, reasons:Iterable[dict[str, _Json]])->list[str]:
     "The first three findings that ask for a person."
@@ -244,15 +261,17 @@ def _set_aside(source:str, tables:Mapping[str, dict[str, _Json]])->list[str]:
     rejected = {name: about["n_rejected"] for name, about in tables.items() if about.get("n_rejected")}
     return [f"{source}.{name}: {counted(n, 'row')} could not be used. See them with `mmops data check {source}`." for name, n in rejected.items()]
 
-# %% ../../nbs/api/cli/40_status.ipynb #8aa052a6
+# %% ../../nbs/api/cli/40_status.ipynb #14438dbd
 def failed_runs(
     workspace:Workspace, # Where to look
     stale:"Iterable[StaleStage]|None"=None, # As `stale_stages` finds them; None: unknown
-)->list[str]: # One line per job and key whose newest run did not end well
-    "Runs that failed or were killed and have been neither repeated nor mended."
+)->list[str]: # One line per job and key whose newest run did not end well, or cannot be read
+    "Runs that failed or were killed and have been neither repeated nor mended, and those that nobody can read."
     stale = None if stale is None else list(stale)
-    runs = [newest_run(folder) for folder in sorted(workspace.path("data", "runs").glob("*/*"))]
-    return [_run_line(workspace, run) for run in runs if run and is_unmended(workspace, run, stale)]
+    runs = {folder: newest_run(folder) for folder in sorted(workspace.path("data", "runs").glob("*/*"))}
+    manifests = [manifest for folder,run in runs.items() if run is None and (manifest := _newest_manifest(folder))]
+    illegible = [f"{file.relative_to(workspace.root).as_posix()} cannot be read, so nobody can say how that run ended. Run it again." for file in manifests]
+    return illegible + [_run_line(workspace, run) for run in runs.values() if run and is_unmended(workspace, run, stale)]
 
 def _run_line(workspace:Workspace, run:"Run")->str:
     said = run.error or dict(problem="it left no message.", remedy="Look at its notebook, and run again.")

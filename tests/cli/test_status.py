@@ -43,6 +43,38 @@ def test_a_file_cut_off_is_called_unreadable_and_waits_with_what_to_do(workspace
     assert (row["freshness"], row["quality"]) == ("unreadable", "unreadable")
     assert waiting_for_source(workspace, "shop") == [f"shop: data/{file} cannot be read. Make it again with `mmops run shop`." for file in ("ingest/shop/ingest.json", "validate/shop/verdict.json")]
 
+def cut(file, content):
+    write_text(file, content)
+    return file
+
+CUT = ["", "{", "[]", '{"status": "fa']
+
+@pytest.mark.parametrize("content", CUT)
+def test_a_readout_cut_off_is_not_called_missing(workspace, content):
+    cut(workspace.report_folder("spring_mail")/"campaign_readout.json", content)
+    row = model_row(workspace, "spring_mail", dict(source="shop", experiment=dict(name="spring")))
+    assert (row["decision"], row["because"]) == ("unreadable", "data/report/spring_mail/campaign_readout.json cannot be read. Make it again with `mmops run spring_mail`.")
+
+@pytest.mark.parametrize("content", CUT)
+def test_a_candidate_whose_files_are_cut_off_neither_waits_nor_goes_unsaid(workspace, content):
+    envelope = workspace.output("bundle", "spring_mail")/"envelope.json"
+    cut(envelope, content)
+    assert candidate_words(workspace, "spring_mail", []) == "spring_mail: data/bundle/spring_mail/envelope.json cannot be read. Make it again with `mmops run spring_mail`."
+    write_json(envelope, dict(core_hash="5f2a"*16))
+    cut(workspace.output("evaluate", "spring_mail")/"evaluation.json", content)
+    assert candidate_words(workspace, "spring_mail", []) == "spring_mail: data/evaluate/spring_mail/evaluation.json cannot be read. Make it again with `mmops run spring_mail`."
+
+@pytest.mark.parametrize("content", [*CUT, "{}", '{"job": "validate"}'])
+def test_a_manifest_cut_off_hides_no_other_failure_and_calls_nothing_fresh(workspace, content, capsys):
+    ingested(workspace, orders=account(datetime.now(timezone.utc).isoformat()))
+    failed(workspace, "weekly", "DE")
+    file = cut(workspace.runs("validate", "shop")/"20260331T060000000000Z-aaaa"/"run.json", content)
+    lines = failed_runs(workspace)
+    assert len(lines) == 2 and lines[0].startswith(f"{file.relative_to(workspace.root).as_posix()} cannot be read") and lines[1].startswith("weekly (DE) failed")
+    assert source_row(workspace, "shop")["freshness"] == "unreadable"
+    show_status(workspace=str(workspace.root))
+    assert "run.json cannot be read" in capsys.readouterr().out
+
 def test_a_file_that_is_not_there_is_not_called_unreadable(workspace):
     row = source_row(workspace, "shop")
     assert (row["freshness"], row["quality"]) == ("nothing ingested", "not judged") and waiting_for_source(workspace, "shop") == []
