@@ -43,12 +43,13 @@ class MonitoringRules:
             what = "a whole number of rows" if name == "fewest_rows" else "a number above 0" + ("" if name == "psi" else " and below 1")
             raise ParameterError(f"monitoring.{name} is {value!r}; {what} is allowed.", f"Correct monitoring.{name} in params.yaml.", key=f"monitoring.{name}")
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #84062667
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #d6701009
 def read_rules(
     spec:Mapping, # The model's entry in params.yaml
 )->MonitoringRules:
     "The rules under `monitoring`. Raises `ParameterError` naming the key that is none."
-    given, allowed = spec.get("monitoring") or {}, MonitoringRules.__dataclass_fields__
+    given, allowed = spec.get("monitoring"), MonitoringRules.__dataclass_fields__
+    if given is None: return MonitoringRules()
     if not isinstance(given, Mapping): raise ParameterError(f"monitoring is {given!r}; `key: value` lines are allowed.", f"Use {', '.join(allowed)}.", key="monitoring")
     for name in given:
         if name not in allowed: raise ParameterError(f"monitoring has the unknown key {name!r}.{closest(str(name), allowed)}", f"Use {', '.join(allowed)}.", key=f"monitoring.{name}")

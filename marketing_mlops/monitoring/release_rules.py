@@ -43,11 +43,11 @@ def read_release_rules(
     approval_days(spec)
     return ReleaseRules(cadence, auc_drop)
 
-# %% ../../nbs/api/monitoring/35_release_rules.ipynb #e9e7901e
+# %% ../../nbs/api/monitoring/35_release_rules.ipynb #d272fb4d
 def _refuse(key:str, found, allowed:str): raise ParameterError(f"{key} is {found!r}; {allowed}.", f"Correct {key} in params.yaml.", key=key)
 
 def _values(found:Mapping|None, key:str, names:tuple[str, ...])->tuple: # In the order of `names`; None for what the spec does not say
-    lines = found or {}
+    lines = {} if found is None else found
     if not isinstance(lines, Mapping): _refuse(key, found, f"`key: value` lines of {', '.join(names)} are allowed")
     for name in lines:
         if name not in names: raise ParameterError(f"{key} has the unknown key {name!r}.{closest(str(name), names)}", f"Use {', '.join(names)}.", key=f"{key}.{name}")

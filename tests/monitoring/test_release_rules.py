@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, strategies as st
 from marketing_mlops.contracts.verdict import Reason, judged
 from marketing_mlops.measurement.intervals import Estimate
-from marketing_mlops.monitoring.input_checks import MonitoringRules
+from marketing_mlops.monitoring.input_checks import MonitoringRules, read_rules
 from marketing_mlops.monitoring.realised import judge_drop
 from marketing_mlops.monitoring.release_rules import ReleaseRules, answers_known_until, answers_learnable_until, judge_age, judge_loss, read_release_rules
 from marketing_mlops.training.candidates import answers_until
@@ -25,6 +25,12 @@ def area(value, half): return Estimate(value, value-half, value+half, .95, 2_000
 def test_a_rule_nobody_could_keep_is_refused_with_its_key(release, says):
     with pytest.raises(ParameterError) as refused: read_release_rules(dict(release=release))
     assert says in str(refused.value) and refused.value.fields["key"].startswith("release") and len(str(refused.value).splitlines()) == 2
+
+@pytest.mark.parametrize("nothing", [0, False, [], "", 0.])
+def test_a_rule_that_is_no_line_of_a_rule_is_refused_even_where_it_looks_like_nothing(nothing):
+    with pytest.raises(ParameterError, match="^release is .*`key: value` lines"): read_release_rules(dict(release=nothing))
+    with pytest.raises(ParameterError, match="^release.rollback_when is .*`key: value` lines"): read_release_rules(dict(release=dict(rollback_when=nothing)))
+    with pytest.raises(ParameterError, match="^monitoring is .*`key: value` lines"): read_rules(dict(monitoring=nothing))
 
 @pytest.mark.parametrize("release", [None, {}, dict(approval_days=30), dict(cadence_days=None, rollback_when=None)])
 def test_a_spec_that_asks_for_nothing_has_no_rules(release): assert read_release_rules(dict(release=release)) == ReleaseRules(None, None)
