@@ -1,4 +1,4 @@
-"""DVC opened as a library: silent, and parsing each text once
+"""DVC opened as a library: silent, and parsing an unchanged file once
 
 The command `dvc repro` takes 0.9 s to say that there is nothing to do, most of it for starting; opened in a process that runs already it takes 0.3 s. Open it with `open_pipeline` where you need an answer of DVC's that no function of ours gives. `looked_at_once` makes a look at many stages cheap.
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from ..workspace.places import Workspace
 if TYPE_CHECKING: from dvc.repo import Repo
 
-# %% ../../nbs/api/jobs/89_dvc_process.ipynb #c0fa28c7
+# %% ../../nbs/api/jobs/89_dvc_process.ipynb #11b73809
 _ONE_THREAD = threading.RLock() # Held while a function of DVC's is not its own
 
 @contextlib.contextmanager
@@ -34,16 +34,16 @@ def _in_place_of(
         finally: setattr(owner, name, own)
 
 def _read_once(parse:Callable)->Callable:
-    "DVC's reader of YAML; an equal text is parsed once, and everybody gets a copy to change."
+    "DVC's reader of YAML; an equal text of a file is parsed once, and everybody gets a copy to change."
     remembered = functools.cache(parse)
     def read(text:str, path:str, typ:str="safe")->dict:
         return copy.deepcopy(remembered(text, path, typ)) if typ == "safe" else parse(text, path, typ)
     return read
 
-# %% ../../nbs/api/jobs/89_dvc_process.ipynb #28f0e9db
+# %% ../../nbs/api/jobs/89_dvc_process.ipynb #020948f9
 @contextlib.contextmanager
 def quiet_dvc()->Iterator[None]:
-    "Keeps DVC from writing, and from parsing equal texts twice, for the time of the block."
+    "Keeps DVC from writing, and from parsing a file twice while its text is the same, for the time of the block."
     from dvc.utils.serialize import _yaml
     with _in_place_of(_yaml, "parse_yaml", _read_once):
         logger = logging.getLogger("dvc")

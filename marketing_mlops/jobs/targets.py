@@ -145,10 +145,10 @@ def check_experiments(
         if "experiment" in params.model(name):
             read_experiment(params.model(name)["experiment"], f"models.{name}.experiment", seen_from_workspace(params.where(name)))
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #b3348741
+# %% ../../nbs/api/jobs/86_targets.ipynb #b6bc388d
 def check_models(
     params:Params, # Of the workspace
-    models:Iterable[str], # Those that will be made; one without features is held against the rules alone
+    models:Iterable[str], # Those that will be made; of one without features the names of the keys, and the rules
 )->None:
     "Raises `ParameterError` for the first model that could not be trained or judged, naming file and key."
     from marketing_mlops.training.model_specs import check_model_spec
