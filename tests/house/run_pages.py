@@ -5,15 +5,20 @@
     python tests/house/run_pages.py nbs/api/sources  a folder or single pages
 
 `nbdev-test` runs pages one after another in the same workers, so a page can pass by what another page left behind;
-here it cannot. The parent imports third-party libraries once and never our package: a page costs its own cells.
+here it cannot. The parent imports libraries and our modules once and calls nothing: a page costs its own cells.
 """
-import importlib, os, signal, sys, time
+import gc, importlib, os, signal, sys, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = ["numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "sklearn.base", "pandera.pandas", "altair", "vl_convert", "nbformat",
              "papermill", "markdown_it", "bleach", "rich.progress", "ipywidgets", "anywidget", "IPython", "fastcore.test", "nbdev.test", "ruamel.yaml"]
 DEADLINE_S = 300
+
+def modules():
+    "Our modules, by name."
+    files = sorted(p.relative_to(ROOT).with_suffix("") for p in (ROOT/"marketing_mlops").rglob("*.py"))
+    return [".".join(f.parts) for f in files if not {"__init__", "workspace_template", "shipped"} & set(f.parts)]
 
 def pages(names):
     given = [ROOT/n for n in names] or [ROOT/"nbs"/box for box in ("tutorials", "how_to", "explanations", "api")]   # the long ones first
@@ -31,7 +36,9 @@ def run_page(page):
         sys.stdout.flush(); sys.stderr.flush(); os._exit(code)
 
 def main(names):
-    for name in LIBRARIES: importlib.import_module(name)
+    sys.path.insert(0, str(ROOT))
+    for name in [*LIBRARIES, *modules()]: importlib.import_module(name)
+    gc.collect(); gc.freeze()                                  # what is here stays here, in all children
     waiting, running, failed, times = list(reversed(pages(names))), {}, [], []
     total = len(waiting)
     while waiting or running:
@@ -50,4 +57,6 @@ def main(names):
     print(f"{total-len(failed)} of {total} pages passed, each in a process of its own; slowest: {', '.join(slow)}")
     return 1 if failed else 0
 
-if __name__ == "__main__": sys.exit(main(sys.argv[1:]))
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush(); os._exit(code)                         # what a library has to say at the end of an interpreter is of no use here
