@@ -10,9 +10,10 @@ Figures about groups stay. A table becomes personal by its rows: only where some
 __all__ = ['HIDDEN', 'FORMS_WITH_ROWS', 'personal_columns', 'is_personal_value', 'hide_in_html', 'hide_in_text', 'hide_in_json',
            'hide_personal_rows']
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #72027a44
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #eccba8b6
 import re
 from functools import cache, partial
+from itertools import groupby
 
 # %% ../../nbs/api/jobs/17_personal_rows.ipynb #8501c976
 @cache
@@ -22,7 +23,7 @@ def personal_columns()->tuple[frozenset[str], frozenset[str]]: # Identifying col
     marked = {column.name: column for table in TABLES.values() for column in table.columns if column.pii}
     return frozenset(name for name in marked if name.endswith(("_id", "_hash"))), frozenset(marked)
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #86ce02fa
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #0077a9ab
 HIDDEN = "[person]" # Stands in place of a personal value
 
 def is_personal_value(
@@ -31,7 +32,31 @@ def is_personal_value(
     "Whether what stands under an identifying heading may be somebody's id."
     return any(c.isdigit() for c in text) and not re.fullmatch(r"-?\d{1,3}([.,]\d+)+ ?%?", text.strip())
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #55de7305
+@cache
+def _columns(): # Names of all columns of the canonical tables
+    from marketing_mlops.contracts.schemas import TABLES
+    return frozenset(column.name for table in TABLES.values() for column in table.columns)
+
+def _is_count(text): return text.isdecimal() and len(text) < 4
+
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #a96729ee
+def _begins_with(row:str, names:frozenset[str])->bool:
+    first = _CELL.search(row)
+    return bool(first) and first[2].lower() == "h" and _plain(first[3]) in names
+
+def _has_id(row:str)->bool:
+    "Whether a row that begins with the name of an id holds one."
+    values = [_plain(cell[3]) for cell in _CELL.finditer(row) if cell[2].lower() == "d"]
+    return any(is_personal_value(value) and not _is_count(value) for value in values)
+
+def _hide_side(table:str)->str:
+    "A table that lies on its side: the heading of each row is the name of a column."
+    identifying, marked = personal_columns()
+    if not any(_begins_with(row[0], identifying) and _has_id(row[0]) for row in _ROW.finditer(table)): return table
+    def hide(cell): return cell[1] + HIDDEN + cell[4] if cell[2].lower() == "d" and _plain(cell[3]) else cell[0]
+    return _ROW.sub(lambda row: _CELL.sub(hide, row[0]) if _begins_with(row[0], marked) else row[0], table)
+
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #0d443d39
 _ROW, _CELL = re.compile(r"<tr[^>]*>.*?</tr>", re.S | re.I), re.compile(r"(<t([hd])[^>]*>)(.*?)(</t[hd]>)", re.S | re.I)
 
 def _plain(cell:str)->str: return re.sub("<[^>]*>", "", cell).strip()
@@ -51,7 +76,7 @@ def hide_in_html(
     text:str, # HTML, with tables or without
 )->str: # With the same rows and columns
     "HTML in which rows about somebody show nothing personal."
-    def table(found): return _ROW.sub(partial(_hide_row, headings={}), found[0])
+    def table(found): return _hide_side(_ROW.sub(partial(_hide_row, headings={}), found[0]))
     return re.sub(r"<table.*?</table>", table, text, flags=re.S | re.I) if "<table" in text else text
 
 # %% ../../nbs/api/jobs/17_personal_rows.ipynb #42f8efa9
@@ -73,33 +98,99 @@ def _hide_line(line:str, places:list[tuple[int, int, str]])->str:
     for left, right, _ in reversed(filled): line = f"{line[:left]}{HIDDEN.rjust(right - left) if left else HIDDEN}{line[right:]}"
     return line
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #4582eaba
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #95af9277
 @cache
 def _pair(names:frozenset[str])->re.Pattern:
-    "A name with a quoted text, or a list, behind it."
-    return re.compile(rf"""(?P<keep>(["']?)\b(?:{'|'.join(sorted(names))})\2\s*[:=]\s*)(?P<value>(["']).*?\4|\[[^\]]*\])""")
+    "A name with a quoted text, a list or a number behind it."
+    number = r"-?\d+(?:\.\d+)?(?![\w.,]*\d)"
+    return re.compile(rf"""(?P<keep>(["']?)\b(?:{'|'.join(sorted(names))})\2\s*[:=]\s*)(?P<value>(["']).*?\4|\[[^\]]*\]|{number})""")
+
+def _is_id(value, in_record): return is_personal_value(value.strip("'\"")) and (in_record or not _is_count(value))
+
+def _counts_columns(record):
+    "Whether braces hold whole numbers by the names of columns, and nothing else."
+    return set(re.findall(r"[\"'](\w+)[\"']\s*:\s*\d{1,3}\s*[,}]", record)) <= _columns() and not re.search(r":(?!\s*\d{1,3}\s*[,}])", record)
 
 def _hide_pairs(text:str)->str:
     "Text in which printed records hold nothing personal."
     identifying, marked = personal_columns()
-    def hide(found): return f"{found['keep']}'{HIDDEN}'" if is_personal_value(found["value"].strip("'\"")) or _pair(identifying) is not found.re else found[0]
-    def record(found): return _pair(marked).sub(hide, found[0]) if any(is_personal_value(p["value"]) for p in _pair(identifying).finditer(found[0])) else found[0]
-    return _pair(identifying).sub(hide, re.sub(r"\{[^{}]*\}", record, text))
+    def hide(found): return f"{found['keep']}'{HIDDEN}'"
+    def hide_id(found): return hide(found) if _is_id(found["value"], False) else found[0]
+    def record(found):
+        is_about_somebody = any(_is_id(pair["value"], not _counts_columns(found[0])) for pair in _pair(identifying).finditer(found[0]))
+        return _pair(marked).sub(hide, found[0]) if is_about_somebody else found[0]
+    return _pair(identifying).sub(hide_id, re.sub(r"\{[^{}]*\}", record, text))
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #3af5d487
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #a1eba94d
+_BARS, _RULER = re.compile(r"((?<!\\)[|│┃])"), re.compile(r"[\s|+:=\u2500-\u257f-]*") # bars as Markdown, DuckDB and ibis draw them
+
+def _hide_barred(line:str, headings:dict[int, str])->str:
+    "One line of a table with bars; a line of headings is noted, a line about somebody loses its personal cells."
+    if _RULER.fullmatch(line) and line.strip(): return line
+    identifying, marked = personal_columns()
+    parts = _BARS.split(line)
+    cells = {i: part.strip(" *`") for i, part in enumerate(parts) if i%2 == 0 and part.strip()}
+    if len(parts) == 1 or set(cells.values()) & marked:
+        headings.clear()
+        headings.update({i: name for i, name in cells.items() if name in marked})
+        named = [i for i in cells if list(cells.values())[0] in identifying and len(cells) == 2][1:]
+        hidden = [i for i in named if is_personal_value(cells[i]) and not _is_count(cells[i])]
+    else: hidden = [i for i in headings if i in cells] if any(headings[i] in identifying and is_personal_value(cells.get(i, "")) for i in headings) else []
+    return "".join(f" {HIDDEN} " if i in hidden else part for i, part in enumerate(parts))
+
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #9a1d6408
+_LISTED, _SERIES = re.compile(r"(?P<keep>\s*(?P<name>\w+) {2,})(?P<value>\S.*?) *"), re.compile(r"Name: (\w+),.* dtype: \w+")
+_HEADING = re.compile(r"[a-z]+(_[a-z0-9]+)+") # A line of headings looks like a name and its values
+
+def _hide_list(found:list[re.Match])->list[str]:
+    "Lines that stand together, each a name and its value, or its values side by side."
+    identifying, marked = personal_columns()
+    in_record = not all(each["value"].isdecimal() for each in found)
+    said = [word for each in found if each["name"] in identifying for word in each["value"].split()]
+    is_about_somebody = any(_is_id(word, in_record) and not _HEADING.fullmatch(word) for word in said)
+    return [each["keep"] + HIDDEN if is_about_somebody and each["name"] in marked else each[0] for each in found]
+
+def _hide_lists(lines:list[str])->list[str]:
+    "Lines in which printed rows show nothing personal."
+    groups = groupby(map(lambda line: _LISTED.fullmatch(line) or line, lines), lambda each: isinstance(each, re.Match))
+    return [line for is_list, group in groups for line in (_hide_list(list(group)) if is_list else group)]
+
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #01565248
+def _hide_value(line:str)->str:
+    "The last word of a line, where it is an id; a small number behind a text is a count by group."
+    label, value = line.rsplit(None, 1) if len(line.split()) > 1 else ("", line.strip())
+    return line[:line.rindex(value)] + HIDDEN if value and _is_id(value, label.strip().isdecimal()) else line
+
+def _hide_columns(lines:list[str])->list[str]:
+    "Lines in which printed columns show no ids."
+    identifying, is_below = personal_columns()[0], False
+    for i, line in enumerate(lines):
+        named = _SERIES.fullmatch(line)
+        if named and named[1] in identifying:
+            start = max((j + 1 for j in range(i) if not lines[j].strip() or _SERIES.fullmatch(lines[j])), default=0)
+            lines = [_hide_value(each) if start <= j < i else each for j, each in enumerate(lines)]
+        if is_below and not named and line and is_personal_value(line.split(" ")[0]): lines[i] = HIDDEN + line[len(line.split(" ")[0]):]
+        is_below = line in identifying or (is_below and bool(line) and not named)
+    return lines
+
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #2bac2009
+def _hide_printed_rows(lines:list[str])->list[str]:
+    headings = {}
+    return _hide_columns(_hide_lists([_hide_barred(line, headings) for line in lines]))
+
 def hide_in_text(
     text:str, # Printed text, with tables or without
 )->str: # With as many lines
     "Text in which the lines of a printed table show nothing personal."
     if not any(name in text for name in personal_columns()[0]): return text
-    lines, places, width = _hide_pairs(text).split("\n"), [], 0
+    lines, places, width = _hide_printed_rows(_hide_pairs(text).split("\n")), [], 0
     for i, line in enumerate(lines):
         if (found := _places(line)): places, width = (places if len(line) == width else []) + found, len(line)
         elif len(line) == width and places: lines[i] = _hide_line(line, places)
         else: places = []
     return "\n".join(lines)
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #8bd8aa57
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #8e5cc105
 _Content = dict[str, "_Content"]|list["_Content"]|str|float|bool|None # What JSON can say
 
 def hide_in_json(
@@ -109,16 +200,21 @@ def hide_in_json(
     if isinstance(content, list): return [hide_in_json(each) for each in content]
     if not isinstance(content, dict): return content
     identifying, marked = personal_columns()
-    is_person = any(_texts(content.get(name)) for name in identifying & set(content))
+    is_person = any(_holds_id(content[name], not _counts_by_column(content)) for name in identifying & set(content))
     return {name: _hidden_value(each) if is_person and name in marked else hide_in_json(each) for name, each in content.items()}
 
-def _texts(value:_Content)->list[str]:
-    "Those of one value, or of a list, that may be ids."
-    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str) and is_personal_value(each)]
+def _counts_by_column(content:dict[str, _Content])->bool: return all(type(each) is int and name in _columns() for name, each in content.items())
+
+def _holds_id(value:_Content, in_record:bool)->bool:
+    "Whether a value, or one of a list, may be an id."
+    if isinstance(value, list): return any(_holds_id(each, True) for each in value)
+    if isinstance(value, str): return is_personal_value(value)
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return is_whole and (in_record or not _is_count(str(value)))
 
 def _hidden_value(value:_Content)->_Content:
     if isinstance(value, list): return [_hidden_value(each) for each in value]
-    return HIDDEN if isinstance(value, str) and value else value
+    return value if value in (None, "") or isinstance(value, bool|dict) else HIDDEN
 
 # %% ../../nbs/api/jobs/17_personal_rows.ipynb #a6dbf87c
 FORMS_WITH_ROWS = {"text/html": hide_in_html, "text/plain": hide_in_text, "text/markdown": hide_in_text} # Text of an output by its form
