@@ -91,24 +91,25 @@ def _named(workspace:Workspace, model:str|None, past:Mapping[str, list["LedgerEn
     there = ", ".join(known) or "none"
     raise ParameterError(f"There is no model {model!r}, and the ledger knows none; there are {there}.{closest(model, known)}", "Correct the name.", key=model)
 
-# %% ../../nbs/api/cli/65_live.ipynb #9bbebffe
+# %% ../../nbs/api/cli/65_live.ipynb #93a2580d
 def show_live(
     model:Annotated[str, {"opt": False, "nargs": "?"}]=None, # One model, also a retired one; all of params.yaml if not given
     at:str=None, # A moment, such as 2026-03-31 (its end, UTC) or 2026-03-31T12:00:00+02:00; now if not given
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Shows which bundle is live, or was live at a moment, since when, and who approved it."
-    found, now = find_workspace(workspace), WallClock().now()
+    found, clock = find_workspace(workspace), WallClock()
+    now = clock.now()
     moment, past = instant_of(at, "--at") if at else now, entries_by_model(found)
     names = _named(found, model, past)
     rows = [live_row(name, champion_at(name, past.get(name, ()), moment)) for name in names]
     if at: print(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC{', which is still to come: as known today' if moment > now else ''}")
     print(text_table(rows, ["model", "live", "since", "by", "approved", "reason"]) or "There are no models in params.yaml.")
-    if not at: _print_what_waits(found, names, past, is_any_live=any(row["live"] != "nothing" for row in rows))
+    if not at: _print_what_waits(found, names, past, clock, is_any_live=any(row["live"] != "nothing" for row in rows))
 
-def _print_what_waits(workspace:Workspace, names:list[str], past:Mapping[str, list["LedgerEntry"]], *, is_any_live:bool):
+def _print_what_waits(workspace:Workspace, names:list[str], past:Mapping[str, list["LedgerEntry"]], clock:Clock, *, is_any_live:bool):
     for warning in champion_warnings(workspace, names): print(f"\n{warning}")
-    waits = [words for name in names if (words := approval_words(name, past, WallClock()))]
+    waits = [words for name in names if (words := approval_words(name, past, clock))]
     for words in waits: print(f"\n{printable(words)}")
     if waits or is_any_live: return
     print("\nNothing is live yet. Next: `mmops request MODEL --as ROLE` asks for a candidate to be approved.")

@@ -452,3 +452,10 @@ def test_scores_of_a_champion_whose_bytes_changed_contact_nobody(shop, scored, c
     file.chmod(0o644)
     file.write_text(file.read_text().replace("propensity", "Propensity"))
     refused(shop, capsys, "activate", "churn", "--as", "marketing@example.com", "--top", "0.5", says="parameters.json")
+
+def test_what_is_live_and_what_waits_are_told_as_of_one_clock(shop, capsys, monkeypatch):
+    asked, bundle = [], build(shop)
+    typed("request", "churn", "--as", ANALYST)
+    monkeypatch.setattr("marketing_mlops.cli.live.WallClock", lambda: asked.append(1) or ReplayClock(instant_of("2026-09-01")))
+    assert typed("live") == 0 and len(asked) == 1
+    assert bundle.core_hash[:12] in capsys.readouterr().out
