@@ -177,3 +177,19 @@ def test_no_table_in_html_and_no_json_leaves_an_id(rows):
 @pytest.mark.parametrize("counts", [str(SHOWN.isna().sum()), str(SHOWN.nunique()), str(SHOWN.dtypes), str(SHOWN[["order_id", "customer_id"]].isna().sum().to_dict()), "customer_id, price | 3", "DE    120\nUK    80\nName: customer_id, dtype: int64",
     "| column | missing |\n|---|---|\n| customer_id | 12 |", "SELECT customer_id FROM orders", "20,000 customers, 0.97 of customer_id known"])
 def test_counts_by_column_and_by_group_survive(counts): assert hide_personal_rows("text/plain", counts) == counts
+
+def test_an_address_is_open_only_as_the_value_of_a_key_for_an_owner(tmp_path):
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\ndefault_models = promo\n")
+    (tmp_path/"params.yaml").write_text("""models:
+  promo: {owner: one@shop.de, purpose: "for x@shop.de, by y@shop.de"}
+  churn:
+    owner: two@shop.de # was asked by old@shop.de
+    owners:
+      - three@shop.de
+      - "four@shop.de"
+    purpose: asked for by jane.doe@shop.de, the owner of it
+    by: lily@shop.de
+    destinations: [five@shop.de, six@shop.de]
+    audience: destination is jim@shop.de
+""")
+    assert {a for a in open_addresses(find_workspace(tmp_path)) if a.endswith("shop.de")} == {f"{n}@shop.de" for n in ("one", "two", "three", "four", "five", "six")}
