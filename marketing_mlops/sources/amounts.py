@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from .currencies import without_currency
 
-# %% ../../nbs/api/sources/36_amounts.ipynb #e8e795cc
+# %% ../../nbs/api/sources/36_amounts.ipynb #dec20c5a
 WHOLE_NUMBER = r"[+-]?\d{1,18}(?:\.0*)?" # 17850, and 17850.0 as a spreadsheet writes it
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
 _SWAPPED = str.maketrans(",.", ".,")
@@ -23,26 +23,27 @@ def floats_of(
     text:pd.Series, # Cells; missing ones stay missing
     decimal:str=".", # Decimal sign of the file, a point or a comma
 )->pd.Series: # float64; missing where a cell is no number
-    "Numbers with any fraction, as precise as a float."
-    return pd.to_numeric(_numbers(text, decimal), errors="coerce").astype("float64")
+    "Numbers with any fraction, as precise as a float; missing too where no float is as large. Raises `ValueError` for another decimal sign."
+    return pd.to_numeric(_numbers(text, decimal), errors="coerce").astype("float64").replace([float("inf"), -float("inf")], float("nan"))
 
 def _numbers(text:pd.Series, decimal:str)->pd.Series: # Texts with a decimal point, without signs between thousands; missing where they are no number
+    if decimal not in (".", ","): raise ValueError(f"decimal must be a point or a comma, got {decimal!r}")
     between = r"[\s\u00a0\u202f'’" + ("." if decimal == "," else ",") + "]"
     is_grouped = text.str.fullmatch(rf"[+-]?\d{{1,3}}(?:{between}\d{{3}})+(?:\{decimal}\d*)?").fillna(False).astype(bool)
     joined = text.mask(is_grouped, text.str.replace(between, "", regex=True))
     plain = joined.str.translate(_SWAPPED) if decimal == "," else joined
     return plain.where(plain.str.fullmatch(_NUMBER))
 
-# %% ../../nbs/api/sources/36_amounts.ipynb #096e9697
+# %% ../../nbs/api/sources/36_amounts.ipynb #9699be5c
 def whole_numbers_of(
     text:pd.Series, # Cells; missing ones stay missing
     decimal:str=".", # Decimal sign of the file, a point or a comma
 )->pd.Series: # Int64; missing where a cell is no whole number of at most 18 digits
-    "Whole numbers."
+    "Whole numbers. Raises `ValueError` for a decimal sign that is neither point nor comma."
     plain = _numbers(text, decimal)
     return plain.where(plain.str.fullmatch(WHOLE_NUMBER)).str.replace(r"\.0*$", "", regex=True).astype("Int64")
 
-# %% ../../nbs/api/sources/36_amounts.ipynb #eedf2ce2
+# %% ../../nbs/api/sources/36_amounts.ipynb #c90ceef2
 MONEY = pd.ArrowDtype(pa.decimal128(18, 4))
 
 def amounts_of(
@@ -52,7 +53,7 @@ def amounts_of(
     currency:str|None=None, # ISO 4217, as declared; None where the column declares none, and any sign is welcome
     in_cents:bool=False, # Whether the file counts hundredths
 )->pd.Series: # `MONEY`; missing where a cell is no amount in `currency`, or is 10,000,000,000,000 or more
-    "Amounts of money, exact to a ten-thousandth."
+    "Amounts of money, exact to a ten-thousandth. Raises `ValueError` for a decimal sign that is neither point nor comma."
     plain = _numbers(without_currency(text, currency), decimal)
     exact = _exact(plain.where(pd.to_numeric(plain, errors="coerce").abs() < 1e13))
     hundredths = pc.multiply(exact, pa.scalar(Decimal("0.01"))) if in_cents else exact

@@ -14,7 +14,7 @@ import pandas as pd
 from ..contracts.counts import counted
 from ..contracts.verdict import markdown_table
 from .amounts import WHOLE_NUMBER, amounts_of, floats_of, whole_numbers_of
-from .instants import days_of, instants_of, say_zone, written_like
+from .instants import days_of, instants_of, says_zone, written_like
 from .mappings import ColumnMapping
 
 # %% ../../nbs/api/sources/40_conversions.ipynb #604df3bb
@@ -69,7 +69,7 @@ def _instants(text:pd.Series, column:ColumnMapping)->tuple[pd.Series, str]:
 
 def _place_words(text:pd.Series, column:ColumnMapping)->str:
     if column.zone: return f" in {column.zone}"
-    return "" if say_zone(text, column.date_format) else ", or has no offset where the mapping names no zone"
+    return "" if says_zone(text, column.date_format) else ", or has no offset where the mapping names no zone"
 
 def _days(text:pd.Series, column:ColumnMapping)->tuple[pd.Series, str]: return days_of(text, column.date_format), f"is no date written {written_like(column.date_format)}"
 

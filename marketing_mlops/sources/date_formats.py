@@ -14,7 +14,7 @@ from itertools import permutations
 import pandas as pd
 from .instants import DIGIT_PATTERNS, MONTH_NAMES, TIME_WRITINGS, instants_of
 
-# %% ../../nbs/api/sources/42_date_formats.ipynb #ea5d79a7
+# %% ../../nbs/api/sources/42_date_formats.ipynb #3eeb4c6f
 DATE_FORMATS = ("iso", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d.%m.%y %H:%M:%S", "%d.%m.%y %H:%M", "%d.%m.%y", "%d.%m.%Y, %H:%M",
     "%d.%m.%Y %H:%M Uhr", "%d.%m.%y %H:%M Uhr", "%d.%m.%Y, %H:%M Uhr", "%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y",
     "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%Y", "%m/%d/%Y %I:%M %p", "%m/%d/%y %I:%M %p", "%m/%d/%Y %I:%M:%S %p",
@@ -27,14 +27,15 @@ def date_formats(
     text:pd.Series, # Cells of one column
     share:float=.98, # Of the first 2,000 different filled cells that must be readable, in (0, 1]
 )->list[str]: # Patterns for `date_format`, best first; several mean the file cannot tell; empty where none reads the column
-    "The date formats that read the column."
+    "The date formats that read the column. Raises `ValueError` for a share that is none."
+    if not 0 < share <= 1: raise ValueError(f"share must lie in (0, 1], got {share}; write .98 for 98 per cent")
     cells = text.astype("str").str.strip()
     cells = cells[cells != ""].drop_duplicates()
     if cells.empty: return []
     found = _reading(cells.head(2000), DATE_FORMATS, share) or _reading(cells.head(2000), RARE_FORMATS, share)
     return found if len(found) < 2 else _not_outdone(cells, found)
 
-# %% ../../nbs/api/sources/42_date_formats.ipynb #f89f435f
+# %% ../../nbs/api/sources/42_date_formats.ipynb #75c1c86c
 def _reading(cells:pd.Series, patterns:tuple[str, ...], share:float)->list[str]:
     "Those that read enough of the cells. A look at forty cells comes first: fifty conversions of every column would be slow."
     some = list(cells.iloc[::max(1, len(cells)//40)])
@@ -56,7 +57,7 @@ def _are_read(cells:pd.Series, pattern:str)->pd.Series: # Booleans
     times = instants_of(cells, pattern, "UTC")
     return times.dt.year.between(1990, 2100) if _is_bare(pattern) else times.notna()
 
-def _is_bare(pattern:str)->bool: return pattern in ("unix", "unix_ms") or DIGIT_PATTERNS.get(pattern, 8) > 8
+def _is_bare(pattern:str)->bool: return (pattern in TIME_WRITINGS and TIME_WRITINGS[pattern].is_count) or DIGIT_PATTERNS.get(pattern, 8) > 8
 
 # %% ../../nbs/api/sources/42_date_formats.ipynb #c4a601f9
 _TOKENS = {r"\b\d{1,2}:\d\d:\d\d\b": "%H:%M:%S", r"\b\d{1,2}:\d\d\b": "%H:%M", r"\b\d{1,2}h\d\d\b": "%Hh%M", r"(?i)\b[ap]m\b": "%p", r"\b\d{4}\b": "%Y"}

@@ -13,7 +13,7 @@ from .currencies import currency_code, sign_currencies
 from .date_formats import date_formats, example_pattern
 from .drafts import ColumnPiece, Draft, filled_cells
 from .identities import redacted
-from .instants import instants_of, say_zone
+from .instants import instants_of, says_zone
 
 # %% ../../nbs/api/sources/78_reading_questions.ipynb #3cd6714d
 def currency_of(
@@ -96,7 +96,7 @@ def time_piece(
     "How the column of times is read."
     date_format, draft = date_format_of(draft)
     piece = ColumnPiece(to="occurred_at") | (ColumnPiece(date_format=date_format) if date_format != "iso" else {})
-    if say_zone(draft.cells("occurred_at"), date_format): return piece, draft
+    if says_zone(draft.cells("occurred_at"), date_format): return piece, draft
     zone, draft = zone_of(draft)
     return piece | ColumnPiece(zone=zone), draft
 

@@ -2,7 +2,8 @@
 import pandas as pd
 import pytest
 from marketing_mlops.sources.date_formats import date_formats
-from marketing_mlops.sources.instants import instants_of, say_zone
+from marketing_mlops.sources.instants import instants_of, says_zone, written_like
+from marketing_mlops.workspace.errors import MappingError
 
 def read(text, date_format): return instants_of(pd.Series([text], dtype="str"), date_format, "UTC")[0]
 
@@ -41,5 +42,15 @@ def test_days_that_contradict_each_other_leave_the_question_open():
 def test_columns_are_read_by_the_pattern_their_owner_meant(texts, formats): assert date_formats(pd.Series(texts)) == formats
 
 @pytest.mark.parametrize("cell, date_format, says", [("13-02-2026", "%d-%m-%Y", False), ("3-Okt-2026", "%d-%b-%Y", False), ("13-02-2026", "iso", False), ("2026-02-13", "iso", False), ("2026-02-13T10:00-0500", "iso", True),
-    ("2026-02-13 10:00:00.5 Z", "iso", True), ("1772370000", "unix", True), ("1772370000000", "unix_ms", True), ("46082", "excel", False), ("13.02.2026 10:00 +0100", "%d.%m.%Y %H:%M %z", True)])
-def test_a_year_is_never_taken_for_an_offset(cell, date_format, says): assert say_zone(pd.Series([cell]), date_format) == says
+    ("2026-02-13 10:00:00.5 Z", "iso", True), ("1772370000", "unix", True), ("1772370000000", "unix_ms", True), ("46082", "excel", False), ("2026-02-13+01:00", "iso", False), ("2026-02-13T10:00+01:00", "iso", True), ("13.02.2026 10:00 +0100", "%d.%m.%Y %H:%M %z", True)])
+def test_a_year_is_never_taken_for_an_offset(cell, date_format, says): assert says_zone(pd.Series([cell]), date_format) == says
+
+@pytest.mark.parametrize("name", ["isoo", "unixms", "", "excell"])
+def test_a_misspelt_writing_is_refused_and_reads_no_column_as_missing(name):
+    for use in (lambda: read("2026-02-13", name), lambda: says_zone(pd.Series(["2026-02-13"]), name), lambda: written_like(name)):
+        with pytest.raises(MappingError) as refused: use()
+        assert len(str(refused.value).splitlines()) == 2
+
+@pytest.mark.parametrize("share", [98, 0, -1])
+def test_a_share_of_readable_cells_is_a_share(share):
+    with pytest.raises(ValueError): date_formats(pd.Series(["2026-02-13"]), share)
