@@ -10,14 +10,14 @@ A mail server that is down on Sunday night is up on Monday. Alerts of Sunday hav
 __all__ = ['RETRY_MINUTES', 'GIVE_UP_AFTER', 'Waiting', 'waiting_for', 'sending', 'send_waiting', 'deliver_alerts', 'undelivered',
            'alert_words']
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #0db854cf
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #71fc27cd
 import contextlib, os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from .alert_journal import add_event, alert_events, journal_path, open_journal
 from .alerts import Alert, one_line, open_alerts, read_alert
-from ..workspace.errors import MmopsError
+from ..workspace.errors import MmopsError, SettingsError
 from ..workspace.places import Workspace
 try: import fcntl
 except ImportError: fcntl = None # Windows
@@ -39,17 +39,18 @@ class Waiting:
         "Is it time to try? A failure noted in the future means that the clock was set back, and does not count."
         return self.next_try_at is None or now >= self.next_try_at or self.next_try_at - now > timedelta(minutes=RETRY_MINUTES[-1])
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #2915cfc5
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #e70f11bb
 def waiting_for(
     events:list[dict[str, object]], # As `alert_events` gives them
 )->list[Waiting]: # Only destinations for which something waits
     "What has been raised and neither arrived nor been given up, by destination."
     found:dict[str, Waiting] = {}
-    rules = {"raised": _raised, "sent": _arrived, "given_up": _arrived, "not_sent": _failed}
+    rules = {"raised": _raised, "sent": _arrived, "given_up": _arrived, "not_sent": _failed, "moved": _moved}
     for event in events:
         with contextlib.suppress(KeyError, TypeError, ValueError): rules.get(event["event"], _nothing)(found, event)
     return [each for each in found.values() if each.alerts]
 
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #09701426
 def _nothing(found:dict[str, Waiting], event:dict[str, object]): "Whether somebody has seen an alert does not matter here."
 
 def _raised(found:dict[str, Waiting], event:dict[str, object]):
@@ -60,6 +61,11 @@ def _arrived(found:dict[str, Waiting], event:dict[str, object]):
     each = found.setdefault(event["destination"], Waiting(event["destination"]))
     each.alerts = [alert for alert in each.alerts if alert.alert_id not in event["alert_ids"]]
     each.n_failures, each.next_try_at, each.why = 0, None, ""
+
+def _moved(found:dict[str, Waiting], event:dict[str, object]):
+    alerts = [alert for alert in found[event["destination"]].alerts if alert.alert_id in event["alert_ids"]]
+    _arrived(found, event)
+    for name in event["to"]: found.setdefault(name, Waiting(name)).alerts.extend(alerts)
 
 def _failed(found:dict[str, Waiting], event:dict[str, object]):
     each = found.setdefault(event["destination"], Waiting(event["destination"]))
@@ -79,29 +85,56 @@ def sending(
         yield True
     finally: os.close(lock)
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #a6dfee14
-def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:list[Alert], **more:str):
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #578018dd
+def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:list[Alert], **more:str|list[str]):
     ids = [alert.alert_id for alert in alerts]
     with open_journal(workspace) as journal:
         add_event(workspace, journal, dict(event=event, at=now.astimezone(timezone.utc).isoformat(), destination=waiting.destination, alert_ids=ids, **more))
 
-def _give_up(workspace:Workspace, waiting:Waiting, raised:dict[str, datetime], now:datetime):
-    old = [alert for alert in waiting.alerts if now - raised[alert.alert_id] > GIVE_UP_AFTER]
+def _first_lines(events:list[dict[str, object]])->dict[str, dict[str, object]]:
+    "The line of each alert that can be read, by the id of the alert."
+    found:dict[str, dict[str, object]] = {}
+    for event in events:
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            if event["event"] == "raised": found.setdefault(read_alert(event).alert_id, event)
+    return found
+
+def _give_up(workspace:Workspace, waiting:Waiting, raised:dict[str, dict[str, object]], now:datetime):
+    old = [alert for alert in waiting.alerts if now - datetime.fromisoformat(raised[alert.alert_id]["at"]) > GIVE_UP_AFTER]
     if not old: return
     _note(workspace, now, "given_up", waiting, old, why=waiting.why)
     waiting.alerts = [alert for alert in waiting.alerts if alert not in old]
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #dc234a3e
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #8f36af6f
 def send_waiting(
     waiting:Waiting, # Something waits, and it is time
     now:datetime, # With a time zone
+    *,
+    environment:Mapping[str, str]|None=None, # Names mail server and web hooks; None takes the variables of this process
 )->None:
     "Sends everything that waits for one destination as one message. Raises `DeliveryError` or `SettingsError`."
     from marketing_mlops.schedules.destinations import deliver, read_destination
     from marketing_mlops.schedules.messages import message_of
-    deliver(message_of(waiting.alerts), read_destination(waiting.destination), now=now)
+    deliver(message_of(waiting.alerts), read_destination(waiting.destination), now=now, environment=environment)
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #200193f2
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #3c1a2693
+def _is_misspelt(destination:str)->bool:
+    from marketing_mlops.schedules.destinations import read_destination
+    try: read_destination(destination)
+    except SettingsError: return True
+    return False
+
+def _move_on(workspace:Workspace, waits:list[Waiting], raised:dict[str, dict[str, object]], now:datetime)->bool:
+    "Hands on what waits for a misspelt destination that has left settings.ini; False where there is none."
+    named = workspace.settings.alert_destinations
+    gone = [each for each in waits if each.destination not in named and _is_misspelt(each.destination)]
+    for each in gone:
+        for alert in each.alerts:
+            told = raised[alert.alert_id]["destinations"]
+            _note(workspace, now, "moved", each, [alert], to=[name for name in named if name not in told])
+    return bool(gone)
+
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #5231b51d
 def _try(workspace:Workspace, waiting:Waiting, now:datetime, send:Callable[[Waiting, datetime], None])->str:
     try: send(waiting, now)
     except MmopsError as refused:
@@ -124,7 +157,8 @@ def deliver_alerts(
     with sending(workspace) as mine:
         if not mine: return {}
         events = alert_events(workspace) # again, now that nobody else sends
-        raised = {event["alert_id"]: datetime.fromisoformat(event["at"]) for event in events if event["event"] == "raised"}
+        raised = _first_lines(events)
+        if _move_on(workspace, waiting_for(events), raised, now): events = alert_events(workspace)
         waits = [each for each in waiting_for(events) if each.is_due(now)]
         for each in waits: _give_up(workspace, each, raised, now)
         return {each.destination: _try(workspace, each, now, send) for each in waits if each.alerts}
@@ -136,7 +170,7 @@ def undelivered(
     "What a person has to know about alerts that do not arrive."
     return [f"{len(each.alerts)} alert{'s' if len(each.alerts) > 1 else ''} for {each.destination}: {each.why}" for each in waiting_for(alert_events(workspace)) if each.why]
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #56accf14
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #6fea0c57
 def alert_words(
     workspace:Workspace, # Whose alerts
     *,
@@ -145,5 +179,5 @@ def alert_words(
     "What a person has to look at."
     lines = [f"{alert.schedule or 'workspace'}{f' ({alert.due_at:%Y-%m-%d %H:%M %Z})' if alert.due_at else ''}: {alert.kind.replace('_', ' ')}: "
              f"{alert.sentence} {alert.next_step}" for alert in open_alerts(workspace, now=now)]
-    lines += undelivered(workspace)
-    return [*lines, "Take them off this list with `mmops alerts --seen`."] if lines else []
+    if lines: lines.append("Take alerts off this list with `mmops alerts --seen`.")
+    return lines + undelivered(workspace)

@@ -138,3 +138,25 @@ def test_a_workspace_without_destinations_opens_no_connection(tmp_path, monkeypa
     monkeypatch.setattr("socket.socket.connect", lambda *to: pytest.fail(f"connects to {to}"))
     raise_alert(alert(), workspace, now=MONDAY)
     assert deliver_alerts(workspace, now=MONDAY) == {} and settle_alerts(workspace, now=MONDAY) == 1 and open_alerts(workspace, now=MONDAY) == []
+
+def test_a_line_without_an_id_or_with_words_for_a_time_stops_no_delivery(workspace, monkeypatch):
+    raise_alert(alert(), workspace, now=MONDAY)
+    at = MONDAY.isoformat()
+    lines = [dict(event="raised", at=at), dict(event="raised", at=at, destinations=None, alert_id=7), dict(event="raised", at=at, kind=["failed"], schedule="", due_at=9, sentence="", next_step="", owner="", run="")]
+    with open(journal_path(workspace), "a") as journal: journal.writelines(json.dumps(line) + "\n" for line in lines)
+    arrived = deliver_alerts(workspace, now=MONDAY, send=lambda waiting, now: None)
+    assert set(arrived.values()) == {""} and len(arrived) == 2 and len(open_alerts(workspace, now=MONDAY)) == 1
+
+def test_what_waits_for_a_misspelt_destination_goes_to_the_corrected_one_and_to_nobody_twice(tmp_path):
+    def settings_say(destinations):
+        (tmp_path/"settings.ini").write_text(f"[DEFAULT]\nalert_destinations = {destinations}\n")
+        return find_workspace(tmp_path)
+    def send(waiting, now):
+        read_destination(waiting.destination)
+        sent.append(waiting.destination)
+    before, sent = settings_say("emial:marketing@example.com, file"), []
+    raise_alert(alert(), before, now=MONDAY)
+    assert "no kind" in deliver_alerts(before, now=MONDAY, send=send)["emial:marketing@example.com"]
+    after = settings_say("email:marketing@example.com, file")
+    assert deliver_alerts(after, now=MONDAY + timedelta(minutes=2), send=send) == {"email:marketing@example.com": ""}
+    assert (sent, undelivered(after)) == (["file", "email:marketing@example.com"], [])
