@@ -108,7 +108,7 @@ def _make_room(
         from marketing_mlops.jobs.scoring import place_pointers
         place_pointers(workspace, missing)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #0f392ae6
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #a6402ee7
 def reproduce(
     workspace:Workspace, # Whose pipeline
     targets:list[str]|None=None, # Models, sources or DVC targets; the default models if None or empty
@@ -123,6 +123,7 @@ def reproduce(
     wanted, before, outcomes = pipeline_targets(workspace, targets), lock_files(workspace), []
     check_before_run(workspace, targets)
     with tempfile.TemporaryDirectory() as folder, in_two_lines(Path(folder)/"error.json"), open_pipeline(workspace) as repo, lock_repo(repo):
+        repo.lock._wait = True # DVC lets go of it while a stage runs; who looks meanwhile has it for a moment, and is waited for
         _make_room(workspace, forget=force and any(target.startswith("data/many/") for target in wanted))
         run_stage = _watched(outcomes, progress, stage_environment(workspace, Path(folder)/"error.json"))
         repo.reproduce(wanted, glob=True, force=force, repro_fn=run_stage)

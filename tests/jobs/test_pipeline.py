@@ -1,7 +1,8 @@
 """What `reproduce` does around DVC; the stages are one shell command each."""
-import os, sys
+import contextlib, os, sys, threading, time
 from pathlib import Path
 import pytest
+import zc.lockfile
 from marketing_mlops.jobs.pipeline import reproduce
 from marketing_mlops.workspace.errors import ParameterError, StageError
 from marketing_mlops.workspace.places import find_workspace
@@ -49,6 +50,18 @@ class TestStages:
         assert [reproduce(shop, force=force).changed_locks for force in (False, True)] == [(), ()]
         (shop.root/"dvc.yaml").write_text((shop.root/"dvc.yaml").read_text().replace("41", "53"))
         assert reproduce(shop).changed_locks == ("dvc.lock",)
+
+    def test_a_run_waits_for_somebody_who_only_looks_while_a_stage_runs(self, pipeline, monkeypatch):
+        monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", .06)   # DVC itself would wait no longer than this
+        shop = pipeline("touch begun; sleep .2; echo 41 > out.txt")
+        def look():
+            while not shop.path("begun").exists(): time.sleep(.01)
+            with contextlib.closing(zc.lockfile.LockFile(str(shop.path(".dvc", "tmp", "lock")))): time.sleep(.6)
+        looking = threading.Thread(target=look)
+        looking.start()
+        done = reproduce(shop)
+        looking.join()
+        assert [each.status for each in done.stages] == ["made"] and shop.path("out.txt").exists()
 
     @pytest.mark.parametrize("rules, says", [
         ("release: {rollback_when: {auc_fall: 0.05}}", "release.rollback_when has the unknown key 'auc_fall'"), ("release: {cadence: 30}", "Did you mean 'cadence_days'"),
