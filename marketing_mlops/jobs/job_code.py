@@ -15,7 +15,7 @@ from pathlib import Path
 from ..workspace.errors import MmopsError, StageError
 from ..workspace.places import write_json, write_text
 
-# %% ../../nbs/api/jobs/48_job_code.ipynb #73d9d08e
+# %% ../../nbs/api/jobs/48_job_code.ipynb #dbd3ad21
 TAGS = ("parameters", "raises-exception", "skip-execution") # Tags of cells that change what is executed
 
 def job_code(
@@ -24,8 +24,8 @@ def job_code(
     "The code cells of a notebook as text, without anything that does not change what they do."
     def block(cell:dict)->str:
         source, tags = cell.get("source", ""), cell.get("metadata", {}).get("tags", [])
-        lines = ("".join(source) if isinstance(source, list) else source).strip().splitlines()
-        return "\n".join([" ".join(["# %%", *(tag for tag in TAGS if tag in tags)]), *(line.rstrip() for line in lines)])
+        lines = ("".join(source) if isinstance(source, list) else source).strip().split("\n")
+        return "\n".join([" ".join(["# %%", *(tag for tag in TAGS if tag in tags)]), *lines])
     written = [cell for cell in notebook["cells"] if cell["cell_type"] == "code" and "".join(cell.get("source", "")).strip()]
     return "\n\n".join(block(cell) for cell in written) + "\n"
 

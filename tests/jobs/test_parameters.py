@@ -4,8 +4,11 @@ from datetime import date, timedelta
 from pathlib import Path
 import hypothesis, jsonschema, nbformat, pytest
 from hypothesis import strategies as st
+from papermill.parameterize import parameterize_notebook
+from marketing_mlops.jobs.job_code import job_code
 from marketing_mlops.jobs.parameter_comments import read_comment
 from marketing_mlops.jobs.parameter_declarations import parameters_of_cell
+from marketing_mlops.jobs.parameter_injection import inject_checked
 from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value, values_to_inject
 from marketing_mlops.jobs.parameter_schema import schema_of
 from marketing_mlops.jobs.relative_dates import DAY_WORDS, as_date
@@ -189,3 +192,11 @@ def test_papermill_with_our_engine_gives_the_notebook_typed_values(tmp_path):
 def test_papermill_with_our_engine_leaves_a_notebook_without_types_alone(tmp_path):
     done = papermill(notebook(tmp_path, "n = 1", "print(other)"), "-p", "other", "text")
     assert done.returncode == 0 and 'text' in nbformat.read(tmp_path/"out.ipynb", 4).cells[2].outputs[0].text
+
+def test_a_whole_number_that_papermill_injects_becomes_the_figure_that_is_declared(tmp_path):
+    asked = parameterize_notebook(nbformat.read(notebook(tmp_path, "budget: float = 250\n"), 4) | dict(metadata=nbformat.from_dict(dict(papermill=dict(parameters={})))), dict(budget=500), kernel_name="python3", language="python")
+    assert repr(inject_checked(asked, WEDNESDAY, environment={}).metadata.papermill.parameters["budget"]) == "500.0"
+
+def test_blanks_inside_a_text_are_code_of_a_job():
+    cells = lambda text: dict(cells=[dict(cell_type="code", source=text, metadata={})])
+    assert job_code(cells('mail = """Dear customer,  \n"""')) != job_code(cells('mail = """Dear customer,\n"""'))
