@@ -36,14 +36,18 @@ def run_environment(
     return dict(python=platform.python_version(), platform=f"{sys.platform} {platform.machine()}",
                 lock_sha256=file_sha256(lock) if lock.is_file() else "", libraries=dict(library_versions()))
 
-# %% ../../nbs/api/jobs/74_environments.ipynb #177440e9
+# %% ../../nbs/api/jobs/74_environments.ipynb #882a6bfb
 def environment_changes(
-    before:Mapping, # As `run_environment` recorded it; empty for a run of an older version
-    now:Mapping, # Likewise
+    before:Mapping[str, object], # As `run_environment` recorded it; empty for a run of an older version
+    now:Mapping[str, object], # Likewise
 )->list[str]: # Empty where both are alike
     "What is different between the environments of two runs."
     names = dict(python="Python", platform="the platform", lock_sha256=LOCK)
-    plain = [names[key] + (f" was {before.get(key) or 'not recorded'}, is {now[key] or 'none'}" if key != "lock_sha256" else " has changed")
-             for key in names if before.get(key) != now[key]]
-    old, new = before.get("libraries", {}), now["libraries"]
+    def said(key, record): return "not recorded" if key not in record else record[key] or "not there"
+    def line(key):
+        if key == "lock_sha256" and before.get(key) and now.get(key): return f"{LOCK} has changed"
+        here = lambda record: "there" if key == "lock_sha256" and record.get(key) else said(key, record)
+        return f"{names[key]} was {here(before)}, is {here(now)}"
+    plain = [line(key) for key in names if before.get(key) != now.get(key)]
+    old, new = before.get("libraries", {}), now.get("libraries", {})
     return plain + [f"{name} was {old.get(name, 'not there')}, is {new.get(name, 'not there')}" for name in sorted({*old, *new}) if old.get(name) != new.get(name)]

@@ -1,6 +1,6 @@
 """What a run has shown, as one HTML file beside it, whether it finished or not
 
-An executed notebook wants Jupyter; whoever is told at seven in the morning that the nightly job stopped has a telephone. So every run gets a `page.html` beside its notebook, also a failed one: what was reached, and the two lines of the error.
+An executed notebook wants Jupyter; whoever is told at seven in the morning that the nightly job stopped has a telephone. So every run that has stored its notebook gets a `page.html` beside it, also a failed one: what was reached, and the two lines of the error.
 
 The page is a convenience and the run is the evidence. A page that cannot be made is therefore a note in the run's manifest and never its end: a stage that has done its work must not be run again because a chart could not be drawn."""
 
