@@ -27,7 +27,7 @@ def currency_code(
     if code in CURRENCIES: return code
     raise MappingError(f"{said!r} is no currency.{closest(code, CURRENCIES)}", "Give its three letters by ISO 4217, such as EUR, USD or CHF.", currency=said)
 
-# %% ../../nbs/api/sources/34_currencies.ipynb #843c3a53
+# %% ../../nbs/api/sources/34_currencies.ipynb #16f4e3e8
 _KRONER = ("DKK", "SEK", "NOK", "ISK")
 CURRENCY_SIGNS:dict[str, tuple[str, ...]] = {
     "€": ("EUR",), "£": ("GBP",), "zł": ("PLN",), "Fr.": ("CHF",), "¥": ("JPY", "CNY"), "kr.": _KRONER, "kr": _KRONER,
@@ -35,7 +35,7 @@ CURRENCY_SIGNS:dict[str, tuple[str, ...]] = {
 
 def sign_currencies(
     amounts:pd.Series, # Filled cells as the file writes them
-)->tuple[str, ...]: # ISO 4217; empty where most cells carry no sign
+)->tuple[str, ...]: # ISO 4217; empty where no sign, or more than one, stands in most cells
     "The currencies that the sign in most cells can mean."
     common = {codes for sign, codes in CURRENCY_SIGNS.items() if amounts.str.contains(sign, regex=False).mean() > .5}
     return common.pop() if len(common) == 1 else ()
