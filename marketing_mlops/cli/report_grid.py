@@ -64,14 +64,15 @@ def grid_progress(
     at_terminal = is_interactive() if at_terminal is None else at_terminal
     return _moving_bar(title) if at_terminal else _printed_lines(title)
 
-# %% ../../nbs/api/cli/56_report_grid.ipynb #5435133a
+# %% ../../nbs/api/cli/56_report_grid.ipynb #ebaecc1d
 def grid_text(
     grid:"Grid", # Its reports have ended
     folder:str, # Where its pages are, as the reader types it
 )->str: # Ready to print
     "The summary of a grid, for a terminal."
+    from marketing_mlops.reporting.grid_outcomes import grid_rows
     counted = ", ".join(f"{n} {word}" for word, n in grid.counts().items())
-    return f"{text_table(grid.rows())}\n\n{len(grid.outcomes)} reports: {counted}. Pages in {printable(folder)}"
+    return f"{text_table(grid_rows(grid))}\n\n{len(grid.outcomes)} reports: {counted}. Pages in {printable(folder)}"
 
 # %% ../../nbs/api/cli/56_report_grid.ipynb #b98fa318
 def copy_pages(
