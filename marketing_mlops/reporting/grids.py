@@ -9,10 +9,10 @@ Each report is a run of its own, with its evidence under `data/runs` like any ot
 # %% auto #0
 __all__ = ['make_item', 'start_grid', 'make_grid']
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #5d9695ed
-import dataclasses, datetime, json, os, signal
+# %% ../../nbs/api/reporting/89_grids.ipynb #4d49062a
+import dataclasses, datetime, json, os, shutil, signal
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 import marketing_mlops
 from ..jobs.client import engine_name
@@ -27,7 +27,14 @@ from .reports import portable_parameters, run_report
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace, write_json
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #aadabf80
+# %% ../../nbs/api/reporting/89_grids.ipynb #843f30a1
+def _page_reached(error:MmopsError, place:Path)->str:
+    "The page of a run that failed, copied into its folder in the grid; \"\" where it has none."
+    reached = Path(error.fields.get("run") or place)/"page.html"
+    if not reached.is_file(): return ""
+    shutil.copyfile(reached, place/"page.html")
+    return f"{place.name}/page.html"
+
 def make_item(
     folder:str, # Holds `item.json`; gets page and results, or `error.json`
 )->int: # Exit code: 0, 1 for an error, 130 when it was interrupted
@@ -36,14 +43,12 @@ def make_item(
     item = json.loads((place/"item.json").read_text(encoding="utf-8"))
     try: run_report(item["report"], item["parameters"], find_workspace(place), into=place, key=item["key"], limits=RunLimits(**item["limits"]))
     except MmopsError as error:
-        reached = Path(error.fields.get("run") or folder)/"page.html"
-        page = os.path.relpath(reached, place.parent) if reached.is_file() else ""
-        write_json(place/"error.json", dict(problem=error.problem, remedy=error.remedy, page=page))
+        write_json(place/"error.json", dict(problem=error.problem, remedy=error.remedy, page=_page_reached(error, place)))
         return 1
     except KeyboardInterrupt: return 130
     return 0
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #ee478312
+# %% ../../nbs/api/reporting/89_grids.ipynb #8c36883a
 def _stopped(number, frame): raise KeyboardInterrupt
 
 def _item_process(folder:str)->int:
@@ -51,30 +56,45 @@ def _item_process(folder:str)->int:
     signal.signal(signal.SIGTERM, _stopped)
     return make_item(folder)
 
-def _task(item:GridItem, report:str, given:Mapping[str, str], folder:Path, limits:RunLimits)->Task:
+def _task(item:GridItem, grid:Grid, limits:RunLimits)->Task:
     "The work of one process, with its folder laid out."
-    place, key = folder/item.folder, file_word(" ".join(map(str, portable_parameters({**given, **item.values}).values())))
-    write_json(place/"item.json", dict(report=report, parameters={**given, **item.values}, key=key, limits=dataclasses.asdict(limits)))
+    place, parameters = grid.folder/item.folder, {**grid.given, **item.values}
+    key = file_word(" ".join(map(str, portable_parameters(parameters).values())))
+    write_json(place/"item.json", dict(report=grid.report, parameters=parameters, key=key, limits=dataclasses.asdict(limits)))
     return Task(item.name, "marketing_mlops.reporting.grids:_item_process", (str(place),), str(place/"log.txt"))
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #37c0a478
+# %% ../../nbs/api/reporting/89_grids.ipynb #e484c87c
+def _varied(items:list[GridItem])->dict[str, list[str]]:
+    "The values of each parameter that varies, once each and in their order."
+    return {axis: list(dict.fromkeys(item.values[axis] for item in items)) for axis in items[0].values}
+
 def start_grid(
     report:str, # Name of the notebook
     items:list[GridItem], # At least one
     given:Mapping[str, str], # Parameters that are the same in every report
     workspace:Workspace, # Where it is filed
+    *,
+    now:datetime.datetime, # When it starts, with a time zone
+    within:str="", # What has asked for it, such as the attempt of a schedule
 )->Run: # Status 'running', its folder exists
-    "The run of a grid that starts now."
-    now, job, key = datetime.datetime.now(datetime.timezone.utc), f"{report}_grid", "-".join(items[0].values)
+    "The run of a grid."
+    job, key = f"{report}_grid", "-".join(items[0].values)
     folder = workspace.runs(job, key)/new_run_id(now)
     folder.mkdir(parents=True)
-    values = {**given, **{axis: list(dict.fromkeys(item.values[axis] for item in items)) for axis in items[0].values}}
-    return Run(job, key, folder.name, folder, "running", values, engine_name(), now.isoformat(), notebook=f"nbs/reports/{report}.ipynb",
-               version=marketing_mlops.__version__, within=os.environ.get("MMOPS_WITHIN", ""))
+    return Run(job, key, folder.name, folder, "running", {**given, **_varied(items)}, engine_name(), now.isoformat(), notebook=f"nbs/reports/{report}.ipynb",
+               version=marketing_mlops.__version__, within=within)
 
-def _close(run:Run, grid:Grid, workspace:Workspace)->Grid:
+# %% ../../nbs/api/reporting/89_grids.ipynb #11a604b8
+def _came_to(outcome:GridOutcome, run:Run, report:str, workspace:Workspace)->GridOutcome:
+    "What became of a report nobody heard the end of; its process has ended."
+    if outcome.status != "running": return outcome
+    made = (run.folder/outcome.item.folder/f"{report}.json").is_file()
+    event = TaskEvent(Task(outcome.item.name, ""), 0 if made else 130)
+    return outcome_of(outcome.item, report, run.folder, event, limits=RunLimits(memory_mb=None), hide=run_redactor(workspace, outcome.item.values).text)
+
+def _close(run:Run, grid:Grid, workspace:Workspace)->None:
     "Writes summary and manifest of a grid whose reports have ended, or will never begin."
-    grid = dataclasses.replace(grid, outcomes=tuple(dataclasses.replace(each, status="interrupted") if each.status == "running" else each for each in grid.outcomes))
+    grid = dataclasses.replace(grid, outcomes=tuple(_came_to(each, run, grid.report, workspace) for each in grid.outcomes))
     counts, ended = grid.counts(), datetime.datetime.now(datetime.timezone.utc)
     status = "failed" if grid.failed else "done" if set(counts) == {"done"} else "interrupted"
     error = dict(problem=grid.failed[0].problem, remedy=grid.failed[0].remedy) if grid.failed else None
@@ -82,23 +102,30 @@ def _close(run:Run, grid:Grid, workspace:Workspace)->Grid:
     took = round((ended - datetime.datetime.fromisoformat(run.started_at)).total_seconds(), 3)
     closed = dataclasses.replace(run, status=status, ended_at=ended.isoformat(), duration_s=took, results=dict(counts=counts), error=error)
     save_run(closed, run_redactor(workspace, run.parameters).text)
-    return grid
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #70a30657
-def _around(limits:RunLimits)->RunLimits:
-    "Limits of the process around a run: it has half a minute more, to file what became of the run."
-    return dataclasses.replace(limits, deadline_s=limits.deadline_s + 30)
+# %% ../../nbs/api/reporting/89_grids.ipynb #081c3e96
+@contextmanager
+def _filed(run:Run, grid:Grid, became:Mapping[int, GridOutcome], workspace:Workspace)->Iterator[None]:
+    "A grid under way: listed from its start, summed up at its end."
+    with alive(run.folder):
+        save_run(run)
+        try: yield
+        finally: _close(run, dataclasses.replace(grid, outcomes=tuple(became.values())), workspace)
 
+def _carried_out(grid:Grid, run:Run, workspace:Workspace, workers:int|None, limits:RunLimits)->Iterator[GridOutcome]:
+    "What becomes of each item, as it happens; closed, it ends what runs."
+    tasks = {_task(each.item, grid, limits): each.item for each in grid.outcomes}
+    environment = os.environ | dict(MMOPS_WORKSPACE=str(workspace.root), MMOPS_WITHIN=f"{run.job}/{run.key}")
+    around = dataclasses.replace(limits, deadline_s=limits.deadline_s + 30)
+    with closing(run_tasks(tasks, workers=workers, limits=around, environment=environment)) as events:
+        for event in events:
+            item = tasks[event.task]
+            hide = run_redactor(workspace, item.values).text
+            yield outcome_of(item, grid.report, grid.folder, event, limits=limits, hide=hide) if event.has_ended else GridOutcome(item, "running")
+
+# %% ../../nbs/api/reporting/89_grids.ipynb #67d9b018
 def _ignored(outcome:GridOutcome)->None: pass
 
-def _carried_out(tasks:dict[Task, GridItem], report:str, folder:Path, workspace:Workspace, limits:RunLimits, events:Iterator[TaskEvent])->Iterator[GridOutcome]:
-    "What becomes of each item, as it happens."
-    for event in events:
-        item = tasks[event.task]
-        hide = run_redactor(workspace, item.values).text
-        yield outcome_of(item, report, folder, event, limits=limits, hide=hide) if event.has_ended else GridOutcome(item, "running")
-
-# %% ../../nbs/api/reporting/89_grids.ipynb #18f8bc68
 def make_grid(
     report:str, # A notebook under nbs/reports, without ending
     axes:Mapping[str, tuple[str, ...]], # Varied parameters with their values, see `read_axes`; () where they are to be found
@@ -111,14 +138,12 @@ def make_grid(
 )->Grid: # Also where reports failed, see `raise_failures`
     "Makes a report for each combination of values. Raises `ParameterError` before anything starts."
     items = [GridItem(number, values) for number, values in enumerate(grid_parameters(report, axes, given, workspace), 1)]
-    run, limits = start_grid(report, items, given, workspace), shared_limits(workers or usable_cores(), limits)
-    tasks, became = {_task(item, report, given, run.folder, limits): item for item in items}, {item.number: GridOutcome(item) for item in items}
-    environment = os.environ | dict(MMOPS_WORKSPACE=str(workspace.root), MMOPS_WITHIN=f"{run.job}/{run.key}")
-    with alive(run.folder), closing(run_tasks(tasks, workers=workers, limits=_around(limits), environment=environment)) as events:
-        save_run(run)
-        try:
-            for outcome in _carried_out(tasks, report, run.folder, workspace, limits, events):
-                became[outcome.item.number] = outcome
-                tell(outcome)
-        finally: grid = _close(run, Grid(report, given, run.folder, tuple(became.values())), workspace)
-    return grid
+    limits, now = shared_limits(workers or usable_cores(), limits), datetime.datetime.now(datetime.timezone.utc)
+    run = start_grid(report, items, given, workspace, now=now, within=os.environ.get("MMOPS_WITHIN", ""))
+    grid = Grid(report, given, run.folder, tuple(GridOutcome(item) for item in items))
+    became = {item.number: outcome for item, outcome in zip(items, grid.outcomes)}
+    with _filed(run, grid, became, workspace), closing(_carried_out(grid, run, workspace, workers, limits)) as outcomes:
+        for outcome in outcomes:
+            became[outcome.item.number] = outcome
+            tell(outcome)
+    return dataclasses.replace(grid, outcomes=tuple(became.values()))

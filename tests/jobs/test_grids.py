@@ -64,6 +64,8 @@ def test_the_summary_is_escaped_and_leads_to_every_page(with_failures):
     assert "<b>&" not in page and "&lt;b&gt;" in page and "<script" not in page
     for each in with_failures.outcomes:
         if each.page: assert f'href="{each.page}"' in page and (with_failures.folder/each.page).is_file()
+    failed = next(each for each in with_failures.outcomes if each.item.name == "US")
+    assert failed.page and not [each.page for each in with_failures.outcomes if ".." in each.page]     # what failed moves with the folder, too
     record = json.loads((with_failures.folder/"summary.json").read_text())
     assert record["counts"] == dict(done=2, failed=2) and len(record["reports"]) == 4
 
@@ -98,6 +100,7 @@ def test_a_report_that_needs_more_memory_than_its_share_ends_alone(weekly):
     if sys.platform != "linux": pytest.skip("memory is watched by the warm worker, which needs Linux")
     grid = make_grid("weekly", read_axes(["market=LARGE,DE"]), {}, weekly, workers=2, limits=RunLimits(deadline_s=60, memory_mb=600))
     assert [each.status for each in grid.outcomes] == ["failed", "done"] and "memory" in grid.outcomes[0].problem
+    assert "used 0 MB" not in grid.outcomes[0].problem
 
 def test_a_report_that_never_ends_is_ended_at_its_deadline_and_says_so(weekly):
     [endless] = make_grid("weekly", read_axes(["market=ENDLESS"]), {}, weekly, limits=RunLimits(deadline_s=1.5)).outcomes
@@ -122,6 +125,23 @@ def test_ctrl_c_ends_every_report_and_keeps_what_was_made(weekly):
     run = latest_run(weekly, "weekly_grid", "market")
     assert run.status == "interrupted" and run.results["counts"]["done"] == 1
     assert "ENDLESS" not in {each.key for each in list_runs(weekly, "weekly") if each.status == "running"}
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
+def test_the_summary_of_a_grid_that_was_stopped_is_written_when_nothing_runs_any_more(weekly, monkeypatch):
+    from marketing_mlops.jobs.workers import worker_home, worker_status
+    from marketing_mlops.reporting import grids
+    running = []
+    def write(grid): running.append((worker_status(worker_home(str(weekly.root)))["n_running"], [each.status for each in grid.outcomes]))
+    def stop(outcome):
+        if outcome.has_ended: raise KeyboardInterrupt
+    monkeypatch.chdir(weekly.root)
+    monkeypatch.setattr(grids, "write_grid", write)
+    with pytest.raises(KeyboardInterrupt): make_grid("weekly", read_axes(["market=ENDLESS,DE"]), {}, weekly, workers=2, tell=stop)
+    assert running == [(0, ["interrupted", "done"])]
+
+def test_tasks_run_in_a_worker_wherever_there_is_one():
+    from marketing_mlops.jobs import fan_out
+    assert {name: fan_out._PROCESSES.get(name) for name in ("warm", "spawn", "kernel")} == dict(warm=fan_out._WarmProcess, spawn=fan_out._WarmProcess, kernel=None)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
 def test_a_grid_that_is_killed_leaves_no_report_running(weekly):
