@@ -21,7 +21,7 @@ from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #f5e4c12b
+# %% ../../nbs/api/schedules/20_entries.ipynb #cd13a1eb
 @dataclass(frozen=True)
 class Schedule:
     "One entry of `schedule.yaml`, checked."
@@ -32,7 +32,7 @@ class Schedule:
     time_zone:str # IANA name the fields are read in
     owner:str # Role that is told when something goes wrong, a mail address
     market:str = "" # Short name of the market the zone is taken from; "" where the entry names a zone
-    parameters:dict = field(default_factory=dict) # Values by name, as written; relative dates are resolved on the due day
+    parameters:dict[str, object] = field(default_factory=dict) # Values by name, as written; relative dates are resolved on the due day
     for_each:tuple[str, ...] = () # A report for each value of these parameters; 'model=a,b' names the values
     retries:int = 1 # Further attempts after the first
     retry_after_s:float = 60. # Seconds between two attempts
@@ -48,17 +48,17 @@ class Schedule:
     def evidence(self)->str: "Folder of its runs below data/runs."; return f"{self.notebook}_grid" if self.for_each else self.notebook
     def next_after(self, instant:datetime)->datetime|None: "The first due time after `instant`, in UTC."; return next_due(self.cron, self.zone, instant)
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #91fd98e7
+# %% ../../nbs/api/schedules/20_entries.ipynb #7b377256
 MISSED_RULES = dict(latest="run the newest of those missed", all="run each of those missed, oldest first", skip="run none of them")
 
 @dataclass(frozen=True)
 class EntryKey:
     "One key of an entry."
     field:str # Field of `Schedule` it fills
-    read:Callable # Takes the value as YAML gives it and the settings; raises `ValueError` with what is allowed
+    read:Callable[[object, Settings], object] # Takes the value as YAML gives it; raises `ValueError` with what is allowed
     help:str # What to write, for lists and forms
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #8d08930d
+# %% ../../nbs/api/schedules/20_entries.ipynb #ca4f2d57
 def _text(pattern, allowed):
     def read(value, settings):
         if isinstance(value, str) and re.fullmatch(pattern, value): return value
@@ -73,24 +73,26 @@ def _whole(lowest, highest):
 
 def _one_of(allowed):
     def read(value, settings):
-        if value in allowed: return value
+        if isinstance(value, str) and value in allowed: return value
         raise ValueError(f"is {value!r}; allowed: {', '.join(allowed)}.{closest(value, allowed)}")
     return read
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #11f2a5c0
+# %% ../../nbs/api/schedules/20_entries.ipynb #4cf46028
 def _cron(value, settings):
-    try: found = next_due(str(value), ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=timezone.utc))
+    if not isinstance(value, str): raise ValueError(f"is {value!r}; allowed are five fields in quotes, such as '0 7 * * mon'")
+    try: found = next_due(value, ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=timezone.utc))
     except ValueError as e: raise ValueError(f"is {e}") from None
     if found is None: raise ValueError(f"is {value!r}, which is never due")
-    return str(value)
+    return value
 
 def _zone(value, settings):
     try: return ZoneInfo(str(value)).key
     except (ValueError, OSError, KeyError): raise ValueError(f"is {value!r}; allowed is an IANA name such as Europe/Berlin") from None
 
 def _market_name(value, settings):
-    if value in settings.markets: return value
-    raise ValueError(f"is {value!r}; allowed: {', '.join(settings.markets) or 'none, settings.ini has no [markets]'}.{closest(value, settings.markets)}")
+    if isinstance(value, str) and value in settings.markets: return value
+    there = ", ".join(settings.markets) or "none, settings.ini has no [markets]"
+    raise ValueError(f"is {value!r}; allowed: {there}.{closest(value, settings.markets)}")
 
 def _length(least):
     def read(value, settings):
@@ -99,16 +101,26 @@ def _length(least):
         raise ValueError(f"is {value!r}; allowed is {least} s or more")
     return read
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #6be67c75
+# %% ../../nbs/api/schedules/20_entries.ipynb #7caf7e3f
+def _named_axes(value):
+    "Names, or `name=values`, however they were written."
+    if isinstance(value, dict): return [f"{name}={','.join(map(str, values))}" for name, values in value.items() if isinstance(values, list)]
+    if isinstance(value, str): return [value] if "=" in value else value.split(",")
+    return value if isinstance(value, list) else []
+
 def _axes(value, settings):
-    found = [f"{name}={','.join(map(str, values))}" for name, values in value.items() if isinstance(values, list)] if isinstance(value, dict) else value
-    found = found.split(",") if isinstance(found, str) and "=" not in found else [found] if isinstance(found, str) else found
-    if isinstance(found, list) and found and all(re.fullmatch(r"\s*\w+\s*(=.+)?", str(each)) for each in found): return tuple(str(each).strip() for each in found)
+    found = [str(each).strip() for each in _named_axes(value)]
+    if found and all(re.fullmatch(r"\w+\s*(=.+)?", each) for each in found): return tuple(found)
     raise ValueError(f"is {value!r}; allowed are names of parameters, such as [channel, market] or {{model: [spring, autumn]}}")
+
+def _as_text(value):
+    "A value with its days as text, also within lists."
+    if isinstance(value, date): return value.isoformat()
+    return [_as_text(each) for each in value] if isinstance(value, list) else value
 
 def _values(value, settings):
     if isinstance(value, dict) and all(isinstance(name, str) for name in value):
-        return {name: each.isoformat() if isinstance(each, date) else each for name, each in value.items()}
+        return {name: _as_text(each) for name, each in value.items()}
     raise ValueError(f"is {value!r}; allowed are `name: value` lines")
 
 def _destinations(value, settings):
@@ -137,7 +149,7 @@ ENTRY_KEYS = dict(
     late_after=EntryKey("late_after_s", _length(1), "from when on a start is late"),
     destinations=EntryKey("destinations", _destinations, "where alerts go, instead of settings.ini"))
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #b84acc13
+# %% ../../nbs/api/schedules/20_entries.ipynb #b664f9fb
 def read_schedule(
     name:str, # Key of the entry; a file is named after it
     content:Mapping[str, object], # What stands below it
@@ -154,9 +166,9 @@ def read_schedule(
         except ValueError as e: wrong.append((key, f"{key} {e}" if str(e).startswith(("is ", "cannot ")) else f"{key} is {e}"))
     if wrong: raise _wrong_entry(name, wrong)
     zone = values.pop("time_zone", None) or settings.market(values["market"]).time_zone
-    return Schedule(name=name, kind="report" if "report" in content else "job", time_zone=zone, **values)
+    return Schedule(name=str(name), kind="report" if "report" in content else "job", time_zone=zone, **values)
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #dfd462ae
+# %% ../../nbs/api/schedules/20_entries.ipynb #083f6338
 def _wrong_keys(content):
     return [(key, f"unknown key {key!r}.{closest(key, ENTRY_KEYS)}") for key in content if key not in ENTRY_KEYS]
 
@@ -164,17 +176,18 @@ def _wrong_together(content):
     "What is missing, or stands beside something it excludes."
     for one, other, why in (("report", "job", "what is run"), ("market", "zone", "whose clock counts")):
         if (one in content) == (other in content):
-            yield one, f"{'both ' if one in content else 'neither '}{one} {'and' if one in content else 'nor'} {other} {'are' if one in content else 'is'} given; one of them says {why}"
+            found = f"both {one} and {other} are given" if one in content else f"neither {one} nor {other} is given"
+            yield one, f"{found}; one of them says {why}"
     for key in ("cron", "owner"):
         if key not in content: yield key, f"{key} is missing ({ENTRY_KEYS[key].help})"
     if "for_each" in content and "job" in content: yield "for_each", "for_each is for reports, and this entry names a job"
 
 def _wrong_entry(name, wrong):
     said = " ".join(text if text.endswith((".", "?")) else f"{text}." for _, text in wrong)
-    keys = [key for key, _ in wrong if key]
+    keys = [str(key) for key, _ in wrong if key is not None]
     return ParameterError(f"schedule.yaml: {name}: {said}", f"Correct {', '.join(dict.fromkeys(keys)) or 'the entry'} below schedules: {name}: in schedule.yaml; the other schedules go on.",
                           file="schedule.yaml", key=f"schedules.{name}" + (f".{keys[0]}" if keys else ""), schedule=str(name),
-                          by_key={key or "name": text for key, text in wrong})
+                          by_key={"name" if key is None else str(key): text for key, text in wrong})
 
 # %% ../../nbs/api/schedules/20_entries.ipynb #d5d85448
 SCHEDULE_FILE = "schedule.yaml" # In the folder of settings.ini
@@ -210,7 +223,7 @@ def read_schedules(
         except ParameterError as error: broken[str(name)] = error
     return ScheduleFile(good, broken)
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #862b53c2
+# %% ../../nbs/api/schedules/20_entries.ipynb #3a4e89b3
 def schedules_as_json(
     schedules:dict[str, Schedule], # By name
 )->list[dict[str, object]]: # Ready for JSON
@@ -221,5 +234,8 @@ def schedules_from_json(
     content:list[dict[str, object]], # From `schedules_as_json`, perhaps by way of a file
 )->dict[str, Schedule]: # By name
     "The schedules again."
-    tuples = lambda each: {key: tuple(value) if isinstance(value, list) and key in ("for_each", "destinations") else value for key, value in each.items()}
-    return {each["name"]: Schedule(**tuples(each)) for each in content}
+    return {each["name"]: Schedule(**{key: _restored(key, value) for key, value in each.items()}) for each in content}
+
+_TUPLES = frozenset(each.name for each in fields(Schedule) if "tuple" in str(each.type))
+
+def _restored(key, value): return tuple(value) if key in _TUPLES and value is not None else value
