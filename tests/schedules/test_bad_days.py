@@ -6,7 +6,7 @@ from small_disk import on_small_disk
 from marketing_mlops.schedules.alert_journal import alert_events, journal_path
 from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert
 from marketing_mlops.schedules.attempts import carry_out, order_environment
-from marketing_mlops.schedules.records import due_runs, open_records, records_path
+from marketing_mlops.schedules.records import RecordsError, due_runs, open_records, records_path
 from marketing_mlops.schedules.repairs import records_damage, repair_records
 from marketing_mlops.schedules.watches import keep_watch
 from marketing_mlops.workspace.errors import MmopsError
@@ -170,3 +170,10 @@ def test_a_schedule_file_of_which_half_was_saved_takes_nobodys_report_away(works
     assert "unreadable" in [alert.kind for alert in open_alerts(workspace, now=MONDAY)]
     (workspace.root/"schedule.yaml").write_text(whole)
     assert sorted(look(workspace, 62)[0]) == [("hourly", "done"), ("nightly", "done")]
+
+@pytest.mark.parametrize("statement, cause", [("pragma query_only = on", "closed"), ("pragma max_page_count = 1", "full"), ("drop table facts", "damaged")])
+def test_only_damaged_records_are_sent_to_repair(workspace, statement, cause):
+    with pytest.raises(RecordsError) as stopped:
+        with open_records(workspace) as records:
+            for each in (statement, "insert into facts values ('note', hex(zeroblob(100000)))"): records.execute(each)
+    assert stopped.value.fields["cause"] == cause and ("mmops schedule repair" in str(stopped.value)) == (cause == "damaged")
