@@ -33,7 +33,7 @@ class Plan:
     @property
     def missed(self)->tuple[DueRun, ...]: "Due times that are not run."; return tuple(each for each in self.runs if each.state == "missed")
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #77173504
+# %% ../../nbs/api/schedules/35_planning.ipynb #dc3918da
 def plan_schedule(
     schedule:Schedule, # Whose due times
     since:datetime, # Everything up to here was decided before, with a time zone
@@ -49,7 +49,6 @@ def plan_schedule(
     runs = [_due_run(schedule, at, now, is_run=at >= too_late or at in set(caught_up)) for at in passed]
     return Plan(tuple(runs), until, schedule.next_after(until))
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #bb63b55d
 def _due_run(schedule, at, now, is_run):
     if is_run: return DueRun(schedule.name, stamp(at), not_before=stamp(at))
     why = f"nobody looked until {now.astimezone(schedule.zone):%Y-%m-%d %H:%M}, and on_missed is {schedule.on_missed!r}"
@@ -102,23 +101,20 @@ def _read_whole(workspace, kept):
 # %% ../../nbs/api/schedules/35_planning.ipynb #d7d5adf4
 def _known(kept): return Known(schedules_from_json(kept["schedules"]), tuple(map(tuple, kept["problems"])))
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #7d1aa749
+# %% ../../nbs/api/schedules/35_planning.ipynb #d3149840
 def plan_due(
     records:sqlite3.Connection, # From `open_records`
     schedules:dict[str, Schedule], # By name
     now:datetime, # With a time zone
 )->dict[str, Plan]: # Of the schedules for which something was due, by name
     "Plans everything that has become due."
-    plans = {}
     with one_step(records):
         clocks = read_clocks(records)
-        for name, schedule in schedules.items():
-            plan = _plan_since(records, schedule, clocks.get(name), now)
-            if not plan: continue
+        plans = {name: plan for name, schedule in schedules.items() if (plan := _plan_since(records, schedule, clocks.get(name), now))}
+        for name, plan in plans.items():
             add_due_runs(records, plan.runs)
             save_clock(records, name, plan.planned_until, plan.next_due)
-            if plan.runs: plans[name] = plan
-    return plans
+    return {name: plan for name, plan in plans.items() if plan.runs}
 
 # %% ../../nbs/api/schedules/35_planning.ipynb #45d0d189
 def _plan_since(records, schedule, clock, now):
@@ -146,7 +142,7 @@ def is_quiet(
     if read_fact(records, "read_without_fault") != fingerprint(workspace): return False
     return not has_work(records, now, JITTER)
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #39e8a7e1
+# %% ../../nbs/api/schedules/35_planning.ipynb #8c9a3f19
 def preview_due(
     workspace:Workspace, # Whose schedules
     now:datetime, # With a time zone
@@ -155,14 +151,15 @@ def preview_due(
     schedules = read_schedules(workspace).schedules
     if not records_path(workspace).exists(): return []
     with open_records(workspace) as records:
-        found = [run for run in due_runs(records, states=OPEN_STATES) if run.schedule in schedules]
-        for name, (since, _) in read_clocks(records).items():
-            if name in schedules: found += plan_schedule(schedules[name], since, max(now, since)).runs
-    return [(schedules[run.schedule], run) for run in sorted(found, key=lambda run: run.due_at)]
+        is_open = [run for run in due_runs(records, states=OPEN_STATES) if run.schedule in schedules]
+        clocks = {name: since for name, (since, _) in read_clocks(records).items() if name in schedules}
+    planned = [run for name, since in clocks.items() for run in plan_schedule(schedules[name], since, max(now, since)).runs]
+    return [(schedules[run.schedule], run) for run in sorted(is_open + planned, key=lambda run: run.due_at)]
 
+# %% ../../nbs/api/schedules/35_planning.ipynb #a21962ed
 def entry_problems(
     workspace:Workspace, # Whose schedules
 )->tuple[tuple[str, str, str], ...]: # Name of the entry ("" for the file), what is wrong, what to do
-    "What was wrong with the entries at the last look."
+    "What is wrong with the entries. Raises `ParameterError` as `known_schedules` does."
     with open_records(workspace) as records:
         return () if read_fact(records, "read_without_fault") == fingerprint(workspace) else known_schedules(workspace, records).problems
