@@ -17,22 +17,24 @@ from ..workspace.errors import AlreadyRunning, ParameterError, closest
 from ..workspace.params import edit_params
 from ..workspace.places import Workspace, write_text
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #b66a5c89
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #80994dec
 FIRST_LINES = "# What happens without anybody pressing a button; `mmops schedule check` reads this file.\nschedules:\n"
 
 def save_entry(
     workspace:Workspace, # Whose schedules
     name:str, # Of the entry; one that is there is replaced
     content:Mapping[str, object], # Its keys, as they would stand in the file
+    *,
+    was:str|None=None, # Name of the entry it takes the place of, "" for none; None replaces whatever has its name
 )->Schedule: # As the scheduler will read it
-    "Puts an entry into schedule.yaml. Raises `ParameterError` naming the keys that are wrong; the file is unchanged then."
+    "Puts an entry into schedule.yaml. Raises `ParameterError` for keys that are wrong or a name that is taken, `AlreadyRunning` while somebody else saves; the file is unchanged then."
     read = read_schedule(name, dict(content), workspace.settings)
     with _being_edited(workspace) as path:
         if not path.exists(): write_text(path, FIRST_LINES)
-        edit_params(path, lambda file: _put(file, name, content))
+        edit_params(path, lambda file: _put(file, name, content, was))
     return read
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #084736b7
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #177fd169
 @contextlib.contextmanager
 def _being_edited(workspace:Workspace)->Iterator[Path]:
     "The file, while nobody else writes it."
@@ -48,8 +50,12 @@ def _fit(there, content):
         if isinstance(value, Mapping) and isinstance(there.get(key), Mapping): _fit(there[key], value)
         elif key not in there or there[key] != value: there[key] = value
 
-def _put(file, name, content):
+def _put(file, name, content, was):
     if not file.get("schedules"): file["schedules"] = {}
+    if was not in (None, name) and name in file["schedules"]:
+        said = f"There is an entry {name!r} already"
+        raise ParameterError(f"{said} in schedule.yaml.", "Choose another name.", key="name", by_key=dict(name=f"{said}; choose another name."))
+    if was not in (None, name): file["schedules"].pop(was, None)
     if not isinstance(file["schedules"].get(name), Mapping): file["schedules"][name] = {}
     _fit(file["schedules"][name], content)
 
