@@ -12,7 +12,7 @@ from marketing_mlops.jobs.parameter_injection import inject_checked
 from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value, values_to_inject
 from marketing_mlops.jobs.parameter_schema import schema_of
 from marketing_mlops.jobs.relative_dates import DAY_WORDS, as_date
-from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runner import RunOptions, run_notebook
 from marketing_mlops.jobs.runs import list_runs, read_run
 from marketing_mlops.jobs.secret_references import secret_name
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
@@ -145,24 +145,24 @@ SHOW = "from marketing_mlops.jobs.results import record\nrecord('got', [str(unti
 
 def test_a_run_gets_and_records_the_day_a_relative_date_means_on_the_day_it_is_due(workspace):
     page = notebook(workspace.path("nbs", "jobs"), CELL, SHOW)
-    run = run_notebook(page, dict(markets="DE,UK"), workspace=workspace, on=WEDNESDAY)
+    run = run_notebook(page, dict(markets="DE,UK"), workspace=workspace, options=RunOptions(on=WEDNESDAY))
     assert run.results["got"] == ["2026-02-28", 8, ["DE", "UK"]]
     assert run.parameters["until"] == "2026-02-28" and read_run(run.folder).parameters == run.parameters
     assert 'until = "2026-02-28"' in run.executed.read_text().replace('\\"', '"')
-    assert run_notebook(page, dict(until="-7d"), workspace=workspace, on=WEDNESDAY).results["got"][0] == "2026-03-11"
+    assert run_notebook(page, dict(until="-7d"), workspace=workspace, options=RunOptions(on=WEDNESDAY)).results["got"][0] == "2026-03-11"
 
 def test_what_a_secret_stands_for_is_in_no_file_of_a_run(workspace, monkeypatch):
     monkeypatch.setenv("CRM_TOKEN", "hunter2-hunter2")
     use = "from marketing_mlops.jobs.secret_references import secret_value\nfrom marketing_mlops.jobs.results import record\nrecord('length', len(secret_value(token)))"
     page = notebook(workspace.path("nbs", "jobs"), CELL, use)
-    run = run_notebook(page, dict(token="env:CRM_TOKEN"), workspace=workspace, on=WEDNESDAY)
+    run = run_notebook(page, dict(token="env:CRM_TOKEN"), workspace=workspace, options=RunOptions(on=WEDNESDAY))
     assert run.results == dict(length=15) and run.parameters["token"] == "env:CRM_TOKEN"
     assert not any("hunter2" in f.read_text() for f in run.folder.rglob("*") if f.is_file())
 
 def test_nothing_is_left_of_a_run_that_was_refused(workspace):
     page = notebook(workspace.path("nbs", "jobs"), CELL, SHOW)
     for given in (dict(token="env:NOT_SET_AT_ALL"), dict(until="2026-02-30"), dict(n_week=3)):
-        with pytest.raises(ParameterError): run_notebook(page, given, workspace=workspace, job="refused")
+        with pytest.raises(ParameterError): run_notebook(page, given, workspace=workspace, options=RunOptions(job="refused"))
     assert not list_runs(workspace, "refused")
 
 def test_a_stage_takes_a_parameter_of_dvc_by_the_same_declaration(workspace):
@@ -194,7 +194,9 @@ def test_papermill_with_our_engine_leaves_a_notebook_without_types_alone(tmp_pat
     assert done.returncode == 0 and 'text' in nbformat.read(tmp_path/"out.ipynb", 4).cells[2].outputs[0].text
 
 def test_a_whole_number_that_papermill_injects_becomes_the_figure_that_is_declared(tmp_path):
-    asked = parameterize_notebook(nbformat.read(notebook(tmp_path, "budget: float = 250\n"), 4) | dict(metadata=nbformat.from_dict(dict(papermill=dict(parameters={})))), dict(budget=500), kernel_name="python3", language="python")
+    made = nbformat.read(notebook(tmp_path, "budget: float = 250\n"), 4)
+    made.metadata["papermill"] = dict(parameters={})
+    asked = parameterize_notebook(made, dict(budget=500), kernel_name="python3", language="python")
     assert repr(inject_checked(asked, WEDNESDAY, environment={}).metadata.papermill.parameters["budget"]) == "500.0"
 
 def test_blanks_inside_a_text_are_code_of_a_job():
