@@ -47,7 +47,7 @@ def _whole_run(folder:Path)->Run|None:
     try: return read_run(folder)
     except (OSError, TypeError, ValueError): return None # the same accident may have hit a manifest
 
-# %% ../../nbs/api/schedules/53_repairs.ipynb #16eeec1f
+# %% ../../nbs/api/schedules/53_repairs.ipynb #603577b6
 @dataclass(frozen=True)
 class Repair:
     "What was made again."
@@ -55,24 +55,28 @@ class Repair:
     n_attempts:int # Attempts with evidence
     aside:Path|None # Where the damaged file lies now; None where there was none
 
-def _state(due_at:str, newest_due:str, run:Run)->str:
+def _state(run:Run, told_at:datetime|None)->str:
+    "State of a due run, from its newest run and the time at which its failure was told; None where it was not."
     if run.status == "done": return "done"
-    return "running" if due_at == newest_due else "failed"
+    return "failed" if told_at and told_at >= datetime.fromisoformat(run.started_at) else "running"
+
+def _told(workspace:Workspace)->dict[tuple[str, str], datetime]:
+    "When a failure was told, by schedule and due time; the newest."
+    failed = [event for event in alert_events(workspace) if event["event"] == "raised" and event.get("kind") == "failed" and event.get("due_at")]
+    return {(event["schedule"], stamp(datetime.fromisoformat(event["due_at"]))): datetime.fromisoformat(event["at"]) for event in failed}
 
 def _evidence_path(workspace:Workspace, run:Run)->str: return run.folder.relative_to(workspace.root).as_posix()
 
-# %% ../../nbs/api/schedules/53_repairs.ipynb #65b32ca4
+# %% ../../nbs/api/schedules/53_repairs.ipynb #428c087b
 def _write(records:sqlite3.Connection, workspace:Workspace, found:list[tuple[str, str, int, Run]])->int:
-    newest_due = {schedule: due_at for schedule, due_at, _, _ in found}
-    last = {(schedule, due_at): (attempt, run) for schedule, due_at, attempt, run in found}
+    last, told = {(schedule, due_at): (attempt, run) for schedule, due_at, attempt, run in found}, _told(workspace)
     for schedule, due_at, attempt, run in found:
-        is_open = last[schedule, due_at][0] == attempt and _state(due_at, newest_due[schedule], run) == "running"
+        is_open = last[schedule, due_at][0] == attempt and _state(run, told.get((schedule, due_at))) == "running"
         save_attempt(records, Attempt(schedule, due_at, attempt, run.started_at, "" if is_open else run.ended_at or run.started_at,
                                       "" if is_open else run.status, _evidence_path(workspace, run), (run.error or {}).get("problem", "")))
-    return add_due_runs(records, [_due_run(workspace, key, *last[key], newest_due[key[0]]) for key in last])
+    return add_due_runs(records, [_due_run(workspace, key, *last[key], _state(last[key][1], told.get(key))) for key in last])
 
-def _due_run(workspace:Workspace, key:tuple[str, str], attempt:int, run:Run, newest_due:str)->DueRun:
-    state = _state(key[1], newest_due, run)
+def _due_run(workspace:Workspace, key:tuple[str, str], attempt:int, run:Run, state:str)->DueRun:
     return DueRun(*key, state=state, attempt=attempt, not_before=key[1], started_at=run.started_at, ended_at="" if state == "running" else run.ended_at or run.started_at,
                   run=_evidence_path(workspace, run), sentence=(run.error or {}).get("problem", ""))
 

@@ -6,7 +6,8 @@ from small_disk import on_small_disk
 from marketing_mlops.schedules.alert_journal import alert_events, journal_path
 from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert
 from marketing_mlops.schedules.attempts import carry_out, order_environment
-from marketing_mlops.schedules.records import RecordsError, due_runs, open_records, records_path
+from marketing_mlops.jobs.runs import Run, save_run
+from marketing_mlops.schedules.records import DueRun, RecordsError, due_runs, open_records, records_path, stamp
 from marketing_mlops.schedules.repairs import records_damage, repair_records
 from marketing_mlops.schedules.watches import keep_watch
 from marketing_mlops.workspace.errors import MmopsError
@@ -177,3 +178,15 @@ def test_only_damaged_records_are_sent_to_repair(workspace, statement, cause):
         with open_records(workspace) as records:
             for each in (statement, "insert into facts values ('note', hex(zeroblob(100000)))"): records.execute(each)
     assert stopped.value.fields["cause"] == cause and ("mmops schedule repair" in str(stopped.value)) == (cause == "damaged")
+
+def test_a_repair_leaves_open_what_waits_beside_a_newer_run_and_closes_what_was_told(workspace):
+    def evidence(hour, status, started):
+        folder = workspace.runs("count", "all")/f"20260406T0{hour}0000000000Z-0a1b"
+        folder.mkdir(parents=True)
+        run = DueRun("hourly", stamp(MONDAY.replace(hour=hour)), attempt=1)
+        error = dict(problem="The shop was closed.", remedy="Wait.") if status == "failed" else None
+        save_run(Run("count", "all", folder.name, folder, status, {}, "warm", stamp(started), ended_at=stamp(started), within=run.token, error=error))
+    for hour, status, started in [(5, "failed", MONDAY), (6, "failed", MONDAY.replace(hour=6)), (7, "failed", MONDAY.replace(hour=12)), (8, "done", MONDAY.replace(hour=8))]: evidence(hour, status, started)
+    for hour in (5, 7): raise_alert(failed(hour), workspace, now=MONDAY.replace(hour=hour))     # 7 was begun again at noon
+    repair_records(workspace, ["hourly"], MONDAY.replace(hour=13))
+    with open_records(workspace) as records: assert [(run.due.hour, run.state) for run in due_runs(records)] == [(5, "failed"), (6, "running"), (7, "running"), (8, "done")]
