@@ -21,16 +21,23 @@ from ..workspace.errors import ParameterError
 from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #cfae222f
+# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #2de622e7
 def _whole(text:str)->int|str: return int(text) if text.isascii() and text.isdigit() else text
 
 def _listed(text:str|list[str])->list[str]:
     return [part.strip() for part in (text.split(",") if isinstance(text, str) else text) if part.strip()]
 
+def _axes_typed(text:str|list[str])->list[str]|dict[str, list[str]]:
+    "What varies in a grid: names with commas between, values of one as name=first,second, or anything else as a list of JSON."
+    if not isinstance(text, str) or not text.lstrip().startswith(("[", "{")): return [text.strip()] if "=" in text else _listed(text)
+    try: return json.loads(text)
+    except ValueError: return [text]
+
 ENTRY_FIELDS:dict[str, Callable[[str], object]] = dict( # Keys of an entry in the order of the panel, and how their text becomes a value
     cron=str, market=str, zone=str, owner=str, retries=_whole, retry_after=str, deadline=str, memory=str,
-    on_missed=str, late_after=str, for_each=_listed, destinations=_listed)
+    on_missed=str, late_after=str, for_each=_axes_typed, destinations=_listed)
 
+# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #313cc570
 def value_text(
     value:object, # A value of an entry, or of a parameter
 )->str: # As it is typed
