@@ -63,7 +63,7 @@ def judge_values(
     return ({f"parameters.{name}": text for name, text in wrong.items()},
             {f"parameters.{name}": f"{variable} is not set here; it has to be set where `mmops schedule due` is called." for name, variable in missing.items()})
 
-# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #649c9fb5
+# %% ../../nbs/api/schedules/91_panel_judgements.ipynb #71f0bb95
 @dataclass(frozen=True)
 class Judgement:
     "What the scheduler would say to a draft."
@@ -74,7 +74,7 @@ class Judgement:
     upcoming:tuple[str, ...]=() # Next due times in the clock of the market
 
     @property
-    def values_are_right(self)->bool: "Whether the notebook could run now."; return not any(key.startswith("parameters.") for key in self.wrong)
+    def values_are_right(self)->bool: "Whether no value is refused; a secret in `remarks` may still be missing."; return not any(key.startswith("parameters.") for key in self.wrong)
 
 # %% ../../nbs/api/schedules/91_panel_judgements.ipynb #11ea9437
 def _at_fields(error:ParameterError)->dict[str, str]:
