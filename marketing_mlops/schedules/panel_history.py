@@ -7,11 +7,12 @@ What became of the due times and runs of a notebook, for the panel."""
 # %% auto #0
 __all__ = ['STATES', 'HistoryLine', 'due_line', 'run_line', 'newest_runs', 'panel_history', 'PanelLinks', 'history_html']
 
-# %% ../../nbs/api/schedules/94_panel_history.ipynb #c63c1db2
+# %% ../../nbs/api/schedules/94_panel_history.ipynb #529a036d
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 from ..jobs.runs import Run, read_run
@@ -55,15 +56,18 @@ def run_line(
     folder, took = run.folder.relative_to(workspace.root).as_posix(), f"{run.duration_s:.1f} s" if run.duration_s else ""
     return HistoryLine(f"{started.astimezone(zone):%a %Y-%m-%d %H:%M}", run.status, asked, because, folder, took)
 
-# %% ../../nbs/api/schedules/94_panel_history.ipynb #e17e6446
+# %% ../../nbs/api/schedules/94_panel_history.ipynb #2a938020
 def newest_runs(
     workspace:Workspace, # Where to look
     notebook:str, # Name of the report or job
     n:int=20, # How many
+    *,
+    without:str="", # Name of an entry whose own runs are left out; "" leaves none out
 )->list[Run]: # Newest first
     "The newest runs of a notebook, however they were started."
     folders = sorted((each.parent for each in workspace.runs(notebook).glob("*/*/run.json")), key=lambda folder: folder.name, reverse=True)
-    return [read_run(folder) for folder in folders[:n]]
+    runs = (read_run(folder) for folder in folders[:500])
+    return list(islice((run for run in runs if not (without and run.within.startswith(f"schedule/{without}@"))), n))
 
 def panel_history(
     workspace:Workspace, # Whose records
@@ -73,8 +77,7 @@ def panel_history(
 )->tuple[list[HistoryLine], list[HistoryLine]]: # Due times of the entry, and other runs, each newest first
     "What became of a notebook. Raises `RecordsError` where the records are damaged."
     due = _newest_due(workspace, entry, n) if entry else []
-    others = [run for run in newest_runs(workspace, notebook, n) if not (entry and run.within.startswith(f"schedule/{entry}@"))]
-    return due, [run_line(run, workspace) for run in others]
+    return due, [run_line(run, workspace) for run in newest_runs(workspace, notebook, n, without=entry)]
 
 # %% ../../nbs/api/schedules/94_panel_history.ipynb #1dcc7094
 def _newest_due(workspace:Workspace, entry:str, n:int)->list[HistoryLine]:
