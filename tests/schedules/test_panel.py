@@ -1,0 +1,62 @@
+"""What the panel answers, without a JupyterLab: two people at once, grids by hand, and a busy schedule."""
+import dataclasses, io, json
+from datetime import datetime, timezone
+import pytest
+from marketing_mlops.schedules import panel_answers
+from marketing_mlops.schedules.entries import read_schedules
+from marketing_mlops.schedules.entry_edits import save_entry
+from marketing_mlops.schedules.panel_answers import Asked, HandRun, hand_run_words, run_answer, save_answer
+from marketing_mlops.schedules.panel_history import newest_runs
+from marketing_mlops.workspace.places import find_workspace
+
+FILLED = {"name": "spend", "cron": "0 7 * * mon", "market": "DE", "owner": "marketing@example.com"}
+
+@pytest.fixture
+def asked(tmp_path):
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n[markets]\nDE = Europe/Berlin, monday, 1, DE\n")
+    notebook = tmp_path/"nbs"/"reports"/"weekly_spend.ipynb"
+    notebook.parent.mkdir(parents=True)
+    cell = dict(cell_type="code", metadata=dict(tags=["parameters"]), execution_count=None, outputs=[], source="budget: float = 500")
+    notebook.write_text(json.dumps(dict(cells=[cell], metadata={}, nbformat=4, nbformat_minor=5)))
+    return Asked(find_workspace(tmp_path), notebook, filled=FILLED, now=datetime(2026, 3, 31, 9, tzinfo=timezone.utc))
+
+def kept(workspace, job, run_id, within):
+    folder = workspace.runs(job, "all")/run_id
+    folder.mkdir(parents=True)
+    (folder/"run.json").write_text(json.dumps(dict(job=job, key="all", run_id=run_id, status="done", parameters={}, engine="warm", started_at="2026-03-31T09:00:00+00:00", duration_s=2., within=within)))
+
+class Started:
+    def __init__(self, order, workspace, files): self.order = order
+    def has_ended(self): return True
+    def interrupt(self): pass
+
+def test_a_name_that_was_taken_a_moment_ago_is_not_overwritten(asked, monkeypatch):
+    def save(*args, **more):                                   # a colleague saves between the check and the writing
+        save_entry(asked.workspace, "spend", dict(report="weekly_spend", cron="0 6 * * *", market="DE", owner="model-owner@example.com"), was="")
+        return save_entry(*args, **more)
+    monkeypatch.setattr(panel_answers, "save_entry", save)
+    answer = save_answer(asked)
+    assert not answer["is_well"] and "already" in answer["wrong"]["name"]
+    assert read_schedules(asked.workspace).schedules["spend"].owner == "model-owner@example.com"
+
+def test_values_named_for_a_grid_are_saved_and_run_as_they_were_typed(asked):
+    varied = dataclasses.replace(asked, filled=FILLED | {"for_each": "budget=500,750"})
+    assert save_answer(varied)["is_well"] and read_schedules(asked.workspace).schedules["spend"].for_each == ("budget=500,750",)
+    unfinished = dataclasses.replace(asked, filled={"for_each": "budget=500,750"})
+    for each in (varied, unfinished):
+        assert run_answer(each, start=Started)["told"] == "It runs."
+        assert each.hand_runs[asked.notebook].process.order.schedule.for_each == ("budget=500,750",)
+
+def test_a_grid_that_was_run_from_the_panel_is_told_as_done(asked):
+    varied = dataclasses.replace(asked, filled=FILLED | {"for_each": "budget=500,750"})
+    run_answer(varied, start=Started)
+    run = varied.hand_runs[asked.notebook]
+    kept(asked.workspace, "weekly_spend_grid", "20260331T090000000000Z-00aa", run.token)
+    assert hand_run_words(asked.workspace, run) == ("Done in 2.0 s.", True)
+    assert hand_run_words(asked.workspace, HandRun("panel/other", run.evidence, run.process, io.BytesIO(b"no shop")))[1] is False
+
+def test_a_busy_schedule_does_not_hide_what_somebody_tried_by_hand(asked):
+    kept(asked.workspace, "weekly_spend", "20260301T090000000000Z-00aa", "")
+    for hour in range(24): kept(asked.workspace, "weekly_spend", f"20260302T{hour:02}0000000000Z-00aa", f"schedule/spend@2026-03-02T{hour:02}:00#1")
+    assert [run.run_id[:8] for run in newest_runs(asked.workspace, "weekly_spend", 20, without="spend")] == ["20260301"]
+    assert len(newest_runs(asked.workspace, "weekly_spend", 20)) == 20
