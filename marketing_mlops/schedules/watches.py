@@ -9,14 +9,14 @@ A round alone is enough for a test or a notebook; use a watch wherever nobody is
 # %% auto #0
 __all__ = ['told_to_people', 'tell_of_hindrances', 'tell_people', 'keep_watch']
 
-# %% ../../nbs/api/schedules/54_watches.ipynb #6570444d
+# %% ../../nbs/api/schedules/54_watches.ipynb #672b3475
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from .alerts import raise_alert, settle_alerts
 from .deliveries import deliver_alerts
 from .entries import read_schedules
-from .hindrances import entry_alert, room_alert, round_alert
+from .hindrances import entry_alert, little_room_alert, room_alert, round_alert
 from .planning import entry_problems
 from .records import DueRun
 from .rounds import run_due
@@ -52,18 +52,19 @@ def tell_of_hindrances(
         if (schedule := schedules.get(run.schedule)) and (alert := room_alert(schedule, run)):
             raise_alert(alert, workspace, destinations=schedule.destinations, now=now)
 
-# %% ../../nbs/api/schedules/54_watches.ipynb #3d834d97
+# %% ../../nbs/api/schedules/54_watches.ipynb #393848f2
 def tell_people(
     workspace:Workspace, # Whose alerts
     now:datetime, # With a time zone
     tell:Callable[[str], None], # Takes a line for whoever watches
 )->None:
-    "Delivers what waits. Raises nothing: a round is not undone because nobody could be told."
+    "Delivers what waits. Raises nothing: a round is not undone, and its error not hidden, because nobody could be told."
     try: failed = {name: why for name, why in deliver_alerts(workspace, now=now).items() if why}
-    except OSError as error: failed = {"alerts": f"could not be noted as delivered ({error.strerror}); they are sent again later."}
+    except Exception as error: # whatever it was, the round comes first
+        failed = {"alerts": f"could not be delivered ({getattr(error, 'strerror', None) or type(error).__name__}); they are sent again later."}
     for name, why in failed.items(): tell(f"{name}: {why}")
 
-# %% ../../nbs/api/schedules/54_watches.ipynb #97fb55c9
+# %% ../../nbs/api/schedules/54_watches.ipynb #25f6e816
 def keep_watch(
     workspace:Workspace, # Whose schedules
     clock:Callable[[], datetime]=lambda: datetime.now(timezone.utc), # Tells the time, with a time zone
@@ -74,8 +75,12 @@ def keep_watch(
     "Runs everything that is due and tells whoever has to know. Raises `MmopsError` in two lines where the scheduler cannot go on."
     try:
         with told_to_people(workspace, clock()):
-            keep_room(workspace.state)
+            if not keep_room(workspace.state): _say_early(workspace, clock())
             ended = with_room(workspace.state, lambda: run_due(workspace, clock, at_once=at_once, tell=tell))
             tell_of_hindrances(workspace, ended, clock())
             return ended
     finally: tell_people(workspace, clock(), tell)
+
+# %% ../../nbs/api/schedules/54_watches.ipynb #d4bed4e8
+def _say_early(workspace:Workspace, now:datetime):
+    with contextlib.suppress(OSError): raise_alert(little_room_alert(now), workspace, now=now)

@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 import pytest
 from hypothesis import given, settings, strategies as st
 from listening_servers import mail_server, web_hook
-from marketing_mlops.schedules import destinations as room
+from marketing_mlops.schedules import destinations as room, watches
 from marketing_mlops.schedules.alert_journal import alert_events, journal_path
 from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert, settle_alerts
 from marketing_mlops.schedules.deliveries import deliver_alerts, undelivered
@@ -160,3 +160,17 @@ def test_what_waits_for_a_misspelt_destination_goes_to_the_corrected_one_and_to_
     after = settings_say("email:marketing@example.com, file")
     assert deliver_alerts(after, now=MONDAY + timedelta(minutes=2), send=send) == {"email:marketing@example.com": ""}
     assert (sent, undelivered(after)) == (["file", "email:marketing@example.com"], [])
+
+def test_a_disk_that_is_almost_full_when_a_look_begins_is_told_once_a_day(workspace, monkeypatch):
+    monkeypatch.setattr(watches, "keep_room", lambda state: False)
+    monkeypatch.setattr(watches, "deliver_alerts", lambda workspace, now: {})
+    workspace.path("schedule.yaml").write_text("schedules:\n")
+    for minute in range(2): watches.keep_watch(workspace, lambda: MONDAY.replace(minute=minute), tell=print)
+    assert [(each.kind, "less than a megabyte" in each.sentence) for each in open_alerts(workspace, now=MONDAY)] == [("full", True)]
+
+def test_whatever_goes_wrong_while_people_are_told_is_a_line_and_hides_no_other_error(workspace, monkeypatch):
+    def broken(workspace, now): raise KeyError("alert_id")
+    monkeypatch.setattr(watches, "deliver_alerts", broken)
+    said = []
+    watches.tell_people(workspace, MONDAY, said.append)
+    assert said == ["alerts: could not be delivered (KeyError); they are sent again later."]
