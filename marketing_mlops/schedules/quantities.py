@@ -25,13 +25,13 @@ def seconds_of(
     "A length of time. Raises `ValueError` for one without a unit."
     return _amount(text, SECONDS_OF, "'30 min'")
 
-# %% ../../nbs/api/schedules/15_quantities.ipynb #1013f735
+# %% ../../nbs/api/schedules/15_quantities.ipynb #81a897f7
 def length_in_words(
     seconds:float, # 0 or more
 )->str: # As `seconds_of` reads it
-    "A length of time as it stands in the file."
+    "A length of time as it stands in the file, to the microsecond."
     unit = next((name for name, size in reversed(SECONDS_OF.items()) if seconds >= size and not seconds % size), "s")
-    return f"{seconds/SECONDS_OF[unit]:g} {unit}"
+    return f"{seconds/SECONDS_OF[unit]:.6f}".rstrip("0").rstrip(".") + f" {unit}"
 
 # %% ../../nbs/api/schedules/15_quantities.ipynb #1baadc6e
 def megabytes_of(
