@@ -28,14 +28,14 @@ def due_times(
         if at > until: return
         if at > last: yield (last := at)
 
-# %% ../../nbs/api/schedules/10_due_times.ipynb #095a4db7
+# %% ../../nbs/api/schedules/10_due_times.ipynb #f351b9b1
 def _local_times(cron:str, zone:ZoneInfo, after:datetime)->Iterator[datetime]:
     from cronsim import CronSim, CronSimError
     fields = cron.split()
-    if len(fields) != 5: raise ValueError(f"{cron!r}, which has {len(fields)} fields; allowed are five: minute, hour, day of the month, month, day of the week")
+    if len(fields) != 5: raise ValueError(f"{cron!r} has {len(fields)} fields; allowed are five: minute, hour, day of the month, month, day of the week")
     begin = (after - timedelta(hours=3)).astimezone(zone)      # an hour that occurs twice begins before it
     try: return CronSim(cron, begin)
-    except CronSimError as e: raise ValueError(f"{cron!r}, which cannot be read: {_sentence(str(e))}") from None
+    except CronSimError as e: raise ValueError(f"{cron!r} cannot be read: {_sentence(str(e))}") from None
 
 def _sentence(text:str)->str:
     return text.replace("Bad ", "its ", 1) + " is not possible" if text.startswith("Bad ") else text[:1].lower() + text[1:]
