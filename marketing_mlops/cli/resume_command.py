@@ -15,15 +15,16 @@ from .terminal import page_address, printable
 from ..jobs.runs import Run
 from ..workspace.places import find_workspace
 
-# %% ../../nbs/api/cli/52_resume_command.ipynb #150586cb
+# %% ../../nbs/api/cli/52_resume_command.ipynb #589fb9cd
 def resumed_lines(
     run:Run, # That has gone on with another one
     address:str, # Of its page; empty where there is none
 )->list[str]: # Lines to print
-    "What a resumed run has to say."
+    "What a resumed run has to say, a line for each of its results."
     found = [f"{name}: {value}" for name, value in run.results.items()]
     stage = ["The pipeline does not count this as a run of the stage: `mmops run` comes next."] if run.notebook.startswith("nbs/jobs/") else []
-    return [f"{run.job} ({run.key}) has finished; it went on after cell {run.resumed_after}.", *(line if len(line) <= 100 else f"{line[:97]}..." for line in found), *stage, *filter(None, [address])]
+    short = [line if len(line) <= 100 else f"{line[:97]}..." for line in found]
+    return [f"{run.job} ({run.key}) has finished; it went on after cell {run.resumed_after}.", *short, *stage, *filter(None, [address])]
 
 # %% ../../nbs/api/cli/52_resume_command.ipynb #239b90e7
 def resume_failed(

@@ -60,11 +60,11 @@ class KeptRun:
     conditions:RunConditions # What its cells rest on
     gone:str = "" # Why it waits no more, where that is known; half a sentence
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #13ace7fc
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #a4f8a18b
 def save_kept(
     kept:KeptRun, # Its note is replaced
     workspace:Workspace, # Where it ran
-)->KeptRun:
+)->KeptRun: # As it was given
     "Writes the note on a run."
     workspace.state.mkdir(parents=True, exist_ok=True)
     (workspace.state/"kept").mkdir(mode=0o700, exist_ok=True)
@@ -100,7 +100,7 @@ def why_gone(
     if (pid := worker_pid(kept.address)) is None: return "the warm worker that had kept its process has ended"
     return "" if pid == kept.worker else "the warm worker that had kept its process has ended, and another one was started"
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #09c6d33a
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #e924304e
 KILLED = "its process has ended since: it was killed, or the machine had too little memory"
 
 @contextlib.contextmanager
@@ -109,29 +109,32 @@ def take_kept(
     workspace:Workspace, # Where it ran
     limits:RunLimits, # The deadline counts from now
     said:str, # What its note says from now on: half a sentence
-)->Iterator[WarmKernel]:
+)->Iterator[WarmKernel]: # With the variables of the cells that have run
     "The kept process, which ends with the block. Raises `FileNotFoundError` where it is gone."
     with contextlib.ExitStack() as until_end:
         try: kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
         except OSError as error:
-            later = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
-            raise FileNotFoundError((later if later.gone else save_kept(dataclasses.replace(kept, gone=KILLED), workspace)).gone) from error
+            noted = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
+            gone = noted if noted.gone else save_kept(dataclasses.replace(kept, gone=KILLED), workspace)
+            raise FileNotFoundError(gone.gone) from error
         save_kept(dataclasses.replace(kept, gone=said), workspace)
         yield kernel
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #18e464f5
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #102bf200
 def kept_run(
     run:Run, # That has failed
     variables:dict[str,str], # Its `parking_variables`
     conditions:RunConditions, # What its cells rest on
     workspace:Workspace, # Where it ran
-)->KeptRun:
+    now:datetime.datetime, # When it failed, with a time zone
+)->KeptRun: # Not written yet
     "The note on a run whose process waits from now on."
-    home, until = worker_home(str(workspace.root)), datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=float(variables["MMOPS_PARK_FOR"]))
-    address = worker_address(home, chosen_worker(run.engine))
-    return KeptRun(run.run_id, run.folder.relative_to(workspace.root).as_posix(), variables["MMOPS_PARK_AT"], home, address, worker_pid(address) or 0, run.engine, until.isoformat(), conditions)
+    home, until = worker_home(str(workspace.root)), now + datetime.timedelta(seconds=float(variables["MMOPS_PARK_FOR"]))
+    address, folder = worker_address(home, chosen_worker(run.engine)), run.folder.relative_to(workspace.root).as_posix()
+    pid = worker_pid(address) or 0
+    return KeptRun(run.run_id, folder, variables["MMOPS_PARK_AT"], home, address, pid, run.engine, until.isoformat(), conditions)
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #4563bf0e
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #4e405880
 def let_go(
     several:list[KeptRun], # Whose processes are to end
     workspace:Workspace, # Where they ran
@@ -144,22 +147,22 @@ def let_go(
 def let_go_before(
     run:Run, # That begins
     workspace:Workspace, # Where it runs
+    now:datetime.datetime, # With a time zone
 )->None:
     "Ends what still waits of earlier runs of the same job for the same key."
-    now = datetime.datetime.now(datetime.timezone.utc)
     earlier = [one for one in kept_runs(workspace) if workspace.path(*one.folder.split("/")).parent == run.folder.parent]
     let_go([one for one in earlier if not why_gone(one, now)], workspace, "the same was run again from the beginning")
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #80a28574
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #5690ed2f
 MOST_KEPT = 2 # In a workspace: each holds the memory that its run has used
 
 def keep_run(
     kept:KeptRun, # That waits from now on
     workspace:Workspace, # Where it ran
-)->KeptRun:
+    now:datetime.datetime, # With a time zone
+)->KeptRun: # As it was given
     "Notes a run, lets the oldest go where there are too many, and forgets notes of days before."
     save_kept(kept, workspace)
-    now = datetime.datetime.now(datetime.timezone.utc)
     others = kept_runs(workspace)
     waiting = [one for one in others if not why_gone(one, now)]
     let_go(waiting[MOST_KEPT:], workspace, f"{MOST_KEPT} failed runs are kept, and newer ones took its place")

@@ -9,31 +9,32 @@ A run that goes on from the cell that failed leaves the same evidence as any oth
 # %% auto #0
 __all__ = ['RESUMED', 'added_cells', 'first_half', 'resume_notebook']
 
-# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #6bb131aa
+# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #4361aae0
 from .run_conditions import count_run, is_written
+from .runs import JsonValue
 
-# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #2bd2b75c
+# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #5a80b3a7
 RESUMED = "mmops-resumed" # Tag of the note between two halves
-_carried = {"injected-parameters", RESUMED}
+_CARRIED = {"injected-parameters", RESUMED}
 
 def added_cells(
-    executed:dict, # Notebook of the run that stopped
-)->dict[int,list[dict]]: # Cells by the number of cells of code before them
+    executed:dict[str,JsonValue], # Notebook of the run that stopped
+)->dict[int,list[dict[str,JsonValue]]]: # Cells by the number of cells of code before them
     "What a run has added to its notebook."
     added, n = {}, 0
     for cell in executed["cells"]:
         if is_written(cell): n += 1
-        elif _carried & {*cell["metadata"].get("tags", [])}: added.setdefault(n, []).append(cell)
+        elif _CARRIED & {*cell["metadata"].get("tags", [])}: added.setdefault(n, []).append(cell)
     return added
 
-# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #ff155498
+# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #c852c5ae
 def first_half(
-    notebook:dict, # As it is now; its code up to the failing cell is what has run
-    executed:dict, # Of the run that stopped
-)->tuple[list[dict], int]: # Cells, and the index in `notebook` of the first one to be run
+    notebook:dict[str,JsonValue], # As it is now; its code up to the failing cell is what has run
+    executed:dict[str,JsonValue], # Of the run that stopped
+)->tuple[list[dict[str,JsonValue]], int]: # Cells, and the index in `notebook` of the first one to be run
     "What had run, with the prose of now."
-    n_run, ran, added, cells, n = count_run(executed), [cell for cell in executed["cells"] if is_written(cell)], added_cells(executed), [], 0
-    cells += added.get(0, [])
+    ran, n_run, added = [cell for cell in executed["cells"] if is_written(cell)], count_run(executed), added_cells(executed)
+    cells, n = [*added.get(0, [])], 0
     for index, cell in enumerate(notebook["cells"]):
         if not is_written(cell): cells.append(cell); continue
         if n == n_run: return cells, index
@@ -41,10 +42,11 @@ def first_half(
         cells += [ran[n - 1], *added.get(n, [])]
     return cells, len(notebook["cells"])
 
-# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #b1905f01
-def _rest(notebook, index, half, executed):
+# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #96e91162
+def _rest(notebook:"NotebookNode", index:int, half:list[dict[str,JsonValue]], executed:"NotebookNode")->list[dict[str,JsonValue]]:
     "The cells to be run; with the given values, where they were not given yet."
-    given = [cell for cells in added_cells(executed).values() for cell in cells if "injected-parameters" in cell["metadata"]["tags"]]
+    added = [cell for cells in added_cells(executed).values() for cell in cells]
+    given = [cell for cell in added if "injected-parameters" in cell["metadata"]["tags"]]
     rest = notebook["cells"][index:]
     if not given or given[0] in half: return rest
     after = next((i for i, cell in enumerate(rest, 1) if "parameters" in cell["metadata"].get("tags", [])), 0)

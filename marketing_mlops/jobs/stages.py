@@ -13,7 +13,7 @@ __all__ = ['job_notebook', 'parameter_words', 'stage_deadline', 'run_stage', 're
 import math, os, signal, sys
 from pathlib import Path
 from .limits import RunLimits
-from .runner import run_notebook
+from .runner import RunOptions, run_notebook
 from .runs import Run
 from ..workspace.errors import MmopsError, ParameterError, StageError, closest
 from ..workspace.places import Workspace, find_workspace, write_json
@@ -58,7 +58,7 @@ def run_stage(
     workspace:Workspace, # Where it runs
 )->Run: # Finished
     "Runs a job's notebook. Its evidence is filed under its first parameter: the source or the model."
-    return run_notebook(job_notebook(workspace, job), parameters, workspace=workspace, job=job, limits=RunLimits(deadline_s=stage_deadline()))
+    return run_notebook(job_notebook(workspace, job), parameters, workspace=workspace, options=RunOptions(job=job, limits=RunLimits(deadline_s=stage_deadline())))
 
 # %% ../../nbs/api/jobs/85_stages.ipynb #bb001d5b
 def report_error(

@@ -68,10 +68,10 @@ def run_report(
     limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
 )->Path: # The page
     "Run a report and write its page. Raises ParameterError before, StageError after it has started; earlier pages stay."
-    from marketing_mlops.jobs.runner import run_notebook
+    from marketing_mlops.jobs.runner import RunOptions, run_notebook
     from marketing_mlops.reporting.pages import render_page
     notebook = report_notebook(name, workspace)
-    run = run_notebook(notebook, parameters, workspace=workspace, key=key, limits=limits, make_page=partial(render_page, live=live))
+    run = run_notebook(notebook, parameters, workspace=workspace, options=RunOptions(key=key, limits=limits, make_page=partial(render_page, live=live)))
     if not run.page.is_file():
         raise StageError(f"{name} ({run.key}) has run, but {run.note[0].lower()}{run.note[1:]}", f"Its results are in {run.folder.relative_to(workspace.root).as_posix()}; mend what cannot be drawn and run it again.",
             stage=name, notebook=run.notebook, run=str(run.folder), cause="page")

@@ -63,8 +63,8 @@ class Order:
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #67df4a34
 def _run_job(schedule, notebook, values, workspace):
-    from marketing_mlops.jobs.runner import run_notebook
-    run_notebook(notebook, values, workspace=workspace, job=schedule.notebook, limits=_limits(schedule))
+    from marketing_mlops.jobs.runner import RunOptions, run_notebook
+    run_notebook(notebook, values, workspace=workspace, options=RunOptions(job=schedule.notebook, limits=_limits(schedule)))
 
 def _run_report(schedule, notebook, values, workspace):
     from marketing_mlops.reporting.reports import run_report

@@ -3,7 +3,7 @@ import json, sys
 import nbformat, pytest
 from marketing_mlops.jobs.limits import RunLimits
 from marketing_mlops.jobs.pipeline import reproduce
-from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runner import RunOptions, run_notebook
 from marketing_mlops.jobs.runs import list_runs, read_run
 from marketing_mlops.jobs.staleness import stale_stages
 from marketing_mlops.workspace.errors import StageError
@@ -25,7 +25,7 @@ def write(workspace, *code):
 
 @linux
 def test_a_manifest_says_what_a_run_was_allowed_what_it_used_and_with_what(workspace):
-    run = run_notebook(write(workspace, "kept = bytearray(80_000_000)\nimport time; time.sleep(.3)"), dict(n="5"), workspace=workspace, limits=RunLimits(deadline_s=120))
+    run = run_notebook(write(workspace, "kept = bytearray(80_000_000)\nimport time; time.sleep(.3)"), dict(n="5"), workspace=workspace, options=RunOptions(limits=RunLimits(deadline_s=120)))
     said = json.loads((run.folder/"run.json").read_text())
     assert said["duration_s"] > .3 and said["memory_mb"] > 80 and said["limits"]["deadline_s"] == 120 and said["parameters"] == dict(n=5)
     assert said["environment"]["libraries"]["pandas"] and len(said["environment"]["lock_sha256"]) == 64
@@ -44,7 +44,7 @@ def test_a_page_stands_beside_every_run_also_beside_one_that_failed(workspace):
 @pytest.mark.parametrize("error", [ValueError("a chart of 0 rows"), OSError(28, "No space left on device"), RecursionError("too deep")])
 def test_a_page_that_cannot_be_drawn_does_not_lose_the_run(workspace, error):
     def broken(executed): raise error
-    run = run_notebook(write(workspace, "from marketing_mlops.jobs.results import record\nrecord('n', n)"), workspace=workspace, make_page=broken)
+    run = run_notebook(write(workspace, "from marketing_mlops.jobs.results import record\nrecord('n', n)"), workspace=workspace, options=RunOptions(make_page=broken))
     assert (run.status, run.results, run.page.exists()) == ("done", dict(n=3), False)
     assert type(error).__name__ in run.note and read_run(run.folder) == run
 

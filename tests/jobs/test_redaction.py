@@ -5,7 +5,7 @@ import nbformat, pandas as pd, pytest
 from hypothesis import given, settings, strategies as st
 from marketing_mlops.jobs.personal_rows import hide_personal_rows
 from marketing_mlops.jobs.redaction import Redactor, redact_content
-from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runner import RunOptions, run_notebook
 from marketing_mlops.jobs.stored_notebooks import open_addresses
 from marketing_mlops.jobs.runs import list_runs
 from marketing_mlops.workspace.errors import StageError
@@ -57,7 +57,7 @@ ENGINES = [pytest.param("warm", marks=pytest.mark.skipif(sys.platform != "linux"
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_planted_secret_is_in_any_file_of_a_run_that_finished(workspace, engine):
-    run = run_notebook(write(workspace, LEAKS, *WAYS), dict(recipient=PLANTED["mail"]), workspace=workspace, engine=engine)
+    run = run_notebook(write(workspace, LEAKS, *WAYS), dict(recipient=PLANTED["mail"]), workspace=workspace, options=RunOptions(engine=engine))
     assert run.page.is_file() and found_in(*stored(workspace)) == set()
     assert run.results["first"]["campaign"] == "spring_promo" and run.parameters == dict(model="promo", recipient="[e-mail]", token="env:SHOP_TOKEN")
     assert all(word in run.executed.read_text() for word in ("spring_promo", "dwh.example.com/sales", "[phone]", "[secret]", "[person]", "[key]", "[password]"))
@@ -65,7 +65,7 @@ def test_no_planted_secret_is_in_any_file_of_a_run_that_finished(workspace, engi
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_planted_secret_is_in_any_file_or_error_of_a_run_that_failed(workspace, engine):
     with pytest.raises(StageError) as error:
-        run_notebook(write(workspace, LEAKS, "raise ValueError(said)"), dict(recipient=PLANTED["mail"]), workspace=workspace, engine=engine)
+        run_notebook(write(workspace, LEAKS, "raise ValueError(said)"), dict(recipient=PLANTED["mail"]), workspace=workspace, options=RunOptions(engine=engine))
     run, = list_runs(workspace, "mailing")
     assert run.page.is_file() and found_in(str(error.value), *map(str, error.value.fields.values()), *stored(workspace)) == set()
 
@@ -84,7 +84,7 @@ def test_no_planted_secret_is_on_the_disk_while_a_run_is_under_way_or_after_it_w
     assert run.results == dict(found=[]) and found_in(*stored(workspace)) == set()
 
 def test_a_run_for_somebody_is_not_filed_under_her_address(workspace):
-    run = run_notebook(write(workspace, "1"), workspace=workspace, key=PLANTED["mail"])
+    run = run_notebook(write(workspace, "1"), workspace=workspace, options=RunOptions(key=PLANTED["mail"]))
     assert run.key == "[e-mail]" and "doe" not in str(run.folder)
 
 def test_addresses_of_roles_stay_readable(workspace):

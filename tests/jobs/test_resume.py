@@ -5,7 +5,7 @@ import nbformat, pytest
 from workspace_outputs import until
 from marketing_mlops.jobs.kept_runs import kept_runs
 from marketing_mlops.jobs.resume import resume_run
-from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runner import RunOptions, run_notebook, utc_now
 from marketing_mlops.jobs.runs import list_runs
 from marketing_mlops.jobs.workers import stop_worker, worker_home, worker_status
 from marketing_mlops.workspace.errors import StageError
@@ -192,7 +192,7 @@ def test_a_variable_that_the_notebook_may_depend_on_is_named_without_its_value(w
 def test_a_variable_that_only_says_how_a_run_is_carried_out_does_not_matter(waiting):
     from marketing_mlops.jobs.resume import find_run, resumable
     environment = os.environ | dict(CRM_TOKEN="first-token", MMOPS_DEADLINE_S="60", EDITOR="vi")
-    assert resumable(find_run("latest", waiting), waiting, environment).gone == ""
+    assert resumable(find_run("latest", waiting, now := utc_now()), waiting, environment, now).gone == ""
 
 def test_a_note_on_a_waiting_run_holds_no_secret_and_no_code_and_is_only_for_this_user(waiting):
     note, = (waiting.state/"kept").glob("*.json")
@@ -270,7 +270,7 @@ def test_whoever_resumes_and_is_killed_leaves_no_process(workspace):
 def test_a_waiting_process_may_not_use_more_memory_than_its_run(workspace):
     from marketing_mlops.jobs.limits import RunLimits
     grow = "import threading, time\nkept = []\ndef grow():\n    time.sleep(1)\n    while True: kept.append(bytearray(20_000_000)); time.sleep(.005)\nthreading.Thread(target=grow, daemon=True).start()"
-    with pytest.raises(StageError, match="ZeroDivisionError"): run_notebook(write(workspace, START, grow, "1/0"), workspace=workspace, limits=RunLimits(memory_mb=600))
+    with pytest.raises(StageError, match="ZeroDivisionError"): run_notebook(write(workspace, START, grow, "1/0"), workspace=workspace, options=RunOptions(limits=RunLimits(memory_mb=600)))
     failed = list_runs(workspace, "weekly")[0]
     until(lambda: not is_there(failed.results["process"]))
 

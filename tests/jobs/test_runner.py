@@ -5,7 +5,7 @@ import nbformat, pytest
 from workspace_outputs import until
 from marketing_mlops.jobs.client import begin_run
 from marketing_mlops.jobs.limits import RunLimits
-from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runner import RunOptions, run_notebook
 from marketing_mlops.jobs.runs import list_runs, latest_run
 from marketing_mlops.workspace.errors import ParameterError, StageError
 from marketing_mlops.workspace.places import find_workspace
@@ -30,7 +30,7 @@ RECORD = "from marketing_mlops.jobs.results import record"
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_leaves_its_results_and_the_executed_notebook(workspace, engine):
-    run = run_notebook(notebook(workspace, RECORD, "record('n', n)", "market"), dict(n="5", market="UK"), workspace=workspace, engine=engine)
+    run = run_notebook(notebook(workspace, RECORD, "record('n', n)", "market"), dict(n="5", market="UK"), workspace=workspace, options=RunOptions(engine=engine))
     assert run.results == dict(n=5) and run.status == "done" and run.key == "UK" and run.engine == engine
     executed = nbformat.read(run.executed, 4)
     nbformat.validate(executed)
@@ -41,7 +41,7 @@ def test_a_run_leaves_its_results_and_the_executed_notebook(workspace, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_failing_run_keeps_what_had_run(workspace, engine):
     with pytest.raises(StageError) as error:
-        run_notebook(notebook(workspace, RECORD, "record('n', n)", "{}['price']"), workspace=workspace, engine=engine)
+        run_notebook(notebook(workspace, RECORD, "record('n', n)", "{}['price']"), workspace=workspace, options=RunOptions(engine=engine))
     run = latest_run(workspace, "weekly")
     assert run.status == "failed" and run.results == dict(n=3) and "KeyError: 'price'" in run.error["problem"]
     assert len(str(error.value).splitlines()) == 2
@@ -49,14 +49,14 @@ def test_a_failing_run_keeps_what_had_run(workspace, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_notebook_whose_process_is_killed_keeps_what_had_run(workspace, engine):
     with pytest.raises(StageError):
-        run_notebook(notebook(workspace, RECORD, "record('n', n)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), workspace=workspace, engine=engine)
+        run_notebook(notebook(workspace, RECORD, "record('n', n)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), workspace=workspace, options=RunOptions(engine=engine))
     run = latest_run(workspace, "weekly")
     assert run.status == "failed" and run.results == dict(n=3) and run.executed.exists()
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_our_own_errors_keep_their_two_lines(workspace, engine):
     raising = "from marketing_mlops.workspace.errors import DataError\nraise DataError('orders.csv has no column price.', 'Add it.', file='orders.csv')"
-    with pytest.raises(StageError) as error: run_notebook(notebook(workspace, raising), workspace=workspace, engine=engine)
+    with pytest.raises(StageError) as error: run_notebook(notebook(workspace, raising), workspace=workspace, options=RunOptions(engine=engine))
     assert str(error.value) == "orders.csv has no column price.\nAdd it."
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -64,12 +64,12 @@ def test_a_notebook_finds_the_workspace_it_was_started_for(workspace, engine, mo
     monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
     monkeypatch.setenv("MMOPS_WORKSPACE", str(Path(__file__).parent))
     find = "from marketing_mlops.workspace.places import find_workspace\nrecord('root', str(find_workspace().root))"
-    assert run_notebook(notebook(workspace, RECORD, find), workspace=workspace, engine=engine).results == dict(root=str(workspace.root))
+    assert run_notebook(notebook(workspace, RECORD, find), workspace=workspace, options=RunOptions(engine=engine)).results == dict(root=str(workspace.root))
     assert os.environ["MMOPS_WORKSPACE"] == str(Path(__file__).parent)
 
 def test_both_engines_find_the_same(workspace):
     page = notebook(workspace, RECORD, "record('total', sum(0.1 for _ in range(n)))", "import pandas as pd\npd.DataFrame(dict(a=[1, 2]))", "print('a'); print('b')")
-    runs = [run_notebook(page, dict(n=7), workspace=workspace, engine=engine) for engine in ENGINES]
+    runs = [run_notebook(page, dict(n=7), workspace=workspace, options=RunOptions(engine=engine)) for engine in ENGINES]
     assert len({r.semantic_hash for r in runs}) == 1
     outputs = [[[dict(o) for o in c.get("outputs", [])] for c in nbformat.read(r.executed, 4).cells] for r in runs]
     assert all(o == outputs[0] for o in outputs)
@@ -80,7 +80,7 @@ def test_nothing_exists_after_a_misspelt_parameter(workspace):
 
 def test_a_deadline_ends_a_run(workspace):
     with pytest.raises(StageError, match="deadline"):
-        run_notebook(notebook(workspace, "import time; time.sleep(3600)"), workspace=workspace, engine=ENGINES[0], limits=RunLimits(deadline_s=1))
+        run_notebook(notebook(workspace, "import time; time.sleep(3600)"), workspace=workspace, options=RunOptions(engine=ENGINES[0], limits=RunLimits(deadline_s=1)))
 
 def test_braces_in_a_path_are_not_filled_in(tmp_path):
     root = tmp_path/"sp{ring}"
@@ -91,7 +91,7 @@ def test_braces_in_a_path_are_not_filled_in(tmp_path):
 def test_unusual_names_survive(workspace):
     "HTML, quotes and emoji in a parameter arrive as they are, and the run's folder is a folder."
     odd = "<b>Mütter</b> & 'Töchter' \"🎁\""
-    run = run_notebook(notebook(workspace, RECORD, "record('market', market)"), dict(market=odd), workspace=workspace, key="odd")
+    run = run_notebook(notebook(workspace, RECORD, "record('market', market)"), dict(market=odd), workspace=workspace, options=RunOptions(key="odd"))
     assert run.results == dict(market=odd)
     with pytest.raises(Exception, match="name"): run_notebook(notebook(workspace), dict(market="../outside"), workspace=workspace)
 

@@ -3,7 +3,7 @@ import os, signal, sys
 from pathlib import Path
 import pytest
 from marketing_mlops.jobs.client import begin_run, run_request
-from marketing_mlops.jobs.runner import run_notebook
+from marketing_mlops.jobs.runner import RunOptions, run_notebook
 from marketing_mlops.jobs.sockets import receive_message, worker_address
 from marketing_mlops.jobs.workers import stop_worker, worker_status
 from marketing_mlops.workspace.places import find_workspace
@@ -48,7 +48,7 @@ def test_a_notebook_gives_the_same_on_a_spawned_worker(home, tmp_path):
     (tmp_path/"settings.ini").write_text("[DEFAULT]\ndefault_models = promo\n")
     workspace = find_workspace(tmp_path)
     page = notebook(workspace, "from marketing_mlops.jobs.results import record", "record('total', sum(0.1 for _ in range(n)))\nprint(n)")
-    spawned, warm = (run_notebook(page, workspace=workspace, engine=engine) for engine in ("spawn", "warm"))
+    spawned, warm = (run_notebook(page, workspace=workspace, options=RunOptions(engine=engine)) for engine in ("spawn", "warm"))
     assert spawned.semantic_hash == warm.semantic_hash and spawned.engine == "spawn"
 
 def test_spawned_runs_end_with_a_killed_worker(home):
@@ -67,7 +67,7 @@ def test_a_worker_that_cannot_start_means_one_line_and_the_stock_kernel(tmp_path
     for name, value in dict(MMOPS_WARM_HOME=str(tmp_path), MMOPS_ENGINE="spawn").items(): monkeypatch.setenv(name, value)
     taken = Path(worker_address(str(tmp_path)))
     taken.mkdir()                                              # a folder where the socket would be
-    try: run = run_notebook(notebook(workspace, "print(n)"), workspace=workspace, engine="spawn")
+    try: run = run_notebook(notebook(workspace, "print(n)"), workspace=workspace, options=RunOptions(engine="spawn"))
     finally: taken.rmdir()
     assert run.status == "done"
     said = capfd.readouterr().err.splitlines()
