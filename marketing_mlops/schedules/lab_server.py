@@ -90,12 +90,12 @@ class PanelPage(JupyterHandler):
             self.finish(await asyncio.to_thread(page_for, asked, shown, self.xsrf_token.decode(), is_new))
         except MmopsError as error: self.finish(refusal_page(error, self.base_url))
 
-# %% ../../nbs/api/schedules/98_lab_server.ipynb #5089a275
+# %% ../../nbs/api/schedules/98_lab_server.ipynb #d639df02
 def _lab_root(handler)->Path: return Path(handler.settings["server_root_dir"]).expanduser()
 
 _FILES = {"panel.js": ("text/javascript", panel_script), "panel.css": ("text/css", panel_css)}
 
-class PanelFile(JupyterHandler):
+class _PanelFile(JupyterHandler):
     "The script and the style of the panel."
     auth_resource = "contents"
 
@@ -133,7 +133,7 @@ def answer_to(
     except MmopsError as error: return refused_answer(error)
     return answer(word, asked)
 
-# %% ../../nbs/api/schedules/98_lab_server.ipynb #47e29f20
+# %% ../../nbs/api/schedules/98_lab_server.ipynb #13d36fc2
 def load_panel(
     server:"ServerApp", # JupyterLab's server
 )->None:
@@ -142,7 +142,7 @@ def load_panel(
     application.settings["mmops_hand_runs"] = runs
     address = f"{application.settings['base_url'].rstrip('/')}/mmops/schedule"
     words, files = "|".join(ANSWERS), "|".join(name.replace(".", r"\.") for name in _FILES)
-    application.add_handlers(".*$", [(address, PanelPage), (f"{address}/({files})", PanelFile), (f"{address}/({words})", PanelAnswer)])
+    application.add_handlers(".*$", [(address, PanelPage), (f"{address}/({files})", _PanelFile), (f"{address}/({words})", PanelAnswer)])
     atexit.register(end_hand_runs, runs)
 
 def end_hand_runs(
