@@ -9,14 +9,16 @@ found out on the day it is needed."""
 # %% auto #0
 __all__ = ['alert_row', 'told_by_alert', 'list_alerts', 'try_destination']
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #f426276f
+# %% ../../nbs/api/cli/82_alert_list.ipynb #75ac68fe
+import sys
 from datetime import datetime, timezone
 from typing import Annotated
 from .terminal import printable, text_table
 from ..schedules.alert_journal import alert_events
 from ..schedules.alerts import Alert, open_alerts, settle_alerts
 from ..schedules.deliveries import undelivered
-from ..workspace.places import Workspace, find_workspace
+from ..workspace.errors import MmopsError
+from ..workspace.places import find_workspace
 
 # %% ../../nbs/api/cli/82_alert_list.ipynb #eac2a5fd
 def alert_row(
@@ -37,35 +39,39 @@ def told_by_alert(
             for each in event.get("alert_ids", ()): told.setdefault(each, []).append(event.get("destination", ""))
     return told
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #c6a8cb6a
+# %% ../../nbs/api/cli/82_alert_list.ipynb #2bbaf208
 def list_alerts(
     seen:bool=False, # Take them off the list; the file keeps them
     schedule:str=None, # Only those of this schedule
-    days:int=7, # How far to look back, in days
+    days:int=7, # Only those raised in the last so many days
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Shows what went wrong with scheduled runs, and who was told."
     found, now = find_workspace(workspace), datetime.now(timezone.utc)
     if seen:
-        print(f"{settle_alerts(found, schedule, now=now)} alerts were taken off the list; data/state/alerts.jsonl keeps them.")
+        print(f"{settle_alerts(found, schedule, now=now, days=days)} alerts were taken off the list; data/state/alerts.jsonl keeps them.")
         return
     alerts = [each for each in open_alerts(found, now=now, days=days) if schedule in (None, each.schedule)]
     print(text_table(alert_row(each, told_by_alert(alert_events(found))) for each in alerts) or "No alert waits for anybody.")
     for each in alerts: print(f"\n{printable(each.sentence)}\n  {printable(each.next_step)}")
     for line in undelivered(found): print(f"\n{printable(line)}")
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #a00f8eb6
+# %% ../../nbs/api/cli/82_alert_list.ipynb #b604a4ff
 def try_destination(
     destination:Annotated[str, {"opt": False, "nargs": "?"}]=None, # Such as email:marketing@example.com or webhook:env:CHAT_ALERTS; those of settings.ini if not given
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
-    "Sends a test message. Raises `SettingsError` for what is no destination, `DeliveryError` where it does not arrive."
+    "Sends a test message. Raises `SettingsError` for what is no destination, `DeliveryError` where it does not arrive; of several the first, and prints the others."
+    tried = [destination] if destination else find_workspace(workspace).settings.alert_destinations
+    failed = [error for each in tried if (error := _try_one(each, datetime.now(timezone.utc)))]
+    if not tried: print("settings.ini names no alert_destinations; alerts are only shown here and by `mmops status`.")
+    for error in failed[1:]: print(error, file=sys.stderr)
+    if failed: raise failed[0]
+
+def _try_one(destination:str, now:datetime)->MmopsError|None:
     from marketing_mlops.schedules.destinations import deliver, read_destination
     from marketing_mlops.schedules.messages import Message
-    now = datetime.now(timezone.utc)
     test = Message("[mmops] A test: alerts arrive here", ("Somebody typed `mmops alerts try`.", "Nothing is wrong, and there is nothing to do."), f"{now:%Y%m%d%H%M%S}")
-    tried = [destination] if destination else find_workspace(workspace).settings.alert_destinations
-    for each in map(read_destination, tried):
-        deliver(test, each, now=now)
-        print(f"{each} took the test message.")
-    if not tried: print("settings.ini names no alert_destinations; alerts are only shown here and by `mmops status`.")
+    try: deliver(test, read_destination(destination), now=now)
+    except MmopsError as error: return error
+    print(f"{destination} took the test message.")

@@ -124,18 +124,19 @@ def _readable(event:dict[str, object])->Alert|None:
     try: return read_alert(event)
     except (TypeError, ValueError): return None # of a newer version
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #d5b95cc4
+# %% ../../nbs/api/schedules/60_alerts.ipynb #1e1bb042
 def settle_alerts(
     workspace:Workspace, # Whose alerts
     schedule:str|None=None, # Only those of this schedule; None settles all
     due_at:datetime|None=None, # Only those of this due time, with a time zone; None settles all
     *,
+    days:float=7, # Only those raised in the last so many days
     because:Literal["seen", "ran"]="seen", # Seen by a person, or the run was made after all
     now:datetime|None=None, # With a time zone; None takes the wall clock
 )->int: # How many there were
     "Takes alerts off the list of what waits. The file keeps them."
     now = now or datetime.now(timezone.utc)
-    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now) if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)
+    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now, days=days) if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)
                and not (because == "ran" and alert.kind == "page_missing")] # it ran, and has no page for all that
     if waiting:
         with open_journal(workspace) as journal: add_event(workspace, journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
