@@ -44,7 +44,11 @@ def exploratory_decision(
     planned = f"An experiment planned for {part} alone, registered before its first assignment, could decide."
     return Decision(f"{experiment.name}: {part}", "part", "exploratory", sentence, conditions, experiment.owner, None, planned)
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #c052a6bc
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #1e93defd
+def _undecided(text:str)->str:
+    "A sentence of a readout that does not claim that something was decided."
+    return text.replace("and the decision rests on what either leaves open,", "and together they leave open")
+
 def read_out_part(
     experiment:Experiment, # What was promised for the whole
     units:pd.DataFrame, # A unit frame with the customers of the part only
@@ -58,6 +62,6 @@ def read_out_part(
     conditions = tuple(unplanned_part(experiment, part) if v.subject == "reading plan" else v for v in whole.conditions)
     decision = exploratory_decision(experiment, part, conditions)
     happened = f"In {part} alone: {whole.sentences['what_happened']}"
-    sentences = whole.sentences | dict(what_happened=happened, decision=decision.sentence, would_change=decision.would_change)
+    sentences = {name: _undecided(text) for name, text in whole.sentences.items()} | dict(what_happened=happened, decision=decision.sentence, would_change=decision.would_change)
     arms = {arm: replace(decision, subject=f"{experiment.name}: {arm}, {part}") for arm in whole.arm_decisions}
     return replace(whole, conditions=conditions, decision=decision, arm_decisions=arms, sentences=sentences)
