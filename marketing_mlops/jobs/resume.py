@@ -11,7 +11,7 @@ What nobody can check: the failed cell may have changed variables before it fail
 # %% auto #0
 __all__ = ['find_run', 'full_command', 'refusal', 'why_not_kept', 'resumable', 'begin_resumed', 'resume_run']
 
-# %% ../../nbs/api/jobs/82_resume.ipynb #afce4b15
+# %% ../../nbs/api/jobs/82_resume.ipynb #79456a93
 import contextlib, datetime, os, shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +21,7 @@ from .kept_runs import KeptRun, kept_runs, kept_seconds, take_kept, why_gone
 from .limits import RunLimits
 from .resumed_notebooks import first_half, resume_notebook
 from .run_conditions import changes_since
-from .runner import Execution, finish_run, utc_now
+from .runner import Execution, finish_run, wall_clock
 from .runs import Run, new_run_id, read_run
 from .sockets import worker_address
 from .warm_kernel import chosen_worker
@@ -131,12 +131,12 @@ def _said(run:Run)->str:
     return (f"What stands above ran on {started.day} {started:%B %Y, %H:%M} UTC in run `{run.run_id}`, whose process was kept. "
             "The next cell failed then, may have changed variables before that, and was run on them again, perhaps with other code.")
 
-# %% ../../nbs/api/jobs/82_resume.ipynb #0605f389
+# %% ../../nbs/api/jobs/82_resume.ipynb #0fff0f43
 def resume_run(
     name:str, # Id of a failed run, or how it begins; or 'latest'
     workspace:Workspace, # Where it ran
     environment:Mapping[str,str]|None=None, # Variables as they are now, of this process if None
-    clock:Callable[[], datetime.datetime]=utc_now, # Asked when it goes on and when it ends
+    clock:Callable[[], datetime.datetime]=wall_clock, # Asked when it goes on and when it ends
 )->Run: # Finished
     "Runs the failed cell of a run and those after it. Raises `StageError` where that is refused, or where it fails again."
     import nbformat

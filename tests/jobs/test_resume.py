@@ -5,7 +5,7 @@ import nbformat, pytest
 from workspace_outputs import until
 from marketing_mlops.jobs.kept_runs import kept_runs
 from marketing_mlops.jobs.resume import resume_run
-from marketing_mlops.jobs.runner import RunOptions, run_notebook, utc_now
+from marketing_mlops.jobs.runner import RunOptions, run_notebook, wall_clock
 from marketing_mlops.jobs.runs import list_runs
 from marketing_mlops.jobs.workers import stop_worker, worker_home, worker_status
 from marketing_mlops.workspace.errors import StageError
@@ -192,7 +192,7 @@ def test_a_variable_that_the_notebook_may_depend_on_is_named_without_its_value(w
 def test_a_variable_that_only_says_how_a_run_is_carried_out_does_not_matter(waiting):
     from marketing_mlops.jobs.resume import find_run, resumable
     environment = os.environ | dict(CRM_TOKEN="first-token", MMOPS_DEADLINE_S="60", EDITOR="vi")
-    assert resumable(find_run("latest", waiting, now := utc_now()), waiting, environment, now).gone == ""
+    assert resumable(find_run("latest", waiting, now := wall_clock()), waiting, environment, now).gone == ""
 
 def test_a_note_on_a_waiting_run_holds_no_secret_and_no_code_and_is_only_for_this_user(waiting):
     note, = (waiting.state/"kept").glob("*.json")
