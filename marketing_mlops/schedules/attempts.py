@@ -61,7 +61,7 @@ class Order:
         content = json.loads(text)
         return cls(schedules_from_json([content["schedule"]])[content["schedule"]["name"]], content["due_at"], content["token"])
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #67df4a34
+# %% ../../nbs/api/schedules/40_attempts.ipynb #a5a08c2b
 def _run_job(schedule, notebook, values, workspace):
     from marketing_mlops.jobs.runner import RunOptions, run_notebook
     run_notebook(notebook, values, workspace=workspace, options=RunOptions(job=schedule.notebook, limits=_limits(schedule)))
@@ -75,11 +75,16 @@ def _run_grid(schedule, notebook, values, workspace):
     from marketing_mlops.reporting.grid_values import read_axes
     from marketing_mlops.reporting.grids import make_grid
     given = {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
-    raise_failures(make_grid(schedule.notebook, read_axes(list(schedule.for_each)), given, workspace, limits=_limits(schedule) if schedule.memory_mb else None))
+    raise_failures(make_grid(schedule.notebook, read_axes(list(schedule.for_each)), given, workspace, limits=_shared(schedule)))
 
 def _limits(schedule):
     from marketing_mlops.jobs.limits import RunLimits
     return RunLimits(deadline_s=schedule.deadline_s, **(dict(memory_mb=schedule.memory_mb) if schedule.memory_mb else {}))
+
+def _shared(schedule):
+    "The limits of each report of a grid, of which as many run at once as there are cores."
+    from marketing_mlops.jobs.fan_out import shared_limits, usable_cores
+    return _limits(schedule) if schedule.memory_mb else replace(shared_limits(usable_cores()), deadline_s=schedule.deadline_s)
 
 _WAYS = dict(job=_run_job, report=_run_report, grid=_run_grid) # How an order is carried out
 
