@@ -3,10 +3,12 @@ import json, os, signal, subprocess, sys, time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 import pytest
+from marketing_mlops.cli.schedule_lists import list_schedules, show_history, show_next
 from marketing_mlops.jobs.runs import list_runs
 from marketing_mlops.schedules.alerts import open_alerts
 from marketing_mlops.schedules.claims import try_lock
 from marketing_mlops.schedules.records import Attempt, DueRun, due_runs, open_records, save_attempt, save_due_run, stamp
+from marketing_mlops.workspace.errors import ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
 MMOPS = [sys.executable, "-c", "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())", "schedule"]
@@ -140,3 +142,11 @@ def test_what_a_process_says_is_stored_without_addresses(root):
     assert said(root, "due", "--now", "2026-04-06T07:00:10+02:00")[0] == 1
     with open_records(find_workspace(root)) as records: sentence = due_runs(records)[0].sentence
     assert sentence and "customer.4711" not in sentence + (root/"data"/"state"/"alerts.jsonl").read_text()
+
+def test_a_list_in_which_every_entry_is_broken_is_not_called_empty_and_a_misspelt_name_is_no_history(root, capsys):
+    (root/"schedule.yaml").write_text("schedules:\n  books: {job: count, corn: 0 7 L * *, market: DE, owner: marketing@example.com}\n")
+    assert list_schedules(workspace=str(root)) == 1 and "No schedule in schedule.yaml can be read." in capsys.readouterr().out
+    with pytest.raises(ParameterError, match="no schedule .bok"): show_history("bok", workspace=str(root))
+    for wrong in (0, -1):
+        with pytest.raises(ParameterError, match=f"is {wrong}"): show_next(n=wrong, workspace=str(root))
+        with pytest.raises(ParameterError, match=f"is {wrong}"): show_history(last=wrong, workspace=str(root))
