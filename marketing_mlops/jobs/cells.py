@@ -88,7 +88,7 @@ def add_written(
     outlet.budget.n_cut += n_cut
     end_cell(outlet)
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #a8d4ae3d
+# %% ../../nbs/api/jobs/60_cells.ipynb #e283faec
 def _peak_mb()->float: # Megabytes
     "Most memory this process has used."
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == "darwin" else 1024)/1e6, 1)
@@ -107,7 +107,7 @@ def _answer_cells(
         reply = execute_cell(shell, request["code"])
         add_written(shell.outlet, *file_one.text())
         if reply["status"] == "error": parking.open()
-        send_message(connection, dict(msg_type="execute_reply", content=reply))
+        shell.outlet.message("execute_reply", reply)
     return reply["status"] == "error"
 
 # %% ../../nbs/api/jobs/60_cells.ipynb #17cab962

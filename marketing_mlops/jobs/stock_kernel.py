@@ -9,22 +9,22 @@ It is the fallback everywhere, and the only way on Windows. Each cell has the de
 # %% auto #0
 __all__ = ['within_budget', 'bounded_client', 'run_stock_kernel']
 
-# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #81c5b1eb
+# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #5423f6ac
 import math, tempfile
 from functools import cache
 from .limits import RunLimits
-from .outlets import WEIGH, OutputBudget
+from .outlets import WEIGH, OutputBudget, cut_text, left_out_note
 from .workers import same_arithmetic
 
-# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #00b1e0b1
+# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #7df48ed7
 def within_budget(
-    message:dict, # A kernel's message; the text of a stream is cut
+    message:dict[str,str|dict], # A kernel's message; the text of a stream is cut
     budget:OutputBudget, # Of the cell
 )->bool: # Whether anything of it is left
     "Fits a message into a cell's budget."
     kind, content = message["msg_type"], message["content"]
     if kind == "stream":
-        content["text"] = budget.cut_text(content["text"])
+        content["text"] = cut_text(content["text"], budget)
         return bool(content["text"])
     return kind not in WEIGH or WEIGH[kind](budget, content)
 
@@ -33,25 +33,26 @@ def bounded_client()->type: # A `PapermillNotebookClient`
     "The class of papermill's client whose cells have a budget of `output_mb`."
     from nbformat.v4 import new_output
     from papermill.clientwrap import PapermillNotebookClient
+
     class BoundedClient(PapermillNotebookClient):
-        output_mb, budgets = 10., {}
-        def process_message(self, message, cell, cell_index):
+        output_mb, budgets = 10., {} # Megabytes per cell; budgets by the cell's index, new for every notebook
+        def process_message(self, message:dict[str,str|dict], cell:dict, cell_index:int)->None:
             budget = self.budgets.setdefault(cell_index, OutputBudget(self.output_mb))
-            if message["content"].get("execution_state") == "idle" and (note := budget.note()):
+            if message["content"].get("execution_state") == "idle" and (note := left_out_note(budget)):
                 cell.outputs.append(new_output("stream", name="stderr", text=note))
             return super().process_message(message, cell, cell_index) if within_budget(message, budget) else None
     return BoundedClient
 
-# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #a87bb88e
+# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #fa967914
 def run_stock_kernel(
-    nb_man:"NotebookExecutionManager", # Papermill's: the notebook and its saving
+    nb_man:"papermill.engines.NotebookExecutionManager", # The notebook and its saving
     kernel_name:str, # As registered with Jupyter
     environment:dict[str,str], # Variables of the kernel
     limits:RunLimits|None=None, # Seconds for each cell and megabytes of its output; the defaults if None
     *,
     start_timeout:float=60., # Seconds that the kernel may take to start
     **options:object, # Passed to papermill's client
-)->"NotebookNode": # The executed notebook
+)->"nbformat.NotebookNode": # The executed notebook
     "Runs a notebook in the stock Jupyter kernel, as papermill's own engine does."
     limits = limits or RunLimits()
     options = {k: v for k, v in options.items() if k not in ("input_path", "timeout")}

@@ -53,6 +53,11 @@ def test_a_process_that_a_cell_forks_does_not_write_into_its_connection(tmp_path
     executed, error = execute(tmp_path, "import os\nif not (pid := os.fork()): print('from a fork', flush=True); os._exit(0)\n_ = os.waitpid(pid, 0)", "1")
     assert not error and executed.cells[0].outputs[0].text == "from a fork\n"
 
+def test_a_process_that_a_cell_forks_shows_nothing_in_its_notebook(tmp_path):
+    cell = "import os\nfrom IPython.display import display\nprint('read', end='')\nif not (pid := os.fork()): display('from a fork'); os._exit(0)\n_ = os.waitpid(pid, 0)"
+    executed, error = execute(tmp_path, cell)
+    assert not error and [o.get("text") for o in executed.cells[0].outputs] == ["read"]
+
 COMPUTES = {
     "OpenMP": """import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
