@@ -10,21 +10,22 @@ What is decided elsewhere: which runs there are and when they have to end (`jobs
 __all__ = ['WarmRun', 'new_run', 'take_on', 'call_and_exit', 'adopt_orphans', 'become_child', 'end_run', 'kill_all',
            'watch_memory', 'tell_client', 'collect', 'kill_strays']
 
-# %% ../../nbs/api/jobs/35_children.ipynb #f6fce34e
+# %% ../../nbs/api/jobs/35_children.ipynb #bd08b36d
 import atexit, ctypes, dataclasses, importlib, os, random, signal, socket, sys, threading, time, traceback
-from .process_memory import belongings, memory_used, processes
+from collections.abc import Callable
+from .process_memory import Process, belongings, memory_used, processes
 from .sockets import send_message
 
-# %% ../../nbs/api/jobs/35_children.ipynb #16437949
+# %% ../../nbs/api/jobs/35_children.ipynb #d900e604
 @dataclasses.dataclass
 class WarmRun:
     "A child of the worker and the client it works for."
     pid:int # Process id, and id of the process group of everything the run starts
-    process:int # Descriptor that becomes readable when the child has ended
+    end_signal:int # Descriptor that becomes readable when the child has ended
     connection:socket.socket # To the client; when it closes, the run is ended
     deadline:float # `time.monotonic` value after which the run is ended
     grace:float = 5. # Seconds between the polite signal and the one that cannot be ignored
-    killed_at:float|None = None # When SIGKILL is due, None while the run may go on
+    kill_at:float|None = None # `time.monotonic` value at which SIGKILL is due, None while the run may go on
     reason:str = "" # Why the worker ended it, a key of `limits.REASONS`; empty if it did not
     has_client:bool = True # Whether its client is still there
     park_at:str = "" # Where its process waits for the next client once it is parked; '' where it cannot be
@@ -34,12 +35,12 @@ class WarmRun:
 
 def new_run(
     pid:int, # The child
-    process:int, # Descriptor that becomes readable when the child has ended
+    end_signal:int, # Descriptor that becomes readable when the child has ended
     connection:socket.socket, # To the client
     request:dict[str,float|str|list[str]|dict[str,str]], # As the client sent it, see `run_request`
 )->WarmRun: # Just begun
     "The run that a request asked for."
-    return WarmRun(pid, process, connection, time.monotonic() + request["deadline_s"], request.get("grace_s", 5.),
+    return WarmRun(pid, end_signal, connection, time.monotonic() + request["deadline_s"], request.get("grace_s", 5.),
                    park_at=request["environment"].get("MMOPS_PARK_AT", ""), allowed_mb=request.get("memory_mb"))
 
 # %% ../../nbs/api/jobs/35_children.ipynb #d6c22db1
@@ -61,28 +62,48 @@ def take_on(
     importlib.invalidate_caches()
     if "numpy" in sys.modules: sys.modules["numpy"].random.seed(random.SystemRandom().getrandbits(32))
 
-# %% ../../nbs/api/jobs/35_children.ipynb #1cad25f9
+# %% ../../nbs/api/jobs/35_children.ipynb #08540218
+def _exit_code(
+    function:Callable[[], object], # What the run executes
+)->int: # As a shell would see it
+    "Calls a function and says how a program that does so would end."
+    try: code = function()
+    except SystemExit as e: return _code_of_exit(e.code)
+    except KeyboardInterrupt: return 130
+    except BaseException: traceback.print_exc(); return 1
+    return code if isinstance(code, int) else 0
+
+def _code_of_exit(
+    said:object, # What `sys.exit` was given
+)->int: # Python's rule: nothing is success, a text is an error
+    "Exit code of a `sys.exit`."
+    if said is None or isinstance(said, int): return said or 0
+    print(said, file=sys.stderr)
+    return 1
+
+def _finish()->None:
+    "What Python does before a process ends: waits for threads, calls exit handlers."
+    for t in threading.enumerate():
+        if t is not threading.main_thread() and not t.daemon: t.join()
+    atexit._run_exitfuncs()
+
+# %% ../../nbs/api/jobs/35_children.ipynb #341cc1b3
 def call_and_exit(
     request:dict[str,float|str|list[str]|dict[str,str]], # As sent by the client
     files:list[int], # Open files sent with it: standard output, standard error, then those the function takes
 )->None:
     "Runs the requested function in this process and never returns."
-    code = 1
-    try:
+    def call():
         take_on(request, files)
         module, name = request["function"].split(":")
-        code = getattr(importlib.import_module(module), name)(*request["arguments"], *files[2:])
-        for t in threading.enumerate():
-            if t is not threading.main_thread() and not t.daemon: t.join()
-        atexit._run_exitfuncs()
-    except SystemExit as e: code = e.code if isinstance(e.code, int) else 1
-    except KeyboardInterrupt: code = 130
-    except BaseException: traceback.print_exc()
-    finally:
-        for stream in (sys.stdout, sys.stderr):
-            try: stream.flush()
-            except (OSError, ValueError): pass                 # whoever was listening has gone
-        os._exit(code if isinstance(code, int) else 0)
+        return getattr(importlib.import_module(module), name)(*request["arguments"], *files[2:])
+
+    code = _exit_code(call)
+    code = _exit_code(_finish) or code
+    for stream in (sys.stdout, sys.stderr):
+        try: stream.flush()
+        except (OSError, ValueError): pass                     # whoever was listening has gone
+    os._exit(code & 0xff)
 
 # %% ../../nbs/api/jobs/35_children.ipynb #fc728d98
 def adopt_orphans()->None:
@@ -98,7 +119,7 @@ def become_child(
     if os.getppid() != worker: os._exit(1)
     adopt_orphans()
 
-# %% ../../nbs/api/jobs/35_children.ipynb #9caed9cf
+# %% ../../nbs/api/jobs/35_children.ipynb #af95cf2a
 def end_run(
     run:WarmRun, # The run to end
     reason:str, # A key of `limits.REASONS`; reported to the client, if there still is one
@@ -106,7 +127,7 @@ def end_run(
 )->None:
     "Asks a run to end, and sets the time at which it will be killed."
     run.reason = run.reason or reason
-    run.killed_at = run.killed_at or time.monotonic() + run.grace
+    run.kill_at = run.kill_at or time.monotonic() + run.grace
     try: os.kill(run.pid, number)
     except ProcessLookupError: pass
 
@@ -118,10 +139,10 @@ def kill_all(
         try: os.kill(pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError): pass
 
-# %% ../../nbs/api/jobs/35_children.ipynb #c4af6536
+# %% ../../nbs/api/jobs/35_children.ipynb #4eb28531
 def watch_memory(
     run:WarmRun, # Changed: the most it was seen to use
-    table:dict[int,"Process"], # From `processes`
+    table:dict[int,Process], # From `processes`
 )->None:
     "Looks at the memory of a run, and kills it where it is more than allowed."
     pids = belongings(run.pid, table)
@@ -131,7 +152,7 @@ def watch_memory(
         run.reason = run.reason or "memory"
         kill_all(pids)
 
-# %% ../../nbs/api/jobs/35_children.ipynb #069e68a5
+# %% ../../nbs/api/jobs/35_children.ipynb #e5907595
 def tell_client(
     connection:socket.socket, # To a client, who may have gone
     message:dict[str,int|float|str], # Anything JSON can say
@@ -147,7 +168,7 @@ def collect(
     try: os.killpg(run.pid, signal.SIGKILL)                    # before it is collected: until then its number cannot be given away
     except (ProcessLookupError, PermissionError): pass
     _, status, usage = os.wait4(run.pid, 0)
-    os.close(run.process)
+    os.close(run.end_signal)
     peak = usage.ru_maxrss*(1 if sys.platform == "darwin" else 1024)/1e6
     answer = dict(exit=os.waitstatus_to_exitcode(status), reason=run.reason, memory_mb=round(max(run.used_mb, peak), 1))
     tell_client(run.connection, answer)

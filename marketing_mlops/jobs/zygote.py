@@ -74,11 +74,11 @@ class Zygote:
     looked_at:float = 0. # When it last looked at the memory of its runs
     is_stopping:bool = False # Told to stop: ends when its runs have
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #5e1ca625
+# %% ../../nbs/api/jobs/40_zygote.ipynb #cd223c0c
 def _begin(zygote, connection, request, files):
     if zygote.is_stopping: return _tell_state(zygote, connection, request, files)
     zygote.used_at = time.monotonic()
-    private = [zygote.listener.fileno(), *(fd for r in zygote.runs for fd in (r.connection.fileno(), r.process))]
+    private = [zygote.listener.fileno(), *(fd for r in zygote.runs for fd in (r.connection.fileno(), r.end_signal))]
     try: run = zygote.launch(request, files, connection, private)
     except OSError: return connection.close()                  # no process to be had; the client asks again
     finally:
@@ -97,7 +97,7 @@ def _stop(zygote, connection, request, files):
     for run in zygote.runs: end_run(run, "stopped")
     _tell_state(zygote, connection, request, files)
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #ac2e8e88
+# %% ../../nbs/api/jobs/40_zygote.ipynb #7f2a931a
 def park(
     run:WarmRun, # Changed: outlives its client
     for_s:float, # Seconds from now until it is ended
@@ -107,7 +107,7 @@ def park(
     tell_client(run.connection, dict(parked=run.pid))
 
 def _adopt(zygote, connection, request, files):
-    waiting = [r for r in zygote.runs if r.is_parked and not r.killed_at and r.park_at == request["park_at"]]
+    waiting = [r for r in zygote.runs if r.is_parked and not r.kill_at and r.park_at == request["park_at"]]
     if not waiting: return _tell_state(zygote, connection, request, files)
     run = waiting[0]
     run.connection.close()
@@ -129,7 +129,7 @@ def answer_client(zygote:Zygote)->None:
     for fd in files: os.close(fd)
     connection.close()
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #7082bc4b
+# %% ../../nbs/api/jobs/40_zygote.ipynb #3dbe9983
 def _hear_client(run:WarmRun)->None:
     "Reacts to a message from, or the end of, the client of a run."
     try: message, _ = receive_message(run.connection)
@@ -137,19 +137,19 @@ def _hear_client(run:WarmRun)->None:
     if message and message["do"] == "interrupt": return end_run(run, "interrupted", signal.SIGINT)
     if message and message["do"] == "park": return park(run, message["for_s"])
     run.has_client = False
-    if not run.killed_at and not run.is_parked: end_run(run, "client gone")
+    if not run.kill_at and not run.is_parked: end_run(run, "client gone")
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #af0a0e77
+# %% ../../nbs/api/jobs/40_zygote.ipynb #f93499ca
 def _mind_run(zygote, run, ready, now):
     "Reacts to what has happened to one run."
-    if run.process in ready:
+    if run.end_signal in ready:
         zygote.used_at = now
         zygote.runs.remove(run)
         collect(run)
         return zygote.clean({r.pid for r in zygote.runs})
     if run.connection in ready: _hear_client(run)
-    if run.killed_at and now > run.killed_at: kill_all(belongings(run.pid, processes()))
-    elif not run.killed_at and now > run.deadline: end_run(run, "deadline")
+    if run.kill_at and now > run.kill_at: kill_all(belongings(run.pid, processes()))
+    elif not run.kill_at and now > run.deadline: end_run(run, "deadline")
 
 def _mind_memory(zygote, now):
     "Looks at the memory of all runs, twice a second at most."
@@ -163,21 +163,21 @@ def turn(
 )->None:
     "One turn of the loop: clients, messages, ended children, the clock, memory."
     heard = [r.connection for r in zygote.runs if r.has_client]
-    ended = [r.process for r in zygote.runs]
+    ended = [r.end_signal for r in zygote.runs]
     ready = select.select([zygote.listener, *heard, *ended], [], [], min(wait_s, .25) if zygote.runs else wait_s)[0]
     now = time.monotonic()
     for run in list(zygote.runs): _mind_run(zygote, run, ready, now)
     _mind_memory(zygote, now)
     if zygote.listener in ready: answer_client(zygote)
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #7c364e98
+# %% ../../nbs/api/jobs/40_zygote.ipynb #dff8ca29
 def is_over(zygote:Zygote, identity:tuple[int,int])->bool:
     "Whether the zygote has to end: told to, idle for too long, or its folder is no longer the one it was started for."
     try: info = os.stat(zygote.home); is_there = (info.st_dev, info.st_ino) == identity
     except OSError: is_there = False
     if not is_there:
         for run in zygote.runs:
-            if not run.killed_at: end_run(run, "stopped")
+            if not run.kill_at: end_run(run, "stopped")
     is_idle = time.monotonic() - zygote.used_at > zygote.idle_s
     return not zygote.runs and (zygote.is_stopping or is_idle or not is_there)
 

@@ -239,6 +239,11 @@ def test_the_exit_code_and_the_output_of_a_run_come_through(home):
     code(home, "import sys\ndef main(n): print('out'); print('err', file=sys.stderr); return int(n)")
     for n in (0, 7): assert ask(home, str(n)) == (dict(exit=n, reason=""), "out\nerr\n")
 
+def test_sys_exit_without_a_number_is_a_success_and_a_text_an_error(home):
+    for said, expected in (("", 0), ("2", 2), ("'no orders'", 1)):
+        code(home, f"import sys\ndef main(): sys.exit({said})")
+        assert ask(home)[0]["exit"] == expected
+
 def test_the_stage_command_imports_the_standard_library_only():
     probe = "import sys; before = set(sys.modules); import marketing_mlops.jobs.client; print('\\n'.join(set(sys.modules) - before))"
     loaded = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout.split()
