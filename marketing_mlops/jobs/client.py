@@ -16,7 +16,7 @@ from collections.abc import Callable
 from .sockets import receive_message, send_message
 from .workers import connect_worker, wait_until_gone, worker_home
 
-# %% ../../nbs/api/jobs/50_client.ipynb #2dde03dd
+# %% ../../nbs/api/jobs/50_client.ipynb #4675c25a
 ENGINE_NAMES = dict(linux=dict(warm="warm", spawn="spawn", kernel="kernel"), darwin=dict(warm="spawn", spawn="spawn", kernel="kernel")) # others: kernel
 
 def engine_name(
@@ -25,7 +25,7 @@ def engine_name(
 )->str: # 'warm', 'spawn' or 'kernel'
     "How notebooks are run here. Raises `ValueError` for an unknown `MMOPS_ENGINE`."
     name = (os.environ if environment is None else environment).get("MMOPS_ENGINE") or "warm"
-    if name not in ENGINE_NAMES["linux"]: raise ValueError(f"MMOPS_ENGINE is {name!r}; allowed are 'warm', 'spawn' and 'kernel'")
+    if name not in ENGINE_NAMES["linux"]: raise ValueError(f"MMOPS_ENGINE is {name!r}; allowed are {', '.join(map(repr, ENGINE_NAMES['linux']))}")
     return ENGINE_NAMES.get(platform, {}).get(name, "kernel")
 
 # %% ../../nbs/api/jobs/50_client.ipynb #674918cf

@@ -10,9 +10,10 @@ Nobody has to start a worker by hand: `connect_worker` does it at the first stag
 __all__ = ['worker_home', 'find_worker', 'worker_status', 'processor_abilities', 'same_arithmetic', 'idle_seconds',
            'start_worker', 'start_lock', 'connect_worker', 'wait_until_gone', 'stop_worker']
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #ef4fe840
+# %% ../../nbs/api/jobs/45_workers.ipynb #5bce5df4
 import contextlib, math, os, select, socket, sys, time
 from collections.abc import Iterator
+from io import TextIOWrapper
 from .sockets import receive_message, send_message, worker_address, worker_kind
 
 # %% ../../nbs/api/jobs/45_workers.ipynb #862cdd2f
@@ -40,7 +41,7 @@ def find_worker(
     except (FileNotFoundError, ConnectionRefusedError): return connection.close()
     return connection
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #fcfc6a0c
+# %% ../../nbs/api/jobs/45_workers.ipynb #6e70be4e
 def _ask(
     home:str, # Folder the worker belongs to
     question:str, # 'status' or 'stop'
@@ -53,7 +54,7 @@ def _ask(
 
 def worker_status(
     home:str, # Folder the worker belongs to, see `worker_home`
-)->dict[str,int]|None: # 'pid', 'n_running' runs, 'n_to_import' libraries not imported yet; None where no worker is
+)->dict[str,int]|None: # 'pid', 'n_running' runs, 'n_parked' ones that wait after a failure, 'n_to_import' libraries not imported yet; None where no worker is
     "What the worker of `home` is doing. Does not start one."
     return _ask(home, "status")
 
@@ -96,10 +97,10 @@ def start_worker(
     done = subprocess.run([sys.executable, "-c", code], env=names | same_arithmetic(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode: raise OSError(f"the warm worker did not start: {done.stderr.strip()[-500:]}")
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #ea164e9e
+# %% ../../nbs/api/jobs/45_workers.ipynb #16e082ed
 def _locked_file(
     path:str, # Created where it is missing
-)->"TextIO|None": # None where its holder removed it while we waited
+)->TextIOWrapper|None: # None where its holder removed it while we waited
     "The file at `path`, locked, when nobody else holds it."
     import fcntl
     file = open(path, "w")
