@@ -10,8 +10,8 @@ A cell that prints every order of the year writes two gigabytes. Kept in full, t
 __all__ = ['WEIGH', 'text_size', 'OutputBudget', 'cut_text', 'left_out_note', 'Outlet', 'weigh_display', 'weigh_update',
            'weigh_clearing', 'weigh_error', 'end_cell', 'OutputStream', 'FileOne']
 
-# %% ../../nbs/api/jobs/55_outlets.ipynb #2e7c1a5f
-import io, os, select, threading, time
+# %% ../../nbs/api/jobs/55_outlets.ipynb #b0dc9f55
+import io, os, select, threading
 from collections.abc import Callable
 from fastcore.basics import patch
 
@@ -57,7 +57,7 @@ def left_out_note(
     sizes = [f"{n/1e6:,.1f} MB" if n >= 1e5 else f"{n:,} bytes" for n in (budget.n_cut, budget.limit)]
     return f"Output cut: {sizes[0]} more than the {sizes[1].replace('.0 MB', ' MB')} that a cell may show were left out.\n"
 
-# %% ../../nbs/api/jobs/55_outlets.ipynb #db1cb022
+# %% ../../nbs/api/jobs/55_outlets.ipynb #ad946d4f
 def _call_later(
     wait_s:float, # Seconds from now
     function:Callable[[], None], # Called in a thread of its own
@@ -74,7 +74,7 @@ class Outlet:
         wait_s:float=.05, # Longest time text is held back, in seconds
         limit_mb:float=10., # Megabytes per cell
     ):
-        self.say,self.wait_s,self.budget,self.name,self.parts,self.sent_at = say,wait_s,OutputBudget(limit_mb),"",[],0.
+        self.say,self.wait_s,self.budget,self.name,self.parts = say,wait_s,OutputBudget(limit_mb),"",[]
         self.lock,self.pid,self.timer = threading.RLock(),os.getpid(),None
 
     def flush(self)->None:
@@ -82,23 +82,20 @@ class Outlet:
         with self.lock:
             if self.timer: self.timer.cancel()
             parts, self.parts, self.timer = self.parts, [], None
-            if not parts: return
-            self.say("stream", dict(name=self.name, text="".join(parts)))
-            self.sent_at = time.monotonic()
+            if parts: self.say("stream", dict(name=self.name, text="".join(parts)))
 
-# %% ../../nbs/api/jobs/55_outlets.ipynb #4222bda9
+# %% ../../nbs/api/jobs/55_outlets.ipynb #bb4f3475
 @patch
 def text(self:Outlet,
     name:str, # 'stdout' or 'stderr'
     text:str, # What was printed; what is beyond the budget is left out
 )->None:
-    "Text printed on a stream: sent now where all was quiet, else within `wait_s`."
+    "Text printed on a stream: sent within `wait_s`."
     with self.lock:
         if name != self.name: self.flush()
         self.name = name
         if (kept := cut_text(text, self.budget)): self.parts.append(kept)
-        if "\n" in text and time.monotonic() - self.sent_at > self.wait_s: self.flush()
-        elif self.parts and not self.timer: self.timer = _call_later(self.wait_s, self.flush)
+        if self.parts and not self.timer: self.timer = _call_later(self.wait_s, self.flush)
 
 @patch
 def message(self:Outlet,
