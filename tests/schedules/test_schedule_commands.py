@@ -117,7 +117,7 @@ def test_a_run_that_hangs_past_its_deadline_is_told_once(root):
     hour = stamp(now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=3))
     with open_records(workspace) as records:
         save_due_run(records, DueRun("count_0", hour, "running", 1))
-        save_attempt(records, Attempt("count_0", hour, 1, stamp(now - timedelta(hours=3))))
+        save_attempt(records, Attempt("count_0", hour, 1, stamp(now - timedelta(hours=8))))
     lock = try_lock(workspace, "count_0")                          # its process is still there
     for _ in range(2): said(root, "due", "--now", (now - timedelta(hours=3, minutes=59)).isoformat())
     os.close(lock)
