@@ -35,7 +35,7 @@ def save_entry(
         edit_params(path, lambda file: _put(file, name, content), drop=[("schedules", *keys) for keys in gone])
     return read
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #be710329
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #26622718
 @contextlib.contextmanager
 def _being_edited(workspace:Workspace)->Iterator[Path]:
     "The file, while nobody else writes it."
@@ -44,6 +44,7 @@ def _being_edited(workspace:Workspace)->Iterator[Path]:
     try: yield workspace.path(SCHEDULE_FILE)
     finally: os.close(lock)
 
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #b355af13
 def _gone_for(entries:Mapping[str, object], name:str, content:Mapping[str, object], was:str|None)->list[tuple[str, ...]]:
     if was in (None, name): return [(name, *keys) for keys in _gone(entries.get(name), content)]
     if name not in entries: return [(was,)] if was in entries else []
