@@ -3,6 +3,7 @@
 Modules:
 
 - `marketing_mlops.cli.additions`: `mmops data add FILE --as orders`: a file of your own, tried out first, written when you agree
+- `marketing_mlops.cli.alert_list`: `mmops alerts`: what went wrong with scheduled runs lately, whether anybody was told, and a test that the mail arrives
 - `marketing_mlops.cli.checks`: `mmops data check SOURCE`: what the pipeline would say about the files as they are now, without running it
 - `marketing_mlops.cli.commands`: `mmops`: one command is one library call, and an error is two lines
 - `marketing_mlops.cli.data`: `mmops data list` and `mmops data fetch`: which sources there are, and getting their files
@@ -10,7 +11,12 @@ Modules:
 - `marketing_mlops.cli.jobs`: `mmops jobs`: the notebooks a scheduler runs, what they take, and how their last runs ended
 - `marketing_mlops.cli.readout_lines`: A readout in a terminal: the decision first, then what each arm did, then each arm against the control
 - `marketing_mlops.cli.report`: `mmops report NAME -p key=value`: one report page, with parameters of your choice
+- `marketing_mlops.cli.report_grid`: `mmops report NAME --for-each channel,market`: what happens on the terminal while thirty reports are made
+- `marketing_mlops.cli.resume_command`: `mmops resume`: go on with a failed run from the cell that failed
 - `marketing_mlops.cli.run`: `mmops run`: build what changed, read out the experiments, say where the pages are
+- `marketing_mlops.cli.schedule`: `mmops schedule due`, `run`, `check` and `crontab`: what makes reports appear without anybody pressing a button
+- `marketing_mlops.cli.schedule_lists`: `mmops schedule list`, `next`, `history` and `backfill`: what is planned, what became of it, and running it afterwards
+- `marketing_mlops.cli.schedule_repair`: `mmops schedule repair`: what to type when the records of schedules cannot be read any more
 - `marketing_mlops.cli.serve`: `mmops serve`: the released models answer over HTTP, until Ctrl-C
 - `marketing_mlops.cli.status`: `mmops status`: what is fresh, what is stale, what was decided, what waits for somebody
 - `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, as they were shipped
@@ -19,6 +25,7 @@ Modules:
 - `marketing_mlops.contracts.scopes`: Which rows a question is about: tables, period, market and the calendar on its wall
 - `marketing_mlops.explorers.binning`: Few, readable bins for any column, so that ten million rows become ten million bytes
 - `marketing_mlops.explorers.build_progress`: How far the coding of a long table is, where the analyst looks: a bar in the notebook, a line in the terminal
+- `marketing_mlops.explorers.parameter_form`: A form for a notebook's parameters: fields by type, mistakes said beside the field, and the line to copy when it is right
 - `marketing_mlops.explorers.snapshots`: The charts of an explorer as one picture and one table, for pages that are saved
 - `marketing_mlops.explorers.uplift_charts`: The widget behind the explorer of uplift: a curve sent once, priced in the browser at every move, and the same as a page that needs no kernel.
 - `marketing_mlops.explorers.uplift_explorer`: How many customers to reach, at which costs: profit of a model's ranking against nobody, everybody and the best single arm
@@ -39,17 +46,40 @@ Modules:
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
 - `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
+- `marketing_mlops.jobs.children`: One run in a process of its own: how it begins, what it may use, and how nothing of it is left
 - `marketing_mlops.jobs.client`: The stage command: hands a notebook to the warm worker of its workspace and waits
-- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, and reading each thing once
+- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, and parsing an unchanged file once
 - `marketing_mlops.jobs.engine`: Papermill on the warm worker: `papermill --engine mmops`, and the stock kernel without its noise
+- `marketing_mlops.jobs.fan_out`: Many runs side by side: so many at once, each in a process of its own, none stopped by another's failure
+- `marketing_mlops.jobs.job_code`: The code of a job without its prose: what a stage depends on, so that a corrected sentence runs nothing again
+- `marketing_mlops.jobs.kept_runs`: Which failed runs of a workspace still have their process, until when, and why one has not
+- `marketing_mlops.jobs.limits`: How long a run may take, how much memory it may use, how much it may print
 - `marketing_mlops.jobs.many_models`: Two hundred models in one stage: each made step by step, skipped where nothing changed, and none stopped by another's failure
 - `marketing_mlops.jobs.model_steps`: What each step of a model rests on, read from `dvc.yaml`, and whether what it made still fits
-- `marketing_mlops.jobs.parameters`: The typed parameters of a notebook, read from its `parameters` cell and checked before anything starts
+- `marketing_mlops.jobs.outlets`: What a notebook prints and shows, in the order it happens, and never more than anybody can read
+- `marketing_mlops.jobs.parameter_comments`: What the comment behind a parameter says: its unit, its range, and what it means
+- `marketing_mlops.jobs.parameter_declarations`: What a notebook's `parameters` cell declares: names, types, choices, ranges, defaults and help
+- `marketing_mlops.jobs.parameter_injection`: The same check for `papermill --engine mmops`: values are judged and typed before the first cell runs
+- `marketing_mlops.jobs.parameter_kinds`: The types a parameter can have, how each is read from text, and what JSON calls it
+- `marketing_mlops.jobs.parameter_schema`: A notebook's parameters as JSON Schema, for forms, listings and other programs
+- `marketing_mlops.jobs.parameters`: The typed parameters of a notebook, checked before anything starts
+- `marketing_mlops.jobs.personal_rows`: Hides, in tables that a notebook shows, what the schemas mark as personal
 - `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and tells what became of each stage
+- `marketing_mlops.jobs.process_memory`: How much memory a run uses, with everything it has started
+- `marketing_mlops.jobs.redaction`: Takes e-mail addresses, phone numbers, keys and passwords out of whatever a run is about to store
+- `marketing_mlops.jobs.relative_dates`: A day written as `yesterday`, `month_start` or `-7d`, and which day that is for a run that is due on a given day
+- `marketing_mlops.jobs.resume`: Goes on with a failed run from the cell that failed, or says why that would not be honest
+- `marketing_mlops.jobs.resumed_notebooks`: One notebook of two halves: what had run before it stopped, and the cells that are still to come
+- `marketing_mlops.jobs.run_conditions`: What has to be as it was, so that somebody may go on with a run that stopped
+- `marketing_mlops.jobs.run_pages`: What a run has shown, as one HTML file beside it, whether it finished or not
 - `marketing_mlops.jobs.runner`: Runs a notebook with checked parameters and leaves evidence, however the run ends
 - `marketing_mlops.jobs.scoring`: Every customer who may be scored today, by the champion, or by the candidate where nothing is released yet
+- `marketing_mlops.jobs.secret_references`: A secret in a notebook is the name of an environment variable, and its value is read at the moment it is needed
+- `marketing_mlops.jobs.spawner`: The warm worker where a fork is not safe: a spare interpreter is always ready
 - `marketing_mlops.jobs.stages`: What `mmops-stage JOB name=value …` does, in the warm worker or in a Python of its own
-- `marketing_mlops.jobs.staleness`: Which stages would run, and what changed since they last did
+- `marketing_mlops.jobs.staleness`: Which stages no longer fit their data, code or parameters, and what changed
+- `marketing_mlops.jobs.stock_kernel`: The same notebook in an ordinary Jupyter kernel: slower to start, and there on every machine
+- `marketing_mlops.jobs.stored_notebooks`: The one door through which an executed notebook reaches the disk, and what has to stay outside
 - `marketing_mlops.jobs.workers`: Finds the warm worker of a workspace, starts it, asks what it is doing, ends it
 - `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
@@ -60,6 +90,7 @@ Modules:
 - `marketing_mlops.measurement.effect_verdicts`: Is the gain worth its money, and was anything harmed on the way?
 - `marketing_mlops.measurement.experiment_decisions`: From verdicts to one action: ship an arm, hold, or stop, with a sentence and what would change it.
 - `marketing_mlops.measurement.experiments`: What was promised before the data came in: arms, goal, worthwhile effect, plan.
+- `marketing_mlops.measurement.exploratory_readouts`: One market of a campaign, read out as what it is: a place to look for the next question.
 - `marketing_mlops.measurement.figures_in_words`: "+0.49 to +1.05 USD": how figures stand in a sentence.
 - `marketing_mlops.measurement.gates`: What a model has to reach before anybody may release it, judged with the interval and not with the figure alone.
 - `marketing_mlops.measurement.intervals`: A rate or a mean with the range of values the data leave open.
@@ -97,10 +128,15 @@ Modules:
 - `marketing_mlops.registry.tracked_models`: What mlflow calls when somebody loads one of our models by its name and version
 - `marketing_mlops.registry.tracking`: What was tried and with what result, where colleagues already look for it: one trial and one version for each content
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.
+- `marketing_mlops.reporting.campaign_parts`: The customers of one market or one channel of a campaign, told apart by what was known before the contact.
 - `marketing_mlops.reporting.campaigns`: From a model's entry in `params.yaml` and its accepted tables to a readout.
 - `marketing_mlops.reporting.charts`: The house style of every chart, and how a chart becomes a picture that needs no network.
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
+- `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or why there is none.
+- `marketing_mlops.reporting.grid_pages`: One page for thirty reports: what each says, which failed, and the way to all of them.
+- `marketing_mlops.reporting.grid_values`: `--for-each market`: which markets? The values of a parameter, found in the data, and every combination of them.
+- `marketing_mlops.reporting.grids`: `mmops report campaign_readout --for-each channel,market`: a report for each combination, side by side, each on its own.
 - `marketing_mlops.reporting.interactive`: Charts that answer to the mouse, in a page that still loads nothing.
 - `marketing_mlops.reporting.markup`: Turns what a notebook shows into HTML that can be mailed to anybody: nothing in it runs, loads or restyles.
 - `marketing_mlops.reporting.model_cards`: What is on record about a model: its bundle, what was decided about it, and nothing else.
@@ -115,6 +151,14 @@ Modules:
 - `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists every report of a workspace.
 - `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
+- `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
+- `marketing_mlops.schedules.alerts`: What went wrong with a scheduled run, for whom it is, and what to do, said once and never lost
+- `marketing_mlops.schedules.deliveries`: Takes alerts to the people they are for, tries again for three days, and writes down whether it worked
+- `marketing_mlops.schedules.destinations`: Where alerts are delivered to: a mail address or a web hook, written in one word and checked before it is needed
+- `marketing_mlops.schedules.hindrances`: What keeps the scheduler itself from working, said to people: no room on the disk, an entry that cannot be read, damaged records
+- `marketing_mlops.schedules.messages`: An alert as people receive it: a mail, or a line in a chat, that no name inside it can bend
+- `marketing_mlops.schedules.repairs`: Rebuilds the records of schedules from the evidence of their runs, so that nothing is run twice and nothing is forgotten
+- `marketing_mlops.schedules.watches`: A round and everything around it: room for its records, alerts for what stops it, and the alerts delivered
 - `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
 - `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
 - `marketing_mlops.serving.service`: Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
@@ -122,6 +166,7 @@ Modules:
 - `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
 - `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
-- `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there"""
+- `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there
+- `marketing_mlops.workspace.reserve`: A megabyte kept aside, so that a full disk can still be reported"""
 
 __version__ = "0.1.0"
