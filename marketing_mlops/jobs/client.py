@@ -43,7 +43,7 @@ def run_request(
     limits = dict(deadline_s=deadline_s) | (dict(memory_mb=memory_mb) if memory_mb else {})
     return dict(function=function, arguments=arguments, environment=names, folder=folder or os.getcwd(), **limits)
 
-# %% ../../nbs/api/jobs/50_client.ipynb #472f0051
+# %% ../../nbs/api/jobs/50_client.ipynb #c3731dd8
 def _offer_run(
     home:str, # Folder the worker belongs to
     request:dict[str, str|float|list[str]|dict[str,str]], # From `run_request`
@@ -61,6 +61,7 @@ def _offer_run(
     if "pid" in answer: wait_until_gone(answer["pid"], 20.)
     return None
 
+# %% ../../nbs/api/jobs/50_client.ipynb #3d7736a6
 def begin_run(
     home:str, # Folder the worker belongs to, see `worker_home`
     request:dict[str, str|float|list[str]|dict[str,str]], # From `run_request`
