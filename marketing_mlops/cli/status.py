@@ -261,7 +261,7 @@ def _set_aside(source:str, tables:Mapping[str, dict[str, _Json]])->list[str]:
     rejected = {name: about["n_rejected"] for name, about in tables.items() if about.get("n_rejected")}
     return [f"{source}.{name}: {counted(n, 'row')} could not be used. See them with `mmops data check {source}`." for name, n in rejected.items()]
 
-# %% ../../nbs/api/cli/40_status.ipynb #14438dbd
+# %% ../../nbs/api/cli/40_status.ipynb #43dad6f2
 def failed_runs(
     workspace:Workspace, # Where to look
     stale:"Iterable[StaleStage]|None"=None, # As `stale_stages` finds them; None: unknown
@@ -275,7 +275,7 @@ def failed_runs(
 
 def _run_line(workspace:Workspace, run:"Run")->str:
     said = run.error or dict(problem="it left no message.", remedy="Look at its notebook, and run again.")
-    return f"{run.job} ({run.key}) {run.status}: {said['problem']} {said.get('remedy', '')} Evidence: {run.folder.relative_to(workspace.root).as_posix()}"
+    return f"{run.job} ({run.key}) {run.status}: {said['problem'].rstrip('.')}. {said.get('remedy', '')} Evidence: {run.folder.relative_to(workspace.root).as_posix()}"
 
 # %% ../../nbs/api/cli/40_status.ipynb #1d8f003f
 def stale_lines(

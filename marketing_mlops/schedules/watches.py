@@ -38,7 +38,7 @@ def told_to_people(
         if isinstance(stopped, MmopsError) and not is_full(stopped): raise
         raise WorkspaceError(alert.sentence, alert.next_step, path=str(workspace.state)) from stopped
 
-# %% ../../nbs/api/schedules/54_watches.ipynb #9b6b9a60
+# %% ../../nbs/api/schedules/54_watches.ipynb #14cfa373
 def tell_of_hindrances(
     workspace:Workspace, # Whose alerts
     ended:list[DueRun], # What a round has settled
@@ -48,7 +48,7 @@ def tell_of_hindrances(
     for problem in entry_problems(workspace): raise_alert(entry_alert(*problem, now), workspace, now=now)
     schedules = read_schedules(workspace).schedules if any(is_full(run.sentence) for run in ended) else {}
     for run in ended:
-        if run.state == "done": settle_alerts(workspace, run.schedule, run.due, because="ran", now=now)
+        if run.state == "done": settle_alerts(workspace, run.schedule, run.due, days=36_500, because="ran", now=now) # however long ago it was missed
         if (schedule := schedules.get(run.schedule)) and (alert := room_alert(schedule, run)):
             raise_alert(alert, workspace, destinations=schedule.destinations, now=now)
 

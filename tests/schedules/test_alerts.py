@@ -10,6 +10,7 @@ from marketing_mlops.schedules.alert_journal import alert_events, journal_path
 from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert, settle_alerts
 from marketing_mlops.schedules.deliveries import deliver_alerts, undelivered
 from marketing_mlops.schedules.destinations import DeliveryError, deliver, read_destination
+from marketing_mlops.schedules.records import DueRun, stamp
 from marketing_mlops.schedules.messages import as_mail, as_webhook, is_signed, message_of
 from marketing_mlops.workspace.errors import SettingsError
 from marketing_mlops.workspace.places import find_workspace
@@ -174,3 +175,11 @@ def test_whatever_goes_wrong_while_people_are_told_is_a_line_and_hides_no_other_
     said = []
     watches.tell_people(workspace, MONDAY, said.append)
     assert said == ["alerts: could not be delivered (KeyError); they are sent again later."]
+
+def test_an_alert_leaves_the_list_when_its_run_is_made_however_much_later(workspace):
+    (workspace.root/"schedule.yaml").write_text("schedules: {}\n")
+    raise_alert(alert("missed"), workspace, now=MONDAY + timedelta(days=1))
+    later = MONDAY + timedelta(days=200)
+    assert open_alerts(workspace, now=later, days=400)
+    watches.tell_of_hindrances(workspace, [DueRun("weekly_readout", stamp(MONDAY), "done")], later)
+    assert open_alerts(workspace, now=later, days=400) == []
