@@ -9,11 +9,11 @@ Choose it with `MMOPS_ENGINE=spawn`; on macOS it is what `warm` means. It uses n
 # %% auto #0
 __all__ = ['wait_for_run', 'Spares', 'serve_from', 'serve_spawned']
 
-# %% ../../nbs/api/jobs/42_spawner.ipynb #22c6c631
+# %% ../../nbs/api/jobs/42_spawner.ipynb #b9874ce6
 import dataclasses, os, signal, socket, subprocess, sys, threading
 from .children import WarmRun, call_and_exit, new_run
 from .sockets import receive_message, send_message
-from .zygote import NEEDED_FIRST, NEEDED_SOON, Zygote, forget_our_package, is_over, listen, preload, turn
+from .zygote import NEEDED_FIRST, NEEDED_SOON, Zygote, forget_our_package, listen, preload, serve_runs
 
 # %% ../../nbs/api/jobs/42_spawner.ipynb #24e2f6ff
 def _end_with(worker):
@@ -62,7 +62,7 @@ class Spares:
         os.killpg(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
 
-# %% ../../nbs/api/jobs/42_spawner.ipynb #5af40e82
+# %% ../../nbs/api/jobs/42_spawner.ipynb #490acb96
 def serve_from(
     home:str, # Folder the worker belongs to
     address:str, # Path of its socket
@@ -70,13 +70,12 @@ def serve_from(
     listener:int, # Descriptor of the listening socket
 )->None:
     "Serves runs until it is over, and exits."
-    spares, info, mine = Spares(), os.stat(home), os.stat(address).st_ino
+    spares = Spares()
     worker = Zygote(home, socket.socket(fileno=listener), idle_s, launch=spares.launch, clean=lambda runs: 0, waiting=[])
     worker.listener.set_inheritable(False)
     spares.prepare()
-    while not is_over(worker, (info.st_dev, info.st_ino)): turn(worker, 1)
+    serve_runs(worker)
     spares.end()
-    if os.path.exists(address) and os.stat(address).st_ino == mine: os.unlink(address)
     os._exit(0)
 
 def serve_spawned(
