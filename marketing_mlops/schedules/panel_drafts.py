@@ -81,7 +81,7 @@ class PanelDraft:
         "Values of parameters that are filled in, by name."
         return {key.removeprefix("parameters."): value for key, value in self.filled.items() if key.startswith("parameters.") and value}
 
-# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #622d671d
+# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #0810d28f
 def _as_typed(parameter:NotebookParameter|None, value:str|list[str], on:date)->object:
     "The value an entry holds for a text; the text itself where it moves with the day, or is wrong."
     if parameter is None or {"date", "datetime", "Secret"} & {parameter.type, parameter.item}: return value
@@ -91,17 +91,20 @@ def _as_typed(parameter:NotebookParameter|None, value:str|list[str], on:date)->o
 
 def _values_of(draft:"PanelDraft", on:date)->dict[str, object]:
     "Values by name; boxes as the notebook ticks them are no value, unless the entry names them."
-    declared, there = read_parameters(draft.notebook), draft.kept.get("parameters") or {}
+    declared, there = read_parameters(draft.notebook), draft.kept.get("parameters")
+    named = set(there) if isinstance(there, Mapping) else set()
     values = {name: _as_typed(declared.get(name), value, on) for name, value in draft.given.items()}
-    return {name: value for name, value in values.items() if name in there or not (isinstance(draft.given[name], list) and value == declared[name].default)}
+    return {name: value for name, value in values.items() if name in named or not (isinstance(draft.given[name], list) and _is_default(declared.get(name), value))}
 
-# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #f6356ee2
+def _is_default(parameter:NotebookParameter|None, value:object)->bool: return parameter is not None and value == parameter.default
+
+# %% ../../nbs/api/schedules/90_panel_drafts.ipynb #37b433cd
 def draft_entry(
     workspace:Workspace, # Where the notebook is
     draft:PanelDraft, # What was filled in
     on:date, # The day from which relative dates are seen
 )->dict[str, object]: # As it would stand in schedule.yaml
-    "The entry a draft would become, right or wrong. Raises `ParameterError` for a notebook that is not scheduled."
+    "The entry a draft would become, right or wrong. Raises `ParameterError` for a notebook that is not scheduled, or cannot be read."
     kind = notebook_kind(workspace, draft.notebook)
     values = _values_of(draft, on)
     ours = {"report", "job", "parameters", *ENTRY_FIELDS}

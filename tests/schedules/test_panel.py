@@ -5,7 +5,7 @@ import pytest
 from marketing_mlops.schedules import panel_answers
 from marketing_mlops.schedules.entries import read_schedules
 from marketing_mlops.schedules.entry_edits import save_entry
-from marketing_mlops.schedules.panel_answers import Asked, HandRun, hand_run_words, run_answer, save_answer
+from marketing_mlops.schedules.panel_answers import Asked, HandRun, answer, hand_run_words, run_answer, save_answer
 from marketing_mlops.schedules.panel_history import newest_runs
 from marketing_mlops.workspace.places import find_workspace
 
@@ -35,8 +35,8 @@ def test_a_name_that_was_taken_a_moment_ago_is_not_overwritten(asked, monkeypatc
         save_entry(asked.workspace, "spend", dict(report="weekly_spend", cron="0 6 * * *", market="DE", owner="model-owner@example.com"), was="")
         return save_entry(*args, **more)
     monkeypatch.setattr(panel_answers, "save_entry", save)
-    answer = save_answer(asked)
-    assert not answer["is_well"] and "already" in answer["wrong"]["name"]
+    saved = save_answer(asked)
+    assert not saved["is_well"] and "already" in answer["wrong"]["name"]
     assert read_schedules(asked.workspace).schedules["spend"].owner == "model-owner@example.com"
 
 def test_values_named_for_a_grid_are_saved_and_run_as_they_were_typed(asked):
@@ -60,3 +60,16 @@ def test_a_busy_schedule_does_not_hide_what_somebody_tried_by_hand(asked):
     for hour in range(24): kept(asked.workspace, "weekly_spend", f"20260302T{hour:02}0000000000Z-00aa", f"schedule/spend@2026-03-02T{hour:02}:00#1")
     assert [run.run_id[:8] for run in newest_runs(asked.workspace, "weekly_spend", 20, without="spend")] == ["20260301"]
     assert len(newest_runs(asked.workspace, "weekly_spend", 20)) == 20
+
+def test_a_box_ticked_for_a_parameter_that_is_gone_is_named_by_the_check_and_saves_nothing(asked):
+    ticked = dataclasses.replace(asked, filled=FILLED | {"parameters.ghost": ["a"]})
+    told = answer("save", ticked)
+    assert not told["is_well"] and "ghost" in told["wrong"]["parameters.ghost"] and not asked.workspace.path("schedule.yaml").exists()
+    assert answer("run", ticked)["told"] == "It was not started: a value is not right." and not ticked.hand_runs
+
+@pytest.mark.parametrize("broken", ["5", "[budget]", "none at all", "{budget: [1, 2]}"])
+def test_an_entry_whose_parameters_are_broken_by_hand_is_mended_in_the_panel(asked, broken):
+    asked.workspace.path("schedule.yaml").write_text(f"schedules:\n  spend: {{report: weekly_spend, parameters: {broken}, cron: 0 6 * * *, market: DE, owner: marketing@example.com}}\n")
+    shown = dataclasses.replace(asked, entry="spend", filled=FILLED | {"parameters.budget": "750"})
+    assert answer("check", shown)["wrong"] == {} and answer("save", shown)["is_well"]
+    assert read_schedules(asked.workspace).schedules["spend"].parameters == dict(budget=750)
