@@ -36,7 +36,7 @@ def test_a_name_that_was_taken_a_moment_ago_is_not_overwritten(asked, monkeypatc
         return save_entry(*args, **more)
     monkeypatch.setattr(panel_answers, "save_entry", save)
     saved = save_answer(asked)
-    assert not saved["is_well"] and "already" in answer["wrong"]["name"]
+    assert not saved["is_well"] and "already" in saved["wrong"]["name"]
     assert read_schedules(asked.workspace).schedules["spend"].owner == "model-owner@example.com"
 
 def test_values_named_for_a_grid_are_saved_and_run_as_they_were_typed(asked):
