@@ -1,6 +1,6 @@
 """One run in a process of its own: how it begins, what it may use, and how nothing of it is left
 
-Every run of a notebook is a process of its own, a child of the warm worker (`jobs.zygote`). This page is about that one process: it looks as if the caller had started it, it is ended when it uses too much, and when it has ended, nothing it started is still there. Read it when a run left something behind, or when you want to know what exactly `end_run` does to a notebook.
+On the warm worker every run of a notebook is a process of its own, a child of the worker (`jobs.zygote`); in the stock kernel (`jobs.stock_kernel`) nothing of this page applies. This page is about that one process: it looks as if the caller had started it, it is ended when it uses too much, and when it has ended, nothing it started is still there. Read it when a run left something behind, or when you want to know what exactly `end_run` does to a notebook.
 
 What is decided elsewhere: which runs there are and when they have to end (`jobs.zygote`), and how a process comes to be where a fork is not safe (`jobs.spawner`)."""
 

@@ -108,25 +108,39 @@ def message(self:Outlet,
         self.flush()
         if kind not in WEIGH or WEIGH[kind](self.budget, content): self.say(kind, content)
 
-# %% ../../nbs/api/jobs/55_outlets.ipynb #3aeb2b72
+# %% ../../nbs/api/jobs/55_outlets.ipynb #c6f6e3b7
 def _size_of(content): return sum(text_size(v if isinstance(v, str) else repr(v)) for v in content.get("data", {}).values())
 
-def weigh_display(budget:OutputBudget, content:dict[str,dict])->bool:
+def weigh_display(
+    budget:OutputBudget, # Of the cell; changed: what is kept uses it up
+    content:dict[str,dict], # Of the message; its forms stand under 'data'
+)->bool: # Whether it is shown
     "Adds a display or a value to the page, if there is room."
     return budget.fits(_size_of(content))
 
-def weigh_update(budget:OutputBudget, content:dict[str,dict])->bool:
+def weigh_update(
+    budget:OutputBudget, # Of the cell; changed where something is left out
+    content:dict[str,dict], # Of the message; its forms stand under 'data'
+)->bool: # Whether it is shown
     "Replaces a display, by one that is not larger than a whole budget; a larger one is counted as left out."
     size = _size_of(content)
     if size > budget.limit: budget.n_cut += size
     return size <= budget.limit
 
-def weigh_clearing(budget:OutputBudget, content:dict[str,dict])->bool:
+# %% ../../nbs/api/jobs/55_outlets.ipynb #7162ebf3
+def weigh_clearing(
+    budget:OutputBudget, # Of the cell; changed: all of its room is there again
+    content:dict[str,bool], # Of the message; not looked at
+)->bool: # Always True
     "Empties the cell and its budget."
     budget.used = 0
     return True
 
-def weigh_error(budget:OutputBudget, content:dict[str,str|list[str]], longest:int=20_000)->bool:
+def weigh_error(
+    budget:OutputBudget, # Of the cell; an error uses none of it up
+    content:dict[str,str|list[str]], # 'ename', 'evalue' and 'traceback' of the message; changed: shortened
+    longest:int=20_000, # Characters of each text, > 0
+)->bool: # Always True
     "Shortens each text of an error to `longest` characters and keeps the last 200 entries of its traceback."
     shorten = lambda text: text if len(text) <= longest else f"{text[:longest]} … ({len(text):,} characters)"
     content.update(ename=shorten(content["ename"]), evalue=shorten(content["evalue"]), traceback=[shorten(line) for line in content["traceback"][-200:]])

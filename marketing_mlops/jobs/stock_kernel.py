@@ -16,7 +16,7 @@ from .limits import RunLimits
 from .outlets import WEIGH, OutputBudget, cut_text, left_out_note
 from .workers import same_arithmetic
 
-# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #7df48ed7
+# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #835a5a45
 def within_budget(
     message:dict[str,str|dict], # A kernel's message; the text of a stream is cut
     budget:OutputBudget, # Of the cell
@@ -35,7 +35,9 @@ def bounded_client()->type: # A `PapermillNotebookClient`
     from papermill.clientwrap import PapermillNotebookClient
 
     class BoundedClient(PapermillNotebookClient):
-        output_mb, budgets = 10., {} # Megabytes per cell; budgets by the cell's index, new for every notebook
+        def __init__(self, *managed:"NotebookExecutionManager", output_mb:float=10., **options:object):
+            super().__init__(*managed, **options)
+            self.output_mb,self.budgets = output_mb,{} # megabytes per cell; budgets of this notebook by the cell's index
         def process_message(self, message:dict[str,str|dict], cell:dict, cell_index:int)->None:
             budget = self.budgets.setdefault(cell_index, OutputBudget(self.output_mb))
             if message["content"].get("execution_state") == "idle" and (note := left_out_note(budget)):
@@ -43,7 +45,7 @@ def bounded_client()->type: # A `PapermillNotebookClient`
             return super().process_message(message, cell, cell_index) if within_budget(message, budget) else None
     return BoundedClient
 
-# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #fa967914
+# %% ../../nbs/api/jobs/65_stock_kernel.ipynb #acfd9837
 def run_stock_kernel(
     nb_man:"papermill.engines.NotebookExecutionManager", # The notebook and its saving
     kernel_name:str, # As registered with Jupyter
@@ -56,6 +58,6 @@ def run_stock_kernel(
     "Runs a notebook in the stock Jupyter kernel, as papermill's own engine does."
     limits = limits or RunLimits()
     options = {k: v for k, v in options.items() if k not in ("input_path", "timeout")}
-    client = bounded_client()(nb_man, timeout=math.ceil(limits.deadline_s), startup_timeout=math.ceil(start_timeout), kernel_name=kernel_name, **options)
-    client.output_mb, client.budgets = limits.output_mb, {}
+    client = bounded_client()(nb_man, output_mb=limits.output_mb, timeout=math.ceil(limits.deadline_s), startup_timeout=math.ceil(start_timeout),
+        kernel_name=kernel_name, **options)
     with tempfile.TemporaryFile() as remarks: return client.execute(env=environment | same_arithmetic(), stderr=remarks)
