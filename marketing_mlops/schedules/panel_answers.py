@@ -8,15 +8,16 @@ The answers to what the panel asks."""
 __all__ = ['ANSWERS', 'HandRun', 'Asked', 'as_answer', 'check_answer', 'save_answer', 'schedule_by_hand', 'run_answer',
            'hand_run_words', 'history_answer', 'remove_answer', 'refused_answer', 'answer']
 
-# %% ../../nbs/api/schedules/96_panel_answers.ipynb #fb22d60c
+# %% ../../nbs/api/schedules/96_panel_answers.ipynb #e5cd390b
 import dataclasses, os, tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import IO
+from ..jobs.relative_dates import business_day
 from .attempts import Order
-from .entries import Schedule
+from .entries import ENTRY_KEYS, Schedule
 from .entry_edits import remove_entry, save_entry
 from .panel_drafts import PanelDraft, draft_entry, entries_for, notebook_kind
 from .panel_history import PanelLinks, history_html, newest_runs, panel_history
@@ -25,7 +26,7 @@ from .rounds import AttemptProcess, start_process
 from ..workspace.errors import MmopsError, ParameterError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/schedules/96_panel_answers.ipynb #36937dc3
+# %% ../../nbs/api/schedules/96_panel_answers.ipynb #bb9c393b
 @dataclass(frozen=True)
 class HandRun:
     "A run somebody started from a panel."
@@ -42,15 +43,16 @@ class Asked:
     entry:str="" # Name of the entry that is shown; "" for a new one
     filled:Mapping[str, str|list[str]] = field(default_factory=dict) # Text by field
     links:PanelLinks = PanelLinks() # Where evidence is found in the browser
-    hand_runs:dict[Path, HandRun] = field(default_factory=dict) # The newest run from a panel by notebook; kept by the server
+    hand_runs:dict[Path, HandRun] = field(default_factory=dict) # The newest run from a panel by notebook; `run_answer` adds to it, `history_answer` takes out what has ended
     now:datetime = field(default_factory=lambda: datetime.now(timezone.utc)) # When it is asked, with a time zone
+    environment:Mapping[str, str] = field(default_factory=lambda: os.environ) # Variables secrets may refer to, of this process if not given
 
     @property
     def draft(self)->PanelDraft:
         "What is filled in, with the entry it came from."
         return PanelDraft(self.notebook, self.filled, entries_for(self.workspace, self.notebook).get(self.entry, {}))
 
-# %% ../../nbs/api/schedules/96_panel_answers.ipynb #10e23722
+# %% ../../nbs/api/schedules/96_panel_answers.ipynb #0f5d6c0a
 def as_answer(
     judged:Judgement, # Of a draft
     told:str="", # A sentence for the person at the panel
@@ -64,14 +66,16 @@ def check_answer(
     asked:Asked, # With what is filled in
 )->dict[str, object]: # Plain content
     "What is wrong, field by field, and when it would run. Raises `ParameterError` for a notebook that is not scheduled."
-    return as_answer(judge_draft(asked.workspace, asked.draft, asked.now))
+    return as_answer(_judged(asked))
 
-# %% ../../nbs/api/schedules/96_panel_answers.ipynb #2c81b257
+def _judged(asked:Asked)->Judgement: return judge_draft(asked.workspace, asked.draft, asked.now, asked.environment)
+
+# %% ../../nbs/api/schedules/96_panel_answers.ipynb #18f7c11f
 def save_answer(
     asked:Asked, # With what is filled in
 )->dict[str, object]: # Plain content, with the name of the entry
     "Writes an entry into schedule.yaml. Raises `ParameterError` for a notebook that is not scheduled, `AlreadyRunning` while somebody else saves."
-    draft, judged = asked.draft, judge_draft(asked.workspace, asked.draft, asked.now)
+    draft, judged = asked.draft, _judged(asked)
     if not judged.wrong: judged = dataclasses.replace(judged, wrong=_saved(asked, draft))
     if judged.wrong: return as_answer(judged, "Nothing was saved: something is not right yet.", False)
     return as_answer(judged, f"Saved as {draft.name} in schedule.yaml. Next: {judged.upcoming[0]}.", entry=draft.name)
@@ -84,25 +88,26 @@ def _saved(asked:Asked, draft:PanelDraft)->dict[str, str]:
         return dict(error.fields["by_key"])
     return {}
 
-# %% ../../nbs/api/schedules/96_panel_answers.ipynb #470611c1
+# %% ../../nbs/api/schedules/96_panel_answers.ipynb #225e5090
 def schedule_by_hand(
     asked:Asked, # With what is filled in
     judged:Judgement, # Of it
 )->Schedule: # Of no due time
-    "What is run where somebody presses the button: the entry where it is right, else its values, for each of what varies, with the usual limits."
+    "What is run where somebody presses the button: the entry where it is right, else its values, for each of what varies, with the usual limits. Raises `ValueError` for what varies and cannot be read."
     if judged.schedule: return judged.schedule
     entry = draft_entry(asked.workspace, asked.draft, asked.now.date())
     zone = next((market.time_zone for market in asked.workspace.settings.markets.values()), "UTC")
     kind, name = notebook_kind(asked.workspace, asked.notebook), asked.notebook.stem
-    return Schedule(name, kind, name, cron="", time_zone=zone, owner="", parameters=entry.get("parameters", {}), for_each=tuple(entry.get("for_each", ())))
+    for_each = ENTRY_KEYS["for_each"].read(entry["for_each"], asked.workspace.settings) if "for_each" in entry else ()
+    return Schedule(name, kind, name, cron="", time_zone=zone, owner="", parameters=entry.get("parameters", {}), for_each=for_each)
 
-# %% ../../nbs/api/schedules/96_panel_answers.ipynb #95b4bb48
+# %% ../../nbs/api/schedules/96_panel_answers.ipynb #52015fc7
 def run_answer(
     asked:Asked, # With what is filled in
     start:Callable[[Order, Workspace, tuple[int, ...]], AttemptProcess]=start_process, # Starts the process
 )->dict[str, object]: # Plain content
     "Starts the notebook. Raises `ParameterError` for a notebook that is not scheduled."
-    judged, running = judge_draft(asked.workspace, asked.draft, asked.now), asked.hand_runs.get(asked.notebook)
+    judged, running = _judged(asked), asked.hand_runs.get(asked.notebook)
     if running and not running.process.has_ended(): return as_answer(judged, "It is running already.", False)
     if wrong := _in_the_way(asked, judged): return as_answer(dataclasses.replace(judged, wrong=judged.wrong | wrong), "It was not started: a value is not right.", False)
     at, printed = asked.now.isoformat(), tempfile.TemporaryFile()
@@ -113,8 +118,9 @@ def run_answer(
 
 def _in_the_way(asked:Asked, judged:Judgement)->dict[str, str]:
     "What keeps a notebook from running here and now, by field."
-    wrong, _ = judge_values(asked.draft, asked.now.date(), os.environ)
-    varied = {"for_each": text for key, text in judged.wrong.items() if key == "for_each"}
+    wrong, _ = judge_values(asked.draft, business_day(asked.workspace.settings, asked.now), asked.environment)
+    named = dataclasses.replace(asked, filled=dict(asked.filled) | {"name": "by_hand"})    # without a name nothing but the name is judged
+    varied = {key: text for key, text in _judged(named).wrong.items() if key == "for_each"}
     return wrong | varied | {name: f"{text} Until then it cannot run from here." for name, text in judged.remarks.items()}
 
 # %% ../../nbs/api/schedules/96_panel_answers.ipynb #5a433bf7

@@ -43,9 +43,21 @@ def test_values_named_for_a_grid_are_saved_and_run_as_they_were_typed(asked):
     varied = dataclasses.replace(asked, filled=FILLED | {"for_each": "budget=500,750"})
     assert save_answer(varied)["is_well"] and read_schedules(asked.workspace).schedules["spend"].for_each == ("budget=500,750",)
     unfinished = dataclasses.replace(asked, filled={"for_each": "budget=500,750"})
-    for each in (varied, unfinished):
+    mapping = dataclasses.replace(asked, filled={"for_each": '{"budget": [500, 750]}'})
+    for each in (varied, unfinished, mapping):
         assert run_answer(each, start=Started)["told"] == "It runs."
         assert each.hand_runs[asked.notebook].process.order.schedule.for_each == ("budget=500,750",)
+
+@pytest.mark.parametrize("typed", ["[[500]]", '{"budget": 500}', "{budget", "[5"])
+def test_what_varies_and_cannot_be_read_starts_nothing_with_or_without_a_name(asked, typed):
+    for filled in ({"for_each": typed}, FILLED | {"for_each": typed}):
+        told = answer("run", dataclasses.replace(asked, filled=filled))
+        assert not told["is_well"] and "allowed are names of parameters" in told["wrong"]["for_each"] and not asked.hand_runs
+
+def test_secrets_are_looked_for_in_the_environment_of_the_question(asked):
+    asked.notebook.write_text(asked.notebook.read_text().replace("budget: float = 500", "shop_key: Secret = 'env:SHOP_KEY_NOBODY_SET'"))
+    assert "is not set here" in run_answer(asked, start=Started)["wrong"]["parameters.shop_key"]
+    assert run_answer(dataclasses.replace(asked, environment={"SHOP_KEY_NOBODY_SET": "s"}), start=Started)["is_well"]
 
 def test_a_grid_that_was_run_from_the_panel_is_told_as_done(asked):
     varied = dataclasses.replace(asked, filled=FILLED | {"for_each": "budget=500,750"})
