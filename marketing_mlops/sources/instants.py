@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from ..workspace.errors import MappingError, closest
 
-# %% ../../nbs/api/sources/38_instants.ipynb #bd187c49
+# %% ../../nbs/api/sources/38_instants.ipynb #434c51ba
 INSTANT = "datetime64[us, UTC]"
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class TimeWriting:
     example:str # For a message, after the word "written"
     read:Callable[[pd.Series], tuple[pd.Series, pd.Series]] # Cells → instants (UTC) and times on a wall; each missing where the other is there
     cell:str=r"\d.*" # Regular expression that every cell of it fits
-    has_zone:bool=False # Whether its cells never need a zone
+    zoned:str="" # Regular expression that a cell fits which says itself which instant it is; none does if empty
     is_count:bool=False # Whether its cells are bare digits, which read as many things
 
 TIME_WRITINGS:dict[str, TimeWriting] = {}
@@ -47,7 +47,7 @@ def _writing(date_format:str)->TimeWriting|None: # None for a pattern
     raise MappingError(f"There is no way of writing times called {date_format!r}.{closest(date_format, TIME_WRITINGS)}",
         f"Set date_format to {', '.join(TIME_WRITINGS)}, or to a pattern such as %d.%m.%Y %H:%M.", key="date_format")
 
-# %% ../../nbs/api/sources/38_instants.ipynb #50574020
+# %% ../../nbs/api/sources/38_instants.ipynb #36e5a525
 _ISO_DAY, _ISO_CLOCK = r"\d{4}-\d{2}-\d{2}", r"[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?"
 _ISO = _ISO_DAY + rf"(?:{_ISO_CLOCK})?"
 _ISO_WITH_OFFSET = _ISO_DAY + _ISO_CLOCK + r"\s*(?:[+-]\d{2}:?\d{2}|Z)" # an offset belongs to a time of day
@@ -63,7 +63,7 @@ def _read_split(text:pd.Series, pattern:str, has_offset:pd.Series)->tuple[pd.Ser
 def _at_wall(wall:pd.Series, zone:str)->pd.Series:
     return wall.dt.tz_localize(zone, ambiguous=np.ones(len(wall), bool), nonexistent="NaT").dt.tz_convert("UTC").astype(INSTANT)
 
-TIME_WRITINGS["iso"] = TimeWriting("like 2026-12-31 or 2026-12-31T23:59:00+01:00", _read_iso)
+TIME_WRITINGS["iso"] = TimeWriting("like 2026-12-31 or 2026-12-31T23:59:00+01:00", _read_iso, zoned=_ISO_WITH_OFFSET)
 
 # %% ../../nbs/api/sources/38_instants.ipynb #3bad384b
 DIGIT_PATTERNS = {"%Y%m%d": 8, "%Y%m%d%H": 10, "%Y%m%d%H%M": 12, "%Y%m%d%H%M%S": 14} # Pattern → digits of each cell
@@ -87,7 +87,7 @@ def _in_english(text:pd.Series, pattern:str)->tuple[pd.Series, str]: # Texts and
     named = text.str.normalize("NFC").str.replace(r"([^\W\d_]{3,9})\.?", english, regex=True)
     return named, re.sub(r"%[bB]\.?", "%b", pattern)
 
-# %% ../../nbs/api/sources/38_instants.ipynb #21d97458
+# %% ../../nbs/api/sources/38_instants.ipynb #08fc206f
 def _counted(text:pd.Series, digits:str, per_second:int)->tuple[pd.Series, pd.Series]:
     count = pd.to_numeric(text.where(text.str.fullmatch(digits + r"(?:\.\d*)?")), errors="coerce")
     micros = (count*(1_000_000//per_second)).round().astype("Int64")
@@ -100,8 +100,8 @@ def _read_excel(text:pd.Series)->tuple[pd.Series, pd.Series]:
     return pd.Series(pd.NaT, index=text.index, dtype=INSTANT), wall.astype("datetime64[us]")
 
 TIME_WRITINGS |= {
-    "unix": TimeWriting("like 1798761540 (unix: seconds since 1970)", lambda text: _counted(text, r"\d{9,11}", 1), has_zone=True, is_count=True),
-    "unix_ms": TimeWriting("like 1798761540000 (unix_ms: thousandths of a second since 1970)", lambda text: _counted(text, r"\d{12,14}", 1_000), has_zone=True, is_count=True),
+    "unix": TimeWriting("like 1798761540 (unix: seconds since 1970)", lambda text: _counted(text, r"\d{9,11}", 1), zoned="(?s).*", is_count=True),
+    "unix_ms": TimeWriting("like 1798761540000 (unix_ms: thousandths of a second since 1970)", lambda text: _counted(text, r"\d{12,14}", 1_000), zoned="(?s).*", is_count=True),
     "excel": TimeWriting("like 46387.99 (excel: days since 1900)", _read_excel)}
 
 # %% ../../nbs/api/sources/38_instants.ipynb #23e3d935
@@ -112,7 +112,7 @@ def days_of(
     "The calendar days that cells name."
     return instants_of(text, date_format, "UTC").dt.tz_localize(None).astype("date32[day][pyarrow]")
 
-# %% ../../nbs/api/sources/38_instants.ipynb #8ae10c07
+# %% ../../nbs/api/sources/38_instants.ipynb #0ee10420
 def written_like(
     date_format:str, # A name of `TIME_WRITINGS`, or a pattern
 )->str: # Follows the word "written" in a message
@@ -125,5 +125,5 @@ def says_zone(
     date_format:str, # How they are written
 )->bool: # False where a single cell needs a zone
     "Whether all cells say themselves which instant they are. Raises `MappingError` for a name that is no writing."
-    if (known := _writing(date_format)) and known.has_zone: return True
-    return "%z" in date_format or date_format == "iso" and bool(cells.str.fullmatch(_ISO_WITH_OFFSET).all())
+    if not (known := _writing(date_format)): return "%z" in date_format
+    return bool(known.zoned and cells.str.fullmatch(known.zoned).all())
