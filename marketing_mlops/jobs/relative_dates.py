@@ -16,7 +16,10 @@ from datetime import date, datetime, timedelta, timezone
 from ..workspace.errors import closest
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/jobs/05_relative_dates.ipynb #9aac4d9d
+# %% ../../nbs/api/jobs/05_relative_dates.ipynb #25e2fa39
+_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split() # not `calendar`'s, which follow the language of the machine
+_MONTHS = "January February March April May June July August September October November December".split()
+
 def _month_start(on, back=0):
     "First day of the month that lies `back` months before that of `on`."
     months = 12*on.year + on.month - 1 - back
@@ -35,17 +38,18 @@ DAY_WORDS:dict[str, Callable[[date], date]] = { # Word to the day it means, seen
     "last_quarter_end": lambda on: _month_start(on, _in_quarter(on)) - _day,
     "year_start": lambda on: date(on.year, 1, 1),
     "last_year_start": lambda on: date(on.year - 1, 1, 1), "last_year_end": lambda on: date(on.year, 1, 1) - _day,
-    **{name.lower(): _latest(i) for i, name in enumerate(calendar.day_name)},
+    **{name.lower(): _latest(i) for i, name in enumerate(_WEEKDAYS)},
 }
 
-# %% ../../nbs/api/jobs/05_relative_dates.ipynb #e8995355
-def _step(day, n, unit):
-    "The day `n` days, weeks, months or years on."
+# %% ../../nbs/api/jobs/05_relative_dates.ipynb #2321f511
+def _step(day, n, unit, is_end=False):
+    "The day `n` days, weeks, months or years on; the end of a month stays one."
     if unit in "dw": return day + timedelta(days=n*dict(d=1, w=7)[unit])
     month = _month_start(day, -n*dict(m=1, y=12)[unit])
-    return month.replace(day=min(day.day, calendar.monthrange(month.year, month.month)[1]))
+    last = calendar.monthrange(month.year, month.month)[1]
+    return month.replace(day=last if is_end else min(day.day, last))
 
-# %% ../../nbs/api/jobs/05_relative_dates.ipynb #40f007a9
+# %% ../../nbs/api/jobs/05_relative_dates.ipynb #6ec39f4c
 _relative = re.compile(r"(?P<word>[a-z_]*)(?:(?P<n>[+-]\d{1,5})(?P<unit>[dwmy]))?")
 
 def _written_day(text):
@@ -53,7 +57,7 @@ def _written_day(text):
     year, month, day = map(int, text.split("-"))
     if not (year and 1 <= month <= 12): raise ValueError(f"{text!r} is no day: there is no month {month} of the year {year}")
     length = calendar.monthrange(year, month)[1]
-    if not 1 <= day <= length: raise ValueError(f"{text!r} is no day: {calendar.month_name[month]} {year} has {length} days")
+    if not 1 <= day <= length: raise ValueError(f"{text!r} is no day: {_MONTHS[month - 1]} {year} has {length} days")
     return date(year, month, day)
 
 def as_date(
@@ -65,10 +69,11 @@ def as_date(
     text = "".join(value.lower().split()) if isinstance(value, str) else ""
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII): return _written_day(text)
     found = _relative.fullmatch(text)
-    if not text or not found or (found["word"] or "today") not in DAY_WORDS:
+    word = found["word"] or "today" if text and found else ""
+    if word not in DAY_WORDS:
         raise ValueError(f"{value!r} is no day; allowed are 2026-06-30, -7d, monday-1w and {', '.join(list(DAY_WORDS)[:5])} …"
                          f"{closest(found['word'], DAY_WORDS) if found else ''}")
-    try: return _step(DAY_WORDS[found["word"] or "today"](on), int(found["n"] or 0), found["unit"] or "d")
+    try: return _step(DAY_WORDS[word](on), int(found["n"] or 0), found["unit"] or "d", is_end=word.endswith("_end"))
     except (ValueError, OverflowError): raise ValueError(f"{value!r} lies outside the years 1 to 9999, seen from {on}") from None
 
 # %% ../../nbs/api/jobs/05_relative_dates.ipynb #6b626704

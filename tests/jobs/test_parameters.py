@@ -1,5 +1,5 @@
 """Parameters: what a notebook declares, what is refused before it starts, and what it gets."""
-import json, os, subprocess, sys
+import calendar, json, os, runpy, subprocess, sys
 from datetime import date, timedelta
 from pathlib import Path
 import hypothesis, jsonschema, nbformat, pytest
@@ -108,6 +108,19 @@ def test_relative_dates_keep_their_meaning_on_every_day(on, word, n):
     if word.endswith("_start"): assert day.day == 1 and day <= on
     if word.startswith("last_"): assert day < on
     if word in ("monday", "sunday"): assert 0 <= (on - day).days < 7 and day.strftime("%A").lower() == word
+
+@hypothesis.given(on=st.dates(date(1000, 1, 1), date(3000, 12, 31)), word=st.sampled_from(sorted(w for w in DAY_WORDS if w.endswith("_end"))), n=st.integers(-400, 400), unit=st.sampled_from("my"))
+def test_the_end_of_a_month_stays_one_however_many_months_or_years_away(on, word, n, unit):
+    day, moved = as_date(word, on), as_date(f"{word}{n:+d}{unit}", on)
+    assert (moved + timedelta(1)).day == 1 and 12*moved.year + moved.month == 12*day.year + day.month + n*(12 if unit == "y" else 1)
+
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
+def test_a_weekday_is_called_the_same_whatever_language_the_machine_speaks(monkeypatch):
+    monkeypatch.setattr(calendar, "day_name", ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"])
+    monkeypatch.setattr(calendar, "month_name", ["", *["janvier"]*12])
+    names = runpy.run_module("marketing_mlops.jobs.relative_dates")
+    assert list(names["DAY_WORDS"]) == list(DAY_WORDS) and names["as_date"]("monday", WEDNESDAY) == date(2026, 3, 16)
+    with pytest.raises(ValueError, match="February 2026 has 28 days"): names["as_date"]("2026-02-30", WEDNESDAY)
 
 @hypothesis.given(st.text(max_size=20))
 def test_no_text_makes_a_date_or_a_comment_fail_in_another_way_than_refusal(text):
