@@ -9,13 +9,13 @@ Use it from `mmops run` or a schedule. Whoever knows DVC uses DVC: `dvc repro`, 
 # %% auto #0
 __all__ = ['StageOutcome', 'Reproduction', 'stage_lines', 'stage_environment', 'lock_files', 'reproduce']
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #638ea6b6
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #fdf003bb
 import contextlib, dataclasses, os, sys, tempfile, time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from .dvc_errors import in_two_lines
-from .dvc_process import open_pipeline
+from .dvc_process import open_pipeline, written_in_parts
 from .targets import check_before_run, pipeline_files, pipeline_targets
 from ..workspace.params import MANY, read_params
 from ..workspace.places import Workspace
@@ -108,7 +108,7 @@ def _make_room(
         from marketing_mlops.jobs.scoring import place_pointers
         place_pointers(workspace, missing)
 
-# %% ../../nbs/api/jobs/90_pipeline.ipynb #a6402ee7
+# %% ../../nbs/api/jobs/90_pipeline.ipynb #aacb5159
 def reproduce(
     workspace:Workspace, # Whose pipeline
     targets:list[str]|None=None, # Models, sources or DVC targets; the default models if None or empty
@@ -122,7 +122,7 @@ def reproduce(
     from dvc.repo import lock_repo
     wanted, before, outcomes = pipeline_targets(workspace, targets), lock_files(workspace), []
     check_before_run(workspace, targets)
-    with tempfile.TemporaryDirectory() as folder, in_two_lines(Path(folder)/"error.json"), open_pipeline(workspace) as repo, lock_repo(repo):
+    with tempfile.TemporaryDirectory() as folder, in_two_lines(Path(folder)/"error.json"), open_pipeline(workspace) as repo, written_in_parts(), lock_repo(repo):
         repo.lock._wait = True # DVC lets go of it while a stage runs; who looks meanwhile has it for a moment, and is waited for
         _make_room(workspace, forget=force and any(target.startswith("data/many/") for target in wanted))
         run_stage = _watched(outcomes, progress, stage_environment(workspace, Path(folder)/"error.json"))
