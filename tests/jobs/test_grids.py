@@ -176,7 +176,7 @@ models:
     experiment:
       {name: spring_mail, hypothesis: The mail raises spend, objective: Spring season, owner: marketing@example.com, control: no_mail,
        arms: {no_mail: 0.5, mail: 0.5}, goal: spend_per_customer, worthwhile_effect: 0.50, currency: USD, outcome_window_days: 14,
-       planned_customers: 900, stopping_rule: fixed_horizon, registered_at: "2026-03-01T00:00:00Z"}
+       planned_customers: 900, stopping_rule: fixed_horizon, level: 0.90, registered_at: "2026-03-01T00:00:00Z"}
   quiet: {owner: model-owner@example.com, purpose: p, audience: a, source: shop, task: propensity}
 """
 
@@ -218,12 +218,17 @@ def test_a_grid_holds_the_combinations_that_have_customers(campaign):
     assert list(items[0]) == ["channel", "market"]
     assert grid_parameters("campaign_readout", read_axes(["model"]), {}, campaign) == [dict(model="spring")]      # quiet has no experiment
 
-def test_the_page_of_a_part_says_what_it_is_and_why_it_decides_nothing(campaign):
-    grid = make_grid("campaign_readout", read_axes(["market=DE"]), dict(model="spring"), campaign)
-    page, [outcome] = (grid.folder/grid.outcomes[0].page).read_text(), grid.outcomes
+@pytest.fixture(scope="module")
+def one_part(campaign): return make_grid("campaign_readout", read_axes(["market=DE"]), dict(model="spring"), campaign)
+
+def test_the_page_of_a_part_says_what_it_is_and_why_it_decides_nothing(one_part):
+    page, [outcome] = (one_part.folder/one_part.outcomes[0].page).read_text(), one_part.outcomes
     assert outcome.decision == "exploratory" and "market DE" in outcome.says
-    for said in ("spring_mail, market DE", "Exploratory", "Why it decides nothing", "no decision: exploratory", "20 parts of a campaign without any effect"): assert said in page
-    assert "with a chance of about 5 %" in (grid.folder/"summary.html").read_text()
+    for said in ("spring_mail, market DE", "Exploratory", "Why it decides nothing", "no decision: exploratory", "10 parts of a campaign without any effect"): assert said in page
+
+def test_chance_is_counted_at_the_level_the_experiment_declares(one_part):
+    assert one_part.outcomes[0].level == .9
+    assert "a 90 % range that excludes zero with a chance of about 10 %" in (one_part.folder/"summary.html").read_text()
 
 def test_a_part_nobody_is_in_is_refused_with_those_there_are(campaign):
     with pytest.raises(DataError, match="its markets are DE, UK, US.*Did you mean 'DE'"): read_campaign("spring", campaign, dict(market="De"))
