@@ -6,7 +6,7 @@ Address and wire format of the warm worker. Standard library only: the stage com
 
 # %% auto #0
 __all__ = ['WORKER_FILES', 'IMPORT_TIME_VARIABLES', 'runtime_folder', 'installation', 'worker_kind', 'worker_address',
-           'send_message', 'receive_message']
+           'send_message', 'receive_message', 'listen', 'last_answer']
 
 # %% ../../nbs/api/jobs/30_sockets.ipynb #2bc0690d
 import hashlib, json, os, socket, stat, struct, sys
@@ -27,8 +27,8 @@ def runtime_folder(
                               "or set XDG_RUNTIME_DIR to a private folder")
     return folder
 
-# %% ../../nbs/api/jobs/30_sockets.ipynb #7b8bde22
-WORKER_FILES = ("sockets.py", "process_memory.py", "children.py", "zygote.py", "spawner.py") # what a worker consists of
+# %% ../../nbs/api/jobs/30_sockets.ipynb #7a4f1c8c
+WORKER_FILES = ("sockets.py", "process_memory.py", "children.py", "libraries.py", "zygote.py", "worker_process.py", "spawner.py") # what a worker consists of
 IMPORT_TIME_VARIABLES = ("OMP_", "OPENBLAS_", "MKL_", "NUMEXPR_", "PYTHON", "LD_", "LC_", "LANG", "TZ") # read once, at import
 
 def installation(
@@ -44,12 +44,12 @@ def installation(
         code=[hashlib.sha256(open(f, "rb").read()).hexdigest() for f in code if os.path.exists(f)],
         variables={k: v for k,v in sorted(names.items()) if k.startswith(IMPORT_TIME_VARIABLES)})
 
-# %% ../../nbs/api/jobs/30_sockets.ipynb #f8f82f7e
+# %% ../../nbs/api/jobs/30_sockets.ipynb #50a91534
 def worker_kind(
     environment:dict[str,str]|None=None, # Variables to look in, of this process if None
     platform:str=sys.platform, # As `sys.platform`
 )->str: # 'fork' or 'spawn'
-    "How the worker makes the process of a run: `jobs.zygote` or `jobs.spawner`."
+    "How the worker makes the process of a run: `jobs.worker_process` or `jobs.spawner`."
     asked = (os.environ if environment is None else environment).get("MMOPS_ENGINE")
     return "spawn" if asked == "spawn" or platform == "darwin" else "fork"
 
@@ -92,3 +92,28 @@ def receive_message(
     if len(head) < 4: return None, list(files)
     text = _read_exactly(connection, struct.unpack("!I", head)[0])
     return (None if text is None else json.loads(text)), list(files)
+
+# %% ../../nbs/api/jobs/30_sockets.ipynb #220673df
+def listen(
+    address:str, # Path of the socket, from `worker_address`; a stale file there is replaced
+)->socket.socket: # Listening
+    "A listening socket at `address` that only this user can open."
+    if os.path.exists(address): os.unlink(address)
+    listener, mask = socket.socket(socket.AF_UNIX), os.umask(0o177)
+    try: listener.bind(address)
+    finally: os.umask(mask)
+    listener.listen(64)
+    return listener
+
+# %% ../../nbs/api/jobs/30_sockets.ipynb #8c78b843
+def last_answer(
+    address:str, # Of a worker that listens
+    request:dict, # What is asked for: 'do', see `jobs.zygote`, and what that needs
+    files:tuple[int,...]=(), # Descriptors that the worker shall be able to use
+)->dict|None: # None where it has gone without a word
+    "What the worker at `address` says last before it hangs up. Raises `OSError` where nobody listens."
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        send_message(connection, request, files)
+        answers = list(iter(lambda: receive_message(connection)[0], None))
+    return answers[-1] if answers else None

@@ -9,11 +9,12 @@ Choose it with `MMOPS_ENGINE=spawn`; on macOS it is what `warm` means. It uses n
 # %% auto #0
 __all__ = ['wait_for_run', 'Spares', 'serve_from', 'serve_spawned']
 
-# %% ../../nbs/api/jobs/42_spawner.ipynb #b9874ce6
+# %% ../../nbs/api/jobs/42_spawner.ipynb #6c126729
 import dataclasses, os, signal, socket, subprocess, sys, threading
 from .children import WarmRun, call_and_exit, new_run
-from .sockets import receive_message, send_message
-from .zygote import NEEDED_FIRST, NEEDED_SOON, Zygote, forget_our_package, listen, preload, serve_runs
+from .libraries import NEEDED_FIRST, NEEDED_SOON, forget_our_package, preload
+from .sockets import listen, receive_message, send_message
+from .zygote import Zygote, serve_runs
 
 # %% ../../nbs/api/jobs/42_spawner.ipynb #24e2f6ff
 def _end_with(worker):

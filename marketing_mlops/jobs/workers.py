@@ -84,7 +84,7 @@ def idle_seconds(
     if 0 < seconds < math.inf: return seconds
     raise ValueError(f"MMOPS_WARM_IDLE is {said!r}; allowed is a number of seconds above 0, such as 900")
 
-# %% ../../nbs/api/jobs/45_workers.ipynb #0f2ba9f6
+# %% ../../nbs/api/jobs/45_workers.ipynb #83d3ac9a
 def start_worker(
     home:str, # Folder the worker belongs to, see `worker_home`
     environment:dict[str,str]|None=None, # Variables it is started with, of this process if None
@@ -92,7 +92,7 @@ def start_worker(
     "Starts a worker and returns when it can be connected to. Raises `OSError` with its last words where it cannot."
     import subprocess
     names = dict(os.environ if environment is None else environment)
-    module, serve = dict(fork=("zygote", "serve"), spawn=("spawner", "serve_spawned"))[worker_kind(environment)]
+    module, serve = dict(fork=("worker_process", "serve"), spawn=("spawner", "serve_spawned"))[worker_kind(environment)]
     code = f"from marketing_mlops.jobs.{module} import {serve}; {serve}({home!r}, {worker_address(home, environment)!r}, {idle_seconds(environment)!r})"
     done = subprocess.run([sys.executable, "-c", code], env=names | same_arithmetic(), stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if done.returncode: raise OSError(f"the warm worker did not start: {done.stderr.strip()[-500:]}")

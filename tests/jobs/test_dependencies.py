@@ -87,3 +87,9 @@ def test_the_stage_of_the_code_reads_every_job_and_writes_a_file_for_each():
     code = yaml.safe_load((ROOT/"dvc.yaml").read_text())["stages"]["code"]
     assert {d for d in code["deps"] if d.startswith("nbs/")} == {f.relative_to(ROOT).as_posix() for f in jobs()}
     assert {name for out in code["outs"] for name in out} == {f"data/code/{f.stem}.py" for f in jobs()}
+
+def test_the_address_of_a_worker_depends_on_all_the_code_it_consists_of():
+    "Else a worker of yesterday would serve clients of today."
+    from marketing_mlops.jobs.sockets import WORKER_FILES
+    served = [ROOT/PACKAGE/"jobs"/f"{name}.py" for name in ("worker_process", "spawner")]
+    assert {f.name for f in closure(*served) | {*served}} == {*WORKER_FILES}

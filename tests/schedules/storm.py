@@ -53,7 +53,7 @@ def kill_something(chance, scheduler_pid, worker_pid, workers_left):
     return victim == worker_pid
 
 def belongs(pid, root):
-    try: return f"MMOPS_WORKSPACE={root}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") and "zygote" not in Path(f"/proc/{pid}/cmdline").read_text()
+    try: return f"MMOPS_WORKSPACE={root}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") and "worker_process" not in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError: return False
 
 def main(folder, rounds, seed):
