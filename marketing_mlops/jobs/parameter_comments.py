@@ -18,21 +18,29 @@ Before the first colon stand the unit and the range, either or both, with a comm
 # %% auto #0
 __all__ = ['MEASURED', 'ParameterRange', 'read_range', 'joined_range', 'ParameterComment', 'read_comment']
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #b071931f
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #bfe55010
 import math, re
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from difflib import get_close_matches
 from .relative_dates import as_date
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #7decd5f2
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #14afbd81
 def _end(end, on): return as_date(end, on) if isinstance(end, str) else end
 
-def _fixed(end):
-    "A number or a written-out day; None where there is no end, or one that moves with the day of the run."
-    return None if isinstance(end, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", end) else _end(end, date.min)
+def _moves(end):
+    "Whether an end is another day for every run."
+    return isinstance(end, str) and not re.fullmatch(r"\d{4}-\d\d-\d\d", end)
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #be964510
+def _has_room(range, on):
+    "Whether a value lies within a range with two ends, seen from a day."
+    low, high = _end(range.low, on), _end(range.high, on)
+    if isinstance(low, date): return (high - low).days >= range.is_above + range.is_below
+    return low <= high if not (range.is_above or range.is_below) else low < high
+
+_A_YEAR = [date(2024, 1, 1) + timedelta(n) for n in range(366)]
+
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #cc2b2c32
 @dataclass(frozen=True)
 class ParameterRange:
     "The values a parameter may have."
@@ -42,9 +50,9 @@ class ParameterRange:
     is_below:bool=False # Whether `high` itself is excluded
 
     def __post_init__(self):
-        low, high = _fixed(self.low), _fixed(self.high)
-        if low is None or high is None: return
-        if low > high or (low == high and (self.is_above or self.is_below)): raise ValueError(f"{str(self)!r} holds no value")
+        n_moving = _moves(self.low) + _moves(self.high)
+        if None in (self.low, self.high) or n_moving == 1: return # one end that moves passes the other some day
+        if not any(_has_room(self, on) for on in (_A_YEAR if n_moving else _A_YEAR[:1])): raise ValueError(f"{str(self)!r} holds no value")
 
     def holds(self,
         value:float|date, # Of the kind of the ends
@@ -83,13 +91,13 @@ def read_range(
         except ValueError: raise ValueError(f"{text!r} is no range for the type {kind}; write for instance 0 to 100, at least 2, below 1") from None
         return ParameterRange(**ends, **more)
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #a8d4bfbd
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #0914afc3
 def joined_range(
     *ranges:ParameterRange, # One, or two with one end each
 )->ParameterRange:
     "The values that lie within all of them. Raises `ValueError` for more, for two that say the same end, and where no value is left."
     if len(ranges) == 1: return ranges[0]
-    low, high = sorted(ranges[:2], key=lambda r: r.low is None)
+    low, high = sorted(ranges[:2], key=lambda part: part.low is None)
     if len(ranges) > 2 or None in (low.low, high.high) or not low.high is high.low is None:
         raise ValueError(f"{' and '.join(map(repr, map(str, ranges)))} are not the two ends of one range; write for instance above 0, at most 1")
     return ParameterRange(low.low, high.high, low.is_above, high.is_below)
@@ -104,12 +112,19 @@ class ParameterComment:
     unit:str="" # What it is counted in, such as 'EUR per week'
     range:ParameterRange|None=None # Values allowed, None for all of the type
 
-# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #2c398533
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #35076498
 _no_unit = re.compile(r"[\d<>=+.-]|(?:at|from|between|over|under|min|max|minimum|maximum)\b|.*(?:\d to \d|\b(?:at least|at most)\b)", re.I)
 
 def _is_unit(words):
     "Whether words are a unit, and no range that is misspelt or lacks its comma."
     return not _no_unit.match(words) and not get_close_matches(words.split(" ")[0].lower(), ("above", "below", "between"), cutoff=.8)
+
+# %% ../../nbs/api/jobs/07_parameter_comments.ipynb #a7cdc5fa
+def _holds_whole(range):
+    "Whether a whole number lies within a range of numbers."
+    if None in (range.low, range.high): return True
+    first = math.floor(range.low) + 1 if range.is_above else math.ceil(range.low)
+    return first <= (math.ceil(range.high) - 1 if range.is_below else range.high)
 
 def _measure(head, kind):
     "Unit and range of what stands before the colon."
@@ -119,7 +134,9 @@ def _measure(head, kind):
     if None in ends or not (first or _is_unit(parts[0])):
         raise ValueError(f"{head!r} stands before the colon, and is not a unit, a comma and a range; "
                          "write for instance EUR per week, 0 to 10000: what it is for")
-    return "" if first else parts[0], joined_range(*ends) if ends else None
+    range = joined_range(*ends) if ends else None
+    if range and kind == "int" and not _holds_whole(range): raise ValueError(f"{str(range)!r} holds no whole number")
+    return "" if first else parts[0], range
 
 def read_comment(
     comment:str, # Without its leading #

@@ -71,11 +71,19 @@ def test_a_parameter_that_may_be_missing_need_not_be_given_and_reaches_the_noteb
     assert values == dict(segment=None, n=3) and values_to_inject(page, dict(n=3), values) == values
     assert schema_of(page)["required"] == ["n"] and "'n' is missing" in refusal(page).problem
 
-@pytest.mark.parametrize("head", ["0 - 10000", "0 to 10000 EUR", "at leat 5", "abov 1", "EUR 0 to 5", "above 1_000", "from 2"])
+@pytest.mark.parametrize("head", ["EUR per week, 0 - 10000", ">= 5", "0 - 10000", "0 to 10000 EUR", "at leat 5", "abov 1", "EUR 0 to 5", "above 1_000", "from 2"])
 def test_a_misspelt_range_does_not_become_a_unit(head):
     with pytest.raises(ValueError): read_comment(f"{head}: what may be spent", "float")
 
-@pytest.mark.parametrize("unit", ["EUR per 1000 contacts", "% of all customers", "leads", "€ per week", "posts", "Beiträge", "z-values"])
+@pytest.mark.parametrize("head, kind", [("above 0, below 1", "int"), ("0.2 to 0.8", "int"), ("above 0, below 1.0", "int"), ("52 to 2", "float"), ("above 1, at most 1", "float"),
+    ("tomorrow to yesterday", "date"), ("today to -1d", "date"), ("above 2026-01-01, below 2026-01-02", "date"), ("above today, below tomorrow", "date")])
+def test_a_range_in_which_no_value_can_lie_is_refused(head, kind):
+    with pytest.raises(ValueError, match="holds no (value|whole number)"): read_comment(f"{head}: what it is", kind)
+
+@pytest.mark.parametrize("head, kind", [("above 0, below 2", "int"), ("0.5 to 1", "int"), ("above 0, below 1", "float"), ("month_start to yesterday", "date"), ("2030-01-01 to yesterday", "date"), ("above -2d, below today", "date")])
+def test_a_range_in_which_some_value_lies_on_some_day_is_allowed(head, kind): assert read_comment(f"{head}: what it is", kind).range
+
+@pytest.mark.parametrize("unit", ["EUR per 1000 contacts", "% of all customers", "leads", "€ per week", "posts", "%", "Beiträge", "z-values"])
 def test_units_stay_units(unit): assert read_comment(f"{unit}: what it is", "float").unit == unit
 
 @pytest.mark.parametrize("text", ["", "no notebook", "[]", "{}", '{"cells": 3}', '{"cells": ["x"]}', '{"cells": [{"metadata": 5}]}', "\x00\xff"])
