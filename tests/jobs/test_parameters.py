@@ -1,6 +1,6 @@
 """Parameters: what a notebook declares, what is refused before it starts, and what it gets."""
 import calendar, json, os, runpy, subprocess, sys
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 import hypothesis, jsonschema, nbformat, pytest
 from hypothesis import strategies as st
@@ -9,6 +9,7 @@ from marketing_mlops.jobs.job_code import job_code
 from marketing_mlops.jobs.parameter_comments import read_comment
 from marketing_mlops.jobs.parameter_declarations import parameters_of_cell
 from marketing_mlops.jobs.parameter_injection import inject_checked
+from marketing_mlops.jobs.parameter_kinds import read_value
 from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value, values_to_inject
 from marketing_mlops.jobs.parameter_schema import schema_of
 from marketing_mlops.jobs.relative_dates import DAY_WORDS, as_date
@@ -47,6 +48,11 @@ def refusal(page, **given):
 def test_a_value_that_is_not_allowed_is_refused_in_two_lines_that_say_what_is(tmp_path, given, said):
     error = refusal(notebook(tmp_path), **given)
     assert said in error.problem and set(error.fields["wrong"]) == set(given)
+
+@pytest.mark.parametrize("kind, value", [("int", "5O"), ("int", "1_000"), ("int", "8.0"), ("int", True), ("int", 8.0), ("float", "nan"), ("float", "1_0.5"), ("float", float("inf")), ("bool", "yes"), ("bool", 1),
+    ("date", datetime(2026, 3, 16, 8)), ("datetime", date(2026, 3, 16)), ("dict", '{"DE": 1e999}'), ("dict", "[1]"), ("list", "5"), ("list", {"DE": 1}), ("str", 5)])
+def test_a_value_of_another_type_is_none_of_this_type_and_said_to_be_none(kind, value):
+    with pytest.raises(ValueError, match=f"is no {kind}"): read_value(kind, value, WEDNESDAY)
 
 def test_a_secret_that_is_written_out_appears_in_no_error(tmp_path):
     for value in ("hunter2-hunter2", "env:", "env:hunter2-hunter2", "ENV:hunter2", 7345223, ["hunter2"]):
