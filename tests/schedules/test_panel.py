@@ -5,6 +5,7 @@ import pytest
 from marketing_mlops.schedules import panel_answers
 from marketing_mlops.schedules.entries import read_schedules
 from marketing_mlops.schedules.entry_edits import save_entry
+from marketing_mlops.schedules.lab_server import answer_to
 from marketing_mlops.schedules.panel_answers import Asked, HandRun, answer, hand_run_words, run_answer, save_answer
 from marketing_mlops.schedules.panel_history import newest_runs
 from marketing_mlops.workspace.places import find_workspace
@@ -85,3 +86,9 @@ def test_an_entry_whose_parameters_are_broken_by_hand_is_mended_in_the_panel(ask
     shown = dataclasses.replace(asked, entry="spend", filled=FILLED | {"parameters.budget": "750"})
     assert answer("check", shown)["wrong"] == {} and answer("save", shown)["is_well"]
     assert read_schedules(asked.workspace).schedules["spend"].parameters == dict(budget=750)
+
+@pytest.mark.parametrize("word", ["check", "save", "history"])
+@pytest.mark.parametrize("body", [dict(notebook="a\0b"), dict(notebook="\ud800"), dict(notebook=["a"]), dict(filled=5), dict(filled={"cron": ["a"]}), dict(filled={"retries": [None, ["2"]]})])
+def test_whatever_a_browser_sends_gets_an_answer(asked, word, body):
+    sent = dict(notebook="nbs/reports/weekly_spend.ipynb") | body
+    assert answer_to(word, asked.workspace.root, sent, "/", {}).get("wrong", {}) != {} or word == "history"
