@@ -9,7 +9,7 @@ __all__ = ['PAGE', 'plots_template', 'place_plots_template']
 
 # %% ../../nbs/api/reporting/96_dvc_plots.ipynb #551f19d4
 from pathlib import Path
-from .charts import VEGALITE
+from .drawing import VEGALITE
 from ..workspace.places import Workspace, write_text
 
 # %% ../../nbs/api/reporting/96_dvc_plots.ipynb #e2ace060

@@ -13,7 +13,8 @@ __all__ = ['DRAW', 'live_chart', 'live_form', 'live_script', 'live_css']
 from collections.abc import Callable
 from functools import cache
 import html
-from .charts import SPEC_MIME, VEGALITE, describe_chart
+from .charts import SPEC_MIME, describe_chart
+from .drawing import VEGALITE
 from .colours import PALETTE
 from .markup import json_in_page
 
