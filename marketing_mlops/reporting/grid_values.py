@@ -9,8 +9,9 @@ Call it to see what a grid would make before it is made. How a value is found is
 # %% auto #0
 __all__ = ['Finder', 'FINDERS', 'MOST_ITEMS', 'read_axes', 'values_found', 'grid_parameters']
 
-# %% ../../nbs/api/reporting/89_grid_values.ipynb #75965724
+# %% ../../nbs/api/reporting/89_grid_values.ipynb #95048ebd
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from functools import partial
 from pathlib import Path
 from ..jobs.parameter_declarations import NotebookParameter, read_parameters
@@ -75,7 +76,7 @@ def values_found(
     if found: return found
     raise ParameterError(f"No values are known for {name!r} of {report}{' in this workspace' if finder else ''}.", f"Give them: --for-each {name}=first,second", key=name)
 
-# %% ../../nbs/api/reporting/89_grid_values.ipynb #a748a8c2
+# %% ../../nbs/api/reporting/89_grid_values.ipynb #8a60a709
 MOST_ITEMS = 1000 # A grid of more is a slip, not a wish
 
 def _axis_checked(name:str, report:str, declared:Mapping[str, NotebookParameter], given:Mapping[str, str])->None:
@@ -83,20 +84,25 @@ def _axis_checked(name:str, report:str, declared:Mapping[str, NotebookParameter]
         raise ParameterError(f"{report} has no parameter {name!r}.{closest(name, declared)}", f"Its parameters are {', '.join(declared)}.", key=name)
     if name in given: raise ParameterError(f"{name!r} is given one value and varied at the same time.", f"Leave out -p {name}=…, or --for-each {name}.", key=name)
 
+# %% ../../nbs/api/reporting/89_grid_values.ipynb #d4ce85e9
 def grid_parameters(
     report:str, # A notebook under nbs/reports, without ending
     axes:Mapping[str, tuple[str, ...]], # As `read_axes` returns them
     given:Mapping[str, str], # Parameters that are the same in every report
     workspace:Workspace, # Where data and declarations are
+    *,
+    on:date|None=None, # The day from which relative dates are seen; today on this machine if None
+    environment:Mapping[str, str]|None=None, # Variables that secrets may refer to, of this process if None
 )->list[dict[str, str]]: # One mapping of the varied parameters for each report
     "Every combination of values, checked. Raises `ParameterError` for a parameter or value the report does not take."
     notebook = report_notebook(report, workspace)
     declared, items = read_parameters(notebook), [{}]
+    def checked(item): return check_parameters(notebook, {**given, **item}, on, environment=environment)
     for name in axes: _axis_checked(name, report, declared, given)
     for name in (name for name in declared if name in axes):
-        values = lambda item: axes[name] or values_found(report, name, workspace, check_parameters(notebook, {**given, **item}))
+        values = lambda item: axes[name] or values_found(report, name, workspace, checked(item))
         items = [item | {name: value} for item in items for value in values(item)]
         if len(items) > MOST_ITEMS: raise ParameterError(f"This grid has more than {MOST_ITEMS:,} reports.", f"Name fewer values: --for-each {name}=first,second", key=name)
-    for item in items: check_parameters(notebook, {**given, **item})
+    for item in items: checked(item)
     seen = {name: list(dict.fromkeys(item[name] for item in items)) for name in axes}
     return sorted(({name: item[name] for name in axes} for item in items), key=lambda item: [seen[name].index(item[name]) for name in axes])

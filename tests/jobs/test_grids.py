@@ -1,6 +1,7 @@
 """One report for each value: what fails stays alone, nothing is left running, and a part of a campaign decides nothing."""
 import json, signal, subprocess, sys, time
 from contextlib import closing
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 import nbformat
@@ -12,7 +13,7 @@ from marketing_mlops.jobs.limits import RunLimits
 from marketing_mlops.jobs.runs import latest_run, list_runs
 from marketing_mlops.reporting.campaigns import read_campaign
 from marketing_mlops.reporting.grid_outcomes import GridItem, GridOutcome, raise_failures
-from marketing_mlops.reporting.grid_values import grid_parameters, read_axes
+from marketing_mlops.reporting.grid_values import FINDERS, grid_parameters, read_axes
 from marketing_mlops.reporting.grids import make_grid
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import DataError, ParameterError, StageError
@@ -217,6 +218,15 @@ def test_a_grid_holds_the_combinations_that_have_customers(campaign):
     assert [tuple(item.values()) for item in items] == [("Phone", "DE"), ("Phone", "UK"), ("Web", "DE"), ("Web", "UK"), ("Web", "US")]
     assert list(items[0]) == ["channel", "market"]
     assert grid_parameters("campaign_readout", read_axes(["model"]), {}, campaign) == [dict(model="spring")]      # quiet has no experiment
+
+def test_a_grid_sees_days_and_secrets_as_its_caller_does(weekly, monkeypatch):
+    cell = nbformat.v4.new_code_cell('day: date = "yesterday"  # Day of the page\nstore: str = ""  # Only this store\ntoken: Secret | None = None  # Of the shop',
+                                     metadata=dict(tags=["parameters"]))
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=dict(kernelspec=dict(name="python3", language="python", display_name="python3"))), weekly.root/"nbs/reports/stores.ipynb")
+    monkeypatch.setitem(FINDERS, "store", lambda workspace, chosen: [f"{chosen['token']} open on {chosen['day']}"])
+    items = grid_parameters("stores", dict(store=()), dict(token="env:SHOP"), weekly, on=date(2026, 4, 6), environment=dict(SHOP="Leeds"))
+    assert items == [dict(store="env:SHOP open on 2026-04-05")]
+    with pytest.raises(ParameterError, match="SHOP"): grid_parameters("stores", dict(store=()), dict(token="env:SHOP"), weekly, environment={})
 
 @pytest.fixture(scope="module")
 def one_part(campaign): return make_grid("campaign_readout", read_axes(["market=DE"]), dict(model="spring"), campaign)
