@@ -55,20 +55,20 @@ def is_required(self:NotebookParameter)->bool:
     "Whether a value has to be given."
     return self.default is REQUIRED and not self.is_optional
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #b8d1cee0
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #f6a13da7
 def _choices(slice):
     values = ast.literal_eval(slice)
     values = values if isinstance(values, tuple) else (values,)
-    named = tuple(v for v in values if v is not None)
-    if len({type(v) for v in named}) != 1: raise ValueError("the choices of a Literal have to be of one type")
+    named = tuple(value for value in values if value is not None)
+    if len({*map(type, named)}) != 1: raise ValueError("the choices of a Literal have to be of one type")
     return dict(type=type(named[0]).__name__, choices=named, is_optional=None in values)
 
 def _list_of(slice):
     inner = _annotated(slice)
     return dict(type="list", item=inner["type"], choices=inner.get("choices", ()))
 
-_forms:dict[str, Callable[[ast.expr], dict]] = dict(Literal=_choices, Optional=lambda s: _annotated(s) | dict(is_optional=True),
-    list=_list_of, List=_list_of, dict=lambda s: dict(type="dict"), Dict=lambda s: dict(type="dict"))
+_forms:dict[str, Callable[[ast.expr], dict]] = dict(Literal=_choices, Optional=lambda slice: _annotated(slice) | dict(is_optional=True),
+    list=_list_of, List=_list_of, dict=lambda slice: dict(type="dict"), Dict=lambda slice: dict(type="dict"))
 
 def _annotated(node):
     "The fields of a parameter that an annotation's syntax tree declares."
@@ -82,25 +82,25 @@ def _annotated(node):
     name = ast.unparse(node.value).split(".")[-1]
     return _forms[name](node.slice) if name in _forms else dict(type=name)
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #4e320bc5
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #8d101f02
 def _default(node):
     "The value of a default's syntax tree. Raises `ValueError` or `TypeError` for one that is computed."
     if node is None: return REQUIRED
     kind = dict(date=date, datetime=datetime).get(ast.unparse(node.func).split(".")[-1]) if isinstance(node, ast.Call) else None
     if not kind or node.keywords: return ast.literal_eval(node)
-    return kind(*(ast.literal_eval(a) for a in node.args))
+    return kind(*map(ast.literal_eval, node.args))
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #3b565910
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #1d4259a2
 def _comments(source):
     "Comments by the number of their line."
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    return {t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT}
+    return {token.start[0]: token.string.lstrip("# ").strip() for token in tokens if token.type == tokenize.COMMENT}
 
 def _refused(where, name, problem, remedy): return ParameterError(f"{where}: parameter {name!r}: {problem}.", remedy, file=where, key=name)
 
 def _as_written(node):
     "A default as the cell writes it, for an error; left out where it holds a text, which may be a secret."
-    has_text = any(isinstance(n, ast.Constant) and isinstance(n.value, str|bytes) for n in ast.walk(node))
+    has_text = any(isinstance(part, ast.Constant) and isinstance(part.value, str|bytes) for part in ast.walk(node))
     return "" if has_text else f" ({ast.unparse(node)})"
 
 def _with_default(name, node, where):
@@ -180,12 +180,12 @@ def parameters_of_cell(
             found[target.id] = _parameter(target, node, comments, where)
     return found
 
-# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #ffcbb48a
+# %% ../../nbs/api/jobs/09_parameter_declarations.ipynb #d2250dac
 def _cell_source(notebook):
     "Source of the cell tagged `parameters`, None where there is none."
     try:
         cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
-        return next(("".join(c["source"]) for c in cells if "parameters" in c.get("metadata", {}).get("tags", ())), None)
+        return next(("".join(cell["source"]) for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", ())), None)
     except FileNotFoundError: problem = "there is no such file"
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error: problem = f"it cannot be read as a notebook ({type(error).__name__})"
     raise ParameterError(f"{Path(notebook).name} is no notebook: {problem}.",

@@ -16,13 +16,13 @@ from .parameter_kinds import KINDS
 from .relative_dates import DAY_WORDS
 from .results import plain_value
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #09363fe5
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #13e36d09
 def _limits(parameter):
     "The range of a number, in words of JSON Schema."
-    if not (r := parameter.range): return {}
-    if "date" in (parameter.type, parameter.item): return {"x-range": str(r)}
-    low, high = "exclusiveMinimum" if r.is_above else "minimum", "exclusiveMaximum" if r.is_below else "maximum"
-    return {key: end for key, end in ((low, r.low), (high, r.high)) if end is not None}
+    if not (allowed := parameter.range): return {}
+    if "date" in (parameter.type, parameter.item): return {"x-range": str(allowed)}
+    low, high = "exclusiveMinimum" if allowed.is_above else "minimum", "exclusiveMaximum" if allowed.is_below else "maximum"
+    return {key: end for key, end in ((low, allowed.low), (high, allowed.high)) if end is not None}
 
 def _value_schema(kind, parameter):
     "What one value may be: the parameter's own, or an item of its list."
@@ -39,17 +39,17 @@ def parameter_schema(
     if parameter.default is not REQUIRED: made = made | {"default": plain_value(parameter.default)}
     return made | {"x-kind": parameter.type} | {name: said for name, said in (("x-unit", parameter.unit), ("description", parameter.help)) if said}
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #a38efe12
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #53c2bce6
 def schema_of(
     notebook:Path|str, # The notebook to be asked
 )->dict[str,object]: # JSON Schema of an object with its parameters, in the order of the cell
     "What a notebook takes. Raises `ParameterError` for a declaration or a file that cannot be read."
     declared = read_parameters(notebook)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": Path(notebook).stem, "type": "object",
-        "properties": {name: parameter_schema(p) for name, p in declared.items()},
-        "required": [name for name, p in declared.items() if p.is_required], "additionalProperties": False}
+        "properties": {name: parameter_schema(parameter) for name, parameter in declared.items()},
+        "required": [name for name, parameter in declared.items() if parameter.is_required], "additionalProperties": False}
 
-# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #10fead4b
+# %% ../../nbs/api/jobs/12_parameter_schema.ipynb #8dd3d5ce
 def _default_words(parameter):
     if parameter.is_required: return "must be given"
     if parameter.default in (None, REQUIRED): return "none"
@@ -59,4 +59,4 @@ def parameter_table(
     notebook:Path|str, # The notebook to be asked
 )->list[dict[str,str]]: # One row per parameter: name, allowed values, default, help
     "A notebook's parameters for reading. Raises `ParameterError` for a declaration or a file that cannot be read."
-    return [{"parameter": p.name, "allowed": p.allowed, "if not given": _default_words(p), "help": p.help} for p in read_parameters(notebook).values()]
+    return [{"parameter": each.name, "allowed": each.allowed, "if not given": _default_words(each), "help": each.help} for each in read_parameters(notebook).values()]

@@ -103,6 +103,12 @@ def test_a_notebook_without_a_parameters_cell_takes_none_and_says_how_it_would(t
     assert check_parameters(page, {}) == {}
     assert "declares no parameters" in refusal(page, n_weeks=9).problem and "tag that cell" in refusal(page, n_weeks=9).remedy
 
+@pytest.mark.parametrize("line, said", [("until: date = date.today()", 'such as "yesterday"'), ("n: complex = 1", "its type is 'complex'"), ("n: int = 8  # 52 to 2: weeks", "holds no value"), ("a, b = 1, 2", "one name has to stand on a line"),
+    ("%matplotlib inline", "is no Python"), ("until: date = date(2026, 2, 30)", "is no day"), ('n: int = "eight"', "'eight' is no int"), ("n: int = 60  # weeks, 2 to 52: shown", "does not lie in 2 to 52"), ("token: 'Secret' = 27182818", "instead of a reference")])
+def test_what_is_wrong_with_a_declaration_is_said(line, said):
+    with pytest.raises(ParameterError) as refused: parameters_of_cell(line, "weekly.ipynb")
+    assert said in str(refused.value) and "weekly.ipynb" in refused.value.problem
+
 @pytest.mark.parametrize("line", ["n: int | str = 1", "n: 5 = 1", "n: Literal[1, 'a'] = 1", "n: Annotated[int, 3] = 1", "n: 'int(' = 1", "n: int = 1 + x", "n = (1, 2)", "n = {1}",
     "n, m = 1, 2", "n: int = 1 # 0 - 9, EUR: what", "n: int = 1 # EUR, 0 to x: what", "a.b = 3", "n: list[complex] = []", "%time", "n = '", "until: date = date(2026, 2, 30)"])
 def test_a_declaration_that_cannot_be_read_is_refused_in_two_lines(line):
