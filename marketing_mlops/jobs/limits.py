@@ -9,8 +9,9 @@ The runner (`jobs.runner`) hands the limits to whatever executes the notebook, a
 # %% auto #0
 __all__ = ['REASONS', 'machine_memory_mb', 'default_memory_mb', 'RunLimits', 'spoken_seconds', 'why_ended']
 
-# %% ../../nbs/api/jobs/15_limits.ipynb #1d3a92f2
+# %% ../../nbs/api/jobs/15_limits.ipynb #ac6bb55b
 import dataclasses, math, os
+from collections.abc import Callable
 from pathlib import Path
 
 # %% ../../nbs/api/jobs/15_limits.ipynb #f752e31f
@@ -49,21 +50,21 @@ class RunLimits:
             if is_number or (name == "memory_mb" and value is None): continue
             raise ValueError(f"{name} is {value!r}; allowed is a number above 0" + (", or None for no limit" if name == "memory_mb" else ""))
 
-# %% ../../nbs/api/jobs/15_limits.ipynb #d53cdd70
-REASONS = {
-    "deadline": lambda limits, used: f"its deadline of {spoken_seconds(limits.deadline_s)} had passed",
-    "memory": lambda limits, used: f"it used {used:,.0f} MB of memory, and {limits.memory_mb or 0:,.0f} MB are allowed",
-    "interrupted": lambda limits, used: "it was interrupted",
-    "client gone": lambda limits, used: "whoever had started it has gone",
-    "stopped": lambda limits, used: "its worker was told to stop"}
+# %% ../../nbs/api/jobs/15_limits.ipynb #9d6b4898
+REASONS:dict[str, Callable[[RunLimits, float], str]] = { # By the worker's word: the sentence, for the limits of the run and the megabytes it used
+    "deadline": lambda limits, used_mb: f"its deadline of {spoken_seconds(limits.deadline_s)} had passed",
+    "memory": lambda limits, used_mb: f"it used {used_mb:,.0f} MB of memory, and {limits.memory_mb or 0:,.0f} MB are allowed",
+    "interrupted": lambda limits, used_mb: "it was interrupted",
+    "client gone": lambda limits, used_mb: "whoever had started it has gone",
+    "stopped": lambda limits, used_mb: "its worker was told to stop"}
 
 def spoken_seconds(
     seconds:float, # Seconds, > 0
-)->str: # Such as '2 h', '90 s'
+)->str: # Such as '3 days', '2 h', '90 s'
     "A length of time in the unit that people would use."
-    for unit, length in (("h", 3600), ("min", 60)):
-        if seconds >= length and not seconds % length: return f"{seconds/length:g} {unit}"
-    return f"{seconds:g} s"
+    for unit, length, least in (("days", 86400, 2), ("h", 3600, 1), ("min", 60, 1)):
+        if seconds >= least*length and not seconds % length: return f"{seconds/length:,.15g} {unit}"
+    return f"{seconds:,.15g} s"
 
 def why_ended(
     reason:str, # The worker's word, '' where the process ended by itself
