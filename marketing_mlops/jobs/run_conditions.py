@@ -57,12 +57,12 @@ def relevant_variables(
     named = {name: value for name, value in environment.items() if name.startswith((*IMPORT_TIME_VARIABLES, "MMOPS_")) and name not in _CARRIED_OUT}
     return named | referenced_secrets(parameters, environment)
 
-# %% ../../nbs/api/jobs/77_run_conditions.ipynb #03689793
+# %% ../../nbs/api/jobs/77_run_conditions.ipynb #c733b085
 @dataclasses.dataclass(frozen=True)
 class RunConditions:
     "What the cells that have run rest on."
     stopped_at:float # Seconds since 1970, as files have them
-    key:str # For the hashes of code and variables, hexadecimal
+    key:str # For the hashes of code and variables, hexadecimal; with it a guess can be checked
     cells:list[str] # Hash of the code of each cell that has run
     files:dict[str,str] # SHA-256 of settings and of source files in memory, by path; empty where it was changed while the run went on
     variables:dict[str,str] # Hash of each variable
@@ -71,7 +71,7 @@ def keyed_hash(
     text:str, # Code, or the value of a variable
     key:str, # Hexadecimal
 )->str: # 32 hexadecimal digits
-    "A hash that says nothing without its key."
+    "A hash from which nobody can tell the text, nor without the key whether a guess is right."
     return hashlib.blake2b(text.encode(), key=bytes.fromhex(key), digest_size=16).hexdigest()
 
 def _used_hash(path:Path, since:float)->str:
