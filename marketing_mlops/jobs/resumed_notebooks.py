@@ -13,14 +13,14 @@ __all__ = ['RESUMED', 'added_cells', 'first_half', 'resume_notebook']
 from .run_conditions import count_run, is_written
 from .runs import JsonValue
 
-# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #5a80b3a7
+# %% ../../nbs/api/jobs/81_resumed_notebooks.ipynb #c8d0629f
 RESUMED = "mmops-resumed" # Tag of the note between two halves
 _CARRIED = {"injected-parameters", RESUMED}
 
 def added_cells(
     executed:dict[str,JsonValue], # Notebook of the run that stopped
 )->dict[int,list[dict[str,JsonValue]]]: # Cells by the number of cells of code before them
-    "What a run has added to its notebook."
+    "What a run has added to its notebook and a resumed one keeps."
     added, n = {}, 0
     for cell in executed["cells"]:
         if is_written(cell): n += 1
