@@ -107,16 +107,18 @@ def read_alert(
     except KeyError as e: raise ValueError(f"the line of an alert has no {e}") from None
     return Alert(due_at=datetime.fromisoformat(event["due_at"]) if event.get("due_at") else None, **texts)
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #e3e9e2e9
+# %% ../../nbs/api/schedules/60_alerts.ipynb #653676f8
 def open_alerts(
     workspace:Workspace, # Whose alerts
     *,
     now:datetime|None=None, # With a time zone; None takes the wall clock
     days:float=7, # Older ones are history
+    also_made:bool=False, # Those too whose run was made after all, until somebody has seen them
 )->list[Alert]: # Oldest first
     "Alerts that wait for somebody."
     since, events = (now or datetime.now(timezone.utc)) - timedelta(days=days), alert_events(workspace)
-    settled = {each for event in events if event["event"] in ("seen", "ran") for each in event.get("alert_ids", ())}
+    settling = ("seen",) if also_made else ("seen", "ran")
+    settled = {each for event in events if event["event"] in settling for each in event.get("alert_ids", ())}
     lately = [event for event in events if event["event"] == "raised" and event.get("alert_id") not in settled]
     return [alert for event in lately if datetime.fromisoformat(event["at"]) >= since and (alert := _readable(event))]
 
@@ -124,7 +126,7 @@ def _readable(event:dict[str, object])->Alert|None:
     try: return read_alert(event)
     except (TypeError, ValueError): return None # of a newer version
 
-# %% ../../nbs/api/schedules/60_alerts.ipynb #1e1bb042
+# %% ../../nbs/api/schedules/60_alerts.ipynb #4191e7f1
 def settle_alerts(
     workspace:Workspace, # Whose alerts
     schedule:str|None=None, # Only those of this schedule; None settles all
@@ -136,7 +138,7 @@ def settle_alerts(
 )->int: # How many there were
     "Takes alerts off the list of what waits. The file keeps them."
     now = now or datetime.now(timezone.utc)
-    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now, days=days) if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)
+    waiting = [alert.alert_id for alert in open_alerts(workspace, now=now, days=days, also_made=because == "seen") if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)
                and not (because == "ran" and alert.kind == "page_missing")] # it ran, and has no page for all that
     if waiting:
         with open_journal(workspace) as journal: add_event(workspace, journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
