@@ -99,34 +99,39 @@ PERSON_RULES = (
 )
 REDACTION_RULES = KEY_RULES + PERSON_RULES # In this order: the password in an address goes before an e-mail address is looked for
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #9aba9d44
+# %% ../../nbs/api/jobs/16_redaction.ipynb #3553415a
 SECRET_NAMES = re.compile(r"(?:^|_)(?:TOKENS?|SECRETS?|PASSWORD|PASSWD|PASS|API_?KEY|ACCESS_KEY|PRIVATE_KEY|ID_KEY|CREDENTIALS?)(?:_|$)", re.I)
 
 def secret_values(
     environment:Mapping[str, str], # Variables of the run
     parameters:Mapping[str, object]|None=None, # Of the run; a text such as env:SHOP_TOKEN refers to a variable
-)->tuple[str, ...]: # The longest first; those of fewer than 8 characters only where a parameter refers to them
+)->tuple[str, ...]: # The longest first; at least 8 characters, and at least 4 where a parameter refers to them
     "Values of environment variables that must not be stored."
     named = {value for name, value in environment.items() if SECRET_NAMES.search(name) and len(value) >= 8 and not value.startswith(("/", "~"))}
     found = named | {value for value in referenced_secrets(dict(parameters or {}), environment).values() if len(value) >= 4}
     return tuple(sorted(found, key=lambda value: (-len(value), value)))
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #37a00d93
+# %% ../../nbs/api/jobs/16_redaction.ipynb #f90fc010
 def _by_form(text:str, kept:Callable[[], frozenset[str]])->str:
     for rule in REDACTION_RULES: text = _keeping(text, kept) if rule is E_MAIL else rule.hide(text)
     return text
 
+def _may_hold_address(text:str)->bool: return any(hint in text for hint in E_MAIL.hints)
+
 def _keeping(text:str, kept:Callable[[], frozenset[str]])->str:
     "E-mail addresses hidden, but for those that are kept."
-    if not any(hint in text for hint in E_MAIL.hints): return text
+    if not _may_hold_address(text): return text
     return re.sub(E_MAIL.form, lambda found: found[0] if re.sub(_AT, "@", found[0]).lower() in kept() else f"[{E_MAIL.word}]", text)
 
-# %% ../../nbs/api/jobs/16_redaction.ipynb #f0c05c16
+# %% ../../nbs/api/jobs/16_redaction.ipynb #89a26d81
 _ANSI = re.compile(r"(\x1b\[[0-9;]*m|data:[\w/+.-]+;base64,[\w+/=]+)") # colours of a traceback, bytes of a picture
 
-@lru_cache(maxsize=4096)
-def _remembered(redactor:"Redactor", text:str)->str: # names and dates come back at every save of a notebook
-    return redactor._hidden(text)
+def _hidden(text:str, secrets:tuple[str, ...], kept:Callable[[], frozenset[str]]=frozenset)->str:
+    for secret in secrets:
+        for form in {secret, quote(secret), html.escape(secret), secret.encode("unicode_escape").decode()}: text = text.replace(form, "[secret]")
+    return "".join(part if i % 2 else _by_form(part, kept) for i, part in enumerate(_ANSI.split(text)))
+
+_remembered = lru_cache(maxsize=4096)(_hidden) # names and dates come back at every save of a notebook
 
 @dataclasses.dataclass(frozen=True)
 class Redactor:
@@ -138,12 +143,8 @@ class Redactor:
         text:str, # Any
     )->str:
         "A text that may be stored. Doing it twice changes nothing."
-        return _remembered(self, text) if len(text) <= 200 else self._hidden(text)
-
-    def _hidden(self, text:str)->str:
-        for secret in self.secrets:
-            for form in {secret, quote(secret), html.escape(secret), secret.encode("unicode_escape").decode()}: text = text.replace(form, "[secret]")
-        return "".join(part if i % 2 else _by_form(part, self.kept) for i, part in enumerate(_ANSI.split(text)))
+        if len(text) <= 200 and not _may_hold_address(text): return _remembered(text, self.secrets)
+        return _hidden(text, self.secrets, self.kept)
 
 # %% ../../nbs/api/jobs/16_redaction.ipynb #021e5986
 _Content = dict[str, "_Content"]|list["_Content"]|str|float|bool|None # What JSON can say

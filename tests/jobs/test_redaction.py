@@ -143,6 +143,18 @@ def test_orders_dates_amounts_and_hashes_survive(figures, between):
     text = between.join(figures)
     assert hide(text) == text
 
+@pytest.mark.parametrize("at", ["@", "%40", "&#64;", "&#x40;", "\\u0040"])
+def test_an_address_that_is_kept_later_becomes_readable_and_one_that_is_no_longer_kept_is_hidden(at):
+    roles = {"crm@shop.de"}
+    redactor = Redactor(kept=lambda: frozenset(roles))
+    texts = [f"asked by {name}{at}shop.de" for name in ("crm", "sales")]
+    assert [redactor.text(text) for text in texts] == [texts[0], "asked by [e-mail]"]
+    roles ^= {"crm@shop.de", "sales@shop.de"}
+    assert [redactor.text(text) for text in texts] == ["asked by [e-mail]", texts[1]]
+
+def test_the_secrets_of_one_run_are_not_looked_for_in_another():
+    assert [Redactor(secrets).text("plum jam") for secrets in ((), ("plum jam",), ())] == ["plum jam", "[secret]", "plum jam"]
+
 def test_keys_and_values_of_json_are_hidden_and_figures_are_not():
     content = {"jane.doe@shop.de": [491701234567, True, None, 0.5, "+49 170 1234567"], "image/png": "+4917012345678"}
     assert redact_content(content, hide) == {"[e-mail]": [491701234567, True, None, 0.5, "[phone]"], "image/png": "+4917012345678"}
