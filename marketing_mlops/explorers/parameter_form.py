@@ -9,9 +9,9 @@ Use it in JupyterLab above the cell that uses the values. A field that is left a
 # %% auto #0
 __all__ = ['COMMANDS_OF', 'FIELDS', 'start_line', 'field_for', 'ParameterForm', 'FormSnapshot']
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #f45bc213
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #82dc4291
 import json, os, shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from html import escape
@@ -22,16 +22,16 @@ from ..jobs.parameter_declarations import REQUIRED, NotebookParameter, read_para
 from ..jobs.parameters import check_parameters, typed_values
 from ..jobs.relative_dates import DAY_WORDS
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #0dcc427e
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #f465837e
 COMMANDS_OF:dict[str, tuple[str, tuple[str, ...]]] = { # By the folder of a notebook: the command, and the words before its values
     "reports": ("mmops report {name}", ("-p",)), "jobs": ("mmops-stage {name}", ())}
 
-def _shown(value, comma=", "):
+def _shown(value:object, comma:str=", ")->str:
     "A value as it is typed."
-    if isinstance(value, list): return comma.join(map(str, value)) if not any("," in str(v) for v in value) else json.dumps(value)
+    if isinstance(value, list): return comma.join(map(str, value)) if not any("," in str(each) for each in value) else json.dumps(value)
     return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
-def _own_line(notebook, texts):
+def _own_line(notebook:Path, texts:Mapping[str, str])->str:
     "The line for a notebook of one's own."
     begin = ["papermill", str(notebook), f"{notebook.stem}_out.ipynb", "--engine", "mmops"]
     return shlex.join([*begin, *(word for name, text in texts.items() for word in ("-r", name, text))])
@@ -47,22 +47,26 @@ def start_line(
     words = [*before, *(f"{name}={text}" for name, text in texts.items())] if texts else []
     return " ".join([start.format(name=shlex.quote(notebook.stem)), *map(shlex.quote, words)])
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #2408dbb6
-def _choice(choices, p):
-    options = [("choose …", REQUIRED)]*(p.default is REQUIRED) + [(_shown(c), c) for c in choices] + [("none", None)]*p.is_optional
-    return ipywidgets.Dropdown(options=options, value=p.default if p.default in [value for _, value in options] else options[0][1])
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #879a743b
+def _choice(choices:Iterable[object], parameter:NotebookParameter)->ipywidgets.Dropdown:
+    options = [("choose …", REQUIRED)]*(parameter.default is REQUIRED) + [(_shown(each), each) for each in choices] + [("none", None)]*parameter.is_optional
+    return ipywidgets.Dropdown(options=options, value=parameter.default if parameter.default in [value for _, value in options] else options[0][1])
 
-def _default_words(p): return "must be given" if p.is_required else _shown(None if p.default is REQUIRED else p.default)
+def _default_words(parameter:NotebookParameter)->str:
+    return "must be given" if parameter.is_required else _shown(None if parameter.default is REQUIRED else parameter.default)
 
-def _typed(p, **more):
-    default = _default_words(p)
+def _several(parameter:NotebookParameter)->ipywidgets.SelectMultiple:
+    return ipywidgets.SelectMultiple(options=parameter.choices, value=tuple(parameter.default or ()) if parameter.default is not REQUIRED else ())
+
+def _typed(parameter:NotebookParameter, **more:object)->ipywidgets.Text:
+    default = _default_words(parameter)
     return (ipywidgets.Combobox if more else ipywidgets.Text)(placeholder=default, continuous_update=False, **more)
 
 FIELDS:dict[str, Callable[[NotebookParameter], ipywidgets.DOMWidget]] = { # By what is special about a parameter: that it has choices, or its type
-    "choices": lambda p: _choice(p.choices, p),
-    "bool": lambda p: _choice((True, False), p),
-    "date": lambda p: _typed(p, options=list(DAY_WORDS), ensure_option=False),
-    "list of choices": lambda p: ipywidgets.SelectMultiple(options=p.choices, value=tuple(p.default or ()) if p.default is not REQUIRED else ()),
+    "choices": lambda parameter: _choice(parameter.choices, parameter),
+    "bool": lambda parameter: _choice((True, False), parameter),
+    "date": lambda parameter: _typed(parameter, options=list(DAY_WORDS), ensure_option=False),
+    "list of choices": _several,
 }
 
 def field_for(
@@ -75,7 +79,7 @@ def field_for(
     field.layout.width, field.tooltip = "16em", parameter.allowed
     return field
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #3c8fa16a
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #36d36105
 class ParameterForm:
     "A form for the parameters of a notebook. Raises `ParameterError` for a notebook that cannot be read."
     def __init__(self,
@@ -87,7 +91,7 @@ class ParameterForm:
         self.notebook,self.on = Path(notebook),on or date.today()
         self.environment = os.environ if environment is None else environment
         self.declared = read_parameters(self.notebook)
-        self.fields = {name: field_for(p) for name, p in self.declared.items()}
+        self.fields = {name: field_for(each) for name, each in self.declared.items()}
         self._drawn = {name: field.value for name, field in self.fields.items()}
         self._remarks = {name: ipywidgets.HTML() for name in self.fields}
         for field in self.fields.values(): field.observe(self._judge, "value")
@@ -138,15 +142,15 @@ class FormSnapshot:
         body = "".join(line(row.values(), "td") for row in self.rows)
         return f"<table><thead>{line(self.rows[0], 'th')}</thead><tbody>{body}</tbody></table>" if self.rows else "<p>no parameters</p>"
 
-# %% ../../nbs/api/explorers/97_parameter_form.ipynb #65fd2f09
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #1000aca5
 @patch
 def snapshot(self:ParameterForm)->FormSnapshot:
     "The form as a table that stays."
     given, wrong, rows = self.given, self.wrong, []
-    for name, p in self.declared.items():
-        default = _default_words(p) + ("" if p.is_required else " (default)")
-        about = wrong.get(name) or " · ".join(filter(None, (p.unit, p.help)))
-        value = "not shown" if p.type == "Secret" and name in wrong else _shown(given[name]) if name in given else default
+    for name, parameter in self.declared.items():
+        default = _default_words(parameter) + ("" if parameter.is_required else " (default)")
+        about = wrong.get(name) or " · ".join(filter(None, (parameter.unit, parameter.help)))
+        value = "not shown" if parameter.type == "Secret" and name in wrong else _shown(given[name]) if name in given else default
         rows.append({"parameter": name, "value": value, "about it": about})
     return FormSnapshot(tuple(rows))
 
