@@ -10,9 +10,9 @@ Figures about groups stay. A table becomes personal by its rows: only where some
 __all__ = ['HIDDEN', 'FORMS_WITH_ROWS', 'personal_columns', 'is_personal_value', 'hide_in_html', 'hide_in_text', 'hide_in_json',
            'hide_personal_rows']
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #eccba8b6
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #73fdb798
 import re
-from functools import cache, partial
+from functools import cache
 from itertools import groupby
 
 # %% ../../nbs/api/jobs/17_personal_rows.ipynb #8501c976
@@ -23,14 +23,14 @@ def personal_columns()->tuple[frozenset[str], frozenset[str]]: # Identifying col
     marked = {column.name: column for table in TABLES.values() for column in table.columns if column.pii}
     return frozenset(name for name in marked if name.endswith(("_id", "_hash"))), frozenset(marked)
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #0077a9ab
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #b136f5d1
 HIDDEN = "[person]" # Stands in place of a personal value
 
 def is_personal_value(
     text:str, # As shown, without surrounding blanks
-)->bool: # False for an empty cell, a word without a digit, a number with a decimal or thousands separator
+)->bool: # False for an empty cell, a word without a digit, and a figure: at most three digits and then separators
     "Whether what stands under an identifying heading may be somebody's id."
-    return any(c.isdigit() for c in text) and not re.fullmatch(r"-?\d{1,3}([.,]\d+)+ ?%?", text.strip())
+    return any(map(str.isdigit, text)) and not re.fullmatch(r"-?\d{1,3}([.,]\d+)+ ?%?", text.strip())
 
 @cache
 def _columns(): # Names of all columns of the canonical tables
@@ -56,28 +56,38 @@ def _hide_side(table:str)->str:
     def hide(cell): return cell[1] + HIDDEN + cell[4] if cell[2].lower() == "d" and _plain(cell[3]) else cell[0]
     return _ROW.sub(lambda row: _CELL.sub(hide, row[0]) if _begins_with(row[0], marked) else row[0], table)
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #0d443d39
-_ROW, _CELL = re.compile(r"<tr[^>]*>.*?</tr>", re.S | re.I), re.compile(r"(<t([hd])[^>]*>)(.*?)(</t[hd]>)", re.S | re.I)
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #db61dd90
+_ROW, _CELL = re.compile(r"(<tr[^>]*>.*?</tr>)", re.S | re.I), re.compile(r"(<t([hd])[^>]*>)(.*?)(</t[hd]>)", re.S | re.I)
 
 def _plain(cell:str)->str: return re.sub("<[^>]*>", "", cell).strip()
 
-def _hide_row(found:re.Match, headings:dict[int, str])->str:
-    "One row of an HTML table; a row of headings is noted, a row about somebody loses its personal cells."
-    cells = list(_CELL.finditer(found[0]))
-    identifying, marked = personal_columns()
-    if cells and all(cell[2].lower() == "h" for cell in cells):
-        headings.update({i: _plain(cell[3]) for i, cell in enumerate(cells) if _plain(cell[3]) in marked})
-        return found[0]
-    if not any(headings.get(i) in identifying and is_personal_value(_plain(cell[3])) for i, cell in enumerate(cells)): return found[0]
-    number = iter(range(len(cells)))
-    return _CELL.sub(lambda cell: cell[1] + (HIDDEN if headings.get(next(number)) and _plain(cell[3]) else cell[3]) + cell[4], found[0])
+def _headings(row:str)->dict[int, str]|None:
+    "Names of personal columns by their place, None for a row that is not all headings."
+    cells = list(_CELL.finditer(row))
+    if not cells or any(cell[2].lower() != "h" for cell in cells): return None
+    return {i: _plain(cell[3]) for i, cell in enumerate(cells) if _plain(cell[3]) in personal_columns()[1]}
+
+def _hide_row(row:str, headings:dict[int, str])->str:
+    "One row below its headings; a row about somebody loses its personal cells."
+    values = [_plain(cell[3]) for cell in _CELL.finditer(row)]
+    if not any(headings.get(i) in personal_columns()[0] and is_personal_value(value) for i, value in enumerate(values)): return row
+    number = iter(range(len(values)))
+    return _CELL.sub(lambda cell: cell[1] + (HIDDEN if headings.get(next(number)) and _plain(cell[3]) else cell[3]) + cell[4], row)
+
+def _hide_rows(table:str)->str:
+    "A table in which each row is looked at under the headings above it."
+    parts, headings = _ROW.split(table), {}
+    for i in range(1, len(parts), 2):
+        if (named := _headings(parts[i])) is None: parts[i] = _hide_row(parts[i], headings)
+        else: headings = headings | named
+    return "".join(parts)
 
 def hide_in_html(
     text:str, # HTML, with tables or without
 )->str: # With the same rows and columns
     "HTML in which rows about somebody show nothing personal."
-    def table(found): return _hide_side(_ROW.sub(partial(_hide_row, headings={}), found[0]))
-    return re.sub(r"<table.*?</table>", table, text, flags=re.S | re.I) if "<table" in text else text
+    if "<table" not in text: return text
+    return re.sub(r"<table.*?</table>", lambda table: _hide_side(_hide_rows(table[0])), text, flags=re.S | re.I)
 
 # %% ../../nbs/api/jobs/17_personal_rows.ipynb #42f8efa9
 def _places(line:str)->list[tuple[int, int, str]]:
@@ -121,22 +131,29 @@ def _hide_pairs(text:str)->str:
         return _pair(marked).sub(hide, found[0]) if is_about_somebody else found[0]
     return _pair(identifying).sub(hide_id, re.sub(r"\{[^{}]*\}", record, text))
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #a1eba94d
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #bd97735e
 _BARS, _RULER = re.compile(r"((?<!\\)[|│┃])"), re.compile(r"[\s|+:=\u2500-\u257f-]*") # bars as Markdown, DuckDB and ibis draw them
 
-def _hide_barred(line:str, headings:dict[int, str])->str:
-    "One line of a table with bars; a line of headings is noted, a line about somebody loses its personal cells."
-    if _RULER.fullmatch(line) and line.strip(): return line
+def _hide_barred(line:str, headings:dict[int, str])->tuple[str, dict[int, str]]:
+    "One line of a table with bars, without personal cells where it is about somebody, and the headings of the next line."
+    if _RULER.fullmatch(line) and line.strip(): return line, headings
     identifying, marked = personal_columns()
     parts = _BARS.split(line)
     cells = {i: part.strip(" *`") for i, part in enumerate(parts) if i%2 == 0 and part.strip()}
     if len(parts) == 1 or set(cells.values()) & marked:
-        headings.clear()
-        headings.update({i: name for i, name in cells.items() if name in marked})
+        headings = {i: name for i, name in cells.items() if name in marked}
         named = [i for i in cells if list(cells.values())[0] in identifying and len(cells) == 2][1:]
         hidden = [i for i in named if is_personal_value(cells[i]) and not _is_count(cells[i])]
     else: hidden = [i for i in headings if i in cells] if any(headings[i] in identifying and is_personal_value(cells.get(i, "")) for i in headings) else []
-    return "".join(f" {HIDDEN} " if i in hidden else part for i, part in enumerate(parts))
+    return "".join(f" {HIDDEN} " if i in hidden else part for i, part in enumerate(parts)), headings
+
+def _hide_bars(lines:list[str])->list[str]:
+    "Lines in which tables with bars show nothing personal."
+    shown, headings = [], {}
+    for line in lines:
+        line, headings = _hide_barred(line, headings)
+        shown.append(line)
+    return shown
 
 # %% ../../nbs/api/jobs/17_personal_rows.ipynb #9a1d6408
 _LISTED, _SERIES = re.compile(r"(?P<keep>\s*(?P<name>\w+) {2,})(?P<value>\S.*?) *"), re.compile(r"Name: (\w+),.* dtype: \w+")
@@ -155,7 +172,7 @@ def _hide_lists(lines:list[str])->list[str]:
     groups = groupby(map(lambda line: _LISTED.fullmatch(line) or line, lines), lambda each: isinstance(each, re.Match))
     return [line for is_list, group in groups for line in (_hide_list(list(group)) if is_list else group)]
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #01565248
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #c6726a6b
 def _hide_value(line:str)->str:
     "The last word of a line, where it is an id; a small number behind a text is a count by group."
     label, value = line.rsplit(None, 1) if len(line.split()) > 1 else ("", line.strip())
@@ -163,7 +180,7 @@ def _hide_value(line:str)->str:
 
 def _hide_columns(lines:list[str])->list[str]:
     "Lines in which printed columns show no ids."
-    identifying, is_below = personal_columns()[0], False
+    identifying, is_below, lines = personal_columns()[0], False, [*lines]
     for i, line in enumerate(lines):
         named = _SERIES.fullmatch(line)
         if named and named[1] in identifying:
@@ -173,17 +190,13 @@ def _hide_columns(lines:list[str])->list[str]:
         is_below = line in identifying or (is_below and bool(line) and not named)
     return lines
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #2bac2009
-def _hide_printed_rows(lines:list[str])->list[str]:
-    headings = {}
-    return _hide_columns(_hide_lists([_hide_barred(line, headings) for line in lines]))
-
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #c3d07db4
 def hide_in_text(
     text:str, # Printed text, with tables or without
 )->str: # With as many lines
     "Text in which the lines of a printed table show nothing personal."
     if not any(name in text for name in personal_columns()[0]): return text
-    lines, places, width = _hide_printed_rows(_hide_pairs(text).split("\n")), [], 0
+    lines, places, width = _hide_columns(_hide_lists(_hide_bars(_hide_pairs(text).split("\n")))), [], 0
     for i, line in enumerate(lines):
         if (found := _places(line)): places, width = (places if len(line) == width else []) + found, len(line)
         elif len(line) == width and places: lines[i] = _hide_line(line, places)
