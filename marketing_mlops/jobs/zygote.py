@@ -25,10 +25,11 @@ from .libraries import NEEDED_LATER, NEEDED_SOON, preload
 from .process_memory import belongings, processes
 from .sockets import receive_message
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #654dc687
+# %% ../../nbs/api/jobs/40_zygote.ipynb #58e156c3
 Request = dict[str,float|str|list[str]|dict[str,str]] # What a client asks for: 'do', and what that needs
+_POLITE = (signal.SIGINT, signal.SIGTERM) # Signals by which a run is asked to end
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #a044b82e
+# %% ../../nbs/api/jobs/40_zygote.ipynb #e30d3149
 def fork_run(
     request:Request, # As sent by the client, see `client.run_request`
     files:list[int], # Open files sent with it: standard output, standard error, then those the function takes
@@ -36,11 +37,15 @@ def fork_run(
     private:list[int], # Descriptors of the zygote that no child may hold
 )->WarmRun: # The child, as the zygote keeps it
     "Forks a child for one request."
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, _POLITE)
     zygote, pid = os.getpid(), os.fork()
     if not pid:
+        for number in _POLITE: signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for fd in [*private, connection.fileno()]: os.close(fd)
         become_child(zygote)
         call_and_exit(request, files)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     try: os.setpgid(pid, pid)
     except OSError: pass                                       # the child was quicker
     return new_run(pid, os.pidfd_open(pid), connection, request)
@@ -239,13 +244,13 @@ def import_next(
     is_quiet = all(r.is_parked for r in zygote.runs) and time.monotonic() - zygote.used_at > .5
     if zygote.waiting and (is_quiet or zygote.waiting[0] in NEEDED_SOON): preload(zygote.waiting.pop(0))
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #92e3a4de
+# %% ../../nbs/api/jobs/40_zygote.ipynb #1690d9e1
 def serve_runs(
     zygote:Zygote, # Changed: runs come and go
 )->bool: # Whether the socket was still its own, and was removed
     "Serves until it is over, then closes its socket and removes it, unless another process has taken the address over."
     while not is_over(zygote):
-        if not has_home(zygote): stop_runs(zygote)
+        if zygote.is_stopping or not has_home(zygote): stop_runs(zygote)
         turn(zygote, .1 if zygote.waiting else 1)
         import_next(zygote)
     address = zygote.listener.getsockname()

@@ -3,7 +3,7 @@ import os, signal, socket, subprocess, sys, threading, time
 from pathlib import Path
 import pytest
 from marketing_mlops.jobs.client import begin_run, run_request
-from marketing_mlops.jobs.sockets import receive_message, send_message, worker_address
+from marketing_mlops.jobs.sockets import last_answer, listen, receive_message, send_message, worker_address
 from marketing_mlops.jobs.workers import connect_worker, stop_worker, worker_status
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
@@ -251,3 +251,45 @@ def test_the_stage_command_imports_the_standard_library_only():
     assert not foreign
     assert {m for m in loaded if m.startswith("marketing_mlops")} == {"marketing_mlops", "marketing_mlops.jobs", "marketing_mlops.jobs.client", "marketing_mlops.jobs.sockets",
                                                                            "marketing_mlops.jobs.workers"}
+
+WORKER_IN_A_RUN = """import signal, socket
+from marketing_mlops.jobs.zygote import Zygote, serve_runs, stop_runs
+TABLE = list(range(1000))
+def serve(home, listener):
+    worker = Zygote(home, socket.socket(fileno=listener), waiting=[])
+    signal.signal(signal.SIGTERM, lambda *_: stop_runs(worker))
+    print("removed" if serve_runs(worker) else "left", "its socket")
+def main(): print(len(TABLE)); return 7
+def sleep(): import time; time.sleep(3600)
+"""
+
+def serve_in_a_run(home, address):
+    "A run of the worker of `home` that serves runs itself; the connection of its client."
+    code(home, WORKER_IN_A_RUN)
+    request = run_request("job:serve", [str(home)], deadline_s=60, folder=str(home))
+    with listen(address) as listener, open(home/"served.txt", "w") as out:
+        return begin_run(str(home), request, (out.fileno(), out.fileno(), listener.fileno()))
+
+def ask_within(home, address, function):
+    with open(home/"out.txt", "w") as out:
+        return last_answer(address, dict(do="run", **run_request(f"job:{function}", [], deadline_s=60, folder=str(home))), (out.fileno(), out.fileno()))
+
+def test_a_run_serves_runs_that_have_its_modules_and_ends_when_told_to_stop(home):
+    address = str(home/"w.sock")
+    with serve_in_a_run(home, address) as connection:
+        assert ask_within(home, address, "main")["exit"] == 7 and (home/"out.txt").read_text() == "1000\n"
+        assert last_answer(address, dict(do="stop"))["n_running"] == 0
+        assert receive_message(connection)[0]["exit"] == 0
+    assert (home/"served.txt").read_text() == "removed its socket\n" and not Path(address).exists()
+
+def test_a_run_that_serves_runs_ends_with_its_client_and_they_hear_why(home):
+    address, answers = str(home/"w.sock"), []
+    connection = serve_in_a_run(home, address)
+    asking = [threading.Thread(target=lambda: answers.append(ask_within(home, address, "sleep"))) for _ in range(2)]
+    for t in asking: t.start()
+    until(lambda: last_answer(address, dict(do="status"))["n_running"] == 2)
+    connection.close()
+    for t in asking: t.join()
+    assert [(a["exit"], a["reason"]) for a in answers] == [(-signal.SIGTERM, "stopped")]*2
+    until(lambda: worker_status(str(home))["n_running"] == 0)
+    assert not Path(address).exists()
