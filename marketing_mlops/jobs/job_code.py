@@ -1,6 +1,6 @@
 """The code of a job without its prose: what a stage depends on, so that a corrected sentence runs nothing again
 
-Somebody corrects a typing error in the first paragraph of `train.ipynb`. The file has changed, so a pipeline that depends on the file trains every model again, and everything behind it follows. What the stage really rests on is the code in the notebook's cells. `write_job_code` writes just that to `data/code/<job>.py`, and the stages of `dvc.yaml` depend on those files: prose, titles, outputs and the metadata of cells can change without consequence, a changed line of code cannot.
+Somebody corrects a typing error in the first paragraph of `train.ipynb`. The file has changed, so a pipeline that depends on the file trains every model again, and everything behind it follows. What the stage really rests on is the code in the notebook's cells. `write_job_code` writes just that to `data/code/<job>.py`, and the stages of `dvc.yaml` depend on those files: prose, titles, outputs and the metadata of cells, but for the three tags in `TAGS`, can change without consequence. A changed line in a code cell cannot, not even a comment.
 
 It is the first stage of the pipeline, `mmops-stage code`. It runs whenever a job's notebook was touched, takes the time of reading ten small files, uses the standard library only, and does not need the warm worker. You come here when a stage runs again and you ask why, or after adding a job: its file belongs among the `deps` and `outs` of that stage."""
 
@@ -9,20 +9,23 @@ It is the first stage of the pipeline, `mmops-stage code`. It runs whenever a jo
 # %% auto #0
 __all__ = ['TAGS', 'job_code', 'write_job_code', 'main']
 
-# %% ../../nbs/api/jobs/48_job_code.ipynb #1643d804
+# %% ../../nbs/api/jobs/48_job_code.ipynb #5afeb32f
 import json, os, sys
+from collections.abc import Mapping
 from pathlib import Path
 from ..workspace.errors import MmopsError, StageError
 from ..workspace.places import write_json, write_text
 
-# %% ../../nbs/api/jobs/48_job_code.ipynb #dbd3ad21
+# %% ../../nbs/api/jobs/48_job_code.ipynb #351a3bfd
 TAGS = ("parameters", "raises-exception", "skip-execution") # Tags of cells that change what is executed
 
+_Cell = dict[str, str|int|list|dict[str, str|bool|list]|None] # As a notebook's JSON file holds it
+
 def job_code(
-    notebook:dict, # A notebook, as its JSON file holds it
+    notebook:Mapping[str, list[_Cell]|dict|int], # A notebook, as its JSON file holds it; only its `cells` are read
 )->str: # Python; cells are separated by lines that begin with # %%
-    "The code cells of a notebook as text, without anything that does not change what they do."
-    def block(cell:dict)->str:
+    "The code cells of a notebook as text: their lines, comments included, and those of their tags that are in `TAGS`."
+    def block(cell:_Cell)->str:
         source, tags = cell.get("source", ""), cell.get("metadata", {}).get("tags", [])
         lines = ("".join(source) if isinstance(source, list) else source).strip().split("\n")
         return "\n".join([" ".join(["# %%", *(tag for tag in TAGS if tag in tags)]), *lines])
@@ -47,12 +50,15 @@ def write_job_code(
     new = [path for path, text in code.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
     return [write_text(path, code[path]) for path in new]
 
-# %% ../../nbs/api/jobs/48_job_code.ipynb #b75edaa5
-def main()->int: # Exit code: 0, or 1 for a notebook that is none
+# %% ../../nbs/api/jobs/48_job_code.ipynb #11b7f42e
+def main(
+    environment:Mapping[str,str]|None=None, # Variables that name the workspace and the file for an error, of this process if None
+)->int: # Exit code: 0, or 1 for a notebook that is none
     "`mmops-stage code`: writes the code of all jobs."
-    try: write_job_code(Path(os.environ.get("MMOPS_WORKSPACE") or os.getcwd()))
+    environment = os.environ if environment is None else environment
+    try: write_job_code(Path(environment.get("MMOPS_WORKSPACE") or os.getcwd()))
     except MmopsError as error:
-        if file := os.environ.get("MMOPS_ERROR_FILE"): write_json(file, dict(problem=error.problem, remedy=error.remedy, kind=type(error).__name__, fields={}))
+        if file := environment.get("MMOPS_ERROR_FILE"): write_json(file, dict(problem=error.problem, remedy=error.remedy, kind=type(error).__name__, fields={}))
         else: print(error, file=sys.stderr)
         return 1
     return 0
