@@ -11,8 +11,8 @@ What nobody can check: the failed cell may have changed variables before it fail
 # %% auto #0
 __all__ = ['find_run', 'full_command', 'refusal', 'why_not_kept', 'resumable', 'begin_resumed', 'resume_run']
 
-# %% ../../nbs/api/jobs/82_resume.ipynb #79456a93
-import contextlib, datetime, os, shlex
+# %% ../../nbs/api/jobs/82_resume.ipynb #9898b582
+import contextlib, datetime, json, os, shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 import marketing_mlops
@@ -22,7 +22,7 @@ from .limits import RunLimits
 from .resumed_notebooks import first_half, resume_notebook
 from .run_conditions import changes_since
 from .runner import Execution, finish_run, wall_clock
-from .runs import Run, new_run_id, read_run
+from .runs import JsonValue, Run, new_run_id, read_run
 from .sockets import worker_address
 from .warm_kernel import chosen_worker
 from ..workspace.errors import StageError, closest
@@ -56,16 +56,18 @@ def find_run(
     problem = f"{len(found)} runs begin with {name!r}." if found else f"There is no run {name!r}.{closest(name, names)}"
     raise StageError(problem, f"{see}; the last part of `evidence` is the name of each.", stage=None, notebook=None)
 
-# %% ../../nbs/api/jobs/82_resume.ipynb #cb87b2b9
+# %% ../../nbs/api/jobs/82_resume.ipynb #841a3462
 def full_command(
     run:Run, # To be run again from the beginning
 )->str: # To be typed in a terminal
     "The command that does all of a run again."
-    given = [f"{name}={value}" for name, value in run.parameters.items() if value is not None and name != "workspace"]
-    options = [word for pair in given for word in ("-p", pair)]
+    given = {name: value for name, value in run.parameters.items() if value is not None and name != "workspace"}
+    options = [word for name, value in given.items() for word in ("-p", f"{name}={value if isinstance(value, str) else _json(value)}")]
     if run.notebook.startswith("nbs/reports/"): return shlex.join(["mmops", "report", run.job, *options])
     if run.notebook.startswith("nbs/jobs/"): return "mmops run"
-    return shlex.join(["papermill", "--engine", "mmops", run.notebook, "executed.ipynb"])
+    return shlex.join(["papermill", "--engine", "mmops", *(("-y", _json(given)) if given else ()), run.notebook, "executed.ipynb"])
+
+def _json(value:JsonValue)->str: return json.dumps(value, ensure_ascii=False) # what papermill's -y takes too, with numbers and texts as they are
 
 def refusal(
     run:Run, # That cannot be gone on with

@@ -1,12 +1,13 @@
 """Going on with a failed run: what comes of it, and every reason for which it is refused, in words."""
-import os, signal, subprocess, sys, threading
+import os, shlex, signal, subprocess, sys, threading
 from pathlib import Path
-import nbformat, pytest
+import nbformat, pytest, yaml
 from workspace_outputs import until
 from marketing_mlops.jobs.kept_runs import kept_runs
-from marketing_mlops.jobs.resume import resume_run
+from marketing_mlops.jobs.parameters import check_parameters
+from marketing_mlops.jobs.resume import full_command, resume_run
 from marketing_mlops.jobs.runner import RunOptions, run_notebook, wall_clock
-from marketing_mlops.jobs.runs import list_runs
+from marketing_mlops.jobs.runs import Run, list_runs
 from marketing_mlops.jobs.workers import stop_worker, worker_home, worker_status
 from marketing_mlops.workspace.errors import StageError
 from marketing_mlops.workspace.places import find_workspace
@@ -280,3 +281,14 @@ def test_what_is_hidden_in_the_first_half_stays_hidden_in_the_whole(workspace):
     write(workspace, START, shows, "print('again', who)")
     run = resume_run("latest", workspace)
     assert "again" in run.executed.read_text() and not any("jane.doe" in file.read_text() for file in run.folder.iterdir())
+
+@pytest.mark.parametrize("place", ["nbs/reports", "notes"])
+def test_the_command_for_a_full_run_gives_every_value_as_it_was(workspace, place):
+    notebook = write(workspace, parameters='n: int = 1\nshare: float = .5\nmarkets: list[str] = []\nis_test: bool = False\ncode: str = ""')
+    values = dict(n=7, share=.25, markets=["DE", "UK's"], is_test=True, code="007")
+    words = shlex.split(full_command(Run("weekly", "7", "r", workspace.root, "failed", values, "warm", "", notebook=f"{place}/weekly.ipynb")))
+    if place == "notes":
+        from papermill.cli import papermill
+        said = yaml.safe_load(papermill.make_context("papermill", words[1:]).params["parameters_yaml"][0])
+        assert said == values and words[-2:] == ["notes/weekly.ipynb", "executed.ipynb"]
+    else: assert check_parameters(notebook, dict(word.split("=", 1) for word in words[4::2])) == values
