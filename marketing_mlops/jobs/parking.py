@@ -7,21 +7,31 @@ A notebook fails in its ninth cell, after an hour of training, because of a colu
 # %% auto #0
 __all__ = ['ParkingPlace', 'loaded_files']
 
-# %% ../../nbs/api/jobs/57_parking.ipynb #304cb221
-import os, socket, sys, sysconfig
+# %% ../../nbs/api/jobs/57_parking.ipynb #117b8a58
+import contextlib, os, socket, sys, sysconfig
 
-# %% ../../nbs/api/jobs/57_parking.ipynb #7b25f0b9
+# %% ../../nbs/api/jobs/57_parking.ipynb #e5fa6ddb
+def _listen(address:str)->socket.socket|None: # None where the socket cannot be made
+    "A new socket that only this user can connect to."
+    listener, mask = socket.socket(socket.AF_UNIX), os.umask(0o177)
+    try: listener.bind(address); listener.listen(1); return listener
+    except OSError: listener.close()
+    finally: os.umask(mask)
+
+# %% ../../nbs/api/jobs/57_parking.ipynb #789b6c67
 class ParkingPlace:
-    "Where a notebook whose cell failed waits for the next engine; does nothing without an address."
+    "Where a notebook whose cell failed waits for the next engine; does nothing without an address. Raises `ValueError` for one that is too long."
     def __init__(self,
-        address:str, # Path of a socket to be made, at most 100 characters; '' for none
-    ): self.address,self.listener = address,None
-    def open(self)->None:
+        address:str, # Path of a socket to be made, at most 100 bytes; '' for none
+    ):
+        if (length := len(os.fsencode(address))) > 100:
+            raise ValueError(f"The address of a socket may have 100 bytes, {address!r} has {length}; take a folder with a shorter path")
+        self.address,self.listener = address,None
+
+    def open(self)->bool: # Whether an engine can come
         "Makes the socket, only for this user."
-        if not self.address or self.listener: return
-        self.listener, mask = socket.socket(socket.AF_UNIX), os.umask(0o177)
-        try: self.listener.bind(self.address); self.listener.listen(1)
-        finally: os.umask(mask)
+        if self.address and not self.listener: self.listener = _listen(self.address)
+        return self.listener is not None
 
     def next_engine(self)->socket.socket|None: # Connected; None where nobody can come
         "Waits for one engine."
@@ -34,7 +44,7 @@ class ParkingPlace:
         "Removes the socket."
         if not self.listener: return
         self.listener.close(); self.listener = None
-        os.unlink(self.address)
+        with contextlib.suppress(FileNotFoundError): os.unlink(self.address)
 
 # %% ../../nbs/api/jobs/57_parking.ipynb #3fdac0d9
 def loaded_files()->list[str]: # Absolute paths, sorted
