@@ -14,19 +14,20 @@ from importlib import metadata
 from collections.abc import Mapping
 from ..workspace.places import Workspace, file_sha256
 
-# %% ../../nbs/api/jobs/74_environments.ipynb #4c267087
+# %% ../../nbs/api/jobs/74_environments.ipynb #c5e852cd
 LIBRARIES = ("numpy", "pandas", "pyarrow", "duckdb", "ibis-framework", "scipy", "statsmodels", "scikit-learn", "altair", "papermill", "dvc")
 LOCK = "requirements.lock" # At the top of a workspace
 
 @cache
+def _version(name:str)->str: # '' where it is not installed; read once in a process
+    try: return metadata.version(name)
+    except metadata.PackageNotFoundError: return ""
+
 def library_versions(
     names:tuple[str, ...]=LIBRARIES, # As packages are called
-)->dict[str, str]: # Those that are installed; always the same dictionary, not to be changed
-    "Installed versions, read once in a process."
-    def version(name):
-        try: return metadata.version(name)
-        except metadata.PackageNotFoundError: return None
-    return {name: found for name in names if (found := version(name))}
+)->dict[str, str]: # Those that are installed
+    "Installed versions by name."
+    return {name: version for name in names if (version := _version(name))}
 
 def run_environment(
     workspace:Workspace, # Where the run is
@@ -34,7 +35,7 @@ def run_environment(
     "What a run is executed with, the same on two machines that are set up alike."
     lock = workspace.path(LOCK)
     return dict(python=platform.python_version(), platform=f"{sys.platform} {platform.machine()}",
-                lock_sha256=file_sha256(lock) if lock.is_file() else "", libraries=dict(library_versions()))
+                lock_sha256=file_sha256(lock) if lock.is_file() else "", libraries=library_versions())
 
 # %% ../../nbs/api/jobs/74_environments.ipynb #882a6bfb
 def environment_changes(

@@ -1,6 +1,8 @@
 """What a run has shown, as one HTML file beside it, whether it finished or not
 
-An executed notebook wants Jupyter; whoever is told at seven in the morning that the nightly job stopped has a telephone. So every run that has stored its notebook gets a `page.html` beside it, also a failed one: what was reached, and the two lines of the error.
+An executed notebook wants Jupyter; whoever is told at seven in the morning that the nightly job stopped has a telephone. So `add_page` puts a `page.html` beside every run that has stored its notebook, also a failed one: what was reached, and the two lines of the error. `page_maker` finds what draws it.
+
+The runner (`jobs.runner`) calls `add_page` when a run has ended. You come here when a run has no page and its note does not say enough, or to have pages drawn in another way.
 
 The page is a convenience and the run is the evidence. A page that cannot be made is therefore a note in the run's manifest and never its end: a stage that has done its work must not be run again because a chart could not be drawn."""
 
