@@ -8,7 +8,7 @@ from papermill.parameterize import parameterize_notebook
 from marketing_mlops.jobs.job_code import job_code
 from marketing_mlops.jobs.parameter_comments import read_comment
 from marketing_mlops.jobs.parameter_declarations import parameters_of_cell
-from marketing_mlops.jobs.parameter_injection import inject_checked
+from marketing_mlops.jobs.parameter_injection import checked_notebook, inject_checked
 from marketing_mlops.jobs.parameter_kinds import read_value
 from marketing_mlops.jobs.parameters import check_parameters, read_parameters, typed_value, values_to_inject
 from marketing_mlops.jobs.parameter_schema import schema_of
@@ -231,6 +231,24 @@ def test_a_whole_number_that_papermill_injects_becomes_the_figure_that_is_declar
     made.metadata["papermill"] = dict(parameters={})
     asked = parameterize_notebook(made, dict(budget=500), kernel_name="python3", language="python")
     assert repr(inject_checked(asked, WEDNESDAY, environment={}).metadata.papermill.parameters["budget"]) == "500.0"
+
+def day_in(tmp_path, zone):
+    "Today as a notebook that papermill starts in a workspace with a market in this zone gets it."
+    root = tmp_path/zone.rpartition("/")[2]
+    root.mkdir()
+    (root/"settings.ini").write_text(f"[DEFAULT]\nreporting_currency = EUR\n[development]\n[markets]\nFirst = {zone}, monday, 1, DE\n")
+    made = nbformat.read(notebook(root, 'until: "date" = "today"\n'), 4)
+    made.metadata["papermill"] = dict(parameters={})
+    return date.fromisoformat(checked_notebook(made, dict(MMOPS_WORKSPACE=str(root))).metadata.papermill.parameters["until"])
+
+def test_today_is_the_day_of_the_first_market_when_papermill_starts_a_notebook(tmp_path):
+    assert day_in(tmp_path, "Pacific/Kiritimati") > day_in(tmp_path, "Pacific/Pago_Pago") # 25 hours apart: never the same day
+
+def test_without_a_workspace_today_is_the_day_of_this_machine(tmp_path):
+    made = nbformat.read(notebook(tmp_path, 'until: "date" = "today"\n'), 4)
+    made.metadata["papermill"] = dict(parameters={})
+    before = date.today()
+    assert checked_notebook(made, dict(MMOPS_WORKSPACE=str(tmp_path))).metadata.papermill.parameters["until"] in (before.isoformat(), date.today().isoformat())
 
 def test_blanks_inside_a_text_are_code_of_a_job():
     cells = lambda text: dict(cells=[dict(cell_type="code", source=text, metadata={})])
