@@ -93,7 +93,7 @@ def template_root(
     if not found: raise FileNotFoundError(f"neither {installed} nor {clone} holds the workspace template; install marketing_mlops again")
     return found
 
-# %% ../../nbs/api/cli/60_template.ipynb #37df6025
+# %% ../../nbs/api/cli/60_template.ipynb #9b32f218
 PROJECT = Template('''[build-system]
 requires = ["setuptools>=80"]
 build-backend = "setuptools.build_meta"
@@ -117,6 +117,7 @@ include = ["$name*"]
 
 [tool.nbdev]
 custom_sidebar = true
+allowed_metadata_keys = ["mmops"]
 allowed_cell_metadata_keys = ["tags"]
 update_pyproject = false
 

@@ -9,13 +9,13 @@ Call it when a notebook has to run unattended. On this page only it looks at the
 # %% auto #0
 __all__ = ['failure', 'Execution', 'close_run', 'RunOptions', 'start_run', 'wall_clock', 'finish_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #3816934b
+# %% ../../nbs/api/jobs/80_runner.ipynb #9a804e07
 import contextlib, dataclasses, datetime, json, logging, os, sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 import marketing_mlops
-from .client import engine_name
+from .engine_choice import chosen_engine
 from .limits import RunLimits
 from .environments import run_environment
 from .kept_runs import keep_run, kept_run, kept_seconds, let_go_before, parking_variables
@@ -67,7 +67,7 @@ class Execution:
     resumption:"Resumption|None" = None # What it goes on with, see `jobs.engine`; it begins at its first cell if None
     make_page:Callable[[Path], str]|None = None # Draws the page beside the run; what is installed for it if None
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #99887fd3
+# %% ../../nbs/api/jobs/80_runner.ipynb #a52b53f3
 @contextlib.contextmanager
 def _quiet_papermill():
     "Papermill warns of parameters whose annotation it cannot read; they have been checked already."
@@ -77,7 +77,7 @@ def _quiet_papermill():
     try: yield
     finally: logger.setLevel(level)
 
-def _execute(run:Run, execution:Execution, workspace:Workspace, redactor:Redactor, usage:dict[str,float|list[str]])->None:
+def _execute(run:Run, execution:Execution, workspace:Workspace, redactor:Redactor, usage:dict[str,float|str|list[str]])->None:
     "Runs the notebook; the engine notes what it has used."
     import papermill
     from papermill.engines import papermill_engines
@@ -90,7 +90,7 @@ def _execute(run:Run, execution:Execution, workspace:Workspace, redactor:Redacto
             cwd=str(workspace.root), progress_bar=False, environment=dict(execution.environment) | own, use_engine=run.engine,
             is_checked=True, limits=RunLimits(**run.limits), usage=usage, resumption=execution.resumption)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #bcb64930
+# %% ../../nbs/api/jobs/80_runner.ipynb #be4bf680
 def _children_mb()->float: # Megabytes, 0 where the system does not tell
     "Most memory a process had that was started by this one and has ended."
     try: import resource
@@ -99,12 +99,12 @@ def _children_mb()->float: # Megabytes, 0 where the system does not tell
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss*unit/1e6
 
 @contextlib.contextmanager
-def _measured(usage:dict[str,float|list[str]])->Iterator[None]:
+def _measured(usage:dict[str,float|str|list[str]])->Iterator[None]:
     "Notes the memory of a stock kernel that ran in the block, where it can be told."
     before = _children_mb()
     try: yield
     finally:
-        if not usage and (after := _children_mb()) > before: usage["memory_mb"] = round(after, 1)
+        if "memory_mb" not in usage and (after := _children_mb()) > before: usage["memory_mb"] = round(after, 1)
 
 # %% ../../nbs/api/jobs/80_runner.ipynb #c4e12600
 def close_run(
@@ -126,18 +126,28 @@ def close_run(
     ended = dataclasses.replace(run, status=status, error=told, ended_at=ended_at.isoformat(), duration_s=round(took, 3), note=note, **found)
     return save_run(ended, redactor.text)
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #2c7c637c
+# %% ../../nbs/api/jobs/80_runner.ipynb #01796c20
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
     "How a notebook is run, where it is not run like most."
     job:str|None = None # Name under data/runs, the notebook's if None
     key:str|None = None # What it runs for; the value of the first parameter if None
-    engine:str|None = None # 'warm', 'spawn' or 'kernel', by `MMOPS_ENGINE` and platform if None
+    engine:str|None = None # 'warm', 'spawn' or 'kernel'; see `jobs.engine_choice` if None
     limits:RunLimits = dataclasses.field(default_factory=RunLimits) # What it may use: time, memory, output
     on:datetime.date|None = None # The day from which relative dates are seen: when the run is due; today for the business if None
     make_page:Callable[[Path], str]|None = None # Draws the page beside the run; what is installed for it if None
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #19de4bb1
+# %% ../../nbs/api/jobs/80_runner.ipynb #e60a3d5c
+def _engine(
+    notebook:Path, # Has been read before
+    options:RunOptions, # What the caller asks for
+    environment:Mapping[str,str], # Variables of whoever starts it
+)->str: # 'warm', 'spawn' or 'kernel'
+    "The engine that runs a notebook. Raises `ParameterError`."
+    metadata = json.loads(notebook.read_text(encoding="utf-8")).get("metadata", {})
+    return chosen_engine(metadata, notebook.name, use_engine=options.engine or "", environment=environment)
+
+# %% ../../nbs/api/jobs/80_runner.ipynb #d39d796c
 def start_run(
     notebook:Path, # The notebook to run
     parameters:dict[str,JsonValue], # Given values by name, typed or as text
@@ -147,9 +157,9 @@ def start_run(
     environment:Mapping[str,str], # Variables of whoever starts it
     now:datetime.datetime, # Its start, with a time zone
 )->Run: # Status 'running', its folder exists
-    "Checks the parameters and makes the folder of the run. Raises `ParameterError`."
-    on, engine = options.on or business_day(workspace.settings, now), options.engine or engine_name(environment)
-    values = plain_value(check_parameters(notebook, parameters, on, environment=environment))
+    "Checks the parameters, chooses the engine and makes the folder of the run. Raises `ParameterError`."
+    on = options.on or business_day(workspace.settings, now)
+    values, engine = plain_value(check_parameters(notebook, parameters, on, environment=environment)), _engine(notebook, options, environment)
     named = str(options.key or next(iter(values.values()), None) or "all")
     job, key = options.job or notebook.stem, run_redactor(workspace, values).text(named)
     folder = workspace.runs(job, key)/new_run_id(now)
@@ -159,8 +169,8 @@ def start_run(
         notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name, notebook_sha256=file_sha256(notebook),
         version=marketing_mlops.__version__, within=environment.get("MMOPS_WITHIN", ""), environment=run_environment(workspace))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #212a13c2
-def _keep(run:Run, execution:Execution, usage:dict[str,float|list[str]], written:list[str], workspace:Workspace, now:datetime.datetime)->str:
+# %% ../../nbs/api/jobs/80_runner.ipynb #01705579
+def _keep(run:Run, execution:Execution, usage:dict[str,float|str|list[str]], written:list[str], workspace:Workspace, now:datetime.datetime)->str:
     "Notes a run whose process waits; until when, empty where it does not."
     if usage.get("loaded") is None: return ""
     try:
@@ -179,7 +189,7 @@ def _closing(run:Run, root:Path, hide:Callable[[str], str], keep:Callable[[], st
         close("failed", error)
         raise error from stopped
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #1367098d
+# %% ../../nbs/api/jobs/80_runner.ipynb #ce44e2dd
 def wall_clock()->datetime.datetime: # In UTC
     "The time by the clock of this machine."
     return datetime.datetime.now(datetime.timezone.utc)
@@ -195,7 +205,7 @@ def finish_run(
     usage, redactor = {}, run_redactor(workspace, run.parameters)
     written = written_code(json.loads(execution.notebook.read_text(encoding="utf-8"))) if execution.parking else []
     def close(status:str, error:StageError|None=None)->Run:
-        ended = dataclasses.replace(run, memory_mb=usage.get("memory_mb"))
+        ended = dataclasses.replace(run, memory_mb=usage.get("memory_mb"), engine=usage.get("engine", run.engine)) # what it really was
         return close_run(ended, status, error, ended_at=clock(), redactor=redactor, make_page=execution.make_page)
     def keep()->str: return _keep(run, execution, usage, written, workspace, clock())
     with alive(run.folder):

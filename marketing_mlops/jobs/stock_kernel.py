@@ -1,6 +1,6 @@
 """The same notebook in an ordinary Jupyter kernel: slower to start, and there on every machine
 
-Where there is no warm worker, or where you do not want one (`MMOPS_ENGINE=kernel`, `mmops report … --engine kernel`), a notebook runs in the kernel that JupyterLab would use. `run_stock_kernel` does what papermill's own engine does, with three differences: the run gets an environment of its own, the kernel's remarks do not bury the two lines of an error, and a cell cannot fill the notebook with output.
+Where there is no warm worker, or where you do not want one (`MMOPS_ENGINE=kernel`, or the notebook itself says so, see `jobs.engine_choice`), a notebook runs in the kernel that JupyterLab would use. `run_stock_kernel` does what papermill's own engine does, with three differences: the run gets an environment of its own, the kernel's remarks do not bury the two lines of an error, and a cell cannot fill the notebook with output.
 
 It is the fallback everywhere, and the only way on Windows. Each cell has the deadline of the run; memory is not watched."""
 

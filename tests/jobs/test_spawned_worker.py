@@ -69,6 +69,6 @@ def test_a_worker_that_cannot_start_means_one_line_and_the_stock_kernel(tmp_path
     taken.mkdir()                                              # a folder where the socket would be
     try: run = run_notebook(notebook(workspace, "print(n)"), workspace=workspace, options=RunOptions(engine="spawn"))
     finally: taken.rmdir()
-    assert run.status == "done"
+    assert (run.status, run.engine) == ("done", "kernel")
     said = capfd.readouterr().err.splitlines()
     assert len(said) == 1 and said[0].startswith("No warm worker, so the stock kernel is used: ")
