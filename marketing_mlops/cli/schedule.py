@@ -70,7 +70,7 @@ def due_words(
     from marketing_mlops.schedules.notices import local_time
     return [f"{schedule.name} {local_time(schedule, run.due)}: {run.state}" for schedule, run in preview_due(workspace, now)]
 
-# %% ../../nbs/api/cli/80_schedule.ipynb #a3e97d04
+# %% ../../nbs/api/cli/80_schedule.ipynb #bc288949
 def one_look(
     workspace:Workspace, # Whose schedules
     at_once:int, # Runs under way at once
@@ -81,7 +81,7 @@ def one_look(
     from marketing_mlops.schedules.watches import keep_watch
     clock = (lambda: now) if now else (lambda: datetime.now(timezone.utc))
     ended = keep_watch(workspace, clock, at_once=at_once, tell=lambda line: print(line, flush=True))
-    problems = entry_problems(workspace)
+    problems = entry_problems(workspace, clock())
     for _, problem, remedy in problems: print(problem, remedy, sep="\n", file=sys.stderr)
     return 1 if problems or any(run.state == "failed" for run in ended) else 0
 

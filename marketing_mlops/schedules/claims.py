@@ -48,7 +48,7 @@ class Claim:
     due_run:DueRun # State 'running', with the number of this attempt
     lock:int # Descriptor that holds the lock of the schedule; close it when the run is settled
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #12e24d78
+# %% ../../nbs/api/schedules/45_claims.ipynb #cf425178
 def claim_next(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Whose schedules
@@ -58,12 +58,19 @@ def claim_next(
 )->Claim|None: # None where nothing may begin
     "Takes the oldest due run that may begin now."
     waiting = [run for run in due_runs(records, states=("due", "waiting")) if run.schedule in schedules and _may_begin(run, now, among)]
-    for name in dict.fromkeys(run.schedule for run in waiting):
-        if (lock := try_lock(workspace, name)) is None: continue
-        if (taken := _take(records, name, now, among)): return Claim(schedules[name], taken, lock)
-        os.close(lock)
-    return None
+    names = dict.fromkeys(run.schedule for run in waiting)
+    return next(filter(None, (_claim(records, workspace, schedules[name], now, among) for name in names)), None)
 
+def _claim(records, workspace, schedule, now, among):
+    "Claims the oldest due run of a schedule; where that fails, also for want of room, its lock is free again."
+    if (lock := try_lock(workspace, schedule.name)) is None: return None
+    taken = None
+    try: taken = _take(records, schedule.name, now, among)
+    finally:
+        if taken is None: os.close(lock)
+    return taken and Claim(schedule, taken, lock)
+
+# %% ../../nbs/api/schedules/45_claims.ipynb #67a5c1b0
 def _may_begin(run, now, among):
     return run.state != "running" and max(run.due_at, run.not_before) <= stamp(now) and (among is None or (run.schedule, run.due_at) in among)
 
@@ -143,7 +150,7 @@ def settle(
         ended = "" if state == "waiting" else stamp(now)
         return save_due_run(records, replace(due_run, state=state, not_before=not_before, ended_at=ended, run=evidence or due_run.run, sentence=sentence))
 
-# %% ../../nbs/api/schedules/45_claims.ipynb #a3ca3c51
+# %% ../../nbs/api/schedules/45_claims.ipynb #0c9db9e9
 def left_behind(
     records:sqlite3.Connection, # From `open_records`
     workspace:Workspace, # Whose schedules
@@ -154,12 +161,15 @@ def left_behind(
     found = []
     for run in due_runs(records, states=("running",)):
         if (lock := try_lock(workspace, run.schedule)) is None: continue
-        schedule = schedules.get(run.schedule) or _removed(run)
-        still = [each for each in due_runs(records, run.schedule, states=("running",)) if each.due_at == run.due_at]
-        settled = [settle(records, workspace, schedule, each, now) for each in still]
-        found += [each for each in settled if each.state != "running"]
-        os.close(lock)
+        try: found += _settle_left(records, workspace, schedules.get(run.schedule) or _removed(run), run, now)
+        finally: os.close(lock)
     return found
+
+def _settle_left(records, workspace, schedule, run, now):
+    "Settles a run whose lock we have just taken, if nobody has settled it before."
+    still = [each for each in due_runs(records, run.schedule, states=("running",)) if each.due_at == run.due_at]
+    settled = [settle(records, workspace, schedule, each, now) for each in still]
+    return [each for each in settled if each.state != "running"]
 
 def _removed(run):
     "Stands for a schedule that has left the file: its runs are looked for everywhere."

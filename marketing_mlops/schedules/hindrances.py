@@ -42,7 +42,7 @@ def entry_alert(
     "Says that an entry, or the file, cannot be read."
     return Alert("unreadable", name, _day(now), problem, remedy)
 
-# %% ../../nbs/api/schedules/49_hindrances.ipynb #a8b67ab0
+# %% ../../nbs/api/schedules/49_hindrances.ipynb #4be2e23f
 def round_alert(
     stopped:MmopsError|OSError, # What ended a round
     now:datetime, # With a time zone
@@ -51,7 +51,7 @@ def round_alert(
     if is_full(stopped):
         return Alert("full", "", _day(now), f"The scheduler cannot go on: {NO_ROOM}.", "Make room on the disk of the workspace; what was due is run at the next look.")
     problem, remedy = (stopped.problem, stopped.remedy) if isinstance(stopped, MmopsError) else (f"{type(stopped).__name__}: {stopped}", "Look at the folder data/state of the workspace.")
-    kind = "damaged" if isinstance(stopped, MmopsError) and stopped.fields.get("cause") == "damaged" else "unreadable"
+    kind = "damaged" if isinstance(stopped, MmopsError) and stopped.fields.get("cause") in ("damaged", "disk") else "unreadable"
     return Alert(kind, "", _day(now), f"The scheduler cannot go on: {problem}", remedy)
 
 # %% ../../nbs/api/schedules/49_hindrances.ipynb #598e8711

@@ -16,7 +16,7 @@ from .planning import Plan
 from .quantities import length_in_words
 from .records import DueRun
 
-# %% ../../nbs/api/schedules/48_notices.ipynb #c05aaea8
+# %% ../../nbs/api/schedules/48_notices.ipynb #2624ce54
 def local_time(
     schedule:Schedule, # Whose clock counts
     instant:datetime, # With a time zone
@@ -26,9 +26,10 @@ def local_time(
 
 def missed_alert(
     schedule:Schedule, # Which was missed
-    plan:Plan, # With at least one missed due time
-)->Alert:
+    plan:Plan, # What has become of its due times
+)->Alert|None: # None where none was missed
     "Says which due times were not run."
+    if not plan.missed: return None
     first, last = plan.missed[0], plan.missed[-1]
     when = f"on {local_time(schedule, last.due)}" if first is last else f"{len(plan.missed):,} times from {local_time(schedule, first.due)} to {local_time(schedule, last.due)}"
     days = f"--from {first.due.astimezone(schedule.zone):%Y-%m-%d} --to {last.due.astimezone(schedule.zone):%Y-%m-%d}"

@@ -71,12 +71,13 @@ def fingerprint(
         read.update(path.read_bytes() if path.is_file() else b"none")
     return read.hexdigest()
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #6aa8a1c3
+# %% ../../nbs/api/schedules/35_planning.ipynb #561a39f2
 def known_schedules(
     workspace:Workspace, # Whose schedules
     records:sqlite3.Connection, # From `open_records`
+    now:datetime, # With a time zone
 )->Known: # What is in the file now, or was when it could last be read
-    "The schedules, read again only where something has changed. Raises `ParameterError` for a file that cannot be read and never could."
+    "The schedules. Raises `ParameterError` for a file that cannot be read where no schedule is known from before."
     current, kept = fingerprint(workspace), read_fact(records, "known")
     if kept and kept["fingerprint"] == current: return _known(kept)
     try: file, is_whole = _read_whole(workspace, kept)
@@ -88,7 +89,7 @@ def known_schedules(
     with one_step(records):
         save_fact(records, "known", fresh)
         save_fact(records, "read_without_fault", None if problems else current)
-        renew_clocks(records, fresh["names"])
+        renew_clocks(records, fresh["names"], now)
     return _known(fresh)
 
 # %% ../../nbs/api/schedules/35_planning.ipynb #dce2caf2
@@ -156,10 +157,11 @@ def preview_due(
     planned = [run for name, since in clocks.items() for run in plan_schedule(schedules[name], since, max(now, since)).runs]
     return [(schedules[run.schedule], run) for run in sorted(is_open + planned, key=lambda run: run.due_at)]
 
-# %% ../../nbs/api/schedules/35_planning.ipynb #a21962ed
+# %% ../../nbs/api/schedules/35_planning.ipynb #0c956f5f
 def entry_problems(
     workspace:Workspace, # Whose schedules
+    now:datetime, # With a time zone
 )->tuple[tuple[str, str, str], ...]: # Name of the entry ("" for the file), what is wrong, what to do
     "What is wrong with the entries. Raises `ParameterError` as `known_schedules` does."
     with open_records(workspace) as records:
-        return () if read_fact(records, "read_without_fault") == fingerprint(workspace) else known_schedules(workspace, records).problems
+        return () if read_fact(records, "read_without_fault") == fingerprint(workspace) else known_schedules(workspace, records, now).problems

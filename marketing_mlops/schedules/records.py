@@ -10,15 +10,16 @@ __all__ = ['DueState', 'OPEN_STATES', 'CAUSES', 'NEVER', 'stamp', 'DueRun', 'Rec
            'save_clock', 'read_clocks', 'has_work', 'next_instant', 'renew_clocks', 'forget_future', 'save_fact',
            'read_fact']
 
-# %% ../../nbs/api/schedules/30_records.ipynb #9066c07a
+# %% ../../nbs/api/schedules/30_records.ipynb #1cf003c1
 import contextlib, json, sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Literal
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
+from ..workspace.reserve import is_full
 
 # %% ../../nbs/api/schedules/30_records.ipynb #dfe4578d
 DueState = Literal["due", "running", "waiting", "done", "failed", "missed"]
@@ -50,13 +51,14 @@ class DueRun:
     @property
     def token(self)->str: "Names the newest attempt; it stands in the manifest of its run."; return f"schedule/{self.schedule}@{self.due_at}#{self.attempt}"
 
-# %% ../../nbs/api/schedules/30_records.ipynb #76a343c1
+# %% ../../nbs/api/schedules/30_records.ipynb #ed83250a
 class RecordsError(MmopsError): "The database of due times cannot be used; fields: `file`, `cause` (a key of `CAUSES`)."
 
 CAUSES = dict( # What is wrong with the file, and what to do
     full=("there is no room for the records of schedules", "Make room on this disk; the next `mmops schedule due` goes on where this one stopped."),
     busy=("somebody else has been writing for half a minute", "Look for a hanging `mmops schedule`; then try again."),
     closed=("this user may not open or change the records of schedules", "Give the user who runs the schedules the right to write to this file and its folder."),
+    disk=("the disk could not read or write the records of schedules", "Have the disk looked at. Once it works, type `mmops schedule repair`: it rebuilds what is damaged from the evidence under data/runs."),
     damaged=("the records of schedules cannot be read", "Type `mmops schedule repair`: it rebuilds them from the evidence under data/runs."),
     other=("the records of schedules could not be used", "Type the command again; if it says the same, hand this line to whoever looks after the machine."))
 
@@ -71,37 +73,40 @@ create table if not exists facts(name text primary key, content text) without ro
 pragma user_version = 1;
 """
 
-# %% ../../nbs/api/schedules/30_records.ipynb #09e74693
-_NAMES = dict(FULL="full", IOERR="full", BUSY="busy", LOCKED="busy", READONLY="closed", CANTOPEN="closed", PERM="closed", AUTH="closed",
+# %% ../../nbs/api/schedules/30_records.ipynb #992f37fa
+_NAMES = dict(IOERR="disk", BUSY="busy", LOCKED="busy", READONLY="closed", CANTOPEN="closed", PERM="closed", AUTH="closed",
               CORRUPT="damaged", NOTADB="damaged", ERROR="damaged") # ERROR: a table or column of ours is not there
 
 def _in_two_lines(error, path):
-    "What a failure of SQLite means for a person."
-    name = getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
-    problem, remedy = CAUSES[cause := _NAMES.get(name, "other")]
+    "What a failure of SQLite, or of the folder around it, means for a person."
+    name = "PERM" if isinstance(error, PermissionError) else getattr(error, "sqlite_errorname", "").removeprefix("SQLITE_").partition("_")[0]
+    problem, remedy = CAUSES[cause := "full" if is_full(error) else _NAMES.get(name, "other")]
     return RecordsError(f"{path}: {problem} ({error}).", remedy, file=str(path), cause=cause)
 
-# %% ../../nbs/api/schedules/30_records.ipynb #f6732286
+# %% ../../nbs/api/schedules/30_records.ipynb #32df7314
 def records_path(
     workspace:Workspace, # Whose records
 )->Path: # It need not exist yet
     "The database of due times."
     return workspace.state/"schedule.db"
 
-# %% ../../nbs/api/schedules/30_records.ipynb #018e63d9
+def _make_folder(path):
+    try: path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error: raise _in_two_lines(error, path) from error
+
+# %% ../../nbs/api/schedules/30_records.ipynb #10c97b0e
 @contextlib.contextmanager
 def open_records(
     workspace:Workspace, # Whose records
 )->Iterator[sqlite3.Connection]: # For this process and this thread
     "Opens the database, and makes it where there is none. Raises `RecordsError` where that, or a statement in the block, fails for one of `CAUSES`."
     path = records_path(workspace)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path)
     try:
         with contextlib.closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as records:
             records.row_factory = sqlite3.Row
-            if records.execute("pragma user_version").fetchone()[0] != 1:
-                records.execute("pragma journal_mode = wal")
-                records.executescript(_TABLES)
+            records.execute("pragma journal_mode = truncate")
+            if records.execute("pragma user_version").fetchone()[0] != 1: records.executescript(_TABLES)
             yield records
     except sqlite3.Error as error: raise _in_two_lines(error, path) from error
 
@@ -219,16 +224,18 @@ def next_instant(
     first = records.execute("select min(at) from (select next_due as at from clocks union all select not_before from due_runs where state in ('due', 'waiting'))").fetchone()[0]
     return datetime.fromisoformat(first) if first and first != NEVER else None
 
-# %% ../../nbs/api/schedules/30_records.ipynb #f213f693
+# %% ../../nbs/api/schedules/30_records.ipynb #3a07dbc6
 def renew_clocks(
     records:sqlite3.Connection, # From `open_records`
     names:Iterable[str], # Schedules that are in the file
+    now:datetime, # With a time zone
 )->None:
     "Fits the records to a file that has changed."
     records.execute("update clocks set next_due = ''")
-    gone = [(name,) for name in set(read_clocks(records)) - set(names)]
-    records.executemany("delete from clocks where schedule = ?", gone)
-    records.executemany("update due_runs set state = 'missed', sentence = 'its entry was removed from schedule.yaml before it ran' where schedule = ? and state in ('due', 'waiting')", gone)
+    for name in set(read_clocks(records)) - set(names):
+        records.execute("delete from clocks where schedule = ?", [name])
+        for run in due_runs(records, name, states=("due", "waiting")):
+            save_due_run(records, replace(run, state="missed", ended_at=stamp(now), sentence="its entry was removed from schedule.yaml before it ran"))
 
 def forget_future(
     records:sqlite3.Connection, # From `open_records`

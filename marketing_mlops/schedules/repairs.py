@@ -21,7 +21,7 @@ from .records import Attempt, DueRun, RecordsError, add_due_runs, one_step, open
 from ..workspace.errors import AlreadyRunning
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/schedules/53_repairs.ipynb #6a143494
+# %% ../../nbs/api/schedules/53_repairs.ipynb #502512a4
 def records_damage(
     workspace:Workspace, # Whose records
 )->str: # "" where they are whole, or where there are none
@@ -30,7 +30,7 @@ def records_damage(
     try:
         with open_records(workspace) as records: found = records.execute("pragma integrity_check(1)").fetchone()[0]
     except RecordsError as error:
-        if error.fields["cause"] != "damaged": raise
+        if error.fields["cause"] not in ("damaged", "disk"): raise
         return error.problem
     return "" if found == "ok" else f"{records_path(workspace)}: {found}"
 
@@ -91,11 +91,11 @@ def looked_until(
     known += [(event["schedule"], datetime.fromisoformat(event["due_at"])) for event in missed]
     return {schedule: at for schedule, at in sorted(known)}
 
-# %% ../../nbs/api/schedules/53_repairs.ipynb #c2757e9d
+# %% ../../nbs/api/schedules/53_repairs.ipynb #777ab77d
 def _move_aside(workspace:Workspace, now:datetime)->Path|None:
     path = records_path(workspace)
     aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}")
-    for ending in ("-wal", "-shm"):
+    for ending in ("-journal", "-wal", "-shm"):              # the last two were left by earlier versions
         if Path(f"{path}{ending}").exists(): os.replace(f"{path}{ending}", f"{aside}{ending}")
     if not path.exists(): return None
     os.replace(path, aside)

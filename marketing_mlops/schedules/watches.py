@@ -38,14 +38,14 @@ def told_to_people(
         if isinstance(stopped, MmopsError) and not is_full(stopped): raise
         raise WorkspaceError(alert.sentence, alert.next_step, path=str(workspace.state)) from stopped
 
-# %% ../../nbs/api/schedules/54_watches.ipynb #14cfa373
+# %% ../../nbs/api/schedules/54_watches.ipynb #0a0e8ea9
 def tell_of_hindrances(
     workspace:Workspace, # Whose alerts
     ended:list[DueRun], # What a round has settled
     now:datetime, # With a time zone
 )->None:
     "Raises an alert for each entry that cannot be read and each run without room; settles those of runs that were made after all."
-    for problem in entry_problems(workspace): raise_alert(entry_alert(*problem, now), workspace, now=now)
+    for problem in entry_problems(workspace, now): raise_alert(entry_alert(*problem, now), workspace, now=now)
     schedules = read_schedules(workspace).schedules if any(is_full(run.sentence) for run in ended) else {}
     for run in ended:
         if run.state == "done": settle_alerts(workspace, run.schedule, run.due, days=36_500, because="ran", now=now) # however long ago it was missed

@@ -1,5 +1,5 @@
 "A full disk, a clock that jumps, a file of which half was saved, a damaged database: said, survived, and nothing done twice."
-import errno, json
+import contextlib, errno, json, os, resource, sqlite3
 from datetime import datetime, timedelta, timezone
 import pytest
 from small_disk import on_small_disk
@@ -7,12 +7,15 @@ from marketing_mlops.schedules.alert_journal import alert_events, journal_path
 from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert
 from marketing_mlops.schedules.attempts import carry_out, order_environment
 from marketing_mlops.jobs.runs import Run, save_run
-from marketing_mlops.schedules.records import DueRun, RecordsError, due_runs, open_records, records_path, stamp
+from marketing_mlops.schedules.claims import claim_next, left_behind, take_slot, try_lock
+from marketing_mlops.schedules.entries import Schedule
+from marketing_mlops.schedules.records import DueRun, RecordsError, add_due_runs, due_runs, one_step, open_records, records_path, save_fact, stamp
 from marketing_mlops.schedules.repairs import records_damage, repair_records
+from marketing_mlops.schedules.rounds import Round, start_next, stop_all
 from marketing_mlops.schedules.watches import keep_watch
 from marketing_mlops.workspace.errors import MmopsError
 from marketing_mlops.workspace.places import find_workspace
-from marketing_mlops.workspace.reserve import keep_reserve, reserve_path
+from marketing_mlops.workspace.reserve import is_full, keep_reserve, reserve_path
 
 MONDAY = datetime(2026, 4, 6, 5, tzinfo=timezone.utc)
 SETTINGS = "[DEFAULT]\nreporting_currency = EUR\n[markets]\nDE = Europe/Berlin, monday, 1, DE\n"
@@ -138,7 +141,6 @@ def test_records_that_are_garbage_are_told_of_repaired_and_nothing_runs_twice(wo
     assert look(workspace, 2)[0] == look(workspace, 62)[0] == [("hourly", "done")]
     content = bytearray(records_path(workspace).read_bytes())
     content[:100] = b"\x00garbage\xff"*12 + b"....";
-    for name in ("", "-wal", "-shm"): records_path(workspace).with_name(f"schedule.db{name}").unlink(missing_ok=True)
     records_path(workspace).write_bytes(content)
     with pytest.raises(MmopsError, match="mmops schedule repair") as stopped: look(workspace, 63)
     assert len(str(stopped.value).splitlines()) == 2 and "damaged" in [alert.kind for alert in open_alerts(workspace, now=MONDAY)]
@@ -178,6 +180,111 @@ def test_only_damaged_records_are_sent_to_repair(workspace, statement, cause):
         with open_records(workspace) as records:
             for each in (statement, "insert into facts values ('note', hex(zeroblob(100000)))"): records.execute(each)
     assert stopped.value.fields["cause"] == cause and ("mmops schedule repair" in str(stopped.value)) == (cause == "damaged")
+
+def test_a_dying_disk_is_not_called_full_and_its_records_are_made_again(workspace):
+    with open_records(workspace): pass
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        with pytest.raises(RecordsError) as stopped:
+            with open_records(workspace) as records:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, limits[1]))        # SQLite sees a disk that refuses to write
+                records.execute("insert into facts values ('note', hex(zeroblob(500000)))")
+    finally: resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert stopped.value.fields["cause"] == "disk" and "Make room" not in str(stopped.value) and "mmops schedule repair" in str(stopped.value)
+    assert not is_full(stopped.value)
+
+def test_records_on_a_disk_that_does_not_read_them_are_damaged(workspace, monkeypatch):
+    with open_records(workspace): pass
+    def unreadable(error, path): return RecordsError("disk I/O error.", "Have it looked at.", cause="disk")
+    monkeypatch.setattr("marketing_mlops.schedules.records._in_two_lines", unreadable)
+    records_path(workspace).write_bytes(b"no matter what"*300)
+    assert records_damage(workspace) == "disk I/O error."
+
+def test_a_folder_that_may_not_be_made_is_two_lines(workspace, monkeypatch):
+    def refused(self, **more): raise PermissionError(errno.EACCES, "Permission denied", str(self))
+    monkeypatch.setattr("pathlib.Path.mkdir", refused)
+    with pytest.raises(RecordsError, match="right to write") as stopped:
+        with open_records(workspace): pass
+    assert stopped.value.fields["cause"] == "closed" and len(str(stopped.value).splitlines()) == 2
+
+def test_a_repair_takes_the_journal_of_a_killed_step_out_of_the_way(workspace):
+    with open_records(workspace): pass
+    journal = records_path(workspace).with_name("schedule.db-journal")
+    journal.write_bytes(b"pages of another day")
+    repair = repair_records(workspace, [], MONDAY)
+    assert repair.aside.with_name(f"{repair.aside.name}-journal").read_bytes() == b"pages of another day"
+    assert not journal.exists() or journal.stat().st_size == 0
+
+def test_records_rely_on_nothing_two_machines_cannot_share(workspace):
+    "Also those of an earlier version, which kept a log in shared memory beside them."
+    with open_records(workspace) as records: add_due_runs(records, [DueRun("hourly", stamp(MONDAY))])
+    with contextlib.closing(sqlite3.connect(records_path(workspace))) as earlier: assert earlier.execute("pragma journal_mode = wal").fetchone() == ("wal",)
+    with open_records(workspace) as records:
+        with one_step(records): save_fact(records, "note", "kept")
+        assert len(due_runs(records)) == 1 and {path.name for path in workspace.state.glob("schedule.db*")} == {"schedule.db", "schedule.db-journal"}
+
+FULL = "create trigger full before insert on attempts begin select raise(abort, 'database or disk is full'); end"
+
+def no_room(workspace, *statements):
+    with open_records(workspace) as records:
+        for statement in statements: records.execute(statement)
+
+def free(workspace, *names):
+    "Whether nobody holds the locks of these schedules, nor any place for a run."
+    found = [*(try_lock(workspace, name) for name in names), take_slot(workspace, 1)]
+    for lock in found: lock is None or os.close(lock)
+    return None not in found
+
+def test_records_without_room_in_one_round_keep_nothing_from_the_next(workspace, at_once):
+    write_job(workspace.root)
+    look(workspace, 0)
+    no_room(workspace, FULL)
+    for minute in (2, 3):
+        with pytest.raises(MmopsError, match="no room"): look(workspace, minute)
+    assert free(workspace, "hourly")
+    no_room(workspace, "drop trigger full")
+    assert look(workspace, 4)[0] == [("hourly", "done")]
+
+def test_a_run_that_was_left_behind_can_be_settled_once_there_is_room(workspace):
+    hourly = Schedule("hourly", "job", "count", "0 * * * *", "Europe/Berlin", "marketing@example.com")
+    with open_records(workspace) as records:
+        add_due_runs(records, [DueRun("hourly", stamp(MONDAY))])
+        os.close(claim_next(records, workspace, {"hourly": hourly}, MONDAY).lock)
+    no_room(workspace, FULL)
+    with open_records(workspace) as records, pytest.raises(sqlite3.Error, match="full"): left_behind(records, workspace, {"hourly": hourly}, MONDAY)
+    assert free(workspace, "hourly")
+    no_room(workspace, "drop trigger full")
+    with open_records(workspace) as records: assert [run.state for run in left_behind(records, workspace, {"hourly": hourly}, MONDAY)] == ["waiting"]
+
+class Endless:
+    "Stands for a process that runs until it is told to end."
+    reason, is_over = "", False
+    def __init__(self, order, workspace, files, tell): pass
+    def has_ended(self): return self.is_over
+    def interrupt(self): self.is_over = True
+
+def test_a_round_that_is_stopped_without_room_gives_every_lock_back(workspace, monkeypatch):
+    monkeypatch.setattr("marketing_mlops.schedules.rounds.start_process", Endless)
+    two = {name: Schedule(name, "job", "count", "0 * * * *", "Europe/Berlin", "marketing@example.com") for name in ("hourly", "nightly")}
+    with open_records(workspace) as records:
+        add_due_runs(records, [DueRun(name, stamp(MONDAY)) for name in two])
+        now_round = Round(workspace, records, lambda: MONDAY, lambda line: None)
+        under_way = [start_next(now_round, two) for _ in two]
+        assert not free(workspace, "hourly") and not free(workspace, "nightly")
+        records.execute(FULL)
+        with pytest.raises(sqlite3.Error, match="full"): stop_all(now_round, under_way)
+    assert free(workspace, *two)
+
+def test_a_process_that_cannot_be_started_leaves_its_run_to_the_next_look(workspace, monkeypatch):
+    def fails(*arguments): raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+    write_job(workspace.root)
+    look(workspace, 0)
+    with monkeypatch.context() as patch:
+        patch.setattr("marketing_mlops.schedules.rounds.start_process", fails)
+        with pytest.raises(MmopsError, match="temporarily unavailable"): look(workspace, 2)
+    assert free(workspace, "hourly")
+    monkeypatch.setattr("marketing_mlops.schedules.rounds.start_process", AtOnce)
+    assert look(workspace, 3)[0][-1] == ("hourly", "done")
 
 def test_a_repair_leaves_open_what_waits_beside_a_newer_run_and_closes_what_was_told(workspace):
     def evidence(hour, status, started):

@@ -20,7 +20,7 @@ def workspace(tmp_path):
 @pytest.fixture
 def claimed(workspace):
     with open_records(workspace) as records:
-        schedules = known_schedules(workspace, records).schedules
+        schedules = known_schedules(workspace, records, MONDAY).schedules
         add_due_runs(records, [DueRun("hourly", stamp(MONDAY))])
         claim = claim_next(records, workspace, schedules, MONDAY)
     yield claim

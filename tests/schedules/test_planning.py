@@ -39,9 +39,11 @@ def test_a_machine_that_was_off(rule, states):
     assert "".join(run.state[0] for run in plan.runs) == states
     assert all(run.sentence for run in plan.missed)
 
+def looked(workspace, records, now): return plan_due(records, known_schedules(workspace, records, now).schedules, now)
+
 def test_a_clock_that_jumps_a_year_ahead_and_back_silences_nothing(workspace):
     with open_records(workspace) as records:
-        schedules = known_schedules(workspace, records).schedules
+        schedules = known_schedules(workspace, records, BEGIN).schedules
         plan_due(records, schedules, BEGIN)
         plan_due(records, schedules, BEGIN + timedelta(days=365))
         ran = due_runs(records, states=("due",))[-1]
@@ -52,34 +54,34 @@ def test_a_clock_that_jumps_a_year_ahead_and_back_silences_nothing(workspace):
 
 def test_an_expression_that_was_changed_counts_from_the_last_look(workspace):
     with open_records(workspace) as records:
-        plan_due(records, known_schedules(workspace, records).schedules, BEGIN)
+        looked(workspace, records, BEGIN)
         (workspace.root/"schedule.yaml").write_text(ENTRY.format(cron="30 * * * *"))
-        planned = plan_due(records, known_schedules(workspace, records).schedules, BEGIN + timedelta(minutes=30))
+        planned = looked(workspace, records, BEGIN + timedelta(minutes=30))
     assert [run.due for run in planned["hourly"].runs] == [BEGIN + timedelta(minutes=30)]
 
 def test_a_schedule_that_was_taken_out_and_put_back_begins_anew(workspace):
     with open_records(workspace) as records:
-        plan_due(records, known_schedules(workspace, records).schedules, BEGIN)
-        plan_due(records, known_schedules(workspace, records).schedules, BEGIN + timedelta(hours=1))
+        looked(workspace, records, BEGIN)
+        looked(workspace, records, BEGIN + timedelta(hours=1))
         (workspace.root/"schedule.yaml").write_text("schedules: {}\n")
-        assert not plan_due(records, known_schedules(workspace, records).schedules, BEGIN + timedelta(hours=2))
-        assert not read_clocks(records) and [run.state for run in due_runs(records)] == ["missed"]
+        assert not looked(workspace, records, BEGIN + timedelta(hours=2))
+        assert not read_clocks(records) and [(run.state, run.ended_at) for run in due_runs(records)] == [("missed", stamp(BEGIN + timedelta(hours=2)))]
         (workspace.root/"schedule.yaml").write_text(ENTRY.format(cron="0 * * * *"))
-        assert not plan_due(records, known_schedules(workspace, records).schedules, BEGIN + timedelta(days=30))
-        planned = plan_due(records, known_schedules(workspace, records).schedules, BEGIN + timedelta(days=30, hours=1))
+        assert not looked(workspace, records, BEGIN + timedelta(days=30))
+        planned = looked(workspace, records, BEGIN + timedelta(days=30, hours=1))
     assert len(planned["hourly"].runs) == 1
 
 def test_a_broken_entry_keeps_its_place_in_time_and_stops_nobody(workspace):
     two = ENTRY.format(cron="0 * * * *") + "  other: {job: count, cron: '0 * * * *', market: DE, owner: marketing@example.com}\n"
     (workspace.root/"schedule.yaml").write_text(two)
     with open_records(workspace) as records:
-        plan_due(records, known_schedules(workspace, records).schedules, BEGIN)
+        looked(workspace, records, BEGIN)
         (workspace.root/"schedule.yaml").write_text(two.replace("other: {job", "other: {jobb"))
-        broken = known_schedules(workspace, records)
+        broken = known_schedules(workspace, records, BEGIN)
         assert broken.problems[0][0] == "other" and "Did you mean 'job'?" in broken.problems[0][1]
         assert set(plan_due(records, broken.schedules, BEGIN + timedelta(hours=1))) == {"hourly"}
         (workspace.root/"schedule.yaml").write_text(two)
-        mended = plan_due(records, known_schedules(workspace, records).schedules, BEGIN + timedelta(hours=2))
+        mended = looked(workspace, records, BEGIN + timedelta(hours=2))
     assert [run.state for run in mended["other"].runs] == ["missed", "due"]      # what it was due for meanwhile is on record
 
 def test_records_hold_instants_that_sort_as_text():
