@@ -45,7 +45,7 @@ AccuracySec=1s
 WantedBy=timers.target
 """
 
-# %% ../../nbs/api/schedules/70_clock_callers.ipynb #b79d071f
+# %% ../../nbs/api/schedules/70_clock_callers.ipynb #e31e819c
 def kubernetes_text(
     command:Path, # The `mmops` in the image
     root:Path, # The workspace, as it is mounted
@@ -56,7 +56,7 @@ kind: CronJob
 metadata: {{name: mmops-schedule}}
 spec:
   schedule: "* * * * *"
-  concurrencyPolicy: Allow          # two looks at once are safe: each due time is run once
+  concurrencyPolicy: Forbid         # one look at a time; while it runs something it also starts what becomes due
   jobTemplate:
     spec:
       backoffLimit: 0               # the next minute looks again

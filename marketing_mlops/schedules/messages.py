@@ -86,7 +86,7 @@ def as_webhook(
     text = f"{message.subject}\n{message.text}".replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return json.dumps(dict(text=text, mrkdwn=False), ensure_ascii=False).encode("utf-8", "replace")
 
-# %% ../../nbs/api/schedules/62_messages.ipynb #e4d169ce
+# %% ../../nbs/api/schedules/62_messages.ipynb #a185b7e6
 def signature(
     body:bytes, # As it is sent
     key:str, # Known to sender and receiver, not empty
@@ -100,13 +100,13 @@ def signature(
 def is_signed(
     body:bytes, # As it was received
     given:str, # The signature that came with it
-    key:str, # Known to sender and receiver
+    key:str, # Known to sender and receiver; nothing is signed with an empty one
     now:datetime, # When it was received, with a time zone
     *,
     tolerance_s:float=300, # Oldest signature that counts, and how far clocks may differ, in seconds
 )->bool: # False for anything that is not exactly what was signed
     "Whether `given` was made for `body` with `key`, lately."
     second = given.removeprefix("t=").partition(",")[0]
-    if not (second.isascii() and second.isdigit() and len(second) < 12): return False
+    if not (key and second.isascii() and second.isdigit() and len(second) < 12): return False
     at = datetime.fromtimestamp(int(second), now.tzinfo)
     return abs(now - at) <= timedelta(seconds=tolerance_s) and hmac.compare_digest(given.encode(), signature(body, key, at).encode())
