@@ -232,22 +232,21 @@ def _stop(zygote:Zygote, connection:socket.socket, request:Request, files:list[i
 
 REQUESTS["stop"] = _stop
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #75c737c8
+# %% ../../nbs/api/jobs/40_zygote.ipynb #71125231
 def import_next(
-    zygote:Zygote, # Changed: one library less to import, if there is time for it
+    zygote:Zygote, # Changed: one library less to import
 )->None:
-    "Imports the next of the waiting libraries, if this is the moment for it."
-    is_quiet = all(r.is_parked for r in zygote.runs) and time.monotonic() - zygote.used_at > .5
-    if zygote.waiting and (is_quiet or zygote.waiting[0] in NEEDED_SOON): preload(zygote.waiting.pop(0))
+    "Imports the next of the waiting libraries, if there is one."
+    if zygote.waiting: preload(zygote.waiting.pop(0))
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #1690d9e1
+# %% ../../nbs/api/jobs/40_zygote.ipynb #ffd7c6a4
 def serve_runs(
     zygote:Zygote, # Changed: runs come and go
 )->bool: # Whether the socket was still its own, and was removed
     "Serves until it is over, then closes its socket and removes it, unless another process has taken the address over."
     while not is_over(zygote):
         if zygote.is_stopping or not has_home(zygote): stop_runs(zygote)
-        turn(zygote, .1 if zygote.waiting else 1)
+        turn(zygote, 0 if zygote.waiting else 1)
         import_next(zygote)
     address = zygote.listener.getsockname()
     is_its_own = zygote.socket_id is not None and file_id(address) == zygote.socket_id
