@@ -35,7 +35,7 @@ def kept_seconds(
     raise ParameterError(f"MMOPS_KEEP_FAILED_S in the environment is {said!r}; allowed is a number of seconds, 0 or more.",
         "Write for instance MMOPS_KEEP_FAILED_S=3600, or unset it for half an hour.", file=None, key="MMOPS_KEEP_FAILED_S")
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #66933754
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #f96e30ee
 def parking_variables(
     run:Run, # That begins
     environment:Mapping[str,str], # Its variables
@@ -43,7 +43,7 @@ def parking_variables(
     "Where and how long the process of a run waits should it fail, as its engine reads it."
     is_awaited = run.engine != "kernel" and not run.within and not environment.get("MMOPS_LOCKS") # locks are held for a schedule
     if not is_awaited or not (seconds := kept_seconds(environment)): return {}
-    return dict(MMOPS_PARK_AT=os.path.join(runtime_folder(), f"{run.run_id}.sock"), MMOPS_PARK_FOR=f"{seconds:g}")
+    return dict(MMOPS_PARK_AT=os.path.join(runtime_folder(environment), f"{run.run_id}.sock"), MMOPS_PARK_FOR=f"{seconds:g}")
 
 # %% ../../nbs/api/jobs/78_kept_runs.ipynb #ebd316fc
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +60,7 @@ class KeptRun:
     conditions:RunConditions # What its cells rest on
     gone:str = "" # Why it waits no more, where that is known; half a sentence
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #a4f8a18b
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #efdb5674
 def save_kept(
     kept:KeptRun, # Its note is replaced
     workspace:Workspace, # Where it ran
@@ -74,12 +74,12 @@ def save_kept(
 def kept_runs(
     workspace:Workspace, # Where to look
 )->list[KeptRun]: # Newest first, also those that are gone
-    "Failed runs whose process was kept, of the last day."
+    "Failed runs whose process was kept, as far as there is a note on them."
     notes = sorted((workspace.state/"kept").glob("*.json"), reverse=True)
     contents = [json.loads(path.read_text(encoding="utf-8")) for path in notes]
     return [KeptRun(**content | dict(conditions=RunConditions(**content["conditions"]))) for content in contents]
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #a1fddb22
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #5410d514
 def worker_pid(
     address:str, # Where a worker listens, see `worker_address`
 )->int|None: # None where no worker is
@@ -97,10 +97,14 @@ def why_gone(
     until = datetime.datetime.fromisoformat(kept.until)
     if kept.gone: return kept.gone
     if now > until: return f"its process was kept until {until:%H:%M} UTC, and it is {now.astimezone(datetime.timezone.utc):%H:%M}"
+    return _worker_gone(kept)
+
+def _worker_gone(kept:KeptRun)->str:
+    "Half a sentence where the worker that had kept a process is not there any more."
     if (pid := worker_pid(kept.address)) is None: return "the warm worker that had kept its process has ended"
     return "" if pid == kept.worker else "the warm worker that had kept its process has ended, and another one was started"
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #e924304e
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #f38b01ef
 KILLED = "its process has ended since: it was killed, or the machine had too little memory"
 
 @contextlib.contextmanager
@@ -112,25 +116,30 @@ def take_kept(
 )->Iterator[WarmKernel]: # With the variables of the cells that have run
     "The kept process, which ends with the block. Raises `FileNotFoundError` where it is gone."
     with contextlib.ExitStack() as until_end:
-        try: kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
-        except OSError as error:
-            noted = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
-            gone = noted if noted.gone else save_kept(dataclasses.replace(kept, gone=KILLED), workspace)
-            raise FileNotFoundError(gone.gone) from error
+        try:
+            if gone := _worker_gone(kept): raise FileNotFoundError(gone) # asked to adopt, a new worker would be started
+            kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
+        except OSError as error: raise FileNotFoundError(_noted_gone(kept, workspace)) from error
         save_kept(dataclasses.replace(kept, gone=said), workspace)
         yield kernel
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #102bf200
+def _noted_gone(kept:KeptRun, workspace:Workspace)->str:
+    "Why a process could not be had: what its note says, else what can be found out, which is noted."
+    noted = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
+    return noted.gone or save_kept(dataclasses.replace(kept, gone=_worker_gone(kept) or KILLED), workspace).gone
+
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #8e2a51b0
 def kept_run(
     run:Run, # That has failed
     variables:dict[str,str], # Its `parking_variables`
     conditions:RunConditions, # What its cells rest on
     workspace:Workspace, # Where it ran
     now:datetime.datetime, # When it failed, with a time zone
+    environment:Mapping[str,str], # Variables by which its worker was found: those of this process, whatever the notebook's are
 )->KeptRun: # Not written yet
     "The note on a run whose process waits from now on."
-    home, until = worker_home(str(workspace.root)), now + datetime.timedelta(seconds=float(variables["MMOPS_PARK_FOR"]))
-    address, folder = worker_address(home, chosen_worker(run.engine)), run.folder.relative_to(workspace.root).as_posix()
+    home, until = worker_home(str(workspace.root), environment), now + datetime.timedelta(seconds=float(variables["MMOPS_PARK_FOR"]))
+    address, folder = worker_address(home, chosen_worker(run.engine, environment)), run.folder.relative_to(workspace.root).as_posix()
     pid = worker_pid(address) or 0
     return KeptRun(run.run_id, folder, variables["MMOPS_PARK_AT"], home, address, pid, run.engine, until.isoformat(), conditions)
 

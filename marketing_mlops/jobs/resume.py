@@ -96,7 +96,7 @@ def why_not_kept(
     "Why no process of a run waits: the first reason that holds."
     return next(said for reason in _REASONS if (said := reason(run)))
 
-# %% ../../nbs/api/jobs/82_resume.ipynb #fe15a39e
+# %% ../../nbs/api/jobs/82_resume.ipynb #e344b5d5
 def resumable(
     run:Run, # That failed
     workspace:Workspace, # Where it ran
@@ -108,7 +108,7 @@ def resumable(
     if not kept: raise refusal(run, [why_not_kept(run)])
     if gone := why_gone(kept, now): raise refusal(run, [gone])
     changes = changes_since(kept.conditions, run, workspace, environment)
-    is_other = worker_address(kept.home, chosen_worker(kept.engine)) != kept.address
+    is_other = worker_address(kept.home, chosen_worker(kept.engine)) != kept.address # found by this process's variables, as when it was kept
     if is_other and not changes: changes = ["the installed packages have changed, and its process holds those of before"]
     if changes: raise refusal(run, changes)
     return kept

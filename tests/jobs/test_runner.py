@@ -139,3 +139,11 @@ def test_plain_papermill_runs_our_notebooks_from_any_folder(workspace, tmp_path_
         done = subprocess.run([BIN/"papermill", page, out, "-p", "n", "9", *engine], cwd=out.parent, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         assert "n = 9" in out.read_text()
+
+def test_a_secret_among_the_given_variables_is_in_no_evidence(workspace, monkeypatch):
+    def refuse(*_): raise ValueError("refused for plum-tree-7")
+    monkeypatch.setattr("marketing_mlops.jobs.runner._execute", refuse)
+    with pytest.raises(StageError, match=r"refused for \[secret\]"):
+        run_notebook(notebook(workspace), dict(market="plum-tree-7"), workspace=workspace, environment=dict(SHOP_TOKEN="plum-tree-7"), options=RunOptions(engine="kernel"))
+    run = latest_run(workspace, "weekly")
+    assert run.key == "[secret]" and not [file for file in workspace.path("data").rglob("*") if "plum" in str(file) or file.is_file() and "plum" in file.read_text()]
