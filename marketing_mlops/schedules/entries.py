@@ -8,25 +8,26 @@ The entries of `schedule.yaml`, checked key by key."""
 __all__ = ['MISSED_RULES', 'ENTRY_KEYS', 'SCHEDULE_FILE', 'Schedule', 'EntryKey', 'read_schedule', 'ScheduleFile',
            'read_schedules', 'schedules_as_json', 'schedules_from_json']
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #a9acbe6a
+# %% ../../nbs/api/schedules/20_entries.ipynb #03444841
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import date, datetime, timezone
 from zoneinfo import ZoneInfo
 from .due_times import next_due
+from .notebook_kinds import NOTEBOOK_KINDS
 from .quantities import megabytes_of, seconds_of
 from ..workspace.errors import ParameterError, SettingsError, closest
 from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #cd13a1eb
+# %% ../../nbs/api/schedules/20_entries.ipynb #3a1edaff
 @dataclass(frozen=True)
 class Schedule:
     "One entry of `schedule.yaml`, checked."
     name:str # Key of the entry
-    kind:str # 'report' or 'job': which folder of notebooks
+    kind:str # One of `NOTEBOOK_KINDS`, such as 'report'
     notebook:str # Name of the notebook in that folder, without `.ipynb`
     cron:str # Five fields
     time_zone:str # IANA name the fields are read in
@@ -77,12 +78,10 @@ def _one_of(allowed):
         raise ValueError(f"is {value!r}; allowed: {', '.join(allowed)}.{closest(value, allowed)}")
     return read
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #4cf46028
+# %% ../../nbs/api/schedules/20_entries.ipynb #1a20da2e
 def _cron(value, settings):
     if not isinstance(value, str): raise ValueError(f"is {value!r}; allowed are five fields in quotes, such as '0 7 * * mon'")
-    try: found = next_due(value, ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=timezone.utc))
-    except ValueError as e: raise ValueError(f"is {e}") from None
-    if found is None: raise ValueError(f"is {value!r}, which is never due")
+    if next_due(value, ZoneInfo("UTC"), datetime(2026, 1, 1, tzinfo=timezone.utc)) is None: raise ValueError(f"is {value!r}, which is never due")
     return value
 
 def _zone(value, settings):
@@ -130,11 +129,10 @@ def _destinations(value, settings):
     try: return tuple(str(read_destination(str(each))) for each in found)
     except SettingsError as e: raise ValueError(f"cannot be used: {e.problem} {e.remedy}") from None
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #30a6f90e
+# %% ../../nbs/api/schedules/20_entries.ipynb #d3303242
 _NOTEBOOK = _text(r"[\w-]+", "the name of a notebook, without .ipynb")
 ENTRY_KEYS = dict(
-    report=EntryKey("notebook", _NOTEBOOK, "a notebook of nbs/reports"),
-    job=EntryKey("notebook", _NOTEBOOK, "a notebook of nbs/jobs"),
+    **{word: EntryKey("notebook", _NOTEBOOK, f"a notebook of {kind.folder}") for word, kind in NOTEBOOK_KINDS.items()},
     cron=EntryKey("cron", _cron, "minute, hour, day of the month, month, day of the week"),
     market=EntryKey("market", _market_name, "a market of settings.ini, whose time zone counts"),
     zone=EntryKey("time_zone", _zone, "a time zone, where no market fits"),
@@ -149,7 +147,7 @@ ENTRY_KEYS = dict(
     late_after=EntryKey("late_after_s", _length(1), "from when on a start is late"),
     destinations=EntryKey("destinations", _destinations, "where alerts go, instead of settings.ini"))
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #b664f9fb
+# %% ../../nbs/api/schedules/20_entries.ipynb #47d6fa25
 def read_schedule(
     name:str, # Key of the entry; a file is named after it
     content:Mapping[str, object], # What stands below it
@@ -163,24 +161,25 @@ def read_schedule(
     for key, value in content.items():
         if key not in ENTRY_KEYS: continue
         try: values[ENTRY_KEYS[key].field] = ENTRY_KEYS[key].read(value, settings)
-        except ValueError as e: wrong.append((key, f"{key} {e}" if str(e).startswith(("is ", "cannot ")) else f"{key} is {e}"))
+        except ValueError as e: wrong.append((key, f"{key} {e}" if str(e).startswith(("is ", "cannot ")) else f"{key}: {e}"))
     if wrong: raise _wrong_entry(name, wrong)
     zone = values.pop("time_zone", None) or settings.market(values["market"]).time_zone
-    return Schedule(name=str(name), kind="report" if "report" in content else "job", time_zone=zone, **values)
+    return Schedule(name=str(name), kind=next(word for word in NOTEBOOK_KINDS if word in content), time_zone=zone, **values)
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #083f6338
+# %% ../../nbs/api/schedules/20_entries.ipynb #52e78c77
 def _wrong_keys(content):
     return [(key, f"unknown key {key!r}.{closest(key, ENTRY_KEYS)}") for key in content if key not in ENTRY_KEYS]
 
 def _wrong_together(content):
     "What is missing, or stands beside something it excludes."
-    for one, other, why in (("report", "job", "what is run"), ("market", "zone", "whose clock counts")):
-        if (one in content) == (other in content):
-            found = f"both {one} and {other} are given" if one in content else f"neither {one} nor {other} is given"
-            yield one, f"{found}; one of them says {why}"
+    for among, why in ((tuple(NOTEBOOK_KINDS), "what is run"), (("market", "zone"), "whose clock counts")):
+        found = [key for key in among if key in content]
+        said = f"both {' and '.join(found)} are given" if found else f"neither {' nor '.join(among)} is given"
+        if len(found) != 1: yield among[0], f"{said}; one of them says {why}"
     for key in ("cron", "owner"):
         if key not in content: yield key, f"{key} is missing ({ENTRY_KEYS[key].help})"
-    if "for_each" in content and "job" in content: yield "for_each", "for_each is for reports, and this entry names a job"
+    single = next((word for word, kind in NOTEBOOK_KINDS.items() if word in content and not kind.run_each), None)
+    if "for_each" in content and single: yield "for_each", f"for_each makes one run for each value, which a {single} cannot be given"
 
 def _wrong_entry(name, wrong):
     said = " ".join(text if text.endswith((".", "?")) else f"{text}." for _, text in wrong)
@@ -205,18 +204,18 @@ class ScheduleFile:
         raise ParameterError(f"There is no schedule {name!r} in schedule.yaml.{closest(name, self.schedules)}",
                              f"The schedules are: {', '.join(self.schedules) or 'none yet'}.", file=SCHEDULE_FILE, key=f"schedules.{name}")
 
-# %% ../../nbs/api/schedules/20_entries.ipynb #e520ce97
+# %% ../../nbs/api/schedules/20_entries.ipynb #131856ab
 def read_schedules(
     workspace:Workspace, # Whose schedules
 )->ScheduleFile: # In the order of the file
     "The entries of `schedule.yaml`. Raises `ParameterError` where there is no file, or one that cannot be read at all."
     path = workspace.path(SCHEDULE_FILE)
     content = read_yaml(path)
-    entries = content.get("schedules") or {}
+    entries = content.get("schedules")
     if set(content) != {"schedules"} or not isinstance(entries, Mapping):
         found = next((str(key) for key in content if key != "schedules"), None)
         what = f"unknown key {found!r}.{closest(found, ['schedules'])}" if found else "there are no entries below `schedules:`."
-        raise ParameterError(f"schedule.yaml: {what}", "Begin the file with `schedules:` and put one entry for each name below it.", file=str(path), key=found)
+        raise ParameterError(f"schedule.yaml: {what}", "Write `schedules:` and one entry for each name below it; `schedules: {}` where there is none.", file=str(path), key=found)
     good, broken = {}, {}
     for name, entry in entries.items():
         try: good[str(name)] = read_schedule(name, entry, workspace.settings)

@@ -69,7 +69,7 @@ def _put(file:MutableMapping[str, object], name:str, content:Mapping[str, object
     if not isinstance(file["schedules"].get(name), Mapping): file["schedules"][name] = {}
     _fit(file["schedules"][name], content)
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #87de4a80
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #3f1d62fa
 def remove_entry(
     workspace:Workspace, # Whose schedules
     name:str, # Of the entry
@@ -80,4 +80,8 @@ def remove_entry(
         there = [*file.schedules, *file.broken]
         if name not in there:
             raise ParameterError(f"There is no schedule {name!r} in schedule.yaml.{closest(name, there)}", f"The schedules are: {', '.join(there) or 'none yet'}.", file=str(path), key=f"schedules.{name}")
-        edit_params(path, lambda content: None, drop=[("schedules", name)])
+        edit_params(path, _without_entries, drop=[("schedules", name)])
+
+def _without_entries(file:MutableMapping[str, object]):
+    "Says that there is none, where the last one has gone: nothing at all below `schedules:` would be a file that was cut."
+    if not file["schedules"]: file["schedules"] = {}

@@ -7,11 +7,12 @@ What a scheduler tells the owner of a schedule."""
 # %% auto #0
 __all__ = ['OVERDUE_S', 'local_time', 'missed_alert', 'late_alert', 'stuck_alert', 'failed_alert', 'page_missing_alert']
 
-# %% ../../nbs/api/schedules/48_notices.ipynb #971e7dcf
+# %% ../../nbs/api/schedules/48_notices.ipynb #765cdb1a
 from datetime import datetime, timedelta
 from pathlib import Path
 from .alerts import Alert
 from .entries import Schedule
+from .notebook_kinds import NOTEBOOK_KINDS
 from .planning import Plan
 from .quantities import length_in_words
 from .records import DueRun
@@ -62,7 +63,7 @@ def stuck_alert(
     return Alert("stuck", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, runs since {local_time(schedule, since)} and may take {length_in_words(schedule.deadline_s)}.",
                  "Look at its run under data/runs; end its process, and the next look starts it again or says that it failed.", schedule.owner)
 
-# %% ../../nbs/api/schedules/48_notices.ipynb #960319b4
+# %% ../../nbs/api/schedules/48_notices.ipynb #882f1b1a
 def failed_alert(
     schedule:Schedule, # Which failed
     due_run:DueRun, # State 'failed'
@@ -81,6 +82,7 @@ def page_missing_alert(
 )->Alert|None: # None where the page is there
     "Says that a report ran but has no page."
     page = "summary.html" if schedule.for_each else "page.html"
-    if schedule.kind != "report" or not due_run.run or (root/due_run.run/page).is_file(): return None
+    command = NOTEBOOK_KINDS[schedule.kind].page_command
+    if not command or not due_run.run or (root/due_run.run/page).is_file(): return None
     return Alert("page_missing", schedule.name, due_run.due, f"{schedule.name}, due on {local_time(schedule, due_run.due)}, has run, but its page could not be made.",
-                 f"Its results are in {due_run.run}; make the page again with `mmops report {schedule.notebook}`.", schedule.owner, due_run.run)
+                 f"Its results are in {due_run.run}; make the page again with `{command} {schedule.notebook}`.", schedule.owner, due_run.run)

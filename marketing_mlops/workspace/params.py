@@ -28,7 +28,7 @@ def _content(text:str)->dict|list|str|None:
     try: return YAML(typ="safe").load(text)
     except YAMLError: return YAML(typ="safe", pure=True).load(text)
 
-# %% ../../nbs/api/workspace/50_params.ipynb #70045001
+# %% ../../nbs/api/workspace/50_params.ipynb #53d0ffc9
 def read_yaml(
     path:str|Path, # A file with a mapping at its top
 )->dict: # Empty for an empty file
@@ -42,7 +42,7 @@ def read_yaml(
     except ValueError as e: problem,remedy = f"{_impossible_day(path)}{e}.", "Correct the date, or put it in quotes where a text is meant."
     else:
         if isinstance(found, dict|None): return found or {}
-        problem,remedy = f"the top of the file is a {type(found).__name__}; `key: value` lines are allowed.", "Start with `sources:` and `models:`."
+        problem,remedy = f"the top of the file is a {type(found).__name__}; `key: value` lines are allowed.", "Begin with a key and a colon; what belongs to it stands below, indented."
     raise _wrong_key(path, None, problem, remedy) from None
 
 # %% ../../nbs/api/workspace/50_params.ipynb #d88ba10e

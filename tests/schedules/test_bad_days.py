@@ -160,11 +160,12 @@ def test_a_clock_that_jumps_ahead_and_back_runs_nothing_twice_and_hides_nothing(
     assert look(workspace, 122)[0] == look(workspace, 182)[0] == [("hourly", "done")]
     assert len(list(workspace.root.glob("data/runs/count/*/*/run.json"))) == 4
 
-@pytest.mark.parametrize("share", [0, .3, .5, .9])     # .5 is correct YAML, with one schedule of two
+@pytest.mark.parametrize("share", [0, .09, .3, .5, .9])     # .5 is correct YAML, with one schedule of two; so is .09, with nothing but `schedules:`
 def test_a_schedule_file_of_which_half_was_saved_takes_nobodys_report_away(workspace, at_once, share):
     write_job(workspace.root)
     whole = SCHEDULE + SCHEDULE.partition("\n")[2].replace("hourly", "nightly")
     if share == .5: share = (len(SCHEDULE) - 1)/len(whole) + 1e-9
+    if share == .09: share = len("schedules:\n")/len(whole) + 1e-9
     (workspace.root/"schedule.yaml").write_text(whole)
     look(workspace, 0)
     (workspace.root/"schedule.yaml").write_text(whole[:int(share*len(whole))])
