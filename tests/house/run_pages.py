@@ -5,14 +5,16 @@
     python tests/house/run_pages.py nbs/api/sources  a folder or single pages
 
 `nbdev-test` runs pages one after another in the same workers, so a page can pass by what another page left behind;
-here it cannot. The parent imports libraries and our modules once and calls nothing: a page costs its own cells.
+here it cannot. The parent imports libraries and our modules once and calls nothing: a page costs its own cells. Pages that run
+notebooks share a warm worker, except the pages about workers, which start and end their own.
 """
-import gc, importlib, os, signal, sys, time
+import gc, importlib, os, shutil, signal, sys, tempfile, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = ["numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "sklearn.base", "pandera.pandas", "altair", "vl_convert", "nbformat",
-             "papermill", "markdown_it", "bleach", "rich.progress", "ipywidgets", "anywidget", "IPython", "fastcore.test", "nbdev.test", "ruamel.yaml"]
+             "papermill", "markdown_it", "bleach", "rich.progress", "ipywidgets", "anywidget", "IPython", "fastcore.test", "nbdev.test", "ruamel.yaml",
+             "matplotlib_inline.backend_inline", "sklearn.ensemble", "statsmodels.stats.proportion", "ibis.backends.duckdb", "openpyxl"]
 DEADLINE_S = 300
 
 def modules():
@@ -25,9 +27,10 @@ def pages(names):
     found = [p for g in given for p in ([g] if g.suffix == ".ipynb" else sorted(g.rglob("*.ipynb")))]
     return [p for p in [*([ROOT/"nbs"/"index.ipynb"] if not names else []), *found] if not {".ipynb_checkpoints", "_proc"} & set(p.parts)]
 
-def run_page(page):
+def run_page(page, warm_home):
     "In the child: executes the page and ends the process, whatever happened."
     code = 1
+    if page.parent.name != "jobs": os.environ["MMOPS_WARM_HOME"] = warm_home
     try:
         from nbdev.test import test_nb
         signal.alarm(DEADLINE_S)
@@ -40,12 +43,12 @@ def main(names):
     for name in [*LIBRARIES, *modules()]: importlib.import_module(name)
     gc.collect(); gc.freeze()                                  # what is here stays here, in all children
     waiting, running, failed, times = list(reversed(pages(names))), {}, [], []
-    total = len(waiting)
+    total, warm_home = len(waiting), tempfile.mkdtemp()       # its worker ends with it
     while waiting or running:
         while waiting and len(running) < min(4, os.cpu_count() or 1):
             page = waiting.pop()
             pid = os.fork()
-            if not pid: run_page(page)
+            if not pid: run_page(page, warm_home)
             running[pid] = page, time.monotonic()
         pid, status = os.wait()
         if pid not in running: continue
@@ -53,6 +56,7 @@ def main(names):
         times.append((time.monotonic()-started, page.relative_to(ROOT)))
         if status: failed.append(page.relative_to(ROOT)); print(f"FAILED {failed[-1]}", flush=True)
         elif len(times) % 20 == 0: print(f"{len(times)} of {total} pages", flush=True)
+    shutil.rmtree(warm_home)
     slow = [f"{page} {seconds:.0f} s" for seconds, page in sorted(times, reverse=True)[:3]]
     print(f"{total-len(failed)} of {total} pages passed, each in a process of its own; slowest: {', '.join(slow)}")
     return 1 if failed else 0
