@@ -10,10 +10,10 @@ A mail server that is down on Sunday night is up on Monday. Alerts of Sunday hav
 __all__ = ['RETRY_MINUTES', 'GIVE_UP_AFTER', 'Waiting', 'waiting_for', 'sending', 'send_waiting', 'deliver_alerts', 'undelivered',
            'alert_words']
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #71fc27cd
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #f8329297
 import contextlib, os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from .alert_journal import add_event, alert_events, journal_path, open_journal
 from .alerts import Alert, one_line, open_alerts, read_alert
@@ -22,15 +22,15 @@ from ..workspace.places import Workspace
 try: import fcntl
 except ImportError: fcntl = None # Windows
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #dd73ce02
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #e4c5cd39
 RETRY_MINUTES = (1, 5, 15, 60, 240) # After the first failure, the second, …; the last one goes on
 GIVE_UP_AFTER = timedelta(days=3) # An alert that old is no news
 
-@dataclass
+@dataclass(frozen=True)
 class Waiting:
     "What one destination has not received yet."
     destination:str # As it stands in the file
-    alerts:list[Alert] = field(default_factory=list) # Oldest first
+    alerts:tuple[Alert, ...] = () # Oldest first
     n_failures:int = 0 # Since something last arrived there
     next_try_at:datetime|None = None # Not before; None where the last try went well
     why:str = "" # What the last failure was; "" where there was none
@@ -39,7 +39,7 @@ class Waiting:
         "Is it time to try? A failure noted in the future means that the clock was set back, and does not count."
         return self.next_try_at is None or now >= self.next_try_at or self.next_try_at - now > timedelta(minutes=RETRY_MINUTES[-1])
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #e70f11bb
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #cd5c4823
 def waiting_for(
     events:list[dict[str, object]], # As `alert_events` gives them
 )->list[Waiting]: # Only destinations for which something waits
@@ -47,29 +47,30 @@ def waiting_for(
     found:dict[str, Waiting] = {}
     rules = {"raised": _raised, "sent": _arrived, "given_up": _arrived, "not_sent": _failed, "moved": _moved}
     for event in events:
-        with contextlib.suppress(KeyError, TypeError, ValueError): rules.get(event["event"], _nothing)(found, event)
+        with contextlib.suppress(KeyError, TypeError, ValueError): found |= rules.get(event["event"], _nothing)(found, event)
     return [each for each in found.values() if each.alerts]
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #09701426
-def _nothing(found:dict[str, Waiting], event:dict[str, object]): "Whether somebody has seen an alert does not matter here."
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #670729ad
+def _of(found:dict[str, Waiting], name:str)->Waiting: return found.get(name) or Waiting(name)
 
-def _raised(found:dict[str, Waiting], event:dict[str, object]):
-    alert = read_alert(event)
-    for name in event["destinations"]: found.setdefault(name, Waiting(name)).alerts.append(alert)
+def _with(found:dict[str, Waiting], names:list[str], alerts:tuple[Alert, ...])->dict[str, Waiting]:
+    return {name: replace(_of(found, name), alerts=(*_of(found, name).alerts, *alerts)) for name in names}
 
-def _arrived(found:dict[str, Waiting], event:dict[str, object]):
-    each = found.setdefault(event["destination"], Waiting(event["destination"]))
-    each.alerts = [alert for alert in each.alerts if alert.alert_id not in event["alert_ids"]]
-    each.n_failures, each.next_try_at, each.why = 0, None, ""
+def _nothing(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]: return {} # somebody has seen an alert
 
-def _moved(found:dict[str, Waiting], event:dict[str, object]):
-    alerts = [alert for alert in found[event["destination"]].alerts if alert.alert_id in event["alert_ids"]]
-    _arrived(found, event)
-    for name in event["to"]: found.setdefault(name, Waiting(name)).alerts.extend(alerts)
+def _raised(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]: return _with(found, event["destinations"], (read_alert(event),))
 
-def _failed(found:dict[str, Waiting], event:dict[str, object]):
-    each = found.setdefault(event["destination"], Waiting(event["destination"]))
-    each.n_failures, each.next_try_at, each.why = each.n_failures + 1, datetime.fromisoformat(event["next_try_at"]), event["why"]
+def _arrived(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]:
+    left = tuple(alert for alert in _of(found, event["destination"]).alerts if alert.alert_id not in event["alert_ids"])
+    return {event["destination"]: Waiting(event["destination"], left)}
+
+def _moved(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]:
+    alerts = tuple(alert for alert in found[event["destination"]].alerts if alert.alert_id in event["alert_ids"])
+    return _arrived(found, event) | _with(found, event["to"], alerts)
+
+def _failed(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]:
+    each = _of(found, event["destination"])
+    return {each.destination: replace(each, n_failures=each.n_failures + 1, next_try_at=datetime.fromisoformat(event["next_try_at"]), why=event["why"])}
 
 # %% ../../nbs/api/schedules/66_deliveries.ipynb #0100836e
 @contextlib.contextmanager
@@ -85,8 +86,8 @@ def sending(
         yield True
     finally: os.close(lock)
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #578018dd
-def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:list[Alert], **more:str|list[str]):
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #33dcd263
+def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:Sequence[Alert], **more:str|list[str]):
     ids = [alert.alert_id for alert in alerts]
     with open_journal(workspace) as journal:
         add_event(workspace, journal, dict(event=event, at=now.astimezone(timezone.utc).isoformat(), destination=waiting.destination, alert_ids=ids, **more))
@@ -99,11 +100,10 @@ def _first_lines(events:list[dict[str, object]])->dict[str, dict[str, object]]:
             if event["event"] == "raised": found.setdefault(read_alert(event).alert_id, event)
     return found
 
-def _give_up(workspace:Workspace, waiting:Waiting, raised:dict[str, dict[str, object]], now:datetime):
+def _give_up(workspace:Workspace, waiting:Waiting, raised:dict[str, dict[str, object]], now:datetime)->Waiting: # What still waits
     old = [alert for alert in waiting.alerts if now - datetime.fromisoformat(raised[alert.alert_id]["at"]) > GIVE_UP_AFTER]
-    if not old: return
-    _note(workspace, now, "given_up", waiting, old, why=waiting.why)
-    waiting.alerts = [alert for alert in waiting.alerts if alert not in old]
+    if old: _note(workspace, now, "given_up", waiting, old, why=waiting.why)
+    return replace(waiting, alerts=tuple(alert for alert in waiting.alerts if alert not in old))
 
 # %% ../../nbs/api/schedules/66_deliveries.ipynb #8f36af6f
 def send_waiting(
@@ -134,7 +134,7 @@ def _move_on(workspace:Workspace, waits:list[Waiting], raised:dict[str, dict[str
             _note(workspace, now, "moved", each, [alert], to=[name for name in named if name not in told])
     return bool(gone)
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #5231b51d
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #4f6d8c41
 def _try(workspace:Workspace, waiting:Waiting, now:datetime, send:Callable[[Waiting, datetime], None])->str:
     try: send(waiting, now)
     except MmopsError as refused:
@@ -159,8 +159,7 @@ def deliver_alerts(
         events = alert_events(workspace) # again, now that nobody else sends
         raised = _first_lines(events)
         if _move_on(workspace, waiting_for(events), raised, now): events = alert_events(workspace)
-        waits = [each for each in waiting_for(events) if each.is_due(now)]
-        for each in waits: _give_up(workspace, each, raised, now)
+        waits = [_give_up(workspace, each, raised, now) for each in waiting_for(events) if each.is_due(now)]
         return {each.destination: _try(workspace, each, now, send) for each in waits if each.alerts}
 
 # %% ../../nbs/api/schedules/66_deliveries.ipynb #21b88af0

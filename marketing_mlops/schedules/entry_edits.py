@@ -17,8 +17,8 @@ from ..workspace.errors import AlreadyRunning, ParameterError, closest
 from ..workspace.params import edit_params, read_yaml
 from ..workspace.places import Workspace, write_text
 
-# %% ../../nbs/api/schedules/55_entry_edits.ipynb #7a455e21
-FIRST_LINES = "# What happens without anybody pressing a button; `mmops schedule check` reads this file.\nschedules:\n"
+# %% ../../nbs/api/schedules/55_entry_edits.ipynb #22cce00e
+FIRST_LINES = "# What happens without anybody pressing a button; `mmops schedule check` reads this file.\nschedules: {}\n"
 
 def save_entry(
     workspace:Workspace, # Whose schedules

@@ -1,6 +1,6 @@
 """What keeps the scheduler itself from working, said to people: no room on the disk, an entry that cannot be read, damaged records
 
-A notebook that fails is one report less. A full disk or a `schedule.yaml` that nobody can read is all of them, and the scheduler that should complain is the one that is stopped. Each function here turns such a hindrance into an `Alert`; a round and a watch raise them.
+A notebook that fails is one report less. A full disk or a `schedule.yaml` that nobody can read is all of them, and the scheduler that should complain is the one that is stopped. Each function here turns such a hindrance into an `Alert`; a watch (`schedules.watches`) raises it.
 
 What hinders the scheduler itself lasts until somebody acts. It is said once a day, because a scheduler looks every minute; a run without room is said once for its due time."""
 

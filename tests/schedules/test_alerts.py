@@ -165,7 +165,7 @@ def test_what_waits_for_a_misspelt_destination_goes_to_the_corrected_one_and_to_
 def test_a_disk_that_is_almost_full_when_a_look_begins_is_told_once_a_day(workspace, monkeypatch):
     monkeypatch.setattr(watches, "keep_room", lambda state: False)
     monkeypatch.setattr(watches, "deliver_alerts", lambda workspace, now: {})
-    workspace.path("schedule.yaml").write_text("schedules:\n")
+    workspace.path("schedule.yaml").write_text("schedules: {}\n")
     for minute in range(2): watches.keep_watch(workspace, lambda: MONDAY.replace(minute=minute), tell=print)
     assert [(each.kind, "less than a megabyte" in each.sentence) for each in open_alerts(workspace, now=MONDAY)] == [("full", True)]
 
