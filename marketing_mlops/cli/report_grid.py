@@ -12,13 +12,15 @@ their pages), and 130 after Ctrl-C."""
 # %% auto #0
 __all__ = ['outcome_line', 'grid_progress', 'grid_text', 'copy_pages', 'make_report_grid']
 
-# %% ../../nbs/api/cli/56_report_grid.ipynb #633a5e1e
+# %% ../../nbs/api/cli/56_report_grid.ipynb #ac242487
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from ..workspace.places import Workspace
-from .terminal import is_interactive, open_page, page_address, printable, text_table
+from .terminal import is_interactive, page_address, printable, text_table
+if TYPE_CHECKING: from marketing_mlops.reporting.grid_outcomes import Grid, GridOutcome
 
 # %% ../../nbs/api/cli/56_report_grid.ipynb #74a43715
 def outcome_line(
@@ -30,9 +32,9 @@ def outcome_line(
     said = outcome.problem or outcome.decision or outcome.status
     return printable(f"{number:>{len(str(n))}} of {n}  {outcome.item.name}  {said}  {outcome.seconds:.1f} s")
 
-# %% ../../nbs/api/cli/56_report_grid.ipynb #7fb91561
+# %% ../../nbs/api/cli/56_report_grid.ipynb #2b7493c5
 @contextmanager
-def _moving_bar(title:str)->Iterator[Callable[["GridOutcome"], None]]:
+def _moving_bar(title:str)->Iterator[Callable[["GridOutcome", int], None]]:
     "A bar on a terminal, with the reports that are running."
     from rich.console import Console
     from rich.markup import escape
@@ -46,7 +48,7 @@ def _moving_bar(title:str)->Iterator[Callable[["GridOutcome"], None]]:
         yield tell
 
 @contextmanager
-def _printed_lines(title:str)->Iterator[Callable[["GridOutcome"], None]]:
+def _printed_lines(title:str)->Iterator[Callable[["GridOutcome", int], None]]:
     "A line for each report that has ended."
     ended = []
     def tell(outcome:"GridOutcome", n:int)->None:
@@ -55,11 +57,11 @@ def _printed_lines(title:str)->Iterator[Callable[["GridOutcome"], None]]:
         print(outcome_line(outcome, len(ended), n), flush=True)
     yield tell
 
-# %% ../../nbs/api/cli/56_report_grid.ipynb #c4c1dada
+# %% ../../nbs/api/cli/56_report_grid.ipynb #4089843f
 def grid_progress(
     title:str, # What is being made
     at_terminal:bool|None=None, # None: look whether somebody sits there
-)->"AbstractContextManager": # A function of an outcome and the number of reports: tell it what has happened
+)->AbstractContextManager[Callable[["GridOutcome", int], None]]: # A function of an outcome and the number of reports: tell it what has happened
     "Shows how far a grid has come."
     at_terminal = is_interactive() if at_terminal is None else at_terminal
     return _moving_bar(title) if at_terminal else _printed_lines(title)

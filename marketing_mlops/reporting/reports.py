@@ -8,16 +8,18 @@ A report is a notebook under `nbs/reports` with typed parameters. `run_report` r
 
 # %% auto #0
 __all__ = ['LED_BY', 'REPORT_PLACES', 'NOTHING_YET', 'TO_BEGIN', 'ReportEntry', 'entry_html', 'report_notebook', 'run_report',
-           'portable_parameters', 'read_entry', 'report_entries', 'report_index']
+           'portable_parameters', 'run_reports', 'read_entry', 'report_entries', 'report_index']
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #e6b44887
-import html, json
-from dataclasses import dataclass
-from functools import partial
+# %% ../../nbs/api/reporting/88_reports.ipynb #633bbb23
+import html, json, os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PureWindowsPath
-from ..jobs.limits import RunLimits
+from typing import TYPE_CHECKING
+from .drawing import drawing_process
 from ..workspace.errors import StageError, WorkspaceError, closest
 from ..workspace.places import Workspace, find_workspace, write_json, write_text
+if TYPE_CHECKING: from marketing_mlops.jobs.runner import RunOptions
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #fac0ff11
 @dataclass(frozen=True)
@@ -56,22 +58,22 @@ def report_notebook(
     if name in names: return path
     raise WorkspaceError(f"There is no report {name!r} in nbs/reports; there are {', '.join(names) or 'none'}.{closest(name, names)}", "Correct the name, or write the notebook.", name=name)
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #31d9c5c1
+# %% ../../nbs/api/reporting/88_reports.ipynb #45293d3e
 def run_report(
     name:str, # A notebook under nbs/reports, without ending
-    parameters:dict, # Its parameters by name
+    parameters:Mapping[str, object], # Its parameters by name
     workspace:Workspace, # Where it runs
     into:Path|None=None, # Folder for `NAME.html` and `NAME.json`; None is the report folder of the model, or of the source
     *,
-    live:bool=False, # Charts that answer to the mouse
-    key:str|None=None, # What its run is filed under; the value of the first parameter if None
-    limits:RunLimits=RunLimits(), # What the run may use: time, memory, output
+    options:"RunOptions|None"=None, # What is different from most runs, such as its limits; nothing if None
+    environment:Mapping[str, str]|None=None, # Variables of its process, of this process if None
 )->Path: # The page
     "Run a report and write its page. Raises ParameterError before, StageError after it has started; earlier pages stay."
     from marketing_mlops.jobs.runner import RunOptions, run_notebook
     from marketing_mlops.reporting.pages import render_page
-    notebook = report_notebook(name, workspace)
-    run = run_notebook(notebook, parameters, workspace=workspace, options=RunOptions(key=key, limits=limits, make_page=partial(render_page, live=live)))
+    options = options or RunOptions()
+    run = run_notebook(report_notebook(name, workspace), dict(parameters), workspace=workspace, environment=environment,
+                       options=replace(options, make_page=options.make_page or render_page))
     if not run.page.is_file():
         raise StageError(f"{name} ({run.key}) has run, but {run.note[0].lower()}{run.note[1:]}", f"Its results are in {run.folder.relative_to(workspace.root).as_posix()}; mend what cannot be drawn and run it again.",
             stage=name, notebook=run.notebook, run=str(run.folder), cause="page")
@@ -87,6 +89,16 @@ def portable_parameters(
     "Parameters without the workspace, without paths of this machine, and without those that are None."
     def is_here(value): return str(value).startswith("~") or bool(PureWindowsPath(str(value)).root)   # the root of /srv, and of C:\srv
     return {k: v for k, v in parameters.items() if k != "workspace" and v is not None and not is_here(v)}
+
+# %% ../../nbs/api/reporting/88_reports.ipynb #430c0d4e
+def run_reports(
+    reports:Mapping[str, Mapping[str, object]], # Parameters of each report, by name and in the order in which they are made
+    workspace:Workspace, # Where they run
+    into:Path, # Folder for their pages and results
+)->list[Path]: # The pages
+    "Runs several reports. Raises as `run_report` does, at the first that fails."
+    with drawing_process(dict(os.environ)) as environment:
+        return [run_report(name, parameters, workspace, into, environment=environment) for name, parameters in reports.items()]
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #029452b8
 def read_entry(

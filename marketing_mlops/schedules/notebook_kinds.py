@@ -48,8 +48,9 @@ def _find_report(name, workspace):
     return report_notebook(name, workspace)
 
 def _run_report(run, workspace):
+    from marketing_mlops.jobs.runner import RunOptions
     from marketing_mlops.reporting.reports import run_report
-    run_report(run.notebook, run.values, workspace, limits=run.limits)
+    run_report(run.notebook, run.values, workspace, options=RunOptions(limits=run.limits))
 
 # %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #63bd1b0f
 def _reports_of_each(run, workspace, on):
@@ -59,9 +60,9 @@ def _reports_of_each(run, workspace, on):
 def _run_each_report(run, workspace):
     from marketing_mlops.reporting.grid_outcomes import raise_failures
     from marketing_mlops.reporting.grid_values import read_axes
-    from marketing_mlops.reporting.grids import make_grid
+    from marketing_mlops.reporting.grids import GridOptions, make_grid
     given = {name: value.isoformat() if isinstance(value, date) else value for name, value in run.values.items()}
-    raise_failures(make_grid(run.notebook, read_axes(list(run.for_each)), given, workspace, limits=_shared(run)))
+    raise_failures(make_grid(run.notebook, read_axes(list(run.for_each)), given, workspace, options=GridOptions(limits=_shared(run))))
 
 def _shared(run):
     "The limits of each report, of which as many run at once as there are cores."

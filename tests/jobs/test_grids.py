@@ -14,7 +14,7 @@ from marketing_mlops.jobs.runs import latest_run, list_runs
 from marketing_mlops.reporting.campaigns import read_campaign
 from marketing_mlops.reporting.grid_outcomes import GridItem, GridOutcome, raise_failures
 from marketing_mlops.reporting.grid_values import FINDERS, grid_parameters, read_axes
-from marketing_mlops.reporting.grids import make_grid
+from marketing_mlops.reporting.grids import GridOptions, make_grid
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import DataError, ParameterError, StageError
 from marketing_mlops.workspace.places import find_workspace, write_text
@@ -45,7 +45,7 @@ def weekly(tmp_path_factory):
 @pytest.fixture(scope="module")
 def with_failures(weekly):
     "One grid with everything that can go wrong with a report, made once for several tests."
-    return make_grid("weekly", read_axes(["market=DE,US,KILLED,A/B <b>&"]), {}, weekly, workers=3)
+    return make_grid("weekly", read_axes(["market=DE,US,KILLED,A/B <b>&"]), {}, weekly, options=GridOptions(workers=3))
 
 def test_one_report_that_fails_keeps_no_other_from_its_page(with_failures):
     ends = {each.item.name: each.status for each in with_failures.outcomes}
@@ -94,17 +94,17 @@ def test_never_more_reports_run_than_were_allowed(weekly):
     def tell(outcome):
         (running.discard if outcome.has_ended else running.add)(outcome.item.name)
         most.append(len(running))
-    make_grid("weekly", read_axes(["week=1,2,3,4,5"]), {}, weekly, workers=2, tell=tell)
+    make_grid("weekly", read_axes(["week=1,2,3,4,5"]), {}, weekly, options=GridOptions(workers=2), tell=tell)
     assert max(most) == 2
 
 def test_a_report_that_needs_more_memory_than_its_share_ends_alone(weekly):
     if sys.platform != "linux": pytest.skip("memory is watched by the warm worker, which needs Linux")
-    grid = make_grid("weekly", read_axes(["market=LARGE,DE"]), {}, weekly, workers=2, limits=RunLimits(deadline_s=60, memory_mb=600))
+    grid = make_grid("weekly", read_axes(["market=LARGE,DE"]), {}, weekly, options=GridOptions(workers=2, limits=RunLimits(deadline_s=60, memory_mb=600)))
     assert [each.status for each in grid.outcomes] == ["failed", "done"] and "memory" in grid.outcomes[0].problem
     assert "used 0 MB" not in grid.outcomes[0].problem
 
 def test_a_report_that_never_ends_is_ended_at_its_deadline_and_says_so(weekly):
-    [endless] = make_grid("weekly", read_axes(["market=ENDLESS"]), {}, weekly, limits=RunLimits(deadline_s=1.5)).outcomes
+    [endless] = make_grid("weekly", read_axes(["market=ENDLESS"]), {}, weekly, options=GridOptions(limits=RunLimits(deadline_s=1.5))).outcomes
     assert endless.status == "failed" and "deadline of 1.5 s" in endless.problem
     assert list_runs(weekly, "weekly", "ENDLESS")[0].status == "failed"
 
@@ -137,7 +137,7 @@ def test_the_summary_of_a_grid_that_was_stopped_is_written_when_nothing_runs_any
         if outcome.has_ended: raise KeyboardInterrupt
     monkeypatch.chdir(weekly.root)
     monkeypatch.setattr(grids, "write_grid", write)
-    with pytest.raises(KeyboardInterrupt): make_grid("weekly", read_axes(["market=ENDLESS,DE"]), {}, weekly, workers=2, tell=stop)
+    with pytest.raises(KeyboardInterrupt): make_grid("weekly", read_axes(["market=ENDLESS,DE"]), {}, weekly, options=GridOptions(workers=2), tell=stop)
     assert running == [(0, ["interrupted", "done"])]
 
 def test_tasks_run_in_a_worker_wherever_there_is_one():
