@@ -9,10 +9,11 @@ function, whose parameters and comments become its options and its help."""
 # %% auto #0
 __all__ = ['COMMANDS', 'Command', 'find_command', 'help_text', 'command_parser', 'call_command', 'two_lines', 'main']
 
-# %% ../../nbs/api/cli/20_commands.ipynb #c36d6681
+# %% ../../nbs/api/cli/20_commands.ipynb #cd603b50
 import argparse, os, sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
+from inspect import signature
 from ..workspace.errors import MmopsError, ParameterError, closest
 from .terminal import printable
 
@@ -153,20 +154,29 @@ class _HelpLayout(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog:str): super().__init__(prog, max_help_position=30, width=100)
     def _expand_help(self, action): return self._get_help_string(action).replace(" (default: False)", "")
 
-# %% ../../nbs/api/cli/20_commands.ipynb #36b94cdb
-def _without_final_hyphen(parser):
-    for action in parser._actions:   # `as_` is the parameter, `--as` the option: Python keeps `as` for itself
-        action.option_strings = [flag.rstrip("-") or flag for flag in action.option_strings]
+# %% ../../nbs/api/cli/20_commands.ipynb #eaa72f3b
+def _options(function):
+    "What the options of a command are read from: its signature, or the record that is all it takes."
+    takes = [each.annotation for each in signature(function).parameters.values()]
+    return takes[0] if len(takes) == 1 and is_dataclass(takes[0]) else function
+
+def _name_flags(parser, options):
+    own = {each.name: flags for each in signature(options).parameters.values() for flags in getattr(each.annotation, "__metadata__", ()) if isinstance(flags, tuple)}
+    for action in parser._actions:
+        for flag in action.option_strings: del parser._option_string_actions[flag]
+        action.option_strings = list(own.get(action.dest) or (flag.rstrip("-") or flag for flag in action.option_strings))
         for flag in action.option_strings: parser._option_string_actions[flag] = action
 
+# %% ../../nbs/api/cli/20_commands.ipynb #605b3854
 def command_parser(
     command:Command, # One of `COMMANDS`
 )->argparse.ArgumentParser: # Its errors are `ParameterError`
-    "Reads the options of a command from the signature of its function."
+    "Reads the options of a command from its function, or from the record the function takes."
     from fastcore.script import anno_parser
-    parser = anno_parser(command.function, prog=f"mmops {command.name}")
-    _without_final_hyphen(parser)
-    parser.formatter_class, parser.allow_abbrev = _HelpLayout, False
+    options = _options(command.function)
+    parser = anno_parser(options, prog=f"mmops {command.name}")
+    _name_flags(parser, options)
+    parser.description, parser.formatter_class, parser.allow_abbrev = command.function.__doc__, _HelpLayout, False
     parser.epilog = "\n".join(["examples:", *(f"  {line}" for line in command.examples)])
     parser.add_argument("--traceback", action="store_true", help="on an error, show where in the code it happened")
     def refuse(message):
@@ -174,17 +184,17 @@ def command_parser(
     parser.error = refuse
     return parser
 
-# %% ../../nbs/api/cli/20_commands.ipynb #59254255
+# %% ../../nbs/api/cli/20_commands.ipynb #9bdf60d3
 def call_command(
     command:Command, # One of `COMMANDS`
     words:Sequence[str], # The words after its name
 )->int: # Exit code
     "Runs one command and returns its exit code. Errors pass through."
-    from inspect import signature
     given = {k: v for k, v in vars(command_parser(command).parse_args(words)).items() if k not in ("pdb", "xtra", "traceback")}
     several = [p.name for p in signature(command.function).parameters.values() if p.kind is p.VAR_POSITIONAL]
     by_position = [value for name in several for value in given.pop(name)]
-    code = command.function(*by_position, **given)
+    options = _options(command.function)
+    code = command.function(*by_position, **given) if options is command.function else command.function(options(**given))
     return code if isinstance(code, int) else 0
 
 # %% ../../nbs/api/cli/20_commands.ipynb #b5fa0e53

@@ -88,7 +88,7 @@ def copy_pages(
         shutil.copyfile(page, target)
     return into/"summary.html"
 
-# %% ../../nbs/api/cli/56_report_grid.ipynb #8d8119bf
+# %% ../../nbs/api/cli/56_report_grid.ipynb #b208ed78
 def make_report_grid(
     name:str, # Report to make, such as campaign_readout
     for_each:Sequence[str], # As typed: "channel,market" or "model=a,b"
@@ -101,10 +101,10 @@ def make_report_grid(
     "Makes a grid, shows its progress and prints its summary. Raises `ParameterError` before, `StageError` where reports failed."
     from marketing_mlops.reporting.grid_outcomes import raise_failures
     from marketing_mlops.reporting.grid_values import grid_parameters, read_axes
-    from marketing_mlops.reporting.grids import make_grid
+    from marketing_mlops.reporting.grids import GridOptions, make_grid
     axes = read_axes(for_each)
     n = len(grid_parameters(name, axes, given, found))
-    with grid_progress(f"Making {name}") as tell: grid = make_grid(name, axes, given, found, workers=workers, tell=lambda outcome: tell(outcome, n))
+    with grid_progress(f"Making {name}") as tell: grid = make_grid(name, axes, given, found, options=GridOptions(workers=workers), tell=lambda outcome: tell(outcome, n))
     summary = copy_pages(grid, into) if into else grid.folder/"summary.html"
     print(grid_text(grid, page_address(summary)))
     raise_failures(grid)

@@ -20,7 +20,7 @@ from .notebook_kinds import NOTEBOOK_KINDS, NotebookRun, run_by_kind
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #742908a3
+# %% ../../nbs/api/schedules/40_attempts.ipynb #a8c1c5ba
 def due_values(
     schedule:Schedule, # Whose parameters
     due_at:datetime, # With a time zone
@@ -36,10 +36,10 @@ def due_values(
 def _first_of_each(schedule, workspace, day):
     "Values of the parameters that vary, as the first of the runs has them; empty where nothing varies."
     if not schedule.for_each: return {}
-    return NOTEBOOK_KINDS[schedule.kind].values_of_each(_run_of(schedule, schedule.parameters), workspace, day)[0]
+    return NOTEBOOK_KINDS[schedule.kind].values_of_each(_run_of(schedule, schedule.parameters, day), workspace)[0]
 
-def _run_of(schedule, values):
-    return NotebookRun(schedule.notebook, values, schedule.deadline_s, schedule.memory_mb, schedule.for_each)
+def _run_of(schedule, values, day):
+    return NotebookRun(schedule.notebook, values, schedule.deadline_s, schedule.memory_mb, schedule.for_each, day)
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #bbadd663
 @dataclass(frozen=True)
@@ -56,14 +56,15 @@ class Order:
         content = json.loads(text)
         return cls(schedules_from_json([content["schedule"]])[content["schedule"]["name"]], content["due_at"], content["token"])
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #505b0a47
+# %% ../../nbs/api/schedules/40_attempts.ipynb #d3f2646f
 def carry_out(
     order:Order, # What to run
     workspace:Workspace, # Where
 )->None:
     "Runs the notebook of an order. Raises as `due_values` does before and `StageError` after it has started."
-    _, values = due_values(order.schedule, datetime.fromisoformat(order.due_at), workspace)
-    run_by_kind(order.schedule.kind, _run_of(order.schedule, values), workspace)
+    schedule, due_at = order.schedule, datetime.fromisoformat(order.due_at)
+    _, values = due_values(schedule, due_at, workspace)
+    run_by_kind(schedule.kind, _run_of(schedule, values, due_at.astimezone(schedule.zone).date()), workspace)
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #a1ecc6e3
 def main(

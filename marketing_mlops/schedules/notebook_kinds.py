@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from ..workspace.places import Workspace
 if TYPE_CHECKING: from marketing_mlops.jobs.limits import RunLimits
 
-# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #718612bf
+# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #a7e70122
 @dataclass(frozen=True)
 class NotebookRun:
     "A notebook with its values, and what each of its runs may use."
@@ -27,6 +27,7 @@ class NotebookRun:
     deadline_s:float # Seconds
     memory_mb:float|None = None # Megabytes; None leaves the default of the machine
     for_each:tuple[str, ...] = () # Parameters that vary, as `reporting.grid_values.read_axes` takes them; () where none does
+    on:date|None = None # The day from which their relative dates are seen: when the run is due; today if None
 
     @property
     def limits(self)->"RunLimits":
@@ -52,24 +53,24 @@ def _run_report(run, workspace):
     from marketing_mlops.reporting.reports import run_report
     run_report(run.notebook, run.values, workspace, options=RunOptions(limits=run.limits))
 
-# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #63bd1b0f
-def _reports_of_each(run, workspace, on):
+# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #9987ba30
+def _reports_of_each(run, workspace):
     from marketing_mlops.reporting.grid_values import grid_parameters, read_axes
-    return grid_parameters(run.notebook, read_axes(list(run.for_each)), run.values, workspace, on=on)
+    return grid_parameters(run.notebook, read_axes(list(run.for_each)), run.values, workspace, on=run.on)
 
 def _run_each_report(run, workspace):
     from marketing_mlops.reporting.grid_outcomes import raise_failures
     from marketing_mlops.reporting.grid_values import read_axes
     from marketing_mlops.reporting.grids import GridOptions, make_grid
     given = {name: value.isoformat() if isinstance(value, date) else value for name, value in run.values.items()}
-    raise_failures(make_grid(run.notebook, read_axes(list(run.for_each)), given, workspace, options=GridOptions(limits=_shared(run))))
+    raise_failures(make_grid(run.notebook, read_axes(list(run.for_each)), given, workspace, options=GridOptions(limits=_shared(run), on=run.on)))
 
 def _shared(run):
     "The limits of each report, of which as many run at once as there are cores."
     from marketing_mlops.jobs.fan_out import shared_limits, usable_cores
     return run.limits if run.memory_mb else replace(shared_limits(usable_cores()), deadline_s=run.deadline_s)
 
-# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #5cdc1fbf
+# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #ab10bd62
 @dataclass(frozen=True)
 class NotebookKind:
     "A kind of notebook that can be scheduled."
@@ -77,7 +78,7 @@ class NotebookKind:
     find:Callable[[str, Workspace], Path] # The notebook of a name; raises `MmopsError` with the names there are
     run:Callable[[NotebookRun, Workspace], None] # Runs it; raises `MmopsError` before and `StageError` after it has started
     page_command:str = "" # Makes its page once more; "" where nobody waits for a page
-    values_of_each:Callable[[NotebookRun, Workspace, date], list[dict[str, str]]]|None = None # What varies, run by run; None where nothing can
+    values_of_each:Callable[[NotebookRun, Workspace], list[dict[str, str]]]|None = None # What varies, run by run; None where nothing can
     run_each:Callable[[NotebookRun, Workspace], None]|None = None # Runs it for each of them; None where nothing can vary
 
 NOTEBOOK_KINDS = dict(

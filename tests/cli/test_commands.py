@@ -89,3 +89,11 @@ def test_telemetry_is_switched_off_before_any_command(monkeypatch):
 def test_a_terminal_without_unicode_gets_replacements():
     done = mmops("--help", env={"PYTHONIOENCODING": "ascii", "PATH": ""})
     assert done.returncode == 0 and done.stderr == ""
+
+def test_a_record_of_options_is_filled_from_its_flags_and_from_no_other_name(monkeypatch):
+    asked = []
+    monkeypatch.setattr("marketing_mlops.cli.report.find_workspace", lambda folder: asked.append(folder))
+    parsed = vars(command_parser(COMMANDS["report"]).parse_args(["readout", "-p", "a=1", "b=2", "--parameter", "c=3", "--list", "--no-open"]))
+    assert (parsed["name"], parsed["given"], parsed["list_"], parsed["no_open"], parsed["parameters"]) == ("readout", ["a=1", "b=2", "c=3"], True, True, False)
+    with pytest.raises(Exception, match="unrecognized arguments"): command_parser(COMMANDS["report"]).parse_args(["readout", "--given", "a=1"])
+    assert main(["report", "--workspace", "/nowhere"]) == 1 and asked == ["/nowhere"]

@@ -1,5 +1,6 @@
 "An attempt is carried out within the limits of its entry, whatever it runs."
 import json
+from datetime import date
 import pytest
 from marketing_mlops.jobs.limits import RunLimits
 from marketing_mlops.schedules.attempts import Order, carry_out
@@ -25,3 +26,11 @@ def test_the_deadline_of_an_entry_reaches_whatever_is_run(workspace, monkeypatch
     carry_out(Order(schedule, "2026-04-06T06:00:00+00:00", "schedule/daily@2026-04-06#1"), workspace)
     [limits] = seen
     assert limits.deadline_s == 90. and (limits.memory_mb or 0) <= (memory_mb or RunLimits().memory_mb or 0)
+
+def test_days_that_vary_are_seen_from_the_due_day_however_late_the_run_starts(workspace, monkeypatch):
+    seen = []
+    monkeypatch.setattr("marketing_mlops.reporting.grids.make_grid", lambda *given, options: seen.append(options.on))
+    monkeypatch.setattr("marketing_mlops.reporting.grid_outcomes.raise_failures", lambda grid: None)
+    schedule = Schedule("daily", "report", "count", "30 0 * * *", "Europe/Berlin", "marketing@example.com", for_each=("shop=spring,summer",))
+    carry_out(Order(schedule, "2026-04-05T22:30:00+00:00", "schedule/daily@2026-04-06#1"), workspace)
+    assert seen == [date(2026, 4, 6)]
