@@ -74,6 +74,7 @@ FULL_NIGHT = """
 import os, json
 from datetime import datetime, timedelta, timezone
 os.environ.update(MMOPS_WARM_HOME=str(disk/"warm"), MMOPS_WORKSPACE=str(disk))
+(disk/"warm").mkdir()                                             # a worker whose folder is not there ends at once
 from marketing_mlops.jobs.workers import stop_worker
 from marketing_mlops.schedules.alert_journal import alert_events
 from marketing_mlops.schedules.watches import keep_watch
@@ -87,6 +88,7 @@ try:
     morning = at(5)
     manifests = [json.loads(path.read_text()) for path in sorted(disk.glob("data/runs/*/*/*/run.json"))]
     print(json.dumps(dict(night=night, morning=morning, runs=[run["status"] for run in manifests], problem=manifests[0]["error"]["problem"],
+        warm=not any("new Python" in line for line in said),
         alerts=[event["kind"] for event in alert_events(workspace) if event["event"] == "raised"], reserve=(disk/"data"/"state"/"reserve").exists())))
 finally: stop_worker(str(disk/"warm"))
 """
@@ -101,7 +103,7 @@ def test_a_run_that_fills_the_disk_is_recorded_alerted_and_made_when_there_is_ro
     found = json.loads(said.splitlines()[-1])
     assert [state for state, *_ in found["night"]] == ["waiting"] and "no room on the disk" in found["problem"]
     assert [(state, attempt) for state, attempt, _ in found["morning"]] == [("done", 2)]
-    assert found["runs"] == ["failed", "done"] and found["alerts"] == ["full"] and found["reserve"]
+    assert found["warm"] and found["runs"] == ["failed", "done"] and found["alerts"] == ["full"] and found["reserve"]
 
 class AtOnce:
     "Stands for a process: carries an order out in this one, at once."
