@@ -45,14 +45,17 @@ Modules:
 - `marketing_mlops.features.training_sets`: From a model's spec to rows with features, label and split, and a count of every row that was left out.
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
 - `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
+- `marketing_mlops.jobs.cell_runs`: The cells of a notebook one after the other on a warm kernel, with what they show, until the last or the first that fails
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
 - `marketing_mlops.jobs.children`: One run in a process of its own: how it begins, what it may use, and how nothing of it is left
 - `marketing_mlops.jobs.client`: The stage command: hands a notebook to the warm worker of its workspace and waits
-- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, and parsing an unchanged file once
+- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, and reading and writing no more than has changed
 - `marketing_mlops.jobs.engine`: Papermill on the warm worker: `papermill --engine mmops`, and the stock kernel without its noise
+- `marketing_mlops.jobs.engine_choice`: In which kernel a notebook runs: what you say, what the environment says, what the notebook says
 - `marketing_mlops.jobs.fan_out`: Many runs side by side: so many at once, each in a process of its own, none stopped by another's failure
 - `marketing_mlops.jobs.job_code`: The code of a job without its prose: what a stage depends on, so that a corrected sentence runs nothing again
 - `marketing_mlops.jobs.kept_runs`: Which failed runs of a workspace still have their process, until when, and why one has not
+- `marketing_mlops.jobs.libraries`: What the warm worker has imported before anybody asks, so that a run finds it in memory
 - `marketing_mlops.jobs.limits`: How long a run may take, how much memory it may use, how much it may print
 - `marketing_mlops.jobs.many_models`: Two hundred models in one stage: each made step by step, skipped where nothing changed, and none stopped by another's failure
 - `marketing_mlops.jobs.model_steps`: What each step of a model rests on, read from `dvc.yaml`, and whether what it made still fits
@@ -80,6 +83,8 @@ Modules:
 - `marketing_mlops.jobs.staleness`: Which stages no longer fit their data, code or parameters, and what changed
 - `marketing_mlops.jobs.stock_kernel`: The same notebook in an ordinary Jupyter kernel: slower to start, and there on every machine
 - `marketing_mlops.jobs.stored_notebooks`: The one door through which an executed notebook reaches the disk, and what has to stay outside
+- `marketing_mlops.jobs.task_workers`: A warm worker for one list of tasks, which has imported what they all need
+- `marketing_mlops.jobs.worker_process`: How the warm worker comes to be, apart from whoever starts it, and how nothing of it is left
 - `marketing_mlops.jobs.workers`: Finds the warm worker of a workspace, starts it, asks what it is doing, ends it
 - `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
@@ -133,7 +138,8 @@ Modules:
 - `marketing_mlops.reporting.charts`: The house style of every chart, and how a chart becomes a picture that needs no network.
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
-- `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or why there is none.
+- `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
+- `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or what was wrong.
 - `marketing_mlops.reporting.grid_pages`: One page for thirty reports: what each says, which failed, and the way to all of them.
 - `marketing_mlops.reporting.grid_values`: `--for-each market`: which markets? The values of a parameter, found in the data, and every combination of them.
 - `marketing_mlops.reporting.grids`: `mmops report campaign_readout --for-each channel,market`: a report for each combination, side by side, each on its own.
@@ -153,11 +159,15 @@ Modules:
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
 - `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
 - `marketing_mlops.schedules.alerts`: What went wrong with a scheduled run, for whom it is, and what to do, said once and never lost
+- `marketing_mlops.schedules.attempts`: One attempt at a due run, in a process of its own: its parameters, its limits, its evidence
 - `marketing_mlops.schedules.deliveries`: Takes alerts to the people they are for, tries again for three days, and writes down whether it worked
 - `marketing_mlops.schedules.destinations`: Where alerts are delivered to: a mail address or a web hook, written in one word and checked before it is needed
 - `marketing_mlops.schedules.hindrances`: What keeps the scheduler itself from working, said to people: no room on the disk, an entry that cannot be read, damaged records
 - `marketing_mlops.schedules.messages`: An alert as people receive it: a mail, or a line in a chat, that no name inside it can bend
+- `marketing_mlops.schedules.notebook_kinds`: What a schedule can run: a report, a job, or a report for each market, and how each of them is found and run
+- `marketing_mlops.schedules.panel_fields`: A field for every parameter by its type, and for every key of an entry
 - `marketing_mlops.schedules.repairs`: Rebuilds the records of schedules from the evidence of their runs, so that nothing is run twice and nothing is forgotten
+- `marketing_mlops.schedules.rounds`: One look at the clock: plan what is due, run it, settle it, tell whoever has to know, and end
 - `marketing_mlops.schedules.watches`: A round and everything around it: room for its records, alerts for what stops it, and the alerts delivered
 - `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
 - `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
