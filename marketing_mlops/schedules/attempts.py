@@ -9,18 +9,18 @@ A scheduler does not call `carry_out` itself: it hands an `Order` to a fresh pro
 # %% auto #0
 __all__ = ['due_values', 'Order', 'carry_out', 'main', 'order_environment']
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #5d5ef638
+# %% ../../nbs/api/schedules/40_attempts.ipynb #e3f87a90
 import json, os, signal, sys
 from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
 from .entries import Schedule, schedules_from_json
-from .notebook_kinds import NOTEBOOK_KINDS, NotebookRun, run_by_kind
+from .notebook_kinds import NOTEBOOK_KINDS, NotebookTask, run_by_kind
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #a8c1c5ba
+# %% ../../nbs/api/schedules/40_attempts.ipynb #663d2534
 def due_values(
     schedule:Schedule, # Whose parameters
     due_at:datetime, # With a time zone
@@ -36,10 +36,10 @@ def due_values(
 def _first_of_each(schedule, workspace, day):
     "Values of the parameters that vary, as the first of the runs has them; empty where nothing varies."
     if not schedule.for_each: return {}
-    return NOTEBOOK_KINDS[schedule.kind].values_of_each(_run_of(schedule, schedule.parameters, day), workspace)[0]
+    return NOTEBOOK_KINDS[schedule.kind].values_of_each(_task_of(schedule, schedule.parameters, day), workspace)[0]
 
-def _run_of(schedule, values, day):
-    return NotebookRun(schedule.notebook, values, schedule.deadline_s, schedule.memory_mb, schedule.for_each, day)
+def _task_of(schedule, values, day):
+    return NotebookTask(schedule.notebook, values, schedule.deadline_s, schedule.memory_mb, schedule.for_each, day)
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #bbadd663
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Order:
         content = json.loads(text)
         return cls(schedules_from_json([content["schedule"]])[content["schedule"]["name"]], content["due_at"], content["token"])
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #d3f2646f
+# %% ../../nbs/api/schedules/40_attempts.ipynb #e224139b
 def carry_out(
     order:Order, # What to run
     workspace:Workspace, # Where
@@ -64,7 +64,7 @@ def carry_out(
     "Runs the notebook of an order. Raises as `due_values` does before and `StageError` after it has started."
     schedule, due_at = order.schedule, datetime.fromisoformat(order.due_at)
     _, values = due_values(schedule, due_at, workspace)
-    run_by_kind(schedule.kind, _run_of(schedule, values, due_at.astimezone(schedule.zone).date()), workspace)
+    run_by_kind(schedule.kind, _task_of(schedule, values, due_at.astimezone(schedule.zone).date()), workspace)
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #a1ecc6e3
 def main(
