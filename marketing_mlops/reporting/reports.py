@@ -10,7 +10,7 @@ A report is a notebook under `nbs/reports` with typed parameters. `run_report` r
 __all__ = ['LED_BY', 'REPORT_PLACES', 'NOTHING_YET', 'TO_BEGIN', 'ReportEntry', 'entry_html', 'report_notebook', 'run_report',
            'portable_parameters', 'run_reports', 'read_entry', 'report_entries', 'report_index']
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #633bbb23
+# %% ../../nbs/api/reporting/88_reports.ipynb #06386a81
 import html, json, os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,10 +18,10 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING
 from .drawing import drawing_process
 from ..workspace.errors import StageError, WorkspaceError, closest
-from ..workspace.places import Workspace, find_workspace, write_json, write_text
+from ..workspace.places import Workspace, write_json, write_text
 if TYPE_CHECKING: from marketing_mlops.jobs.runner import RunOptions
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #fac0ff11
+# %% ../../nbs/api/reporting/88_reports.ipynb #aeee910e
 @dataclass(frozen=True)
 class ReportEntry:
     "One report as the list shows it."
@@ -29,12 +29,12 @@ class ReportEntry:
     subject:str # What the report is about: the value of its first parameter
     report:str # Name of the notebook
     address:str # Of the page, seen from data/index.html
-    word:str # Decision or verdict, empty where the report gives none
-    sentence:str # Why
-    owner:str
-    labels:tuple[str, ...] = ()
+    word:str # Decision or verdict, "" where the report gives none
+    sentence:str # Why, "" where it says none
+    owner:str # Who answers for it, "" where it names nobody
+    labels:tuple[str, ...] = () # What to know before reading, such as "replay"
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #a7871446
+# %% ../../nbs/api/reporting/88_reports.ipynb #ea4c914c
 def entry_html(
     entry:ReportEntry, # One report
 )->str:
@@ -42,9 +42,11 @@ def entry_html(
     from marketing_mlops.reporting.colours import MEANINGS
     meaning = next((name for name, words in MEANINGS.items() if entry.word in words), "unknown")
     facts = " · ".join(part for part in (entry.owner, *entry.labels) if part)
-    return (f'<div class="line {meaning}"><p><strong class="{meaning}">{html.escape(entry.word.replace("_", " ").capitalize() or "No verdict")}</strong> · '
-            f'<a href="{html.escape(entry.address)}">{html.escape(entry.report.replace("_", " ").capitalize())}: {html.escape(entry.subject)}</a></p>'
-            + (f"<p>{html.escape(entry.sentence)}</p>" if entry.sentence else "") + (f'<p class="next">{html.escape(facts)}</p>' if facts else "") + "</div>")
+    word, report = (html.escape(name.replace("_", " ").capitalize()) for name in (entry.word, entry.report))
+    link = f'<a href="{html.escape(entry.address)}">{report}: {html.escape(entry.subject)}</a>'
+    sentence = f"<p>{html.escape(entry.sentence)}</p>" if entry.sentence else ""
+    below = f'<p class="next">{html.escape(facts)}</p>' if facts else ""
+    return f'<div class="line {meaning}"><p><strong class="{meaning}">{word or "No verdict"}</strong> · {link}</p>{sentence}{below}</div>'
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #576c458d
 def report_notebook(
@@ -58,7 +60,7 @@ def report_notebook(
     if name in names: return path
     raise WorkspaceError(f"There is no report {name!r} in nbs/reports; there are {', '.join(names) or 'none'}.{closest(name, names)}", "Correct the name, or write the notebook.", name=name)
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #45293d3e
+# %% ../../nbs/api/reporting/88_reports.ipynb #7d12dd84
 def run_report(
     name:str, # A notebook under nbs/reports, without ending
     parameters:Mapping[str, object], # Its parameters by name
@@ -68,37 +70,41 @@ def run_report(
     options:"RunOptions|None"=None, # What is different from most runs, such as its limits; nothing if None
     environment:Mapping[str, str]|None=None, # Variables of its process, of this process if None
 )->Path: # The page
-    "Run a report and write its page. Raises ParameterError before, StageError after it has started; earlier pages stay."
+    """Run a report and write its page. Raises ParameterError before, StageError after it has started, of `cause` "page"
+    where it has run and only its page could not be drawn; earlier pages stay."""
     from marketing_mlops.jobs.runner import RunOptions, run_notebook
     from marketing_mlops.reporting.pages import render_page
     options = options or RunOptions()
     run = run_notebook(report_notebook(name, workspace), dict(parameters), workspace=workspace, environment=environment,
                        options=replace(options, make_page=options.make_page or render_page))
     if not run.page.is_file():
-        raise StageError(f"{name} ({run.key}) has run, but {run.note[0].lower()}{run.note[1:]}", f"Its results are in {run.folder.relative_to(workspace.root).as_posix()}; mend what cannot be drawn and run it again.",
-            stage=name, notebook=run.notebook, run=str(run.folder), cause="page")
+        remedy = f"Its results are in {run.folder.relative_to(workspace.root).as_posix()}; mend what cannot be drawn and run it again."
+        raise StageError(f"{name} ({run.key}) has run, but {run.note[0].lower()}{run.note[1:]}", remedy, stage=name, notebook=run.notebook, run=str(run.folder), cause="page")
     into = into or workspace.report_folder(run.key)
-    write_json(into/f"{name}.json", dict(report=name, subject=run.key, parameters=portable_parameters(run.parameters), results=run.results, semantic_hash=run.semantic_hash))
+    parameters = portable_parameters(run.parameters)
+    write_json(into/f"{name}.json", dict(report=name, subject=run.key, parameters=parameters, results=run.results, semantic_hash=run.semantic_hash))
     write_text(into/f"{name}.html", run.page.read_text(encoding="utf-8"))
     return into/f"{name}.html"
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #08084cd3
+# %% ../../nbs/api/reporting/88_reports.ipynb #b5785eeb
 def portable_parameters(
-    parameters:dict, # Of a run, by name
-)->dict: # Those that mean the same on every machine
+    parameters:Mapping[str, object], # Of a run, by name
+)->dict[str, object]: # Those that mean the same on every machine
     "Parameters without the workspace, without paths of this machine, and without those that are None."
     def is_here(value): return str(value).startswith("~") or bool(PureWindowsPath(str(value)).root)   # the root of /srv, and of C:\srv
-    return {k: v for k, v in parameters.items() if k != "workspace" and v is not None and not is_here(v)}
+    return {name: value for name, value in parameters.items() if name != "workspace" and value is not None and not is_here(value)}
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #430c0d4e
+# %% ../../nbs/api/reporting/88_reports.ipynb #6cebdc6b
 def run_reports(
     reports:Mapping[str, Mapping[str, object]], # Parameters of each report, by name and in the order in which they are made
     workspace:Workspace, # Where they run
     into:Path, # Folder for their pages and results
+    *,
+    environment:Mapping[str, str]|None=None, # Variables of their processes, of this process if None
 )->list[Path]: # The pages
     "Runs several reports. Raises as `run_report` does, at the first that fails."
-    with drawing_process(dict(os.environ)) as environment:
-        return [run_report(name, parameters, workspace, into, environment=environment) for name, parameters in reports.items()]
+    with drawing_process(dict(os.environ if environment is None else environment)) as shared:
+        return [run_report(name, parameters, workspace, into, environment=shared) for name, parameters in reports.items()]
 
 # %% ../../nbs/api/reporting/88_reports.ipynb #029452b8
 def read_entry(
@@ -117,7 +123,7 @@ def read_entry(
     return ReportEntry(model, str(content.get("subject", model)), content["report"], page.relative_to(folder).as_posix(), str(word),
                        sentence, found.get("owner", ""), tuple(label for label in found.get("labels", []) if label))
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #01e99186
+# %% ../../nbs/api/reporting/88_reports.ipynb #58113f2b
 LED_BY = "campaign_readout" # the report that answers the question a workspace is opened for
 REPORT_PLACES = ("report/*", "many/*/*/report") # below data: of a model or a source, and of each of many models
 
@@ -128,12 +134,12 @@ def report_entries(
     "Every report of a workspace once."
     files = sorted(file for place in REPORT_PLACES for file in Path(data).glob(f"{place}/*.json"))
     found = [entry for file in files if (entry := read_entry(file, data))]
-    found.sort(key=lambda e: (e.report != LED_BY, e.report, e.model not in first, e.model))
+    found.sort(key=lambda entry: (entry.report != LED_BY, entry.report, entry.model not in first, entry.model))
     once = {}
     for entry in found: once.setdefault((entry.report, entry.subject, entry.word, entry.sentence, entry.owner, entry.labels), entry)
     return list(once.values())
 
-# %% ../../nbs/api/reporting/88_reports.ipynb #78b15eec
+# %% ../../nbs/api/reporting/88_reports.ipynb #85846d38
 NOTHING_YET = "Nothing has been reported in this workspace yet. Type one of these in its folder:"
 TO_BEGIN = {"The demonstration": "make run", "The same without make": "python tasks.py run", "Your own files": "mmops data add FILE --as orders"}
 
@@ -146,5 +152,5 @@ def report_index(
     entries = report_entries(workspace.path("data"), workspace.settings.default_models)
     counted = f"{len(entries)} page{'s' if len(entries) != 1 else ''} in this workspace."
     heading = heading_html("Reports", dict(summary=counted if entries else NOTHING_YET))
-    body = "".join(entry_html(e) for e in entries) or facts_block(TO_BEGIN).html
+    body = "".join(entry_html(entry) for entry in entries) or facts_block(TO_BEGIN).html
     return write_text(workspace.path("data", "index.html"), page_frame("Reports", f"{heading}<main>{body}</main><footer></footer>", page_css()))
