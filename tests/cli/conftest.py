@@ -9,7 +9,7 @@ MAIN = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main
 def _run_mmops(*words, cwd, timeout=240, **environment):
     "`mmops WORDS` as somebody would call it, without a terminal."
     env = {k: v for k, v in os.environ.items() if not k.startswith("MMOPS_") or k == "MMOPS_WARM_HOME"}   # a worker for each workspace would import everything again
-    env |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "20", **environment}
+    env |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "60", **environment}
     return subprocess.run([sys.executable, "-c", MAIN, *map(str, words)], cwd=cwd, env=env, capture_output=True, text=True, timeout=timeout)
 
 def assert_two_lines(done, *says):

@@ -133,7 +133,7 @@ def test_outside_a_workspace_the_remedy_is_named(run_mmops, is_refused, tmp_path
 def _start_forced(folder, target):
     "A forced run that has just begun its first stage."
     code = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
-    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "20", "PYTHONUNBUFFERED": "1", "SHELL": "/bin/sh"}
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "SHELL": "/bin/sh"}
     runs = folder/"data"/"runs"/"ingest"/"retailer"
     before = len(list(runs.glob("*/run.json")))
     running = subprocess.Popen([sys.executable, "-c", code, "run", target, "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
