@@ -1,6 +1,6 @@
 """What the warm worker has imported before anybody asks, so that a run finds it in memory
 
-A stage that counts yesterday's orders takes a tenth of a second; the Python, pandas and DuckDB it needs take two seconds to import. The warm worker imports them once (`preload`), and every run finds them in memory. Read this page when the first run of the day waits for a library, and add the library to one of the three lists; or when you ask how an edited page of ours can reach a run although its worker is hours old.
+A stage that counts yesterday's orders takes a tenth of a second; the Python, pandas and DuckDB it needs take two seconds to import. The warm worker imports them once (`preload`), and every run that begins later finds them in memory. Read this page when the first run of the day waits for a library, and add the library to one of the three lists; or when you ask how an edited page of ours can reach a run although its worker is hours old.
 
 Third-party libraries only: our own package is forgotten again after every import (`forget_our_package`), so that each run reads the files as they are now."""
 
@@ -12,10 +12,10 @@ __all__ = ['NEEDED_FIRST', 'NEEDED_SOON', 'NEEDED_LATER', 'forget_our_package', 
 # %% ../../nbs/api/jobs/38_libraries.ipynb #3cfa6738
 import gc, importlib, sys
 
-# %% ../../nbs/api/jobs/38_libraries.ipynb #693d3894
+# %% ../../nbs/api/jobs/38_libraries.ipynb #8dfb2284
 def forget_our_package()->None:
     "Removes `marketing_mlops` from this process, so that the next import reads the files anew."
-    for name in [m for m in sys.modules if m.split(".")[0] == "marketing_mlops"]: del sys.modules[name]
+    for name in [module for module in sys.modules if module.split(".")[0] == "marketing_mlops"]: del sys.modules[name]
 
 def preload(
     name:str, # Module of a third-party library, such as 'pandas' or 'scipy.stats'

@@ -1,10 +1,11 @@
 """The worker that keeps a spare interpreter, as on macOS: the same runs, the same ends, nothing left. And what happens where no worker starts."""
-import os, signal, sys
+import os, signal, socket, subprocess, sys
 from pathlib import Path
 import pytest
 from marketing_mlops.jobs.client import begin_run, run_request
+from marketing_mlops.jobs.process_memory import processes
 from marketing_mlops.jobs.runner import RunOptions, run_notebook
-from marketing_mlops.jobs.sockets import receive_message, worker_address
+from marketing_mlops.jobs.sockets import receive_message, send_message, worker_address
 from marketing_mlops.jobs.workers import stop_worker, worker_status
 from marketing_mlops.workspace.places import find_workspace
 from test_runner import notebook
@@ -60,6 +61,35 @@ def test_spawned_runs_end_with_a_killed_worker(home):
         assert receive_message(connection)[0] is None
     until(lambda: not any(map(is_running, started)))
     assert ask(home, "def main(): print('hello')") == ((0, ""), "hello\n")
+
+def test_a_spare_that_was_killed_is_replaced_before_a_run_is_handed_over(home):
+    ask(home, "def main(): pass")
+    worker = worker_status(str(home))["pid"]
+    spare, = [pid for pid, process in processes().items() if process.parent == worker]
+    os.kill(spare, signal.SIGKILL)
+    for _ in range(2): assert ask(home, "def main(): print('hello')") == ((0, ""), "hello\n")
+    assert worker_status(str(home))["pid"] == worker
+
+SPARE = """import sys
+from marketing_mlops.jobs import spawner
+spawner.NEEDED_FIRST, spawner.NEEDED_SOON, spawner.NEEDED_LATER = ("first",), ("soon",), ("later", "last")
+spawner.preload = lambda name: print(name, flush=True)
+spawner.wait_for_run(int(sys.argv[1]))
+"""
+
+@pytest.mark.parametrize("is_asked", [False, True], ids=["while nobody asks", "and not while somebody waits"])
+def test_a_spare_imports_what_some_runs_need_while_it_waits(tmp_path, is_asked):
+    (tmp_path/"job.py").write_text("def main(): print('run')")
+    worker, channel = socket.socketpair()
+    with worker, channel, open(tmp_path/"out.txt", "w") as out:
+        if is_asked: send_message(worker, run_request("job:main", [], deadline_s=60, folder=str(tmp_path)), (out.fileno(), out.fileno()))
+        spare = subprocess.Popen([sys.executable, "-c", SPARE, str(channel.fileno())], pass_fds=[channel.fileno()], stdout=subprocess.PIPE, text=True, process_group=0)
+        channel.close()
+        imported = [spare.stdout.readline() for _ in range(2 if is_asked else 4)]
+        if not is_asked: worker.close()
+        assert (spare.communicate()[0], spare.returncode) == ("", 0)
+    assert imported == ["first\n", "soon\n", "later\n", "last\n"][:len(imported)]
+    assert (tmp_path/"out.txt").read_text() == ("run\n" if is_asked else "")
 
 def test_a_worker_that_cannot_start_means_one_line_and_the_stock_kernel(tmp_path, monkeypatch, capfd):
     (tmp_path/"settings.ini").write_text("[DEFAULT]\ndefault_models = promo\n")

@@ -166,7 +166,8 @@ def test_a_client_that_leaves_before_its_answer_leaves_no_run_and_a_worker_alive
     with open(home/"out.txt", "w") as out, connect_worker(str(home)) as connection:
         send_message(connection, dict(do="run", function="job:main", arguments=[], environment=dict(os.environ), folder=str(home),
             deadline_s=60, grace_s=1.), (out.fileno(), out.fileno()))
-    with connect_worker(str(home)) as connection: connection.sendall(b"\0\0\0\1x") # no JSON
+    for nonsense in (b"\0\0\0\1x", b"\0\0\0\2[]", b'\0\0\0\x09{"do":[]}'): # no JSON, no object, no word
+        with connect_worker(str(home)) as connection: connection.sendall(nonsense)
     until(lambda: worker_status(str(home))["n_running"] == 0)
     assert worker_status(str(home))["pid"] == pid
     time.sleep(.2)
@@ -177,6 +178,13 @@ def test_a_run_past_its_deadline_is_ended_and_says_so(home):
     answer, _ = ask(home, deadline_s=1)
     assert answer["reason"] == "deadline" and answer["exit"] < 0
     until(lambda: not any(map(is_running, pids(home))))
+
+def test_nobody_who_keeps_silent_or_breaks_off_holds_up_the_deadline_of_another(home):
+    code(home, SLEEPER)
+    with connect_worker(str(home)), ask(home, wait=False) as breaks_off:
+        breaks_off.sendall(b"\0\0")                            # half of the length of a message
+        assert ask(home, deadline_s=.2)[0]["reason"] == "deadline"
+        assert receive_message(breaks_off)[0]["reason"] == "client gone"
 
 def test_a_daemon_started_in_a_run_ends_with_it(home):
     "It has left the run's process group and has no parent any more."
