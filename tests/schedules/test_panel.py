@@ -1,12 +1,13 @@
 """What the panel answers, without a JupyterLab: two people at once, grids by hand, and a busy schedule."""
-import dataclasses, io, json
+import dataclasses, json, threading
 from datetime import datetime, timezone
 import pytest
 from marketing_mlops.schedules import panel_answers
 from marketing_mlops.schedules.entries import read_schedules
 from marketing_mlops.schedules.entry_edits import save_entry
+from marketing_mlops.schedules.hand_runs import HandRuns, hand_run_words
 from marketing_mlops.schedules.lab_server import answer_to
-from marketing_mlops.schedules.panel_answers import Asked, HandRun, answer, hand_run_words, run_answer, save_answer
+from marketing_mlops.schedules.panel_answers import Asked, answer, run_answer, save_answer
 from marketing_mlops.schedules.panel_history import newest_runs
 from marketing_mlops.workspace.places import find_workspace
 
@@ -46,27 +47,38 @@ def test_values_named_for_a_grid_are_saved_and_run_as_they_were_typed(asked):
     unfinished = dataclasses.replace(asked, filled={"for_each": "budget=500,750"})
     mapping = dataclasses.replace(asked, filled={"for_each": '{"budget": [500, 750]}'})
     for each in (varied, unfinished, mapping):
-        assert run_answer(each, start=Started)["told"] == "It runs."
-        assert each.hand_runs[asked.notebook].process.order.schedule.for_each == ("budget=500,750",)
+        assert run_answer(each, runs := HandRuns(), start=Started)["told"] == "It runs."
+        assert runs.take_ended(asked.notebook).process.order.schedule.for_each == ("budget=500,750",)
 
 @pytest.mark.parametrize("typed", ["[[500]]", '{"budget": 500}', "{budget", "[5"])
 def test_what_varies_and_cannot_be_read_starts_nothing_with_or_without_a_name(asked, typed):
     for filled in ({"for_each": typed}, FILLED | {"for_each": typed}):
-        told = answer("run", dataclasses.replace(asked, filled=filled))
-        assert not told["is_well"] and "allowed are names of parameters" in told["wrong"]["for_each"] and not asked.hand_runs
+        told = answer("run", dataclasses.replace(asked, filled=filled), runs := HandRuns())
+        assert not told["is_well"] and "allowed are names of parameters" in told["wrong"]["for_each"] and not runs.take_ended(asked.notebook)
 
 def test_secrets_are_looked_for_in_the_environment_of_the_question(asked):
     asked.notebook.write_text(asked.notebook.read_text().replace("budget: float = 500", "shop_key: Secret = 'env:SHOP_KEY_NOBODY_SET'"))
-    assert "is not set here" in run_answer(asked, start=Started)["wrong"]["parameters.shop_key"]
-    assert run_answer(dataclasses.replace(asked, environment={"SHOP_KEY_NOBODY_SET": "s"}), start=Started)["is_well"]
+    assert "is not set here" in run_answer(asked, HandRuns(), start=Started)["wrong"]["parameters.shop_key"]
+    assert run_answer(dataclasses.replace(asked, environment={"SHOP_KEY_NOBODY_SET": "s"}), HandRuns(), start=Started)["is_well"]
 
 def test_a_grid_that_was_run_from_the_panel_is_told_as_done(asked):
     varied = dataclasses.replace(asked, filled=FILLED | {"for_each": "budget=500,750"})
-    run_answer(varied, start=Started)
-    run = varied.hand_runs[asked.notebook]
+    run_answer(varied, runs := HandRuns(), start=Started)
+    run = runs.take_ended(asked.notebook)
     kept(asked.workspace, "weekly_spend_grid", "20260331T090000000000Z-00aa", run.token)
     assert hand_run_words(asked.workspace, run) == ("Done in 2.0 s.", True)
-    assert hand_run_words(asked.workspace, HandRun("panel/other", run.evidence, run.process, io.BytesIO(b"no shop")))[1] is False
+
+def test_of_many_who_press_at_the_same_moment_one_gets_a_run(asked):
+    class Lasting(Started):
+        def has_ended(self): return False
+    runs, together, told = HandRuns(), threading.Barrier(8), []
+    def press():
+        together.wait()
+        told.append(run_answer(asked, runs, start=Lasting)["told"])
+    people = [threading.Thread(target=press) for _ in range(8)]
+    for each in people: each.start()
+    for each in people: each.join()
+    assert sorted(told) == ["It is running already."]*7 + ["It runs."]
 
 def test_a_busy_schedule_does_not_hide_what_somebody_tried_by_hand(asked):
     kept(asked.workspace, "weekly_spend", "20260301T090000000000Z-00aa", "")
@@ -76,19 +88,19 @@ def test_a_busy_schedule_does_not_hide_what_somebody_tried_by_hand(asked):
 
 def test_a_box_ticked_for_a_parameter_that_is_gone_is_named_by_the_check_and_saves_nothing(asked):
     ticked = dataclasses.replace(asked, filled=FILLED | {"parameters.ghost": ["a"]})
-    told = answer("save", ticked)
+    told = answer("save", ticked, runs := HandRuns())
     assert not told["is_well"] and "ghost" in told["wrong"]["parameters.ghost"] and not asked.workspace.path("schedule.yaml").exists()
-    assert answer("run", ticked)["told"] == "It was not started: a value is not right." and not ticked.hand_runs
+    assert answer("run", ticked, runs)["told"] == "It was not started: a value is not right." and not runs.take_ended(ticked.notebook)
 
 @pytest.mark.parametrize("broken", ["5", "[budget]", "none at all", "{budget: [1, 2]}"])
 def test_an_entry_whose_parameters_are_broken_by_hand_is_mended_in_the_panel(asked, broken):
     asked.workspace.path("schedule.yaml").write_text(f"schedules:\n  spend: {{report: weekly_spend, parameters: {broken}, cron: 0 6 * * *, market: DE, owner: marketing@example.com}}\n")
     shown = dataclasses.replace(asked, entry="spend", filled=FILLED | {"parameters.budget": "750"})
-    assert answer("check", shown)["wrong"] == {} and answer("save", shown)["is_well"]
+    assert answer("check", shown, HandRuns())["wrong"] == {} and answer("save", shown, HandRuns())["is_well"]
     assert read_schedules(asked.workspace).schedules["spend"].parameters == dict(budget=750)
 
 @pytest.mark.parametrize("word", ["check", "save", "history"])
 @pytest.mark.parametrize("body", [dict(notebook="a\0b"), dict(notebook="\ud800"), dict(notebook=["a"]), dict(filled=5), dict(filled={"cron": ["a"]}), dict(filled={"retries": [None, ["2"]]})])
 def test_whatever_a_browser_sends_gets_an_answer(asked, word, body):
     sent = dict(notebook="nbs/reports/weekly_spend.ipynb") | body
-    assert answer_to(word, asked.workspace.root, sent, "/", {}).get("wrong", {}) != {} or word == "history"
+    assert answer_to(word, asked.workspace.root, sent, "/", HandRuns()).get("wrong", {}) != {} or word == "history"
