@@ -67,6 +67,7 @@ def test_a_spare_that_was_killed_is_replaced_before_a_run_is_handed_over(home):
     worker = worker_status(str(home))["pid"]
     spare, = [pid for pid, process in processes().items() if process.parent == worker]
     os.kill(spare, signal.SIGKILL)
+    until(lambda: not is_running(spare) and len(list(Path(f"/proc/{spare}/task").glob("*"))) <= 1) # with all its threads
     for _ in range(2): assert ask(home, "def main(): print('hello')") == ((0, ""), "hello\n")
     assert worker_status(str(home))["pid"] == worker
 
