@@ -1,6 +1,6 @@
 """Many runs side by side: so many at once, each in a process of its own, none stopped by another's failure
 
-A report for every market is the same work ten times, and a laptop has more than one processor core. `run_tasks` takes a list of tasks and yields what happens to them: one has started, one has ended. As many run at once as you allow; each is a child of the warm worker with a limit on its time and memory, so the whole never uses more than its parts may use together. Where there is no warm worker a new Python does the same work: its time is limited, its memory is not.
+A report for every market is the same work ten times, and a laptop has more than one processor core. `run_tasks` takes a list of tasks and yields what happens to them: one has started, one has ended. As many run at once as you allow. Each is a child of the warm worker, which ends it at its deadline, and when one of its looks, twice a second, finds more memory than it may use. Where there is no warm worker a new Python does the same work: its time is limited, its memory is not.
 
 A task that fails, is killed or runs out of memory ends alone. Whoever stops listening (Ctrl-C, an error in the loop) ends the tasks that run and starts no others. What the tasks did is theirs to write down; here there is only how they ended."""
 
@@ -9,11 +9,12 @@ A task that fails, is killed or runs out of memory ends alone. Whoever stops lis
 # %% auto #0
 __all__ = ['Task', 'TaskEvent', 'usable_cores', 'shared_limits', 'run_tasks']
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #c831706d
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #8f374832
 import contextlib, dataclasses, os, queue, signal, socket, subprocess, sys, time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import partial
+from typing import Protocol
 from .client import begin_run, engine_name, run_request
 from .limits import RunLimits, default_memory_mb
 from .sockets import receive_message
@@ -40,58 +41,65 @@ class TaskEvent:
     @property
     def has_ended(self)->bool: "Whether the task is over."; return self.exit is not None
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #a57da2e8
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #a8aefcca
+class _TaskProcess(Protocol):
+    "A process that does a task, started with the task, its limits, its variables and its working directory."
+    def wait(self)->dict[str, int|float|str]: "Returns when it has ended: 'exit', 'reason' and, where somebody looked, 'memory_mb'."
+    def end(self)->None: "Asks it to end; may be repeated, also when it has ended."
+
 class _WarmProcess:
     "A task in a child of the warm worker."
-    def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str]):
-        request = run_request(task.function, list(task.arguments), deadline_s=limits.deadline_s, memory_mb=limits.memory_mb, environment=environment)
-        with open(task.log, "wb") as log: self.connection = begin_run(worker_home(environment=environment), request, (log.fileno(), log.fileno()), environment)
+    def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str], folder:str|None):
+        request = run_request(task.function, list(task.arguments), deadline_s=limits.deadline_s, memory_mb=limits.memory_mb, environment=environment, folder=folder)
+        home = worker_home(folder, environment)
+        with open(task.log, "wb") as log: self.connection = begin_run(home, request, (log.fileno(), log.fileno()), environment)
 
-    def wait(self)->dict:
+    def wait(self)->dict[str, int|float|str]:
         with self.connection: return receive_message(self.connection)[0] or dict(exit=-signal.SIGKILL, reason="worker gone")
 
     def end(self)->None:
         with contextlib.suppress(OSError): self.connection.shutdown(socket.SHUT_WR)
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #65104318
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #ddf13797
 class _ColdProcess:
     "A task in a new Python, where there is no warm worker; its memory is not limited."
-    def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str]):
+    def __init__(self, task:Task, limits:RunLimits, environment:dict[str,str], folder:str|None):
         module, name = task.function.split(":")
         code = f"import sys; from {module} import {name}; code = {name}(*sys.argv[1:]); sys.exit(code if isinstance(code, int) else 0)"
+        command = [sys.executable, "-c", code, *task.arguments]
         with open(task.log, "wb") as log:
-            self.process = subprocess.Popen([sys.executable, "-c", code, *task.arguments], env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.deadline_s = limits.deadline_s
 
-    def wait(self)->dict:
+    def wait(self)->dict[str, int|float|str]:
         try: return dict(exit=self.process.wait(self.deadline_s), reason="")
         except subprocess.TimeoutExpired: self.process.kill()
         return dict(exit=self.process.wait(), reason="deadline")
 
     def end(self)->None: self.process.terminate()
 
-_PROCESSES = dict(warm=_WarmProcess, spawn=_WarmProcess) # engine → how a task is started; a new Python for every other
+_PROCESSES:dict[str, type[_TaskProcess]] = dict(warm=_WarmProcess, spawn=_WarmProcess, kernel=_ColdProcess) # By engine: how a task is started
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #0803f73d
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #32b27ab4
 def usable_cores()->int: # At least 1
     "Processor cores that this process may use."
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 def shared_limits(
     workers:int, # Tasks at once, at least 1
-    limits:RunLimits|None=None, # Of one task; None shares out what the machine can spare
+    limits:RunLimits|None=None, # Of one task; None shares out three quarters of the machine's memory
 )->RunLimits: # Of each task
     "What one of several tasks may use."
     if limits: return limits
-    spare = default_memory_mb()
-    return RunLimits(memory_mb=spare and spare/workers)
+    total_mb = default_memory_mb()
+    return RunLimits(memory_mb=total_mb and total_mb/workers)
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #f08fbe1b
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #8fc183ce
 def _run_one(
     task:Task, # To be run
-    start:Callable[[], _WarmProcess|_ColdProcess], # Starts its process
-    events:queue.SimpleQueue, # Told when it begins and when it has ended
-    running:set, # Processes that somebody may have to end
+    start:Callable[[], _TaskProcess], # Starts its process
+    events:queue.SimpleQueue[TaskEvent], # Told when it begins and when it has ended
+    running:set[_TaskProcess], # Processes that somebody may have to end
 )->None:
     "Starts the process of one task and waits for its end."
     began = time.monotonic()
@@ -103,11 +111,11 @@ def _run_one(
     except Exception as error: answer = dict(exit=1, reason=f"it could not be started: {error}")
     events.put(TaskEvent(task, answer["exit"], answer["reason"], time.monotonic() - began, answer.get("memory_mb", 0.)))
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #f07f461c
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #3933c703
 def _end_all(
     crew:ThreadPoolExecutor, # Its threads wait for processes
-    futures:list[Future], # One for each task
-    running:set, # Processes that have not ended
+    futures:list[Future[None]], # One for each task
+    running:set[_TaskProcess], # Processes that have not ended
 )->None:
     "Starts nothing more, ends what runs, and returns when it has ended."
     crew.shutdown(wait=False, cancel_futures=True)
@@ -116,20 +124,22 @@ def _end_all(
         wait(futures, .2)
     crew.shutdown()
 
-# %% ../../nbs/api/jobs/97_fan_out.ipynb #3a189fee
+# %% ../../nbs/api/jobs/97_fan_out.ipynb #b18a3376
 def run_tasks(
     tasks:Iterable[Task], # Names are unique
     *,
     workers:int|None=None, # How many at once, at least 1; None takes the usable cores
     limits:RunLimits|None=None, # Of each task, see `shared_limits`
     environment:dict[str,str]|None=None, # Variables of the tasks, of this process if None
+    folder:str|None=None, # Working directory of the tasks, of this process if None
 )->Iterator[TaskEvent]: # Two for each task: it has begun, it has ended
     "Runs tasks side by side and yields what happens to them. Raises `ValueError` for names that are not unique or no worker at all."
     tasks, workers = list(tasks), usable_cores() if workers is None else workers
     if workers < 1: raise ValueError(f"workers is {workers}; at least 1 is needed")
     if len({task.name for task in tasks}) < len(tasks): raise ValueError("two tasks have the same name; nobody could tell their ends apart")
-    given = shared_limits(workers, limits), dict(os.environ if environment is None else environment)
-    kind = _PROCESSES.get(engine_name(given[1]), _ColdProcess)
+    variables = dict(os.environ if environment is None else environment)
+    given = shared_limits(workers, limits), variables, folder
+    kind = _PROCESSES[engine_name(variables)]
     crew, events, running = ThreadPoolExecutor(workers), queue.SimpleQueue(), set()
     futures = [crew.submit(_run_one, task, partial(kind, task, *given), events, running) for task in tasks]
     try:

@@ -10,9 +10,9 @@ You meet these records in the list that `mmops report --for-each` prints, in `su
 __all__ = ['OUTCOMES', 'GridItem', 'file_word', 'GridOutcome', 'said_by', 'level_said', 'outcome_of', 'Grid', 'grid_rows',
            'raise_failures', 'grid_record']
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #0ead0f60
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #7abab3bf
 import json, re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from ..jobs.fan_out import TaskEvent
@@ -37,13 +37,13 @@ def file_word(
     "A text as part of the name of a file or folder."
     return re.sub(r"[^\w.-]+", "_", text)[:60]
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #b7524579
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #5a6f3285
 OUTCOMES = ("waiting", "running", "done", "failed", "interrupted")
 
 @dataclass(frozen=True)
 class GridOutcome:
     "What became of one report of a grid."
-    item:GridItem
+    item:GridItem # Which report
     status:str = "waiting" # One of `OUTCOMES`
     seconds:float = 0. # From its start to its end
     decision:str = "" # Its decision or verdict, "" where the report gives none
@@ -65,22 +65,22 @@ def said_by(
     sentences = readout.get("sentences", {}) if isinstance(readout, dict) else {}
     return str(results.get("decision") or results.get("verdict") or ""), str(results.get("sentence") or sentences.get("what_happened", ""))
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #647a6665
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #fb39fc3e
 def level_said(
     results:Mapping[str, object], # What the report has recorded
-)->float|None: # In (0, 1); None where no goal was measured, or it is no readout
+)->float|None: # In (0, 1); None where no goal was measured, where that makes no level, or where it is no readout
     """Level at which the ranges of a readout's goal hold together.
     Source: Bonferroni; Dunn 1961"""
     readout = results.get("readout")
     goals = [row for row in readout.get("differences", ()) if row.get("role") == "goal"] if isinstance(readout, dict) else []
     level = next((row["level"] for row in goals if row.get("level")), None)
-    return round(1 - len(goals)*(1 - level), 9) if level else None
+    together = round(1 - len(goals)*(1 - level), 9) if level else 0
+    return together if 0 < together < 1 else None
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #6a650e27
-def _last_line(log:Path, hide:Callable[[str], str])->str:
-    "The last thing a process said; its log stays only with what may be stored."
-    said = hide(log.read_text(encoding="utf-8", errors="replace")) if log.is_file() else ""
-    log.write_text(said, encoding="utf-8") if said.strip() else log.unlink(missing_ok=True)
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #a66045d6
+def _last_line(log:Path)->str:
+    "The last thing a process said."
+    said = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     return next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")[:300]
 
 def _unsaid(name:str, event:TaskEvent, limits:RunLimits, last:str)->dict[str, str]:
@@ -88,7 +88,7 @@ def _unsaid(name:str, event:TaskEvent, limits:RunLimits, last:str)->dict[str, st
     why = why_ended(event.reason, limits, event.memory_mb) if event.reason in ("deadline", "memory") else event.reason or last or f"exit code {event.exit}"
     return dict(problem=f"The report for {name} was ended: {why}.", remedy="Make this one alone to see more, or allow it more time or memory.")
 
-# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #dd069c13
+# %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #b343a726
 def outcome_of(
     item:GridItem, # One report of the grid
     report:str, # Name of its notebook
@@ -96,16 +96,15 @@ def outcome_of(
     event:TaskEvent, # How its process ended
     *,
     limits:RunLimits, # What it was allowed to use
-    hide:Callable[[str], str]=str, # From a text to one that may be stored, see `jobs.redaction`
 )->GridOutcome:
-    "What became of a report whose process has ended. Its `log.txt` is rewritten as it may be stored, and removed where it is empty."
-    own, last = folder/item.folder, _last_line(folder/item.folder/"log.txt", hide)
+    "What became of a report whose process has ended, read from its folder; nothing there is changed."
+    own = folder/item.folder
     read = lambda name: json.loads((own/name).read_text(encoding="utf-8")) if (own/name).is_file() else None
     if (results := read(f"{report}.json")) and event.exit == 0:
         decision, says = said_by(found := results.get("results", {}))
         return GridOutcome(item, "done", event.seconds, decision, says, f"{item.folder}/{report}.html", level=level_said(found))
     if event.exit == 130 and event.reason not in ("deadline", "memory"): return GridOutcome(item, "interrupted", event.seconds)
-    return GridOutcome(item, "failed", event.seconds, **(read("error.json") or _unsaid(item.name, event, limits, last)))
+    return GridOutcome(item, "failed", event.seconds, **(read("error.json") or _unsaid(item.name, event, limits, _last_line(own/"log.txt"))))
 
 # %% ../../nbs/api/reporting/89_grid_outcomes.ipynb #4925d5de
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ Each report is a run of its own, with its evidence under `data/runs` like any ot
 # %% auto #0
 __all__ = ['make_item', 'start_grid', 'GridOptions', 'make_grid']
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #5fa6b148
+# %% ../../nbs/api/reporting/89_grids.ipynb #10661306
 import dataclasses, datetime, json, os, shutil, signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -30,7 +30,7 @@ from .grid_pages import write_grid
 from .grid_values import grid_parameters
 from .reports import portable_parameters, run_report
 from ..workspace.errors import MmopsError
-from ..workspace.places import Workspace, find_workspace, write_json
+from ..workspace.places import Workspace, find_workspace, write_json, write_text
 
 # %% ../../nbs/api/reporting/89_grids.ipynb #2ea086c1
 def _page_reached(error:MmopsError, place:Path)->str:
@@ -89,17 +89,29 @@ def start_grid(
     return Run(job, key, folder.name, folder, "running", {**given, **_varied(items)}, engine_name(dict(environment)), now.isoformat(), notebook=f"nbs/reports/{report}.ipynb",
                version=marketing_mlops.__version__, within=environment.get("MMOPS_WITHIN", ""))
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #9d599579
-def _came_to(outcome:GridOutcome, run:Run, report:str, hider:Callable[[Mapping[str, str]], Redactor])->GridOutcome:
-    "What became of a report nobody heard the end of; its process has ended."
-    if outcome.status != "running": return outcome
-    made = (run.folder/outcome.item.folder/f"{report}.json").is_file()
-    event = TaskEvent(Task(outcome.item.name, ""), 0 if made else 130)
-    return outcome_of(outcome.item, report, run.folder, event, limits=RunLimits(memory_mb=None), hide=hider(outcome.item.values).text)
+# %% ../../nbs/api/reporting/89_grids.ipynb #84f071fc
+def _store_log(log:Path, hide:Callable[[str], str])->None:
+    "Leaves of what a process printed what may be stored; no file where it printed nothing."
+    said = hide(log.read_text(encoding="utf-8", errors="replace")) if log.is_file() else ""
+    if said.strip(): write_text(log, said)
+    else: log.unlink(missing_ok=True)
+
+def _outcome(item:GridItem, grid:Grid, event:TaskEvent, limits:RunLimits, hider:Callable[[Mapping[str, str]], Redactor])->GridOutcome:
+    "What became of a report whose process has ended."
+    _store_log(grid.folder/item.folder/"log.txt", hider(item.values).text)
+    return outcome_of(item, grid.report, grid.folder, event, limits=limits)
+
+# %% ../../nbs/api/reporting/89_grids.ipynb #8add3bfe
+def _came_to(outcome:GridOutcome, grid:Grid, hider:Callable[[Mapping[str, str]], Redactor])->GridOutcome:
+    "What became of a report nobody heard the end of, or not even the beginning; no process runs any more."
+    own = grid.folder/outcome.item.folder
+    if outcome.has_ended or (outcome.status == "waiting" and not (own/"log.txt").is_file()): return outcome
+    code = next((code for code, name in ((0, f"{grid.report}.json"), (1, "error.json")) if (own/name).is_file()), 130)
+    return _outcome(outcome.item, grid, TaskEvent(Task(outcome.item.name, ""), code), RunLimits(memory_mb=None), hider)
 
 def _close(run:Run, grid:Grid, hider:Callable[[Mapping[str, str]], Redactor], ended:datetime.datetime)->None:
     "Writes summary and manifest of a grid whose reports have ended, or will never begin."
-    grid = dataclasses.replace(grid, outcomes=tuple(_came_to(each, run, grid.report, hider) for each in grid.outcomes))
+    grid = dataclasses.replace(grid, outcomes=tuple(_came_to(each, grid, hider) for each in grid.outcomes))
     counts = grid.counts()
     status = "failed" if grid.failed else "done" if set(counts) == {"done"} else "interrupted"
     error = dict(problem=grid.failed[0].problem, remedy=grid.failed[0].remedy) if grid.failed else None
@@ -108,12 +120,12 @@ def _close(run:Run, grid:Grid, hider:Callable[[Mapping[str, str]], Redactor], en
     closed = dataclasses.replace(run, status=status, ended_at=ended.isoformat(), duration_s=took, results=dict(counts=counts), error=error)
     save_run(closed, hider(run.parameters).text)
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #33db8678
+# %% ../../nbs/api/reporting/89_grids.ipynb #7d7a6fe3
 @dataclasses.dataclass(frozen=True)
 class GridOptions:
     "How a grid is made, where it is not made like most. Raises `ValueError` for less than one report at once."
     workers:int|None = None # Reports at once, at least 1; None takes the usable cores
-    limits:RunLimits|None = None # Of each report; None shares out what the machine can spare
+    limits:RunLimits|None = None # Of each report; None shares out three quarters of the machine's memory
     on:datetime.date|None = None # The day from which relative dates are seen; today on this machine if None
     environment:Mapping[str, str]|None = None # Variables of whoever starts it, of this process if None
     clock:Callable[[], datetime.datetime] = wall_clock # Asked when it starts and when it ends
@@ -121,7 +133,7 @@ class GridOptions:
     def __post_init__(self):
         if self.workers is not None and self.workers < 1: raise ValueError(f"workers is {self.workers}; at least 1 is needed")
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #858f503c
+# %% ../../nbs/api/reporting/89_grids.ipynb #5e5a593f
 @contextmanager
 def _filed(run:Run, grid:Grid, became:Mapping[int, GridOutcome], hider:Callable[[Mapping[str, str]], Redactor], clock:Callable[[], datetime.datetime])->Iterator[None]:
     "A grid under way: listed from its start, summed up at its end."
@@ -146,7 +158,7 @@ def _carried_out(grid:Grid, run:Run, workspace:Workspace, options:GridOptions)->
     with _shared(run, workspace, options.environment) as shared, closing(run_tasks(tasks, workers=options.workers, limits=around, environment=shared)) as events:
         for event in events:
             item = tasks[event.task]
-            yield outcome_of(item, grid.report, grid.folder, event, limits=limits, hide=hider(item.values).text) if event.has_ended else GridOutcome(item, "running")
+            yield _outcome(item, grid, event, limits, hider) if event.has_ended else GridOutcome(item, "running")
 
 # %% ../../nbs/api/reporting/89_grids.ipynb #03625749
 def _ignored(outcome:GridOutcome)->None: pass

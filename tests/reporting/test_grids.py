@@ -1,18 +1,15 @@
 """One report for each value: what fails stays alone, nothing is left running, and a part of a campaign decides nothing."""
 import json, signal, subprocess, sys, time
-from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from marketing_mlops.cli.report_grid import grid_progress
-from marketing_mlops.jobs.fan_out import Task, run_tasks
 from marketing_mlops.jobs.limits import RunLimits
 from marketing_mlops.jobs.runs import latest_run, list_runs
 from marketing_mlops.reporting.campaigns import read_campaign
-from marketing_mlops.reporting.grid_outcomes import GridItem, GridOutcome, raise_failures
+from marketing_mlops.reporting.grid_outcomes import raise_failures
 from marketing_mlops.reporting.grid_values import FINDERS, grid_parameters, read_axes
 from marketing_mlops.reporting.grids import GridOptions, make_grid
 from marketing_mlops.sources.ingestion import write_table
@@ -140,30 +137,15 @@ def test_the_summary_of_a_grid_that_was_stopped_is_written_when_nothing_runs_any
     with pytest.raises(KeyboardInterrupt): make_grid("weekly", read_axes(["market=ENDLESS,DE"]), {}, weekly, options=GridOptions(workers=2), tell=stop)
     assert running == [(0, ["interrupted", "done"])]
 
-def test_tasks_run_in_a_worker_wherever_there_is_one():
-    from marketing_mlops.jobs import fan_out
-    assert {name: fan_out._PROCESSES.get(name) for name in ("warm", "spawn", "kernel")} == dict(warm=fan_out._WarmProcess, spawn=fan_out._WarmProcess, kernel=None)
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
-def test_a_grid_that_is_killed_leaves_no_report_running(weekly):
-    code = "from marketing_mlops.jobs.fan_out import *; list(run_tasks([Task(str(i), 'signal:pause') for i in range(3)], workers=3))"
-    from marketing_mlops.jobs.workers import worker_home, worker_status
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=weekly.root)
-    home = worker_home(str(weekly.root))
-    while (worker_status(home) or dict(n_running=0))["n_running"] < 3: time.sleep(.02)
-    process.kill(); process.wait()
-    while worker_status(home)["n_running"]: time.sleep(.02)
-
-def test_leaving_the_loop_waits_for_the_end_of_what_runs(weekly, monkeypatch):
-    monkeypatch.setenv("MMOPS_ENGINE", "kernel")               # the same without a warm worker
-    with closing(run_tasks([Task(str(i), "time:sleep", ("x",)) for i in range(2)], workers=2)) as events: next(events)
-    ends = {event.task.name: event.exit for event in run_tasks([Task("fine", "os.path:basename", ("",)), Task("wrong", "os.path:nothing")]) if event.has_ended}
-    assert ends == dict(fine=0, wrong=1)
-
-def test_progress_on_a_terminal_is_harmless_with_any_name(capsys):
-    with grid_progress("Making [red]weekly", at_terminal=True) as tell:
-        for status in ("running", "done"): tell(GridOutcome(GridItem(1, dict(market="[bold]\x1b[2J")), status, 1.), 1)
-    assert "\x1b[2J" not in capsys.readouterr().err
+def test_a_report_that_had_begun_when_everything_was_stopped_is_never_said_to_wait(weekly):
+    root = weekly.runs("weekly_grid", "market")
+    earlier = {*root.iterdir()} if root.is_dir() else set()
+    def stop(outcome):
+        if not outcome.has_ended: return
+        while not [log for folder in {*root.iterdir()} - earlier for log in folder.glob("*_ENDLESS/log.txt")]: time.sleep(.01)
+        raise KeyboardInterrupt                                # nobody has read yet that the second report has begun
+    with pytest.raises(KeyboardInterrupt): make_grid("weekly", read_axes(["market=DE,ENDLESS,UK"]), {}, weekly, options=GridOptions(workers=1), tell=stop)
+    assert latest_run(weekly, "weekly_grid", "market").results["counts"] == dict(waiting=1, done=1, interrupted=1)
 
 SPEC = """
 sources: {shop: {kind: file}}
