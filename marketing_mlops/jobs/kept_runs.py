@@ -8,7 +8,7 @@ Not kept is what nobody would come for: a run that a schedule has started (its r
 
 # %% auto #0
 __all__ = ['KILLED', 'MOST_KEPT', 'kept_seconds', 'parking_variables', 'KeptRun', 'save_kept', 'kept_runs', 'worker_pid',
-           'why_gone', 'take_kept', 'kept_run', 'let_go', 'let_go_before', 'keep_run']
+           'why_gone', 'take_kept', 'note_on', 'let_go', 'let_go_before', 'keep_run']
 
 # %% ../../nbs/api/jobs/78_kept_runs.ipynb #795f319e
 import contextlib, dataclasses, datetime, json, math, os, socket
@@ -104,7 +104,7 @@ def _worker_gone(kept:KeptRun)->str:
     if (pid := worker_pid(kept.address)) is None: return "the warm worker that had kept its process has ended"
     return "" if pid == kept.worker else "the warm worker that had kept its process has ended, and another one was started"
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #f38b01ef
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #96ca1edc
 KILLED = "its process has ended since: it was killed, or the machine had too little memory"
 
 @contextlib.contextmanager
@@ -116,20 +116,23 @@ def take_kept(
 )->Iterator[WarmKernel]: # With the variables of the cells that have run
     "The kept process, which ends with the block. Raises `FileNotFoundError` where it is gone."
     with contextlib.ExitStack() as until_end:
-        try:
-            if gone := _worker_gone(kept): raise FileNotFoundError(gone) # asked to adopt, a new worker would be started
-            kernel = until_end.enter_context(adopt_kernel(kept.park_at, limits, kept.home, kept.engine))
+        try: kernel = until_end.enter_context(_adopted(kept, limits))
         except OSError as error: raise FileNotFoundError(_noted_gone(kept, workspace)) from error
         save_kept(dataclasses.replace(kept, gone=said), workspace)
         yield kernel
+
+def _adopted(kept:KeptRun, limits:RunLimits)->contextlib.AbstractContextManager[WarmKernel]:
+    "The kept process, from the worker that has it: asked to adopt, a new worker would be started."
+    if gone := _worker_gone(kept): raise FileNotFoundError(gone)
+    return adopt_kernel(kept.park_at, limits, kept.home, kept.engine)
 
 def _noted_gone(kept:KeptRun, workspace:Workspace)->str:
     "Why a process could not be had: what its note says, else what can be found out, which is noted."
     noted = next((one for one in kept_runs(workspace) if one.run_id == kept.run_id), kept)
     return noted.gone or save_kept(dataclasses.replace(kept, gone=_worker_gone(kept) or KILLED), workspace).gone
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #8e2a51b0
-def kept_run(
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #7935f305
+def note_on(
     run:Run, # That has failed
     variables:dict[str,str], # Its `parking_variables`
     conditions:RunConditions, # What its cells rest on

@@ -9,7 +9,7 @@ Call it when a notebook has to run unattended. Whoever gives it no variables and
 # %% auto #0
 __all__ = ['failure', 'Execution', 'close_run', 'RunOptions', 'start_run', 'wall_clock', 'finish_run', 'run_notebook']
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #9a804e07
+# %% ../../nbs/api/jobs/80_runner.ipynb #4b31607c
 import contextlib, dataclasses, datetime, json, logging, os, sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -18,7 +18,7 @@ import marketing_mlops
 from .engine_choice import chosen_engine
 from .limits import RunLimits
 from .environments import run_environment
-from .kept_runs import keep_run, kept_run, kept_seconds, let_go_before, parking_variables
+from .kept_runs import keep_run, kept_seconds, let_go_before, note_on, parking_variables
 from .parameters import check_parameters, values_to_inject
 from .redaction import Redactor
 from .relative_dates import business_day
@@ -169,13 +169,13 @@ def start_run(
         notebook=notebook.resolve().relative_to(workspace.root).as_posix() if inside else notebook.name, notebook_sha256=file_sha256(notebook),
         version=marketing_mlops.__version__, within=environment.get("MMOPS_WITHIN", ""), environment=run_environment(workspace))
 
-# %% ../../nbs/api/jobs/80_runner.ipynb #ba8dd710
+# %% ../../nbs/api/jobs/80_runner.ipynb #14bb6f8f
 def _keep(run:Run, execution:Execution, usage:dict[str,float|str|list[str]], written:list[str], workspace:Workspace, now:datetime.datetime)->str:
     "Notes a run whose process waits; until when, empty where it does not."
     if usage.get("loaded") is None: return ""
     try:
         conditions = conditions_of(run, written, usage["loaded"], workspace, execution.environment, now)
-        kept = keep_run(kept_run(run, execution.parking, conditions, workspace, now, os.environ), workspace, now)
+        kept = keep_run(note_on(run, execution.parking, conditions, workspace, now, os.environ), workspace, now)
     except (OSError, ValueError): return ""                    # no room for a note: its time will end it
     return f"{datetime.datetime.fromisoformat(kept.until):%H:%M} UTC"
 
