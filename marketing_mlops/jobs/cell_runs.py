@@ -72,15 +72,17 @@ def utc_now()->str: # As Jupyter writes instants: '2026-04-06T07:00:00.000000Z'
     "This moment, by the clock of this machine."
     return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-# %% ../../nbs/api/jobs/67_cell_runs.ipynb #e4fd983a
+# %% ../../nbs/api/jobs/67_cell_runs.ipynb #bec422a5
 def may_fail(
     cell:"NotebookNode", # A cell of code
     client:"PapermillNotebookClient", # Of its notebook
+    error_name:str="", # Of its error, such as 'KeyError'
 )->bool: # True where the notebook goes on after its error
-    "Whether the error of a cell is what its author wants to show."
-    return client.allow_errors or "raises-exception" in cell.metadata.get("tags", [])
+    "Whether the error of a cell is what its author, or whoever runs the notebook, wants to see."
+    is_allowed = client.allow_errors or error_name in client.allow_error_names or "raises-exception" in cell.metadata.get("tags", [])
+    return is_allowed and not client.force_raise_errors
 
-# %% ../../nbs/api/jobs/67_cell_runs.ipynb #e890bb2a
+# %% ../../nbs/api/jobs/67_cell_runs.ipynb #f2c9ec40
 def _shown(
     run:NotebookRun, # Its kernel has been sent a cell
     index:int, # Position of the cell, which is changed: outputs and execution count
@@ -99,16 +101,16 @@ def run_cell(
     index:int, # Position of a cell of code, which is changed: outputs, execution count, times
 )->None:
     "Runs one cell. Raises `CellExecutionError` where it fails, `DeadKernelError` where the kernel ends, and `OSError` where it had gone before."
-    cell = run.client.nb.cells[index]
+    cell, client = run.client.nb.cells[index], run.client
     send_message(run.kernel.channel, dict(code=cell.source))
-    run.client.clear_before_next_output = False
-    cell.metadata["execution"] = {"iopub.status.busy": utc_now()}
+    client.clear_before_next_output = False
+    if client.record_timing: cell.metadata["execution"] = {"iopub.status.busy": utc_now()}
     reply, error = _shown(run, index)
-    cell.metadata.execution.update({"iopub.status.idle": utc_now(), "shell.execute_reply": utc_now()})
-    if reply["status"] == "ok" or may_fail(cell, run.client): return
-    raise CellExecutionError.from_cell_and_msg(cell, error or dict(ename="Error", evalue="", traceback=[]))
+    if client.record_timing: cell.metadata.execution.update({"iopub.status.idle": utc_now(), "shell.execute_reply": utc_now()})
+    error = error or dict(ename="Error", evalue="", traceback=[])
+    if reply["status"] != "ok" and not may_fail(cell, client, error["ename"]): raise CellExecutionError.from_cell_and_msg(cell, error)
 
-# %% ../../nbs/api/jobs/67_cell_runs.ipynb #6fb98e14
+# %% ../../nbs/api/jobs/67_cell_runs.ipynb #fcc7419e
 def note_end(
     kernel:WarmKernel, # Whose run has ended; it is waited for
     cell:"NotebookNode", # The cell of code that was running, changed: its last output is the reason
@@ -116,13 +118,13 @@ def note_end(
     "Writes into a cell why its run was ended from outside, if it was."
     from nbformat.v4 import new_output
     answer = kernel.end()
-    is_interrupt = any(o.output_type == "error" for o in cell.outputs)
+    is_interrupt = any(output.output_type == "error" for output in cell.outputs)
     if is_interrupt and not answer.get("reason"): return       # the notebook interrupted itself
-    cell.outputs = [o for o in cell.outputs if o.output_type != "error"]
+    cell.outputs = [output for output in cell.outputs if output.output_type != "error"]
     name, said = "RunEnded", why_ended(answer.get("reason", ""), kernel.limits, answer.get("memory_mb", 0.))
     cell.outputs.append(new_output("error", ename=name, evalue=said, traceback=[f"{name}: {said}"]))
 
-# %% ../../nbs/api/jobs/67_cell_runs.ipynb #1a69dcdd
+# %% ../../nbs/api/jobs/67_cell_runs.ipynb #ac310c7f
 def park_kernel(
     kernel:WarmKernel, # Whose cell has failed; changed: its answer, where it waits from now on
     for_s:float, # Seconds, > 0
@@ -140,7 +142,7 @@ def stop_at_failure(
     stopped:Exception, # What `run_cell` raised: `CellExecutionError` where the cell itself failed
 )->None:
     "Says why a run was ended from outside, or parks it where it may wait."
-    is_interrupted = any(o.output_type == "error" and o.ename == "KeyboardInterrupt" for o in cell.outputs)
+    is_interrupted = any(output.output_type == "error" and output.ename == "KeyboardInterrupt" for output in cell.outputs)
     if is_interrupted or not isinstance(stopped, CellExecutionError): note_end(run.kernel, cell)
     elif run.park_for_s: park_kernel(run.kernel, run.park_for_s)
 

@@ -22,13 +22,13 @@ from .outlets import FileOne, Outlet, OutputStream, end_cell
 from .parking import ParkingPlace, loaded_files
 from .sockets import receive_message, send_message
 
-# %% ../../nbs/api/jobs/60_cells.ipynb #99702f20
+# %% ../../nbs/api/jobs/60_cells.ipynb #d4b76cc8
 def _bundle(
     data:Mapping[str,object], # By MIME type: text, bytes of a picture, content for JSON
 )->dict[str,str|int|float|list|dict]: # As it can be sent
     "Displayed data as plain content."
-    code = lambda v: base64.encodebytes(v).decode() if isinstance(v, bytes) else v
-    return json.loads(json.dumps({kind: code(value) for kind, value in data.items()}, default=str))
+    texts = {kind: base64.encodebytes(value).decode() if isinstance(value, bytes) else value for kind, value in data.items()}
+    return json.loads(json.dumps(texts, default=str))
 
 # %% ../../nbs/api/jobs/60_cells.ipynb #b53d1e24
 class _Publisher(DisplayPublisher):

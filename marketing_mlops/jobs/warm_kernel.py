@@ -15,7 +15,7 @@ from .limits import RunLimits
 from .sockets import receive_message, send_message
 from .workers import connect_worker
 
-# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #60148323
+# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #cad245e2
 @dataclasses.dataclass
 class WarmKernel:
     "A child of the warm worker that executes cells."
@@ -25,8 +25,8 @@ class WarmKernel:
     answer:dict[str,int|float|str|list[str]] = dataclasses.field(default_factory=dict) # Of the worker, see `run_warm`; empty while the child lives
     is_parked:bool = False # Whether the child stays when we go
 
-    def end(self)->dict[str,int|float|str|list[str]]: # The worker's answer, empty where the worker has gone
-        "Lets the child end, with force where it does not within half a second, and waits for that."
+    def end(self)->dict[str,int|float|str|list[str]]: # The worker's answer; empty where the worker has gone, or has said nothing for 15 seconds
+        "Lets the child end, unless it is parked, and waits for that. One that does not within half a second is ended by the worker."
         self.channel.close()
         if self.answer or self.is_parked: return self.answer
         self.control.settimeout(15)
@@ -53,16 +53,16 @@ def chosen_worker(
     asking = os.environ if environment is None else environment
     return {**asking, **(dict(MMOPS_ENGINE=engine) if engine else {})}
 
-# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #6b62e112
+# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #6f708c3b
 def held_locks(
     environment:Mapping[str,str], # Variables of a run
     pid:int, # The process that asks
 )->tuple[int,...]: # Descriptors; empty where nothing is locked, or for another process
-    "Open files whose locks a run holds until its last process has ended."
+    "Open files whose locks a run holds until its last process has ended, or waits after a failure."
     owner, _, numbers = environment.get("MMOPS_LOCKS", "").partition(":")
     return tuple(map(int, numbers.split(","))) if owner == str(pid) else ()
 
-# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #b045e364
+# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #ef8af84e
 _DRAWN_INTO_PAGE = dict(MPLBACKEND="module://matplotlib_inline.backend_inline") # as ipykernel has it
 
 @contextlib.contextmanager
@@ -73,7 +73,7 @@ def warm_kernel(
     home:str, # Folder whose worker is asked, see `worker_home`
     engine:str="", # 'warm' or 'spawn'; by `MMOPS_ENGINE` if empty
 )->Iterator[WarmKernel]:
-    "A fresh child of the warm worker that executes cells; it ends with the block. Raises `OSError` where no worker accepts it."
+    "A fresh child of the warm worker that executes cells; it ends with the block unless it is parked. Raises `OSError` where no worker accepts it."
     ours, theirs = socket.socketpair()
     request = run_request("marketing_mlops.jobs.cells:serve_cells", [str(limits.output_mb)], deadline_s=limits.deadline_s,
         memory_mb=limits.memory_mb, environment=_DRAWN_INTO_PAGE | dict(environment))
@@ -84,7 +84,7 @@ def warm_kernel(
         try: yield kernel
         finally: kernel.end()
 
-# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #f11edc8c
+# %% ../../nbs/api/jobs/62_warm_kernel.ipynb #23c22767
 @contextlib.contextmanager
 def adopt_kernel(
     park_at:str, # `MMOPS_PARK_AT` of the failed run
@@ -92,7 +92,7 @@ def adopt_kernel(
     home:str, # Folder whose worker has it, as the failed run had it
     engine:str="", # 'warm' or 'spawn', as the failed run had it; by `MMOPS_ENGINE` if empty
 )->Iterator[WarmKernel]:
-    "A parked child, to go on with; it ends with the block. Raises `FileNotFoundError` where none waits there any more."
+    "A parked child, to go on with; it ends with the block unless it is parked again. Raises `FileNotFoundError` where none waits there any more."
     with connect_worker(home, chosen_worker(engine)) as control, socket.socket(socket.AF_UNIX) as channel:
         send_message(control, dict(do="adopt", park_at=park_at, deadline_s=limits.deadline_s))
         if "accepted" not in (receive_message(control)[0] or {}): raise FileNotFoundError(f"no run waits at {park_at} any more; a full run is the way")

@@ -46,3 +46,33 @@ def test_cells_end_as_on_the_stock_kernel(tmp_path):
         return said, outputs, status
     for name in ("broken.ipynb", "line_magic_error.ipynb", "sysexit1.ipynb"):
         assert seen(name, "mmops") == seen(name, "nbclient"), name
+
+CELLS = {"'left out'": ["slow"], "raise KeyError('spring')": [], "print('12 orders')": [], "1/0": [], "print('3 returns')": []}
+LENIENT = dict(allow_error_names=["KeyError"], skip_cells_with_tag="slow", record_timing=False, log_output=True)
+
+def run_with_options(folder, engine, **options):
+    "Runs `CELLS` with options of papermill's client; what the cells have shown, and what is noted of them."
+    import nbformat
+    cells = [nbformat.v4.new_code_cell(source, metadata=dict(tags=tags)) for source, tags in CELLS.items()]
+    spec = dict(name="python3", language="python", display_name="python3")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=dict(kernelspec=spec)), folder/"orders.ipynb")
+    with pytest.raises(papermill.PapermillExecutionError): papermill.execute_notebook(folder/"orders.ipynb", folder/"out.ipynb", engine_name=engine, progress_bar=False, **options)
+    return [(cell.source[:9], [output.output_type for output in cell.get("outputs", [])], "execution" in cell.metadata, cell.get("execution_count"))
+            for cell in nbformat.read(folder/"out.ipynb", 4).cells]
+
+def test_options_of_papermills_client_count_on_the_warm_kernel_too(tmp_path, warm_home, caplog):
+    "What is let pass, left out, noted and logged is the same on the stock kernel."
+    caplog.set_level("INFO", "papermill")
+    shown, logged = {}, {}
+    for engine in ("mmops", "nbclient"):
+        caplog.clear()
+        shown[engine] = run_with_options(tmp_path, engine, **LENIENT)
+        logged[engine] = [record.message for record in caplog.records if "orders" in record.message]
+    assert shown["mmops"] == shown["nbclient"]
+    assert logged["mmops"] == logged["nbclient"] and "12 orders\n" in logged["mmops"]
+
+def test_an_option_that_only_the_stock_kernel_heeds_takes_a_notebook_there_and_says_so(tmp_path, warm_home, capfd):
+    seen, usage = [], {}
+    run_with_options(tmp_path, "mmops", on_cell_error=lambda cell, cell_index, execute_reply: seen.append(cell_index), usage=usage)
+    assert (seen, usage["engine"]) == ([1], "kernel")
+    assert "which alone heeds on_cell_error" in capfd.readouterr().err
