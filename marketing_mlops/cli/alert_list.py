@@ -46,15 +46,14 @@ def alerted_runs(
         runs.setdefault((each.schedule, each.due_at or each.alert_id), []).append(each)
     return [AlertedRun(tuple(alerts), any(each.alert_id in waiting for each in alerts)) for alerts in runs.values()]
 
-# %% ../../nbs/api/cli/82_alert_list.ipynb #d694429b
+# %% ../../nbs/api/cli/82_alert_list.ipynb #c49ff1e9
 def told_by_alert(
     events:Iterable[Mapping[str, object]], # As `alert_events` gives them
 )->dict[str, list[str]]: # Destinations by the id of the alert; those that nobody received are missing
     "Who received which alert."
+    sent = [(each, event.get("destination", "")) for event in events if event["event"] == "sent" for each in event.get("alert_ids", ())]
     told:dict[str, list[str]] = {}
-    for event in events:
-        if event["event"] == "sent":
-            for each in event.get("alert_ids", ()): told.setdefault(each, []).append(event.get("destination", ""))
+    for alert_id, destination in sent: told.setdefault(alert_id, []).append(destination)
     return told
 
 def alert_row(
@@ -62,8 +61,13 @@ def alert_row(
     told:Mapping[str, list[str]], # Destinations that received an alert, by its id
 )->dict[str, str]: # Columns of the table `mmops alerts` prints
     "One run in one line."
-    receivers = dict.fromkeys(each for alert in run.alerts for each in told.get(alert.alert_id, ()))
-    return dict(schedule=run.alerts[0].schedule or "workspace", due=run.due, what=run.what, told=", ".join(receivers) or "nobody")
+    return dict(schedule=run.alerts[0].schedule or "workspace", due=run.due, what=run.what, told=_receivers(run, told))
+
+def _receivers(run:AlertedRun, told:Mapping[str, list[str]])->str:
+    "Who received the alerts of a run, said for each kind where that differs."
+    by_kind = {alert.kind.replace("_", " "): ", ".join(dict.fromkeys(told.get(alert.alert_id, ()))) or "nobody" for alert in run.alerts}
+    if len(set(by_kind.values())) == 1: return next(iter(by_kind.values()))
+    return "; ".join(f"{kind}: {receivers}" for kind, receivers in by_kind.items())
 
 # %% ../../nbs/api/cli/82_alert_list.ipynb #06597e01
 def alert_list(
