@@ -9,9 +9,10 @@ So there may be one process that draws for many. `drawing_process` starts it for
 # %% auto #0
 __all__ = ['VEGALITE', 'draw_here', 'draw_vegalite', 'drawing_process']
 
-# %% ../../nbs/api/reporting/25_drawing.ipynb #c4ec21a0
+# %% ../../nbs/api/reporting/25_drawing.ipynb #44ade26f
 import contextlib, os, secrets, socket, threading
 from collections.abc import Iterator
+from ..jobs.client import engine_name
 from ..jobs.sockets import receive_message, runtime_folder, send_message
 from ..jobs.task_workers import companion
 
@@ -60,12 +61,15 @@ def _serve_drawings(
     with socket.socket(fileno=listener) as door:
         while True: threading.Thread(target=_answer, args=[door.accept()[0]], daemon=True).start()
 
-# %% ../../nbs/api/reporting/25_drawing.ipynb #c3a980f0
+# %% ../../nbs/api/reporting/25_drawing.ipynb #57852d39
 @contextlib.contextmanager
 def drawing_process(
     environment:dict[str,str], # Variables of those who will draw; not changed
 )->Iterator[dict[str,str]]: # The variables, with `MMOPS_DRAW_AT` where there is such a process
     "A process that draws charts while the block lasts."
+    if engine_name(environment) != "warm":                     # Windows has no address to listen at either
+        yield environment
+        return
     address = os.path.join(runtime_folder(environment), f"draw-{secrets.token_hex(6)}.sock")
     with companion("marketing_mlops.reporting.drawing:_serve_drawings", [], address, environment) as is_there:
         yield environment | (dict(MMOPS_DRAW_AT=address) if is_there else {})

@@ -86,3 +86,8 @@ def test_a_chart_that_is_being_drawn_when_the_process_is_killed_is_drawn_here(mo
         drawn = [crew.submit(draw_vegalite, bars(60), variables) for _ in range(2)]
         os.kill(pid, signal.SIGKILL)
         assert {each.result() for each in drawn} == {draw_here(bars(60))}
+
+def test_where_nothing_is_forked_no_address_is_asked_for(monkeypatch):
+    monkeypatch.delattr(os, "getuid")                          # as on Windows
+    environment = {**os.environ, "MMOPS_ENGINE": "kernel"}
+    with drawing_process(environment) as variables: assert variables == environment and draw_vegalite(bars(1), variables) == draw_here(bars(1))
