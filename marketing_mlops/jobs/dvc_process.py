@@ -1,4 +1,4 @@
-"""DVC opened as a library: silent, and reading and writing no more than has changed
+"""DVC opened as a library: silent, parsing parameters once, and quick to note a stage
 
 The command `dvc repro` takes 0.9 s to say that there is nothing to do, most of it for starting; opened in a process that runs already it takes 0.3 s. Open it with `open_pipeline` where you need an answer of DVC's that no function of ours gives. `looked_at_once` makes a look at many stages cheap.
 
@@ -43,10 +43,10 @@ def _read_once(parse:Callable)->Callable:
         return copy.deepcopy(remembered(text, path, typ)) if typ == "safe" else parse(text, path, typ)
     return read
 
-# %% ../../nbs/api/jobs/89_dvc_process.ipynb #020948f9
+# %% ../../nbs/api/jobs/89_dvc_process.ipynb #62664cef
 @contextlib.contextmanager
 def quiet_dvc()->Iterator[None]:
-    "Keeps DVC from writing, and from parsing a file twice while its text is the same, for the time of the block."
+    "Keeps DVC from writing, and from parsing a file of parameters twice while its text is the same, for the time of the block."
     from dvc.utils.serialize import _yaml
     with _in_place_of(_yaml, "parse_yaml", _read_once):
         logger = logging.getLogger("dvc")
@@ -63,11 +63,11 @@ def open_pipeline(
     from dvc.repo import Repo
     with quiet_dvc(), contextlib.closing(Repo(str(workspace.root))) as repo, contextlib.chdir(workspace.root): yield repo
 
-# %% ../../nbs/api/jobs/89_dvc_process.ipynb #2afaeea9
+# %% ../../nbs/api/jobs/89_dvc_process.ipynb #5c9ee4a4
 def _in_parts(
     dump:Callable[[dict, io.TextIOBase], None], # DVC's writer of YAML
 )->Callable[[dict], str]: # Gives the text of a whole record
-    "Writes a record block by block; a block that was written before is not written again."
+    "Makes the text of a record block by block; that of a block which was there before is taken from memory."
     written = {}
     def block(content:dict)->str:
         if (key := repr(content)) not in written:
@@ -80,7 +80,7 @@ def _in_parts(
         return ["stages:\n", *(block({name: {stage: noted}}).removeprefix("stages:\n") for stage, noted in content.items())]
     return lambda record: "".join(text for name, content in record.items() for text in parts(name, content))
 
-# %% ../../nbs/api/jobs/89_dvc_process.ipynb #033f6740
+# %% ../../nbs/api/jobs/89_dvc_process.ipynb #0831547b
 def _lock_in_parts(change:Callable)->Callable:
     "DVC's way to change a file of YAML; its record is read quickly, written in parts and replaced in one step."
     from dvc.utils.serialize import _yaml
@@ -97,7 +97,7 @@ def _lock_in_parts(change:Callable)->Callable:
 
 @contextlib.contextmanager
 def written_in_parts()->Iterator[None]:
-    "Lets DVC write only the new blocks of `dvc.lock`, for the time of the block."
+    "Makes only the text of new blocks of `dvc.lock` anew, and replaces the file in one step, for the time of the block."
     from dvc.utils.serialize import _yaml
     with _in_place_of(_yaml, "_modify_data", _lock_in_parts): yield
 

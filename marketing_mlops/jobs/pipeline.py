@@ -1,6 +1,6 @@
 """Brings the outputs of models up to date with DVC, and tells what became of each stage
 
-DVC knows which stages are stale; `reproduce` asks it to run them. It takes names of models or sources instead of file paths, runs DVC inside this process (`jobs.dvc_process`), shows one line a stage, and ends in two lines where something is wrong: the failing stage's own words, a broken `params.yaml`, another run under way.
+DVC knows which stages are stale; `reproduce` asks it to run them. It takes names of models or sources instead of file paths, runs DVC inside this process (`jobs.dvc_process`), tells of each stage as it goes (`stage_lines` shows a line for it), and ends in two lines where something is wrong: the failing stage's own words, a broken `params.yaml`, another run under way.
 
 Use it from `mmops run` or a schedule. Whoever knows DVC uses DVC: `dvc repro`, `dvc exp run -S sources.retailer.customers=5000`, `dvc metrics diff`, `dvc dag` work on the same files. A `dvc repro` typed while `mmops run` is at work is kept out by DVC's own locks: it ends with exit code 255 at the stage that is busy, names the process that holds it, and nothing is damaged; repeat it when the run has finished."""
 
