@@ -22,7 +22,7 @@ from ..workspace.places import Workspace
 try: import fcntl
 except ImportError: fcntl = None # Windows
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #e4c5cd39
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #1299dfbd
 RETRY_MINUTES = (1, 5, 15, 60, 240) # After the first failure, the second, …; the last one goes on
 GIVE_UP_AFTER = timedelta(days=3) # An alert that old is no news
 
@@ -36,41 +36,42 @@ class Waiting:
     why:str = "" # What the last failure was; "" where there was none
 
     def is_due(self, now:datetime)->bool:
-        "Is it time to try? A failure noted in the future means that the clock was set back, and does not count."
+        "Whether it is time to try. A failure noted in the future means that the clock was set back, and does not count."
         return self.next_try_at is None or now >= self.next_try_at or self.next_try_at - now > timedelta(minutes=RETRY_MINUTES[-1])
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #cd5c4823
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #01da7b14
+_Found, _Event = dict[str, Waiting], dict[str, object] # What waits by destination, and a line of the file
+
+def _of(found:_Found, name:str)->Waiting: return found.get(name) or Waiting(name)
+
+def _with(found:_Found, names:list[str], alerts:tuple[Alert, ...])->_Found:
+    return {name: replace(_of(found, name), alerts=(*_of(found, name).alerts, *alerts)) for name in names}
+
+def _raised(found:_Found, event:_Event)->_Found: return _with(found, event["destinations"], (read_alert(event),))
+
+def _arrived(found:_Found, event:_Event)->_Found:
+    left = tuple(alert for alert in _of(found, event["destination"]).alerts if alert.alert_id not in event["alert_ids"])
+    return {event["destination"]: Waiting(event["destination"], left)}
+
+def _moved(found:_Found, event:_Event)->_Found:
+    alerts = tuple(alert for alert in found[event["destination"]].alerts if alert.alert_id in event["alert_ids"])
+    return _arrived(found, event) | _with(found, event["to"], alerts)
+
+def _failed(found:_Found, event:_Event)->_Found:
+    each = _of(found, event["destination"])
+    return {each.destination: replace(each, n_failures=each.n_failures + 1, next_try_at=datetime.fromisoformat(event["next_try_at"]), why=event["why"])}
+
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #0cca4088
+_LINE_RULES = dict(raised=_raised, sent=_arrived, given_up=_arrived, not_sent=_failed, moved=_moved) # By kind of line: what it changes
+
 def waiting_for(
     events:list[dict[str, object]], # As `alert_events` gives them
 )->list[Waiting]: # Only destinations for which something waits
     "What has been raised and neither arrived nor been given up, by destination."
-    found:dict[str, Waiting] = {}
-    rules = {"raised": _raised, "sent": _arrived, "given_up": _arrived, "not_sent": _failed, "moved": _moved}
+    found:_Found = {}
     for event in events:
-        with contextlib.suppress(KeyError, TypeError, ValueError): found |= rules.get(event["event"], _nothing)(found, event)
+        with contextlib.suppress(KeyError, TypeError, ValueError): found |= _LINE_RULES[event["event"]](found, event)
     return [each for each in found.values() if each.alerts]
-
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #670729ad
-def _of(found:dict[str, Waiting], name:str)->Waiting: return found.get(name) or Waiting(name)
-
-def _with(found:dict[str, Waiting], names:list[str], alerts:tuple[Alert, ...])->dict[str, Waiting]:
-    return {name: replace(_of(found, name), alerts=(*_of(found, name).alerts, *alerts)) for name in names}
-
-def _nothing(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]: return {} # somebody has seen an alert
-
-def _raised(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]: return _with(found, event["destinations"], (read_alert(event),))
-
-def _arrived(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]:
-    left = tuple(alert for alert in _of(found, event["destination"]).alerts if alert.alert_id not in event["alert_ids"])
-    return {event["destination"]: Waiting(event["destination"], left)}
-
-def _moved(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]:
-    alerts = tuple(alert for alert in found[event["destination"]].alerts if alert.alert_id in event["alert_ids"])
-    return _arrived(found, event) | _with(found, event["to"], alerts)
-
-def _failed(found:dict[str, Waiting], event:dict[str, object])->dict[str, Waiting]:
-    each = _of(found, event["destination"])
-    return {each.destination: replace(each, n_failures=each.n_failures + 1, next_try_at=datetime.fromisoformat(event["next_try_at"]), why=event["why"])}
 
 # %% ../../nbs/api/schedules/66_deliveries.ipynb #0100836e
 @contextlib.contextmanager
@@ -86,8 +87,8 @@ def sending(
         yield True
     finally: os.close(lock)
 
-# %% ../../nbs/api/schedules/66_deliveries.ipynb #33dcd263
-def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:Sequence[Alert], **more:str|list[str]):
+# %% ../../nbs/api/schedules/66_deliveries.ipynb #794f259a
+def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:Sequence[Alert], **more:str|list[str])->None:
     ids = [alert.alert_id for alert in alerts]
     with open_journal(workspace) as journal:
         add_event(workspace, journal, dict(event=event, at=now.astimezone(timezone.utc).isoformat(), destination=waiting.destination, alert_ids=ids, **more))
@@ -95,9 +96,8 @@ def _note(workspace:Workspace, now:datetime, event:str, waiting:Waiting, alerts:
 def _first_lines(events:list[dict[str, object]])->dict[str, dict[str, object]]:
     "The line of each alert that can be read, by the id of the alert."
     found:dict[str, dict[str, object]] = {}
-    for event in events:
-        with contextlib.suppress(KeyError, TypeError, ValueError):
-            if event["event"] == "raised": found.setdefault(read_alert(event).alert_id, event)
+    for event in (each for each in events if each.get("event") == "raised"):
+        with contextlib.suppress(KeyError, TypeError, ValueError): found.setdefault(read_alert(event).alert_id, event)
     return found
 
 def _give_up(workspace:Workspace, waiting:Waiting, raised:dict[str, dict[str, object]], now:datetime)->Waiting: # What still waits
