@@ -14,7 +14,7 @@ from typing import Protocol
 from .attempts import Order, order_environment
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/schedules/46_attempt_processes.ipynb #9eda76a5
+# %% ../../nbs/api/schedules/46_attempt_processes.ipynb #35149dfd
 _MORE_S = 30. # Seconds a process has beyond the deadline of its entry
 
 class WarmProcess:
@@ -28,7 +28,8 @@ class WarmProcess:
         from marketing_mlops.jobs.workers import worker_home
         request = run_request("marketing_mlops.schedules.attempts:main", [order.to_text()], deadline_s=order.schedule.deadline_s + _MORE_S,
                               environment=order_environment(order, workspace), folder=str(workspace.root))
-        self.connection, self.is_over, self.reason = begin_run(worker_home(str(workspace.root)), request, files), False, ""
+        self.connection = begin_run(worker_home(str(workspace.root)), request, files)
+        self.is_over, self.reason = False, ""
 
     def has_ended(self)->bool:
         "Whether it is over; why it was ended is known then."

@@ -20,7 +20,7 @@ from .notebook_kinds import NOTEBOOK_KINDS, NotebookTask, run_by_kind
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/schedules/40_attempts.ipynb #663d2534
+# %% ../../nbs/api/schedules/40_attempts.ipynb #1ac8910d
 def due_values(
     schedule:Schedule, # Whose parameters
     due_at:datetime, # With a time zone
@@ -33,12 +33,12 @@ def due_values(
     values = check_parameters(notebook, {**schedule.parameters, **varied}, day)
     return notebook, {name: value for name, value in values.items() if name not in varied and (name in schedule.parameters or isinstance(value, date))}
 
-def _first_of_each(schedule, workspace, day):
+def _first_of_each(schedule:Schedule, workspace:Workspace, day:date)->dict[str, str]:
     "Values of the parameters that vary, as the first of the runs has them; empty where nothing varies."
     if not schedule.for_each: return {}
     return NOTEBOOK_KINDS[schedule.kind].values_of_each(_task_of(schedule, schedule.parameters, day), workspace)[0]
 
-def _task_of(schedule, values, day):
+def _task_of(schedule:Schedule, values:dict[str, object], day:date)->NotebookTask:
     return NotebookTask(schedule.notebook, values, schedule.deadline_s, schedule.memory_mb, schedule.for_each, day)
 
 # %% ../../nbs/api/schedules/40_attempts.ipynb #bbadd663

@@ -35,42 +35,42 @@ class NotebookTask:
         from marketing_mlops.jobs.limits import RunLimits
         return RunLimits(deadline_s=self.deadline_s, **(dict(memory_mb=self.memory_mb) if self.memory_mb else {}))
 
-# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #d97250da
-def _find_job(name, workspace):
+# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #fc6f1671
+def _find_job(name:str, workspace:Workspace)->Path:
     from marketing_mlops.jobs.stages import job_notebook
     return job_notebook(workspace, name)
 
-def _run_job(task, workspace):
+def _run_job(task:NotebookTask, workspace:Workspace)->None:
     from marketing_mlops.jobs.runner import RunOptions, run_notebook
     run_notebook(_find_job(task.notebook, workspace), task.values, workspace=workspace, options=RunOptions(job=task.notebook, limits=task.limits))
 
-def _find_report(name, workspace):
+def _find_report(name:str, workspace:Workspace)->Path:
     from marketing_mlops.reporting.reports import report_notebook
     return report_notebook(name, workspace)
 
-def _run_report(task, workspace):
+def _run_report(task:NotebookTask, workspace:Workspace)->None:
     from marketing_mlops.jobs.runner import RunOptions
     from marketing_mlops.reporting.reports import run_report
     run_report(task.notebook, task.values, workspace, options=RunOptions(limits=task.limits))
 
-# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #bb868ebf
-def _reports_of_each(task, workspace):
+# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #773ec5ad
+def _reports_of_each(task:NotebookTask, workspace:Workspace)->list[dict[str, str]]:
     from marketing_mlops.reporting.grid_values import grid_parameters, read_axes
     return grid_parameters(task.notebook, read_axes(list(task.for_each)), task.values, workspace, on=task.on)
 
-def _run_each_report(task, workspace):
+def _run_each_report(task:NotebookTask, workspace:Workspace)->None:
     from marketing_mlops.reporting.grid_outcomes import raise_failures
     from marketing_mlops.reporting.grid_values import read_axes
     from marketing_mlops.reporting.grids import GridOptions, make_grid
     given = {name: value.isoformat() if isinstance(value, date) else value for name, value in task.values.items()}
     raise_failures(make_grid(task.notebook, read_axes(list(task.for_each)), given, workspace, options=GridOptions(limits=_shared(task), on=task.on)))
 
-def _shared(task):
+def _shared(task:NotebookTask)->"RunLimits":
     "The limits of each report, of which as many run at once as there are cores."
     from marketing_mlops.jobs.fan_out import shared_limits, usable_cores
     return task.limits if task.memory_mb else replace(shared_limits(usable_cores()), deadline_s=task.deadline_s)
 
-# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #91fb86b2
+# %% ../../nbs/api/schedules/18_notebook_kinds.ipynb #be09ff5a
 @dataclass(frozen=True)
 class NotebookKind:
     "A kind of notebook that can be scheduled."
@@ -91,5 +91,6 @@ def run_by_kind(
     workspace:Workspace, # Where
 )->None:
     "Runs a notebook, once or for each value of what varies. Raises `MmopsError` before and `StageError` after it has started."
-    of = NOTEBOOK_KINDS[kind]
-    (of.run_each if task.for_each else of.run)(task, workspace)
+    found = NOTEBOOK_KINDS[kind]
+    run = found.run_each if task.for_each else found.run
+    run(task, workspace)

@@ -48,7 +48,7 @@ def notify(
     except OSError as error: is_new = True; now_round.tell(f"The alert could not be recorded: {error}")
     if is_new: now_round.tell(f"{alert.kind}: {alert.sentence} {alert.next_step}")
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #1eb7f6be
+# %% ../../nbs/api/schedules/50_rounds.ipynb #a50c70c5
 def report_end(
     now_round:Round, # Whose workspace, and who watches
     run:DueRun, # As it was settled
@@ -61,13 +61,13 @@ def report_end(
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{why}{_again(schedule, run, now_round.clock())}")
     if run.state == "done": notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
 
-def _again(schedule, run, now):
+def _again(schedule:Schedule, run:DueRun, now:datetime)->str:
     "When it is tried again, as the end of a sentence."
     if run.state != "waiting": return ""
     at = datetime.fromisoformat(run.not_before) if run.not_before else now
     return f"; again after {local_time(schedule, at)}" if at > now else "; again at the next look"
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #f3f0bb91
+# %% ../../nbs/api/schedules/50_rounds.ipynb #d4cc7304
 def look(
     now_round:Round, # Where, and at which clock
 )->tuple[dict[str, Schedule], list[DueRun]]: # The schedules by name, and what killed schedulers had left, as it was settled
@@ -81,7 +81,7 @@ def look(
     for run in due_runs(records, states=("running",)): _notice_if_stuck(now_round, run, schedules.get(run.schedule), now)
     return schedules, left
 
-def _notice_if_stuck(now_round, run, schedule, now):
+def _notice_if_stuck(now_round:Round, run:DueRun, schedule:Schedule|None, now:datetime)->None:
     if schedule is None: return
     since = datetime.fromisoformat(attempts_of(now_round.records, run)[-1].started_at)
     notify(now_round, stuck_alert(schedule, run, since, now), schedule)
@@ -136,8 +136,8 @@ def finish(
     report_end(now_round, settled, claim.schedule)
     return [settled]
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #31e21e06
-def _last_words(running, workspace):
+# %% ../../nbs/api/schedules/50_rounds.ipynb #ba6dbdb8
+def _last_words(running:UnderWay, workspace:Workspace)->str:
     running.printed.seek(0)
     lines = running.printed.read()[-4000:].decode(errors="replace").strip().splitlines()
     running.printed.close()
@@ -158,19 +158,21 @@ def wait_for_an_end(
         time.sleep(.02)
     return []
 
-# %% ../../nbs/api/schedules/50_rounds.ipynb #c5f2cc3b
+# %% ../../nbs/api/schedules/50_rounds.ipynb #57990574
+_LONGEST_END_S = 15. # Seconds a run has to write down that it was interrupted
+
 def stop_all(
     now_round:Round, # Where, and at which clock
     under_way:list[UnderWay], # Processes it has started
-)->list[DueRun]: # As they were settled
-    "Asks what runs to end, waits for it, and settles it: interrupted, to be run again."
+)->list[DueRun]: # As they were settled; without those that have not ended
+    "Asks what runs to end, waits for each fifteen seconds at most, and settles it: interrupted, to be run again."
     for running in under_way: running.process.interrupt()
     return _settle_each(now_round, under_way)
 
-def _settle_each(now_round, stopped):
+def _settle_each(now_round:Round, stopped:list[UnderWay])->list[DueRun]:
     "Settles one after the other; one that cannot be settled keeps the locks of no other."
     if not stopped: return []
-    until = time.monotonic() + 15
+    until = time.monotonic() + _LONGEST_END_S
     while not stopped[0].process.has_ended() and time.monotonic() < until: time.sleep(.05)
     try: settled = finish(now_round, stopped[0])
     finally: others = _settle_each(now_round, stopped[1:])
