@@ -19,7 +19,7 @@ from .sockets import listen, receive_message, send_message, worker_address
 from .workers import stop_worker, worker_home
 from .zygote import Zygote, serve_runs, stop_runs
 
-# %% ../../nbs/api/jobs/96_task_workers.ipynb #b3fec378
+# %% ../../nbs/api/jobs/96_task_workers.ipynb #c305664a
 def _named_in(node:ast.AST)->list[str]:
     "Modules that a statement imports."
     if isinstance(node, ast.ImportFrom): return [node.module or ""]
@@ -28,7 +28,7 @@ def _named_in(node:ast.AST)->list[str]:
 def imported_modules(
     notebook:Path, # A notebook file
 )->list[str]: # Such as 'marketing_mlops.jobs.results', each once; empty where the file is no notebook or its code no plain Python
-    "Modules of our package that the code of a notebook imports."
+    "Modules of our package that the code of a notebook imports from, as its import statements name them."
     try: code = ast.parse(job_code(json.loads(notebook.read_text(encoding="utf-8"))))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SyntaxError): return []
     names = dict.fromkeys(name for node in ast.walk(code) for name in _named_in(node))
