@@ -56,13 +56,16 @@ class ReportRequest:
     no_open:bool = False # Do not open the page in a browser
     workspace:str|None = None # Folder of the workspace; found from the working directory if not given
 
-# %% ../../nbs/api/cli/55_report.ipynb #a404d3e8
+# %% ../../nbs/api/cli/55_report.ipynb #bd790096
 def _one_page(name:str, given:dict[str, str], found:Workspace, into:Path|None)->Path:
     "Makes one report and says where its page is."
-    from marketing_mlops.jobs.runs import latest_run
+    from marketing_mlops.jobs.runner import RunOptions
+    from marketing_mlops.reporting.pages import render_page
     from marketing_mlops.reporting.reports import run_report
-    with terminal_progress(f"Making {name}"), TemporaryDirectory() as folder: run_report(name, given, found, into=Path(folder))
-    page = place_page(latest_run(found, name, status="done").folder/"page.html", into)
+    drawn = []                                                  # folder of the run; a colleague may make the same report meanwhile
+    def draw(executed:Path)->str: drawn.append(executed.parent); return render_page(executed)
+    with terminal_progress(f"Making {name}"), TemporaryDirectory() as folder: run_report(name, given, found, into=Path(folder), options=RunOptions(make_page=draw))
+    page = place_page(drawn[0]/"page.html", into)
     print(page_address(page))
     return page
 

@@ -32,7 +32,7 @@ def outcome_line(
     said = outcome.problem or outcome.decision or outcome.status
     return printable(f"{number:>{len(str(n))}} of {n}  {outcome.item.name}  {said}  {outcome.seconds:.1f} s")
 
-# %% ../../nbs/api/cli/56_report_grid.ipynb #2b7493c5
+# %% ../../nbs/api/cli/56_report_grid.ipynb #2bf04f57
 @contextmanager
 def _moving_bar(title:str)->Iterator[Callable[["GridOutcome", int], None]]:
     "A bar on a terminal, with the reports that are running."
@@ -40,10 +40,12 @@ def _moving_bar(title:str)->Iterator[Callable[["GridOutcome", int], None]]:
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     running = {}
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[now]}"), console=Console(stderr=True)) as bar:
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[now]}"))
+    with Progress(*shown, console=Console(stderr=True)) as bar:
         task = bar.add_task(escape(title), total=None, now="")
         def tell(outcome:"GridOutcome", n:int)->None:
-            running.pop(outcome.item.number, None) if outcome.has_ended else running.update({outcome.item.number: outcome.item.name})
+            if outcome.has_ended: running.pop(outcome.item.number, None)
+            else: running[outcome.item.number] = outcome.item.name
             bar.update(task, total=n, advance=int(outcome.has_ended), now=escape(printable("; ".join(running.values()))))
         yield tell
 
