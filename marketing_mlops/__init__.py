@@ -49,7 +49,7 @@ Modules:
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
 - `marketing_mlops.jobs.children`: One run in a process of its own: how it begins, what it may use, and how nothing of it is left
 - `marketing_mlops.jobs.client`: The stage command: hands a notebook to the warm worker of its workspace and waits
-- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, and reading and writing no more than has changed
+- `marketing_mlops.jobs.dvc_process`: DVC opened as a library: silent, parsing parameters once, and quick to note a stage
 - `marketing_mlops.jobs.engine`: Papermill on the warm worker: `papermill --engine mmops`, and the stock kernel without its noise
 - `marketing_mlops.jobs.engine_choice`: In which kernel a notebook runs: what you say, what the environment says, what the notebook says
 - `marketing_mlops.jobs.fan_out`: Many runs side by side: so many at once, each in a process of its own, none stopped by another's failure
@@ -66,6 +66,8 @@ Modules:
 - `marketing_mlops.jobs.parameter_kinds`: The types a parameter can have, how each is read from text, and what JSON calls it
 - `marketing_mlops.jobs.parameter_schema`: A notebook's parameters as JSON Schema, for forms, listings and other programs
 - `marketing_mlops.jobs.parameters`: The typed parameters of a notebook, checked before anything starts
+- `marketing_mlops.jobs.personal_columns`: Which headings of a table are about people, and what below them may be somebody's id
+- `marketing_mlops.jobs.personal_lines`: Hides rows about people in printed text, whichever way a notebook has printed them
 - `marketing_mlops.jobs.personal_rows`: Hides, in tables that a notebook shows, what the schemas mark as personal
 - `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and tells what became of each stage
 - `marketing_mlops.jobs.process_memory`: How much memory a run uses, with everything it has started
@@ -78,7 +80,7 @@ Modules:
 - `marketing_mlops.jobs.runner`: Runs a notebook with checked parameters and leaves evidence, however the run ends
 - `marketing_mlops.jobs.scoring`: Every customer who may be scored today, by the champion, or by the candidate where nothing is released yet
 - `marketing_mlops.jobs.secret_references`: A secret in a notebook is the name of an environment variable, and its value is read at the moment it is needed
-- `marketing_mlops.jobs.spawner`: The warm worker where a fork is not safe: a spare interpreter is always ready
+- `marketing_mlops.jobs.spawner`: The warm worker where a fork is not safe: a spare interpreter waits for the next run
 - `marketing_mlops.jobs.stages`: What `mmops-stage JOB name=value …` does, in the warm worker or in a Python of its own
 - `marketing_mlops.jobs.staleness`: Which stages no longer fit their data, code or parameters, and what changed
 - `marketing_mlops.jobs.stock_kernel`: The same notebook in an ordinary Jupyter kernel: slower to start, and there on every machine
@@ -154,7 +156,7 @@ Modules:
 - `marketing_mlops.reporting.quality_blocks`: A source's data quality as somebody reads it who has to decide whether to use the data.
 - `marketing_mlops.reporting.readme`: Writes README.md from the first page of the documentation, so that the two cannot tell different stories.
 - `marketing_mlops.reporting.readout_blocks`: A campaign's readout as a reviewer reads it: the decision first, then what it rests on.
-- `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists every report of a workspace.
+- `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists the current reports of a workspace.
 - `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
 - `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
@@ -162,9 +164,12 @@ Modules:
 - `marketing_mlops.schedules.attempts`: One attempt at a due run, in a process of its own: its parameters, its limits, its evidence
 - `marketing_mlops.schedules.deliveries`: Takes alerts to the people they are for, tries again for three days, and writes down whether it worked
 - `marketing_mlops.schedules.destinations`: Where alerts are delivered to: a mail address or a web hook, written in one word and checked before it is needed
+- `marketing_mlops.schedules.hand_runs`: Runs that somebody has started from a panel: which one is under way, and how one ended
 - `marketing_mlops.schedules.hindrances`: What keeps the scheduler itself from working, said to people: no room on the disk, an entry that cannot be read, damaged records
+- `marketing_mlops.schedules.lab_server`: "Schedule…" in JupyterLab: the panel as a page of its server, behind its login
 - `marketing_mlops.schedules.messages`: An alert as people receive it: a mail, or a line in a chat, that no name inside it can bend
 - `marketing_mlops.schedules.notebook_kinds`: What a schedule can run: a report, a job, or a report for each market, and how each of them is found and run
+- `marketing_mlops.schedules.panel_answers`: What the panel gets for what it asks: is this right, save it, run it now, how did it go
 - `marketing_mlops.schedules.panel_fields`: A field for every parameter by its type, and for every key of an entry
 - `marketing_mlops.schedules.repairs`: Rebuilds the records of schedules from the evidence of their runs, so that nothing is run twice and nothing is forgotten
 - `marketing_mlops.schedules.rounds`: One look at the clock: plan what is due, run it, settle it, tell whoever has to know, and end
