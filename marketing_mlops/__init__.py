@@ -67,7 +67,7 @@ Modules:
 - `marketing_mlops.jobs.parameter_schema`: A notebook's parameters as JSON Schema, for forms, listings and other programs
 - `marketing_mlops.jobs.parameters`: The typed parameters of a notebook, checked before anything starts
 - `marketing_mlops.jobs.personal_columns`: Which headings of a table are about people, and what below them may be somebody's id
-- `marketing_mlops.jobs.personal_lines`: Hides rows about people in printed text, whichever way a notebook has printed them
+- `marketing_mlops.jobs.personal_lines`: Hides rows about people in printed text, in each of the ways in which notebooks usually print them
 - `marketing_mlops.jobs.personal_rows`: Hides, in tables that a notebook shows, what the schemas mark as personal
 - `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and tells what became of each stage
 - `marketing_mlops.jobs.process_memory`: How much memory a run uses, with everything it has started

@@ -165,7 +165,7 @@ def let_go_before(
     earlier = [one for one in kept_runs(workspace) if workspace.path(*one.folder.split("/")).parent == run.folder.parent]
     let_go([one for one in earlier if not why_gone(one, now)], workspace, "the same was run again from the beginning")
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #5690ed2f
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #7c295a79
 MOST_KEPT = 2 # In a workspace: each holds the memory that its run has used
 
 def keep_run(
@@ -179,7 +179,7 @@ def keep_run(
     waiting = [one for one in others if not why_gone(one, now)]
     let_go(waiting[MOST_KEPT:], workspace, f"{MOST_KEPT} failed runs are kept, and newer ones took its place")
     for one in others:
-        if one.park_at not in {other.park_at for other in waiting}: Path(one.park_at).unlink(missing_ok=True) # its process was killed
+        if one.park_at not in {other.park_at for other in waiting}: Path(one.park_at).unlink(missing_ok=True) # it waits no more, whatever ended it
         is_old = now - datetime.datetime.fromisoformat(one.until) > datetime.timedelta(days=1)
         if is_old: (workspace.state/"kept"/f"{one.run_id}.json").unlink(missing_ok=True)
     return kept

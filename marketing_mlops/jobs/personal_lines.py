@@ -1,4 +1,4 @@
-"""Hides rows about people in printed text, whichever way a notebook has printed them
+"""Hides rows about people in printed text, in each of the ways in which notebooks usually print them
 
 `print(orders.head())` puts five customers into what a run stores, and so do a printed record, a Markdown table and a column printed alone. Each of these ways of printing puts the name of a column somewhere else, so each has a function here that knows where it stands; `hide_in_text` asks them all.
 
@@ -169,14 +169,14 @@ def hide_in_single_columns(
     "Text in which columns that are printed alone show no ids."
     return "\n".join(_hide_above(_hide_below(text.split("\n"))))
 
-# %% ../../nbs/api/jobs/17_personal_lines.ipynb #6986e820
+# %% ../../nbs/api/jobs/17_personal_lines.ipynb #8bd84e39
 PRINTED_WAYS:tuple[Callable[[str], str], ...] = ( # From a text to one without what is personal in this way of printing
     hide_in_records, hide_in_barred_tables, hide_in_listed_rows, hide_in_single_columns, hide_in_aligned_tables)
 
 def hide_in_text(
     text:str, # Printed, with rows about people or without
 )->str: # With as many lines
-    "Text in which nothing that is printed about a person stays."
+    "The text without what the known ways of printing say about a person; a text that names no column about people is not changed."
     if not any(name in text for name in personal_columns()[0]): return text
     for hide in PRINTED_WAYS: text = hide(text)
     return text

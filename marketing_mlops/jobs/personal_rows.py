@@ -98,7 +98,7 @@ def hide_in_json(
     is_person = any(_holds_id(content[name], _counts_by_column(content)) for name in identifying & set(content))
     return {name: _hidden_value(each) if is_person and name in marked else hide_in_json(each) for name, each in content.items()}
 
-# %% ../../nbs/api/jobs/17_personal_rows.ipynb #f2b2b09b
+# %% ../../nbs/api/jobs/17_personal_rows.ipynb #38d44451
 FORMS_WITH_ROWS = { # By form, "json" for all whose name ends so: what it holds, and what hides the rows in that
     "text/html": (str, hide_in_html), "text/plain": (str, hide_in_text), "text/markdown": (str, hide_in_text), "json": (object, hide_in_json)}
 
@@ -106,6 +106,6 @@ def hide_personal_rows(
     form:str, # Such as text/html; text/plain for what was printed
     content:_Content, # As an output holds it: text, or the content of a form that ends in json (results, charts)
 )->_Content: # Of the same form
-    "What a notebook displayed, without personal columns."
+    "What a notebook displayed, with the values about people replaced."
     holds, hide = FORMS_WITH_ROWS.get("json" if form.endswith("json") else form, (object, lambda same: same))
     return hide(content) if isinstance(content, holds) else content

@@ -64,25 +64,28 @@ def companion(
         if connection: _dismiss(connection)
         with contextlib.suppress(FileNotFoundError): os.unlink(address)
 
-# %% ../../nbs/api/jobs/96_task_workers.ipynb #35ab787e
+# %% ../../nbs/api/jobs/96_task_workers.ipynb #ddffef0c
 def _serve_tasks(
     home:str, # Folder it belongs to; it ends when the folder goes
-    modules:str, # Names of the modules to import, separated by spaces
+    modules:str, # As `task_worker` takes them, separated by spaces
     listener:int, # Descriptor of the listening socket
 )->None:
     "Imports modules, then forks a child for every run, until it is asked to end and its runs have ended."
     for name in modules.split():
-        with contextlib.suppress(Exception): importlib.import_module(name)
+        module, _, function = name.partition(":")
+        with contextlib.suppress(Exception):
+            loaded = importlib.import_module(module)
+            if function: getattr(loaded, function)()
     gc.collect(); gc.freeze()                                  # what is here stays shared, see `jobs.libraries`
     worker = Zygote(home, socket.socket(fileno=listener), math.inf, waiting=[])
     for number in (signal.SIGTERM, signal.SIGINT): signal.signal(number, lambda *_: stop_runs(worker))
     serve_runs(worker)
 
-# %% ../../nbs/api/jobs/96_task_workers.ipynb #8bd4c866
+# %% ../../nbs/api/jobs/96_task_workers.ipynb #2b3e5eed
 @contextlib.contextmanager
 def task_worker(
     home:str, # A folder that is there while the tasks run, and has no other worker
-    modules:Sequence[str], # Modules to import once, see `imported_modules`
+    modules:Sequence[str], # Modules to import once, see `imported_modules`; 'module:function' is called as well, and may start no thread
     environment:dict[str,str], # Variables of the tasks; not changed
 )->Iterator[dict[str,str]]: # The variables, with `MMOPS_WARM_HOME` where there is a worker for the tasks
     "A worker for the tasks that are run within the block; without one they run as they would anyway."

@@ -160,18 +160,18 @@ def _interrupt(run:WarmRun, message:Request)->None:
 
 MESSAGES["interrupt"] = _interrupt
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #d2943b75
+# %% ../../nbs/api/jobs/40_zygote.ipynb #4706f555
 def _park(run:WarmRun, message:Request)->None:
     "Keeps a run although its client leaves, for the seconds that the client names."
-    run.is_parked, run.deadline = True, time.monotonic() + message["for_s"]
+    run.is_parked, run.deadline = True, time.monotonic() + message.get("for_s", 0.)
     tell_client(run.connection, dict(parked=run.pid))
 
 MESSAGES["park"] = _park
 
-# %% ../../nbs/api/jobs/40_zygote.ipynb #d331affd
+# %% ../../nbs/api/jobs/40_zygote.ipynb #cdf5f87b
 def _adopt(zygote:Zygote, connection:socket.socket, request:Request, files:list[int])->None:
     "Makes a client the one of a parked run."
-    waiting = [run for run in zygote.runs if run.is_parked and not run.kill_at and run.park_at == request["park_at"]]
+    waiting = [run for run in zygote.runs if run.is_parked and not run.kill_at and run.park_at == request.get("park_at")]
     if not waiting: return _tell_state(zygote, connection, request, files)
     run = waiting[0]
     run.connection.close()

@@ -133,7 +133,7 @@ class GridOptions:
     def __post_init__(self):
         if self.workers is not None and self.workers < 1: raise ValueError(f"workers is {self.workers}; at least 1 is needed")
 
-# %% ../../nbs/api/reporting/89_grids.ipynb #5e5a593f
+# %% ../../nbs/api/reporting/89_grids.ipynb #d0db65c6
 @contextmanager
 def _filed(run:Run, grid:Grid, became:Mapping[int, GridOutcome], hider:Callable[[Mapping[str, str]], Redactor], clock:Callable[[], datetime.datetime])->Iterator[None]:
     "A grid under way: listed from its start, summed up at its end."
@@ -142,10 +142,20 @@ def _filed(run:Run, grid:Grid, became:Mapping[int, GridOutcome], hider:Callable[
         try: yield
         finally: _close(run, dataclasses.replace(grid, outcomes=tuple(became.values())), hider, clock())
 
+def _prepare()->None:
+    "What libraries do at their first use, once for all reports of a grid: schemas, tables of tags, versions."
+    import nbformat
+    from marketing_mlops.jobs.environments import library_versions
+    from marketing_mlops.reporting.pages import render_page
+    nbformat.validate(notebook := nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("A *report*")]))
+    render_page(notebook)
+    library_versions()
+
+# %% ../../nbs/api/reporting/89_grids.ipynb #502cfac8
 @contextmanager
 def _shared(run:Run, workspace:Workspace, environment:Mapping[str, str])->Iterator[dict[str, str]]:
     "The variables of the reports' processes, with what they share."
-    modules = ["marketing_mlops.reporting.grids", "marketing_mlops.reporting.pages", "marketing_mlops.jobs.engine", *imported_modules(workspace.root/run.notebook)]
+    modules = ["marketing_mlops.reporting.grids:_prepare", "marketing_mlops.jobs.engine", *imported_modules(workspace.root/run.notebook)]
     variables = {**environment} | dict(MMOPS_WORKSPACE=str(workspace.root), MMOPS_WITHIN=f"{run.job}/{run.key}", MMOPS_KEEP_FAILED_S="0")
     with task_worker(str(run.folder), modules, variables) as around, drawing_process(around) as shared: yield shared
 

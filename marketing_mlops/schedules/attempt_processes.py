@@ -68,10 +68,10 @@ class ColdProcess:
 
     def interrupt(self)->None: "Asks it to end, as Ctrl-C does."; self.process.terminate()
 
-# %% ../../nbs/api/schedules/46_attempt_processes.ipynb #82b9ec10
+# %% ../../nbs/api/schedules/46_attempt_processes.ipynb #2d6bd23b
 class AttemptProcess(Protocol):
     "A process that carries out an order."
-    reason:str # Why somebody ended it: 'deadline', 'memory'; "" where it ended for another reason
+    reason:str # Why somebody ended it: 'deadline', 'memory', 'interrupted' ..., a key of `limits.REASONS`; "" where it ended by itself
     def has_ended(self)->bool: "Whether it is over."; ...
     def interrupt(self)->None: "Asks it to end."; ...
 

@@ -1,6 +1,6 @@
 """"Schedule…" in JupyterLab: the panel as a page of its server, behind its login
 
-JupyterLab's server loads this module as an extension and shows the panel under `/mmops/schedule`. Somebody who right-clicks a notebook in the file browser gets it in a tab; somebody on a telephone opens the same address. `load_panel` adds the addresses; the login, the rights and the protection against requests from other sites are the server's own, so that a panel can do exactly what its user may do in JupyterLab.
+JupyterLab's server loads this module as an extension and shows the panel under `/mmops/schedule`. Somebody who right-clicks a notebook in the file browser gets it in a tab; somebody on a telephone opens the same address. `load_panel` adds the addresses; the login, the rights and the protection against requests from other sites are the server's own, so that whoever may write files in JupyterLab may schedule and run notebooks here; a server that tells rights to files from rights to kernels should not give the panel to people without the second.
 
 There is no clock in here. An entry is saved into `schedule.yaml`, and JupyterLab may be closed: what calls `mmops schedule due` runs it."""
 

@@ -1,6 +1,6 @@
 """A field for every parameter by its type, and for every key of an entry
 
-A form is easy to fill in when each field says what it wants: a choice is a choice, a day has suggestions, a figure names its unit and range. All of that stands in the notebook already. `parameter_field` reads it from a declaration, `entry_field` from the keys of `schedule.yaml`, and `field_html` draws either.
+A form is easy to fill in when each field says what it wants: a choice is a choice, a day has suggestions, a figure names its unit and range. You come here when a field of the panel looks wrong, or a new kind of control is wanted. What a field needs to know stands in the notebook already, or in what `schedule.yaml` allows. `parameter_field` reads it from a declaration, `entry_field` from the keys of `schedule.yaml`, and `field_html` draws either.
 
 Names and values are text and are shown as text, whatever they contain."""
 

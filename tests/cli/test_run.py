@@ -130,20 +130,20 @@ def test_an_unknown_model_is_answered_with_the_nearest(small, run_mmops, is_refu
 def test_outside_a_workspace_the_remedy_is_named(run_mmops, is_refused, tmp_path):
     is_refused(run_mmops("run", "--workspace", tmp_path, cwd=tmp_path), "mmops init")
 
-def _start_forced(folder, target):
+def _start_forced(folder):
     "A forced run that has just begun its first stage."
     code = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
     env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONUNBUFFERED": "1", "SHELL": "/bin/sh"}
     runs = folder/"data"/"runs"/"ingest"/"retailer"
     before = len(list(runs.glob("*/run.json")))
-    running = subprocess.Popen([sys.executable, "-c", code, "run", target, "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    running = subprocess.Popen([sys.executable, "-c", code, "run", "retailer_promo_uplift", "--force"], cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while len(list(runs.glob("*/run.json"))) == before and running.poll() is None: time.sleep(.05)
     return running
 
 def test_ctrl_c_says_what_is_left_and_the_next_run_goes_on(small, run_mmops, snapshot):
     folder, _ = small
     before = snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
-    running = _start_forced(folder, "retailer_promo_uplift")
+    running = _start_forced(folder)
     os.killpg(running.pid, signal.SIGINT)
     _, complaint = running.communicate(timeout=60)
     assert running.returncode == 130 and complaint.splitlines()[0] == "Stopped by Ctrl-C." and len(complaint.splitlines()) == 2, complaint
@@ -154,7 +154,7 @@ def test_ctrl_c_says_what_is_left_and_the_next_run_goes_on(small, run_mmops, sna
 def test_two_runs_at_once_the_second_is_told_so_and_the_first_makes_the_same_bytes(small, run_mmops, is_refused):
     folder, _ = small
     before, lock = fingerprint(folder), (folder/"dvc.lock").read_bytes()
-    first = _start_forced(folder, "retailer")                  # source alone: that models come out the same is seen in a fresh clone
+    first = _start_forced(folder)
     second, status = run_mmops("run", cwd=folder), run_mmops("status", cwd=folder)
     _, complaint = first.communicate(timeout=120)
     assert first.returncode == 0, complaint

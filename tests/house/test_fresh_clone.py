@@ -1,6 +1,7 @@
 """What users of git, DVC and papermill expect of a clone, done with the plain tools."""
 import json, os, shutil, subprocess, sys
 from pathlib import Path
+import filelock
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,19 +18,20 @@ def run(folder, *command, code=0, **environment):
 
 def git(folder, *words): return run(folder, "git", "-c", "user.name=tests", "-c", "user.email=tests@example.com", *words)
 
-@pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    "The files of this repository as they are, committed, and the demo run once in them."
-    folder = tmp_path_factory.mktemp("clone")/"repository"
-    names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
-    for name in filter(None, names.stdout.split("\0")):
-        if not (ROOT/name).is_file(): continue
-        (folder/name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT/name, folder/name)
-    git(folder, "init", "-q"); git(folder, "add", "-A"); git(folder, "commit", "-qm", "The repository")
-    run(folder, "mmops", "run")
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+@pytest.fixture
+def clone(shared):
+    "The files of this repository as they are, committed, and the demo run once in them; one test at a time has them."
+    def build(place):
+        folder = place/"repository"
+        names = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+        for name in filter(None, names.stdout.split("\0")):
+            if not (ROOT/name).is_file(): continue
+            (folder/name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT/name, folder/name)
+        git(folder, "init", "-q"); git(folder, "add", "-A"); git(folder, "commit", "-qm", "The repository")
+        run(folder, "mmops", "run")
+    place = shared("clone", build)
+    with filelock.FileLock(place.with_suffix(".in_use")): yield place/"repository"
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the committed dvc.lock was recorded on Linux")
 def test_a_run_in_a_clone_leaves_git_clean_and_the_lock_unchanged(clone):
