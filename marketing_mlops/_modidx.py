@@ -4068,6 +4068,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                'marketing_mlops/reporting/grids.py'),
                                                  'marketing_mlops.reporting.grids._page_reached': ( 'api/reporting/grids.html#_page_reached',
                                                                                                     'marketing_mlops/reporting/grids.py'),
+                                                 'marketing_mlops.reporting.grids._prepare': ( 'api/reporting/grids.html#_prepare',
+                                                                                               'marketing_mlops/reporting/grids.py'),
                                                  'marketing_mlops.reporting.grids._shared': ( 'api/reporting/grids.html#_shared',
                                                                                               'marketing_mlops/reporting/grids.py'),
                                                  'marketing_mlops.reporting.grids._stopped': ( 'api/reporting/grids.html#_stopped',
