@@ -1,7 +1,6 @@
 """The drawing of the house, kept true: imports go only down, and a library lives in one room."""
-import ast
+import ast, functools, re
 from pathlib import Path
-import pytest
 
 PACKAGE = Path(__file__).resolve().parents[2]/"marketing_mlops"
 
@@ -27,8 +26,12 @@ NETWORK = {"urllib.request", "http.client", "requests", "httpx", "ftplib", "smtp
 def modules():
     return sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE and "__pycache__" not in p.parts and "template" not in p.parts)
 
+@functools.cache
 def imports_of(path):
     "Absolute dotted names a module imports, ours resolved."
+    return tuple(_imports_of(path))
+
+def _imports_of(path):
     parts = ["marketing_mlops", *path.relative_to(PACKAGE).with_suffix("").parts]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import): yield from (a.name for a in node.names)
@@ -42,23 +45,19 @@ def box_of(path): return path.relative_to(PACKAGE).parts[0]
 
 def name(path): return str(path.relative_to(PACKAGE))
 
-@pytest.mark.parametrize("path", modules(), ids=name)
-def test_imports_go_only_down(path):
-    box = box_of(path)
-    assert box in FLOOR, f"the box {box!r} is not in the drawing of the house"
-    for imported in imports_of(path):
-        if not imported.startswith("marketing_mlops."): continue
-        other = imported.split(".")[1]
-        if other == box or other.startswith("_"): continue
-        assert FLOOR[other] < FLOOR[box], f"{name(path)} imports {imported}: {box} may import only from below"
+def test_every_box_stands_in_the_drawing(): assert {box_of(path) for path in modules()} <= set(FLOOR)
 
-@pytest.mark.parametrize("path", modules(), ids=name)
-def test_a_library_lives_in_its_room(path):
-    box = box_of(path)
-    for imported in imports_of(path):
-        top = imported.split(".")[0]
-        if top in ROOMS: assert box in ROOMS[top], f"{name(path)} imports {top}, which belongs to {sorted(ROOMS[top])}"
-        if top in ENGINES: assert FLOOR[box] >= FLOOR["sources"], f"{name(path)} imports {top} below sources"
+def test_imports_go_only_down():
+    def is_upward(path, imported):
+        box, other = box_of(path), imported.split(".")[1] if imported.startswith("marketing_mlops.") else "_"
+        return other != box and not other.startswith("_") and FLOOR[other] >= FLOOR[box]
+    assert [f"{name(path)} imports {imported}" for path in modules() for imported in imports_of(path) if is_upward(path, imported)] == []
+
+def test_a_library_lives_in_its_room():
+    def is_outside(path, imported):
+        box, top = box_of(path), imported.split(".")[0]
+        return (top in ROOMS and box not in ROOMS[top]) or (top in ENGINES and FLOOR[box] < FLOOR["sources"])
+    assert [f"{name(path)} imports {imported}" for path in modules() for imported in imports_of(path) if is_outside(path, imported)] == []
 
 def test_the_network_is_reached_from_one_module_of_sources_and_one_of_schedules():
     reaching = {name(p) for p in modules() if box_of(p) not in ("activation", "serving") and NETWORK & set(imports_of(p))}
@@ -66,15 +65,18 @@ def test_the_network_is_reached_from_one_module_of_sources_and_one_of_schedules(
 
 OWN_DATABASE = "schedules/records.py"            # the one module that owns the database of due times
 
-@pytest.mark.parametrize("path", [p for p in modules() if box_of(p) not in ("sources", "features") and name(p) != OWN_DATABASE], ids=name)
-def test_sql_text_stays_in_sources_and_features(path):
-    import re
+def sql_in(path):
+    "Lines of a module that hold the text of a query."
     tree = ast.parse(path.read_text())
     documentation = {id(n.body[0].value) for n in ast.walk(tree)
                      if isinstance(n, (ast.Module, ast.FunctionDef, ast.ClassDef)) and n.body and isinstance(n.body[0], ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
-            assert not re.search(r"\bSELECT\b[\s\S]+\bFROM\b", node.value), f"{name(path)}:{node.lineno} holds SQL"
+    texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in documentation]
+    return [n.lineno for n in texts if re.search(r"\bSELECT\b[\s\S]+\bFROM\b", n.value)]
+
+def test_sql_text_stays_in_sources_and_features():
+    others = [path for path in modules() if box_of(path) not in ("sources", "features") and name(path) != OWN_DATABASE]
+    assert {name(path): found for path in others if (found := sql_in(path))} == {}
+    assert sql_in(PACKAGE/OWN_DATABASE) or any(sql_in(path) for path in modules() if box_of(path) == "sources"), "the search finds nothing anywhere"
 
 def test_nothing_unpickles():
     for path in modules():
