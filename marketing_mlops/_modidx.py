@@ -1980,6 +1980,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                 'marketing_mlops/jobs/limits.py'),
                                              'marketing_mlops.jobs.limits.machine_memory_mb': ( 'api/jobs/limits.html#machine_memory_mb',
                                                                                                 'marketing_mlops/jobs/limits.py'),
+                                             'marketing_mlops.jobs.limits.named_seconds': ( 'api/jobs/limits.html#named_seconds',
+                                                                                            'marketing_mlops/jobs/limits.py'),
                                              'marketing_mlops.jobs.limits.spoken_seconds': ( 'api/jobs/limits.html#spoken_seconds',
                                                                                              'marketing_mlops/jobs/limits.py'),
                                              'marketing_mlops.jobs.limits.why_ended': ( 'api/jobs/limits.html#why_ended',

@@ -10,20 +10,19 @@ It is registered under the name `mmops`, so it works wherever papermill is used:
 __all__ = ['WARM_OPTIONS', 'Resumption', 'EngineOptions', 'split_options', 'waiting_seconds', 'judged_start', 'enter_kernel',
            'run_warm_kernel', 'stock_options', 'WarmEngine']
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #b32e44c9
-import contextlib, dataclasses, math, os, platform, sys
+# %% ../../nbs/api/jobs/70_engine.ipynb #5b4bd4f9
+import contextlib, dataclasses, os, platform, sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from fastcore.basics import patch
 from .cell_runs import NotebookRun, run_cells_warm
 from .client import engine_name
 from .engine_choice import chosen_engine
-from .limits import RunLimits
+from .limits import RunLimits, named_seconds
 from .parameter_injection import checked_notebook, refused_as_typed
 from .stock_kernel import run_stock_kernel
 from .warm_kernel import WarmKernel, warm_kernel
 from .workers import worker_home
-from ..workspace.errors import ParameterError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
     from papermill.engines import NotebookExecutionManager
@@ -64,18 +63,13 @@ def split_options(
     own = {name: value for name, value in given.items() if name in _OURS}
     return EngineOptions(**own), {name: value for name, value in given.items() if name not in _OURS | _READ_BY_NOBODY}
 
-# %% ../../nbs/api/jobs/70_engine.ipynb #e6ca882d
+# %% ../../nbs/api/jobs/70_engine.ipynb #a819fbbe
 def waiting_seconds(
     environment:Mapping[str,str], # Variables of the notebook's process
 )->float: # Half an hour where `MMOPS_PARK_FOR` is silent; 0 where `MMOPS_PARK_AT` names no place to wait at
     "How long the process of a failed notebook waits. Raises `ParameterError` where `MMOPS_PARK_FOR` is no number of seconds."
     if not environment.get("MMOPS_PARK_AT"): return 0.
-    said = environment.get("MMOPS_PARK_FOR") or "1800"
-    try: seconds = float(said)
-    except ValueError: seconds = math.nan
-    if 0 <= seconds < math.inf: return seconds
-    raise ParameterError(f"MMOPS_PARK_FOR is {said!r}; allowed is a number of seconds, 0 or more.",
-        "Write for instance MMOPS_PARK_FOR=3600, or unset it for half an hour.", file=None, key="MMOPS_PARK_FOR")
+    return named_seconds(environment, "MMOPS_PARK_FOR")
 
 # %% ../../nbs/api/jobs/70_engine.ipynb #5f56ebe7
 def judged_start(

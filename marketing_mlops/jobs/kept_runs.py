@@ -10,30 +10,24 @@ Not kept is what nobody would come for: a run that a schedule has started (its r
 __all__ = ['KILLED', 'MOST_KEPT', 'kept_seconds', 'parking_variables', 'KeptRun', 'save_kept', 'kept_runs', 'worker_pid',
            'why_gone', 'take_kept', 'note_on', 'let_go', 'let_go_before', 'keep_run']
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #795f319e
-import contextlib, dataclasses, datetime, json, math, os, socket
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #454e5908
+import contextlib, dataclasses, datetime, json, os, socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from .limits import RunLimits
+from .limits import RunLimits, named_seconds
 from .run_conditions import RunConditions
 from .runs import Run
 from .sockets import receive_message, runtime_folder, send_message, worker_address
 from .warm_kernel import WarmKernel, adopt_kernel, chosen_worker
 from .workers import worker_home
-from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace, write_json
 
-# %% ../../nbs/api/jobs/78_kept_runs.ipynb #10b17ece
+# %% ../../nbs/api/jobs/78_kept_runs.ipynb #1f3bffb1
 def kept_seconds(
     environment:Mapping[str,str], # Variables to look in
 )->float: # 0 where no process is to wait
     "How long the process of a failed run waits. Raises `ParameterError` where `MMOPS_KEEP_FAILED_S` is no number of seconds."
-    said = environment.get("MMOPS_KEEP_FAILED_S") or "1800"
-    try: seconds = float(said)
-    except ValueError: seconds = math.nan
-    if 0 <= seconds < math.inf: return seconds
-    raise ParameterError(f"MMOPS_KEEP_FAILED_S in the environment is {said!r}; allowed is a number of seconds, 0 or more.",
-        "Write for instance MMOPS_KEEP_FAILED_S=3600, or unset it for half an hour.", file=None, key="MMOPS_KEEP_FAILED_S")
+    return named_seconds(environment, "MMOPS_KEEP_FAILED_S")
 
 # %% ../../nbs/api/jobs/78_kept_runs.ipynb #f96e30ee
 def parking_variables(
