@@ -4,7 +4,7 @@
     python3 tasks.py run                 the demo: simulated retailer, data quality, campaign readout
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
     python3 tasks.py lab                 JupyterLab on the notebooks
-    python3 tasks.py test                all tests and all pages
+    python3 tasks.py test                all tests and all pages; with Spark where Java 17 is installed
     python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
     python3 tasks.py docs                the documentation site, in _docs/
     python3 tasks.py bench               the benchmarks, recorded in benchmarks/results/
@@ -113,7 +113,7 @@ def lab(*options):
     call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/20_explore_a_table.ipynb", *options)
 
 def test(*options):
-    install("dev")
+    install("spark" if shutil.which("java") else "dev")   # without Java the tests on Spark are skipped, and say so
     workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
     say("pages: every notebook in a process of its own")
     # one thread per worker: two that each take all cores wait for one another
