@@ -18,10 +18,10 @@ from marketing_mlops.features.eligibility import eligible_rows
 from marketing_mlops.features.spines import customer_candidates
 from marketing_mlops.features.training_sets import training_set
 from marketing_mlops.measurement.intervals import NotMeasurable
+from marketing_mlops.measurement.shifts import stability_index
 from marketing_mlops.monitoring.input_checks import MonitoringRules, family_level, is_own_act, shift_reasons
 from marketing_mlops.monitoring.periods import judge_period
 from marketing_mlops.monitoring.realised import matured_rows
-from marketing_mlops.monitoring.shifts import stability_index
 from marketing_mlops.registry.bundles import score_rows, write_bundle
 from marketing_mlops.registry.candidate_files import scorer_of
 from marketing_mlops.registry.input_schemas import input_schema

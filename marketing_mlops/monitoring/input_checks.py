@@ -10,7 +10,7 @@ An alarm that rings every month is switched off in the third. So three things ha
 __all__ = ['FAMILY_LEVEL', 'OWN_ACTS', 'MonitoringRules', 'read_rules', 'grows_by_itself', 'without_ageing', 'is_own_act',
            'FeatureShift', 'feature_shift', 'shift_reasons', 'family_level', 'compared', 'RowsJudged', 'judge_rows']
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #768ee89b
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #f1bee30c
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from numbers import Real
@@ -20,7 +20,7 @@ from ..contracts.verdict import VERDICT_STATUSES, Reason, Verdict, judged
 from ..features.declarations import feature
 from ..measurement.differences import difference_of_proportions
 from ..measurement.intervals import Estimate, NotMeasurable, proportion_interval
-from .shifts import stability_index, standardised_shift
+from ..measurement.shifts import stability_index, standardised_shift
 from ..registry.input_schemas import bin_shares, check_rows
 from ..workspace.errors import ParameterError, closest
 

@@ -1,7 +1,7 @@
 """The stability index and its interval: closed form, simulation with known truth, degenerate samples."""
 import numpy as np
 import pytest
-from marketing_mlops.monitoring.shifts import smoothed_shares, stability_index, standardised_shift
+from marketing_mlops.measurement.shifts import smoothed_shares, stability_index, standardised_shift
 
 def test_of_millions_the_index_is_the_textbook_sum():
     p, q = [.5, .3, .2], [.3, .3, .4]
