@@ -38,7 +38,7 @@ def chi_squared(
     expected = np.outer(table.sum(axis=1), table.sum(axis=0))/table.sum()
     return float(((table-expected)**2/expected).sum()), (table.shape[0]-1)*(table.shape[1]-1)
 
-# %% ../../nbs/api/measurement/35_associations.ipynb #570bb89a
+# %% ../../nbs/api/measurement/35_associations.ipynb #22a61081
 def cramers_v(
     counts:np.ndarray|list[list[int]], # As `filled_table` takes them
     level:float=.95, # Confidence level, in (0, 1)
@@ -49,6 +49,7 @@ def cramers_v(
     (statistic, freedom), n, width = chi_squared(table), table.sum(), min(table.shape)-1
     tail = (1-check_level(level))/2
     def strength(noncentrality): return min(1., math.sqrt(max(0., noncentrality)/(n*width)))
-    def unsurprising(p): return 0. if chndtr(statistic, freedom, 0) <= p else float(chndtrinc(statistic, freedom, p))
-    value, low, high = (strength(found) for found in (statistic-freedom, unsurprising(1-tail), unsurprising(tail)))
+    def unsurprising(found, p): return 0. if chndtr(found, freedom, 0) <= p else float(chndtrinc(found, freedom, p))
+    ends = unsurprising(statistic, 1-tail), unsurprising(max(statistic, freedom), tail) # less than chance makes is no ground to be sure of nothing
+    value, low, high = map(strength, (statistic-freedom, *ends))
     return Estimate(value, min(low, value), max(high, value), level, int(n), "noncentral chi-squared", "Cramér's V")
