@@ -40,7 +40,7 @@ def describe_training_set(
                 rows=rows, dropped=training.dropped, n_holdout=int(training.frame.is_holdout.sum()),
                 short_windows=[each.to_dict() for each in training.short_windows])
 
-# %% ../../nbs/api/features/95_training_files.ipynb #07c24db7
+# %% ../../nbs/api/features/95_training_files.ipynb #eb0b081e
 def write_training_set(
     training:TrainingSet, # To be written
     folder:Path, # Existing folder, such as the one `swap_folder` gives
@@ -63,4 +63,5 @@ def read_training_set(
     names = [each["name"] for each in found["features"]]
     kinds = {each["name"]: "str" if each["kind"] == "category" else "float64" for each in found["features"]}
     frame, short = pq.read_table(rows).to_pandas().astype(kinds), tuple(ShortWindow(**each) for each in found["short_windows"])
-    return TrainingSet(found["model"], frame, names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short)
+    versions = {each["name"]: each["version"] for each in found["features"]}
+    return TrainingSet(found["model"], frame, names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, versions)

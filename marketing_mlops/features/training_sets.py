@@ -23,7 +23,7 @@ from .task_rows import ROWS_FOR, TaskRows
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #e788dbe6
+# %% ../../nbs/api/features/90_training_sets.ipynb #8293343f
 @dataclass(frozen=True)
 class TrainingSet:
     "Rows to fit and to judge a model on."
@@ -35,6 +35,7 @@ class TrainingSet:
     dropped:dict[str, int]=field(default_factory=dict) # Rows left out, by reason
     outcomes:tuple[str, ...]=() # Further columns with what people did, for policies: spend, unsubscribed, …
     short_windows:tuple[ShortWindow, ...]=() # Features that look back further than the data reach
+    versions:dict[str, str]=field(default_factory=dict) # Feature → version of the declaration it was computed by; empty where the rows came from elsewhere
 
     @property
     def categorical(self)->list[str]: "Features that are texts."; return [name for name in self.features if self.frame[name].dtype == "str"]
@@ -74,7 +75,7 @@ def check_training_spec(
     ROWS_FOR[task].check(spec)
     return ROWS_FOR[task]
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #bf565733
+# %% ../../nbs/api/features/90_training_sets.ipynb #28e30232
 def training_set(
     workspace:Workspace, # Where the accepted tables are
     model_name:str, # Key in params.yaml
@@ -93,4 +94,4 @@ def training_set(
         kept = rows[rows.split.notna()].reset_index(drop=True)
         known, short = features_of(events, kept, names)[names], short_windows(events, kept, map(feature, names))
     outcomes = tuple(name for name in eligible.frame if name not in ("customer_id", "cutoff", "is_holdout", "arm"))
-    return TrainingSet(model_name, kept.join(known), names, "label", "arm" if how.is_experiment else None, dropped, outcomes, short)
+    return TrainingSet(model_name, kept.join(known), names, "label", "arm" if how.is_experiment else None, dropped, outcomes, short, {name: feature(name).version for name in names})

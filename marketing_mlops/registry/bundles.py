@@ -26,7 +26,7 @@ from .graph_rows import category_texts, number_values, open_graph, run_columns
 from .input_schemas import check_rows
 if TYPE_CHECKING: from onnxruntime import InferenceSession
 
-# %% ../../nbs/api/registry/70_bundles.ipynb #da00b80f
+# %% ../../nbs/api/registry/70_bundles.ipynb #76160ba8
 @dataclass(frozen=True)
 class Bundle:
     "A model as it is approved, released and served."
@@ -45,6 +45,8 @@ class Bundle:
 
     @cached_property
     def sessions(self)->dict[str, "InferenceSession"]: "The scorers, opened."; return {name: open_graph(graph) for name,graph in self.scorer.items()}
+    @property
+    def feature_versions(self)->dict[str, str]: "Feature → version of the declaration it was trained on; empty where training did not know them."; return self.schema.get("versions", {})
     @property
     def control(self)->str|None:
         "The arm that gains are held against; None for a propensity model."

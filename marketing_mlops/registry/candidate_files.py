@@ -50,7 +50,7 @@ def check_agreement(
     worst = next(reason for reason in found.reasons if reason.severity == found.status)
     raise DisagreeingScorer(f"The scorer of {candidate.model} does not say what the model says. {worst.message}", worst.next_step or "Train it on more rows.", verdict=found)
 
-# %% ../../nbs/api/registry/80_candidate_files.ipynb #bf5916c5
+# %% ../../nbs/api/registry/80_candidate_files.ipynb #40df411f
 def write_candidate(
     candidate:Candidate, # Fitted
     training:TrainingSet, # What it was fitted to
@@ -65,7 +65,7 @@ def write_candidate(
     held_out = pa.Table.from_pandas(candidate.held_out, preserve_index=False).replace_schema_metadata(None)
     pq.write_table(held_out, Path(into)/"held_out.parquet", compression="zstd")
     facts = dict(model=candidate.model, features=training.features, facts=candidate.facts, scorers=names, agreement=agreed.to_dict(),
-                 schema=input_schema(training.train, training.features))
+                 schema=input_schema(training.train, training.features) | ({"versions": training.versions} if training.versions else {}))
     return [*(Path(into)/file for file in names), Path(into)/"held_out.parquet", write_json(Path(into)/"training.json", facts)]
 
 # %% ../../nbs/api/registry/80_candidate_files.ipynb #adade58e
