@@ -91,6 +91,17 @@ _MODEL_COMMANDS = (
              "mmops activate retailer_churn_90d --purpose email --top 0.1 --as marketing@example.com --into winback.csv")),
 )
 
+# %% ../../nbs/api/cli/20_commands.ipynb #7b16f519
+_BEFORE = "The values stored before are served as before."
+_ONLINE_COMMANDS = (
+    Command("materialise", "online:materialise_models", "store the features a service looks up, as of one moment",
+            ("mmops materialise", "mmops materialise retailer_churn_90d", "mmops materialise retailer_churn_90d --at 2026-03-31"), _BEFORE),
+    Command("parity", "online:show_parity", "whether what is served online is what training computes, and how old it is",
+            ("mmops parity", "mmops parity retailer_churn_90d")),
+    Command("online", "online:show_online", "which features are stored for look-up, as of when",
+            ("mmops online",)),
+)
+
 # %% ../../nbs/api/cli/20_commands.ipynb #4e85e436
 _BEGUN_AGAIN = "What ran was interrupted; the next `mmops schedule due` starts it again."
 _SCHEDULE_COMMANDS = (
@@ -113,7 +124,7 @@ _SCHEDULE_COMMANDS = (
             ("mmops schedule crontab", "mmops schedule crontab --for systemd")),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #e8b1b84f
+# %% ../../nbs/api/cli/20_commands.ipynb #35975a34
 _ALERT_COMMANDS = (
     Command("schedule repair", "schedule_repair:repair_schedules", "make the records of schedules again from the evidence, where they are damaged",
             ("mmops schedule repair",), "Run it again."),
@@ -122,7 +133,7 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(

@@ -34,8 +34,8 @@ def check_versions(
             f"Run `mmops materialise {generation.shelf}`; if the declaration of {name} was edited since the training, train and release the model again first, or put it back.",
             feature=name, stored=stored, wanted=wanted)
 
-# %% ../../nbs/api/features/98_online_values.ipynb #0a452278
-USUAL_AGE_DAYS = 1. # beyond it an age is mentioned, where no limit is declared
+# %% ../../nbs/api/features/98_online_values.ipynb #5a841c98
+USUAL_AGE_DAYS = 1.5 # beyond it an age is mentioned, where no limit is declared
 
 def age_of(
     generation:Generation, # What is stored
