@@ -102,6 +102,16 @@ _ONLINE_COMMANDS = (
             ("mmops online",)),
 )
 
+# %% ../../nbs/api/cli/20_commands.ipynb #b267bbb3
+_SEGMENT_COMMANDS = (
+    Command("segments list", "segment_commands:list_segments", "which segments there are, in words",
+            ("mmops segments list",)),
+    Command("segments show", "segment_commands:show_segments", "the conditions, versions and bounds of a segment set",
+            ("mmops segments show lifecycle",)),
+    Command("segments check", "segment_commands:check_segments", "whether segments may be used: overlaps, sizes, drift, fairness, consent",
+            ("mmops segments check retailer", "mmops segments check retailer --set lifecycle --cutoff 2026-03-31", "mmops segments check retailer --customers 5000")),
+)
+
 # %% ../../nbs/api/cli/20_commands.ipynb #4e85e436
 _BEGUN_AGAIN = "What ran was interrupted; the next `mmops schedule due` starts it again."
 _SCHEDULE_COMMANDS = (
@@ -124,7 +134,7 @@ _SCHEDULE_COMMANDS = (
             ("mmops schedule crontab", "mmops schedule crontab --for systemd")),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #35975a34
+# %% ../../nbs/api/cli/20_commands.ipynb #8168e41e
 _ALERT_COMMANDS = (
     Command("schedule repair", "schedule_repair:repair_schedules", "make the records of schedules again from the evidence, where they are damaged",
             ("mmops schedule repair",), "Run it again."),
@@ -133,7 +143,7 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(

@@ -9,7 +9,7 @@ Every customer who was seen before the cutoff is looked at, also those who agree
 # %% auto #0
 __all__ = ['watched_values', 'agreed_purposes', 'drawn_customers', 'segment_evidence', 'SegmentReview', 'review_segments']
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #b603e4ab
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #5b78517b
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from ..sources.quality import clock_of
 from .segment_checks import SEGMENT_CHECKS, ask
 from . import segment_fairness # registers its questions
 from .segment_evidence import SegmentEvidence
-from ..workspace.errors import DataError, MmopsError
+from ..workspace.errors import DataError, MmopsError, ParameterError
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/training/46_segment_reviews.ipynb #3a79c67f
@@ -62,12 +62,13 @@ def agreed_purposes(
     consents = canonical_frame(events.read("consents").to_pyarrow(), CONSENTS.name)
     return pd.DataFrame({purpose: is_consented(spine, consents, purpose) for purpose in purposes}, index=spine.index), {}
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #501a510e
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #02dcd6d7
 def drawn_customers(
     customer_ids:pd.Series, # Pseudonyms, each once
     n:int|None, # How many are wanted; None for all
 )->pd.Series: # Those that were drawn, index of `customer_ids`
-    "A stable sample of customers."
+    "A stable sample of customers. Raises `ParameterError` for fewer than one."
+    if n is not None and n < 1: raise ParameterError(f"{n} customers are to be looked at; a whole number of 1 or more is allowed.", "Correct the number, or leave it out to look at all.", key="customers")
     if n is None or n >= len(customer_ids): return customer_ids
     drawn = customer_ids.map(lambda each: hashlib.sha256(f"segments {each}".encode()).hexdigest())
     return customer_ids[drawn.rank(method="first") <= n]
