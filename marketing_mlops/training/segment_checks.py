@@ -100,7 +100,7 @@ def find_small(
 
 register_segment_check(SegmentCheck("size", "Is each segment large enough?", find_small))
 
-# %% ../../nbs/api/training/42_segment_checks.ipynb #c5274648
+# %% ../../nbs/api/training/42_segment_checks.ipynb #3e84e835
 def segment_drifts(
     evidence:SegmentEvidence, # What is known, the earlier cutoff too
 )->dict[str, Estimate]: # Share now minus share before, among customers seen at both cutoffs, by segment
@@ -120,8 +120,8 @@ def find_drift(
     beyond = {name: drift for name, drift in drifts.items() if side_of(drift, bound) == "above" or side_of(drift, -bound) == "below"}
     step = "Look at where its members went, and whether season or data explain it, before you plan by its size."
     def says(name, drift): return f"{name} moved by {100*drift.value:+.1f} points in {days} days ({100*drift.low:+.1f} to {100*drift.high:+.1f}) among the same customers."
-    if beyond: return [Reason("drift", says(*each), each[1].value, bound, step, "review") for each in beyond.items()]
+    if beyond: return [Reason("drift", says(*each), round(each[1].value, 4), bound, step, "review") for each in beyond.items()]
     largest = max(drifts.items(), key=lambda each: abs(each[1].value))
-    return [Reason("drift", f"No segment moved by more than {100*bound:g} points for certain; the largest: {says(*largest)}", largest[1].value, bound, severity="pass")]
+    return [Reason("drift", f"No segment moved by more than {100*bound:g} points for certain; the largest: {says(*largest)}", round(largest[1].value, 4), bound, severity="pass")]
 
 register_segment_check(SegmentCheck("drift", "Does each segment stay what it was?", find_drift))

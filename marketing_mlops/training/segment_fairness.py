@@ -66,22 +66,22 @@ def attribute_ratios(
         except NotMeasurable: continue
     return found
 
-# %% ../../nbs/api/training/44_segment_fairness.ipynb #7834e489
+# %% ../../nbs/api/training/44_segment_fairness.ipynb #17cb1274
 def _says(evidence:SegmentEvidence, attribute:str)->str:
     known = evidence.attributes[attribute].notna().mean()
     return attribute + (f" (known of {known:.0%})" if known < .995 else "")
 
 def _too_close(evidence:SegmentEvidence, attribute:str, strengths:dict[str, Estimate])->list[tuple[str, float, float]]:
     bound, name = evidence.declared.rules.association, _says(evidence, attribute)
-    return [(f"{what} follows {name}: Cramér's V is {v.value:.2f} ({v.low:.2f} to {v.high:.2f}).", v.value, bound) for what, v in strengths.items() if side_of(v, bound) == "above"]
+    return [(f"{what} follows {name}: Cramér's V is {v.value:.2f} ({v.low:.2f} to {v.high:.2f}).", round(v.value, 4), bound) for what, v in strengths.items() if side_of(v, bound) == "above"]
 
 def _too_unequal(evidence:SegmentEvidence, attribute:str, ratios:dict[str, ShareRatio])->list[tuple[str, float, float]]:
     bound, name = evidence.declared.rules.share_ratio, _says(evidence, attribute)
     below = {what: each for what, each in ratios.items() if side_of(each.estimate, bound) == "below"}
-    return [(f"{what} by {name}: {each.lowest} are in it {each.estimate.value:.2f} times as often as {each.highest} ({each.estimate.low:.2f} to {each.estimate.high:.2f}).", each.estimate.value, bound)
+    return [(f"{what} by {name}: {each.lowest} are in it {each.estimate.value:.2f} times as often as {each.highest} ({each.estimate.low:.2f} to {each.estimate.high:.2f}).", round(each.estimate.value, 4), bound)
             for what, each in below.items()]
 
-# %% ../../nbs/api/training/44_segment_fairness.ipynb #ba56fa9d
+# %% ../../nbs/api/training/44_segment_fairness.ipynb #cd2e7805
 def watched_attribute(
     evidence:SegmentEvidence, # What is known
     attribute:str, # One that was declared
@@ -97,7 +97,7 @@ def watched_attribute(
     if beyond: return [Reason(code, *found, step, "review") for found in beyond]
     strongest = max(v.value for v in strengths.values())
     says = f"{_says(evidence, attribute)}: nothing beyond the bounds for certain; Cramér's V is {strongest:.2f}."
-    return [Reason(code, says, strongest, evidence.declared.rules.association, severity="pass")]
+    return [Reason(code, says, round(strongest, 4), evidence.declared.rules.association, severity="pass")]
 
 # %% ../../nbs/api/training/44_segment_fairness.ipynb #ba588dd8
 def find_protected(
@@ -131,7 +131,7 @@ def reachable_shares(
         rows.append(dict(purpose=purpose, segment=name, members=len(agreed), share=found.value, low=found.low, high=found.high))
     return pd.DataFrame(rows, columns=["purpose", "segment", "members", "share", "low", "high"])
 
-# %% ../../nbs/api/training/44_segment_fairness.ipynb #07c6b166
+# %% ../../nbs/api/training/44_segment_fairness.ipynb #16644cee
 def find_unreachable(
     evidence:SegmentEvidence, # What is known
 )->list[Reason]:
@@ -141,9 +141,9 @@ def find_unreachable(
         mine = shares[shares.purpose == purpose]
         if purpose not in evidence.consented: reasons.append(Reason("reachable", f"{purpose}: {evidence.absent.get(purpose, 'nobody looked it up')}.", None, bound, "Map the consents, or take the purpose from the list.", "unknown"))
         few = mine[mine.high < bound]
-        reasons += [Reason("reachable", f"{row.share:.0%} of {row.segment} agreed to {purpose} ({row.low:.0%} to {row.high:.0%} of {counted(row.members, 'member')}).", row.share, bound,
+        reasons += [Reason("reachable", f"{row.share:.0%} of {row.segment} agreed to {purpose} ({row.low:.0%} to {row.high:.0%} of {counted(row.members, 'member')}).", round(row.share, 4), bound,
                            f"Plan {row.segment} by those who agreed, or ask for consent.", "review") for row in few.itertuples()]
-        if len(mine) and few.empty: reasons.append(Reason("reachable", f"{purpose}: no segment has fewer than {bound:.0%} who agreed, for certain; the least is {mine.share.min():.0%}.", float(mine.share.min()), bound, severity="pass"))
+        if len(mine) and few.empty: reasons.append(Reason("reachable", f"{purpose}: no segment has fewer than {bound:.0%} who agreed, for certain; the least is {mine.share.min():.0%}.", round(float(mine.share.min()), 4), bound, severity="pass"))
     return reasons
 
 register_segment_check(SegmentCheck("reachable", "May enough of each segment be addressed?", find_unreachable))
