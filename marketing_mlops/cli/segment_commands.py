@@ -56,7 +56,7 @@ def show_segments(
     from marketing_mlops.features.segment_sets import segment_set
     print(set_lines(segment_set(find_workspace(workspace), name)))
 
-# %% ../../nbs/api/cli/69_segment_commands.ipynb #f15cc337
+# %% ../../nbs/api/cli/69_segment_commands.ipynb #57b627d4
 def review_lines(
     review:"SegmentReview", # From `review_segments`
 )->str: # Ready to print
@@ -67,7 +67,7 @@ def review_lines(
     sizes = text_table(dict(segment=row.segment, customers=size(row), share=f"{row.share:.1%}") for row in segment_sizes(review.evidence).itertuples())
     answers = [f"{SEGMENT_CHECKS[name].asks} {verdict.status}\n{finding_lines(verdict.reasons)}".rstrip() for name, verdict in review.verdicts.items() if verdict.reasons]
     looked = f"{len(review.evidence.now):,} customers of {review.source}, as of {review.cutoff:%Y-%m-%d} ({review.clock})"
-    return "\n\n".join([f"{review.evidence.declared.name}: {review.verdict.status} · {looked}", sizes, *answers])
+    return "\n\n".join([f"{review.evidence.declared.name}: {review.word} · {looked}", sizes, *answers])
 
 # %% ../../nbs/api/cli/69_segment_commands.ipynb #2041cf98
 @dataclass(frozen=True)

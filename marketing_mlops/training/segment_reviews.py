@@ -91,7 +91,7 @@ def segment_evidence(
     before = segment_flags(events, earlier, declared.segments) if len(earlier) else None
     return SegmentEvidence(declared, segment_flags(events, spine, declared.segments), before, attributes, consented, absent | unasked, len(known))
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #925ffdb7
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #9b5c072f
 @dataclass(frozen=True)
 class SegmentReview:
     "Every question to a segment set with its answer."
@@ -102,9 +102,19 @@ class SegmentReview:
     verdicts:dict[str, Verdict] # By the name of the question
 
     @property
-    def verdict(self)->Verdict: "All answers in one; the worst decides."; return judged(self.evidence.declared.name, [reason for each in self.verdicts.values() for reason in each.reasons])
+    def verdict(self)->Verdict:
+        "All answers in one; the worst decides."
+        return judged(self.evidence.declared.name, [reason for each in self.verdicts.values() for reason in each.reasons])
+
     @property
-    def members(self)->pd.DataFrame: "customer_id, cutoff, segment, version: whom the cutoff found where."; return as_members(self.evidence.now, self.evidence.declared.segments)
+    def word(self)->str: # fail, review, unknown or pass
+        "The word above the answers; what was found is not hidden by what could not be told."
+        return next((each for each in ("fail", "review", "unknown") if any(reason.severity == each for reason in self.verdict.reasons)), "pass")
+
+    @property
+    def members(self)->pd.DataFrame: # customer_id, cutoff, segment, version
+        "Whom the cutoff found where."
+        return as_members(self.evidence.now, self.evidence.declared.segments)
 
     def to_dict(self)->dict[str, object]:
         "Source, cutoff, versions and verdicts as plain content for JSON; no customer."
