@@ -125,18 +125,21 @@ def outcome_bounds(
     half = NormalDist().inv_cdf((1 + check_level(level))/2)*np.where(customers > 1, error, np.nan)
     return mean - half, mean + half
 
-# %% ../../nbs/api/explorers/72_feature_bins.ipynb #f4b2daad
+# %% ../../nbs/api/explorers/72_feature_bins.ipynb #1a29fe6d
 def outcome_by_bin(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
     periods:Sequence[int]|None = None, # Periods that count; None: all training ones
     level:float = .95, # Confidence level, in (0, 1)
-)->pd.DataFrame: # bin, n, share (of the rows, 0 to 1), customers, mean (rate or amount), low, high; NaN without rows
+)->pd.DataFrame: # bin, start (its lower end), special (missing, or other names), n, share (of the rows, 0 to 1), customers, mean (rate or amount), low, high, and low_at_once, high_at_once of an interval that holds in all bins together; NaN without rows
     "Distribution of a feature with the outcome in each bin."
     chosen = rows.within(rows.training if periods is None else periods)
     found = customer_spread(rows, chosen, binned.codes, bin_count(binned.dimension))
     low, high = outcome_bounds(found, rows.is_rate, level)
-    return pd.DataFrame(dict(bin=binned.bins, n=found.n, share=found.n/max(1, chosen.sum()), customers=found.customers, mean=found["mean"], low=low, high=high))
+    low_at_once, high_at_once = outcome_bounds(found, rows.is_rate, 1 - (1 - level)/max(1, (found.n > 0).sum()))
+    values = value_bins(binned.dimension)
+    told = dict(bin=binned.bins, start=[*binned.dimension.first, *binned.bins[values:]], special=np.arange(len(found)) >= values, n=found.n, share=found.n/max(1, chosen.sum()), customers=found.customers, mean=found["mean"])
+    return pd.DataFrame(told | dict(low=low, high=high, low_at_once=low_at_once, high_at_once=high_at_once))
 
 # %% ../../nbs/api/explorers/72_feature_bins.ipynb #43ae1ce9
 def _spread_over_time(rows, binned):

@@ -7,12 +7,13 @@ Before a feature goes into a model somebody should have looked at it: at whom th
 # %% auto #0
 __all__ = ['ROLES', 'Period', 'FeatureRows', 'rows_of_frame', 'rows_of_model']
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #0e0095fc
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #d2460503
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 from ..features.training_files import read_training_set
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.places import Workspace
@@ -31,7 +32,7 @@ class Period:
         day = f"{self.cutoff:%Y-%m-%d}" if self.cutoff is not None else "all rows"
         return f"{day}, held out" if self.is_held_out else day
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #269363e4
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #75ce95e8
 @dataclass(frozen=True)
 class FeatureRows:
     "Features with one outcome, by period."
@@ -43,6 +44,7 @@ class FeatureRows:
     entity:np.ndarray=field(repr=False) # Number of the customer of each row, from 0
     periods:tuple[Period, ...] # In the order of time, training first
     period_of:np.ndarray=field(repr=False) # Index into `periods`, one per row
+    known_from:np.ndarray=field(repr=False) # When the outcome of each row was complete, datetime64 in UTC; the cutoff itself where nobody wrote it down
     notes:tuple[str, ...]=() # Sentences a reader has to know
 
     @cached_property
@@ -56,11 +58,13 @@ class FeatureRows:
 
     def _side(self, is_held_out): return tuple(i for i, period in enumerate(self.periods) if period.is_held_out == is_held_out)
 
-    def within(self,
-        periods:Sequence[int], # Indexes into `periods`
-    )->np.ndarray: # True for rows of these periods
-        "Which rows belong to some periods."
-        return np.isin(np.arange(len(self.periods)), list(periods))[self.period_of]
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #1ee8bbd3
+@patch
+def within(self:FeatureRows,
+    periods:Sequence[int], # Indexes into `periods`
+)->np.ndarray: # True for rows of these periods
+    "Which rows belong to some periods."
+    return np.isin(np.arange(len(self.periods)), list(periods))[self.period_of]
 
 # %% ../../nbs/api/explorers/71_feature_rows.ipynb #5a86f60a
 ROLES = ("customer_id", "cutoff", "split", "is_holdout", "label", "matured_at", "arm") # Columns that say who, when and how it ended
@@ -101,7 +105,7 @@ def _periods(when, is_held_out):
     at = lambda cutoff: None if pd.isna(cutoff) else pd.Timestamp(cutoff, tz="UTC")
     return tuple(Period(at(cutoff), bool(held), n) for (cutoff, held), n in rows.size().items()), rows.ngroup().to_numpy()
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #125b6ed7
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #4e708549
 def rows_of_frame(
     frame:pd.DataFrame, # One row per customer and cutoff
     outcome:str, # Column with 0 and 1, or an amount; never missing
@@ -111,7 +115,7 @@ def rows_of_frame(
     entity:str = "customer_id", # Column that tells customers apart; without it every row is one
     name:str = "rows", # What the frame is, as a heading
 )->FeatureRows:
-    """Rows to explore. A column `split` that says held_out keeps those rows apart.
+    """Rows to explore. A column `split` that says held_out keeps those rows apart; `matured_at` says when an outcome was complete.
     Raises `ParameterError` for a column that is not there, `DataError` for an outcome or cutoff that cannot be used."""
     frame = frame.rename(columns=str)
     values, when = _outcome_values(frame, outcome), _cutoffs(frame, cutoff)
@@ -119,7 +123,8 @@ def rows_of_frame(
     is_held_out = (frame["split"] == "held_out").to_numpy(dtype=bool) if "split" in frame else np.zeros(len(frame), dtype=bool)
     who = pd.factorize(frame[entity])[0] if entity in frame else np.arange(len(frame))
     notes = () if values.min() != values.max() else (f"The outcome {outcome} is {values[0]:g} in every row, so nothing can be told apart.",)
-    return FeatureRows(name, frame, names, outcome, values, who, *_periods(when, is_held_out), notes)
+    complete = _cutoffs(frame, "matured_at" if "matured_at" in frame else cutoff).to_numpy("datetime64[us]")
+    return FeatureRows(name, frame, names, outcome, values, who, *_periods(when, is_held_out), complete, notes)
 
 # %% ../../nbs/api/explorers/71_feature_rows.ipynb #0b413f26
 def rows_of_model(

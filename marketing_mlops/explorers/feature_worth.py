@@ -22,7 +22,7 @@ from ..measurement.ranking import average_precision, lift_at
 from ..measurement.shifts import stability_index
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #7c2d6616
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #62c65f49
 def judged_rows(
     rows:FeatureRows, # Rows to explore
 )->tuple[np.ndarray, np.ndarray]: # True for rows to learn from, True for rows to judge by; no held-out row in either
@@ -30,13 +30,20 @@ def judged_rows(
     training = rows.within(rows.training)
     later, quarter = [], training.sum()/4
     while len(later) < len(rows.training) - 1 and sum(rows.periods[i].n for i in later) < quarter: later.append(rows.training[-1 - len(later)])
-    if not later: return training & (rows.entity % 2 == 0), training & (rows.entity % 2 == 1)
     late = np.flatnonzero(rows.within(later))
-    late = pd.DataFrame(dict(row=np.flatnonzero(rows.within(later)))).assign(entity=lambda f: rows.entity[f.row], period=lambda f: rows.period_of[f.row])
-    newest = late.sort_values("period", kind="stable").drop_duplicates("entity", keep="last").row
-    judged = np.zeros(len(training), dtype=bool)
-    judged[newest] = True
-    return training & ~rows.within(later), judged
+    learned = training & ~rows.within(later) & (rows.known_from <= _begin(rows, later)) if later else np.zeros_like(training)
+    if learned.any(): return learned, _latest(rows, rows.within(later))
+    return training & (rows.entity % 2 == 0), _latest(rows, training & (rows.entity % 2 == 1))
+
+def _latest(rows, chosen):
+    "Of the chosen rows the latest of each customer."
+    found = np.flatnonzero(chosen)
+    found = found[np.argsort(rows.period_of[found], kind="stable")]
+    newest = np.full(rows.n_entities, -1)
+    newest[rows.entity[found]] = found
+    return np.isin(np.arange(len(chosen)), newest[newest >= 0])
+
+def _begin(rows, later): return np.datetime64(min(rows.periods[i].cutoff for i in later).tz_localize(None))
 
 # %% ../../nbs/api/explorers/74_feature_worth.ipynb #0b9e3a7b
 @dataclass(frozen=True)

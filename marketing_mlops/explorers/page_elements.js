@@ -24,3 +24,10 @@ function keepKeys(root) {
   for (const kind of ["keydown", "keyup", "keypress"]) root.addEventListener(kind, (event) => event.stopPropagation());
 }
 
+// Round values between two ends, and the decimals they need.
+function niceTicks(low, high, wanted) {
+  const rough = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough) ?? 10 * power, ticks = [];
+  for (let k = Math.ceil(low / step); k <= Math.floor(high / step + 1e-9); k++) ticks.push(k * step);
+  return { ticks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
+}

@@ -85,13 +85,6 @@ function amount(low, high, unit, factor) {
 
 // ---- the chart -----------------------------------------------------------------------------------------------------
 
-function niceTicks(low, high, wanted) {
-  const rough = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((k) => k * power).find((s) => s >= rough) ?? 10 * power, ticks = [];
-  for (let k = Math.ceil(low / step); k <= Math.floor(high / step + 1e-9); k++) ticks.push(k * step);
-  return { ticks, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
-}
-
 function makeChart(spec, changed) {
   const parts = Object.fromEntries(["grid", "band", "lines", "curve", "labels", "mark"].map((p) => [p, svg("g", { class: `mmu-${p}` })]));
   const plot = svg("svg", { class: "mmu-plot", height: PLOT.height, role: "img" }, ...Object.values(parts));
