@@ -9,6 +9,7 @@ Modules:
 - `marketing_mlops.cli.data`: `mmops data list` and `mmops data fetch`: which sources there are, and getting their files
 - `marketing_mlops.cli.init`: `mmops init FOLDER`: a workspace of your own, with the same pipeline and nothing of the clone
 - `marketing_mlops.cli.jobs`: `mmops jobs`: the notebooks a scheduler runs, what they take, and how their last runs ended
+- `marketing_mlops.cli.online`: `mmops materialise` stores the features a service looks up, `mmops parity` compares them with training, `mmops online` tells what is stored
 - `marketing_mlops.cli.readout_lines`: A readout in a terminal: the decision first, then what each arm did, then each arm against the control
 - `marketing_mlops.cli.report`: `mmops report NAME -p key=value`: one report page, with parameters of your choice
 - `marketing_mlops.cli.report_grid`: `mmops report NAME --for-each channel,market`: what happens on the terminal while thirty reports are made
@@ -17,6 +18,7 @@ Modules:
 - `marketing_mlops.cli.schedule`: `mmops schedule due`, `run`, `check` and `crontab`: what makes reports appear without anybody pressing a button
 - `marketing_mlops.cli.schedule_lists`: `mmops schedule list`, `next`, `history` and `backfill`: what is planned, what became of it, and running it afterwards
 - `marketing_mlops.cli.schedule_repair`: `mmops schedule repair`: what to type when the records of schedules cannot be read any more
+- `marketing_mlops.cli.segment_commands`: `mmops segments`: which groups of customers there are, by which conditions, and whether they may be used
 - `marketing_mlops.cli.serve`: `mmops serve`: the released models answer over HTTP, until Ctrl-C
 - `marketing_mlops.cli.status`: `mmops status`: what is fresh, what is stale, what was decided, what waits for somebody
 - `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, as they were shipped
@@ -30,17 +32,40 @@ Modules:
 - `marketing_mlops.explorers.uplift_charts`: The widget behind the explorer of uplift: a curve sent once, priced in the browser at every move, and the same as a page that needs no kernel.
 - `marketing_mlops.explorers.uplift_explorer`: How many customers to reach, at which costs: profit of a model's ranking against nobody, everybody and the best single arm
 - `marketing_mlops.explorers.uplift_pictures`: The curve of an uplift explorer as a picture, for pages that are saved
-- `marketing_mlops.features.aggregations`: How many rows become one number: what a feature may count, add up or date.
-- `marketing_mlops.features.declarations`: What a model may know of a customer, written down as data: one entry for each feature.
+- `marketing_mlops.features.aggregations`: How many rows become one number: what a feature may count, add up, compare or date.
+- `marketing_mlops.features.attention_signals`: Whether a customer still looks: her visits, her clicks, and how often she is written to.
+- `marketing_mlops.features.catalogue`: Every feature there is, by its name: those that come with the package, those of a team, and the traits.
+- `marketing_mlops.features.computed_columns`: Columns a feature may name although no table has them, and what they are made from.
+- `marketing_mlops.features.conditions`: What a segment asks of a customer, as data: a feature, an operator, a value.
+- `marketing_mlops.features.declarations`: What a model may know, written down as data: whom it describes, which rows count, how far back, and what missing means.
 - `marketing_mlops.features.eligibility`: Who may be learned from and who may be scored: consent first, then activity, and the holdout marked.
+- `marketing_mlops.features.engines`: Where features are computed: DuckDB on this machine, or Spark on many, by the same definitions.
+- `marketing_mlops.features.entities`: Whom or what a feature describes: a customer, her household or business account, a campaign, a creative.
 - `marketing_mlops.features.event_rows`: The accepted tables of a source as rows that belong to a customer and carry the moment they became known.
 - `marketing_mlops.features.experiment_outcomes`: What the people of an experiment did in their outcome window, counted as the readout counts it.
+- `marketing_mlops.features.feature_views`: What several features share, said once: one view for each signal, one feature for each of its windows.
 - `marketing_mlops.features.labels`: What happened after the cutoff, for the rows whose answer is already complete.
+- `marketing_mlops.features.materialisation`: The features of every customer as of one moment, computed as in training and stored for look-up
+- `marketing_mlops.features.online_parity`: Whether a customer has the same features online as offline, value for value, and how old they are when somebody asks
+- `marketing_mlops.features.online_redis`: Stored features in a Redis that several machines share; the one module that knows Redis
+- `marketing_mlops.features.online_rows`: One customer's features as a few bytes, and the facts without which nobody could read them
+- `marketing_mlops.features.online_sqlite`: Stored features in one SQLite file: no server, and a customer found in some twenty millionths of a second
+- `marketing_mlops.features.online_stores`: Where stored features lie, what every such place promises, and how it is chosen in `settings.ini`
+- `marketing_mlops.features.online_values`: What is known of a customer when somebody asks: her stored features, how old they are, and a refusal where they are not those the model was trained on
+- `marketing_mlops.features.own_features`: A signal of your own, declared in params.yaml: one entry, no code.
 - `marketing_mlops.features.point_in_time`: One row for each row of a spine, holding what was known of the customer at her cutoff and nothing else.
+- `marketing_mlops.features.range_joins`: Tallies of any spine in one pass: every event meets the rows that may know of it.
+- `marketing_mlops.features.segment_members`: Who was in which segment at which cutoff, as a table that can be kept, joined and handed on.
+- `marketing_mlops.features.segment_rules`: What a segment set is held against, declared beside its segments and before anybody has looked.
+- `marketing_mlops.features.segment_sets`: Segments that belong together, written by a team under `segments:` in params.yaml.
+- `marketing_mlops.features.segments`: A group of customers with a name, a sentence, an owner and a version, so that two people who say "loyal" mean the same.
+- `marketing_mlops.features.shopping_signals`: Recency, frequency, monetary value and what else order lines tell of a customer.
 - `marketing_mlops.features.short_windows`: Features that look back further than the data reach, so that a year on the label is only eight months in the rows.
 - `marketing_mlops.features.spines`: Who may be learned from, and as of when: the rows of a training set before anything is known about them.
 - `marketing_mlops.features.splits`: Which rows a model learns from and which are kept to judge it, so that the judgement holds on the day the model is used.
+- `marketing_mlops.features.tallies`: The values behind the features of a spine, by whichever way is quicker, with the same result.
 - `marketing_mlops.features.task_rows`: Who is asked about and what happened: the rows of each kind of model, before features are computed.
+- `marketing_mlops.features.tiles`: The same tallies for many cutoffs of the same customers: events are merged by stretch of time first, and each stretch is used many times.
 - `marketing_mlops.features.training_files`: A training set on disk: rows in one file, what they mean in another, the same bytes when the stage is repeated.
 - `marketing_mlops.features.training_sets`: From a model's spec to rows with features, label and split, and a count of every row that was left out.
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
@@ -59,6 +84,7 @@ Modules:
 - `marketing_mlops.jobs.limits`: How long a run may take, how much memory it may use, how much it may print
 - `marketing_mlops.jobs.many_models`: Two hundred models in one stage: each made step by step, skipped where nothing changed, and none stopped by another's failure
 - `marketing_mlops.jobs.model_steps`: What each step of a model rests on, read from `dvc.yaml`, and whether what it made still fits
+- `marketing_mlops.jobs.online_models`: What of a model goes to the online store: the features of its champion and of the candidate that waits, of the people it may be used for
 - `marketing_mlops.jobs.outlets`: What a notebook prints and shows, in the order it happens, and never more than anybody can read
 - `marketing_mlops.jobs.parameter_comments`: What the comment behind a parameter says: its unit, its range, and what it means
 - `marketing_mlops.jobs.parameter_declarations`: What a notebook's `parameters` cell declares: names, types, choices, ranges, defaults and help
@@ -90,6 +116,7 @@ Modules:
 - `marketing_mlops.jobs.workers`: Finds the warm worker of a workspace, starts it, asks what it is doing, ends it
 - `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
+- `marketing_mlops.measurement.associations`: How closely two groupings of the same people hang together, with the range the data leave open.
 - `marketing_mlops.measurement.auc`: How often a score puts a customer who did it above one who did not, with an interval.
 - `marketing_mlops.measurement.calibration`: Whether a chance of 30 % means that it happens to three in ten.
 - `marketing_mlops.measurement.contrasts`: Every treated arm against the control, every metric in its role, all intervals holding together.
@@ -101,8 +128,10 @@ Modules:
 - `marketing_mlops.measurement.figures_in_words`: "+0.49 to +1.05 USD": how figures stand in a sentence.
 - `marketing_mlops.measurement.gates`: What a model has to reach before anybody may release it, judged with the interval and not with the figure alone.
 - `marketing_mlops.measurement.intervals`: A rate or a mean with the range of values the data leave open.
+- `marketing_mlops.measurement.jackknife`: How far any figure might be off, found by leaving out a group of customers at a time.
 - `marketing_mlops.measurement.lifts`: How many per cent more than without the treatment, with an interval that knows the control is uncertain too.
 - `marketing_mlops.measurement.multiplicity`: Four arms and five metrics give twenty chances to be lucky; this page takes the luck out.
+- `marketing_mlops.measurement.paired_shares`: How far a share moved among the same people, looked at twice.
 - `marketing_mlops.measurement.policies`: Does choosing whom to send what beat sending everybody the same? In money, with an interval and a sentence.
 - `marketing_mlops.measurement.policy_profits`: What a rule for sending would have earned, read from a campaign in which chance decided who got what.
 - `marketing_mlops.measurement.ranking`: What a score is worth to somebody who can reach only the best tenth of the customers.
@@ -110,9 +139,12 @@ Modules:
 - `marketing_mlops.measurement.reading_plans`: Is it time to read the result?
 - `marketing_mlops.measurement.readout_sentences`: Conclusions computed from the figures, so that no sentence can disagree with its table.
 - `marketing_mlops.measurement.readouts`: An experiment and its customers in, a decision with its reasons out.
+- `marketing_mlops.measurement.redundancy`: How much two columns say the same, whatever kind they are, and which columns form a group that says one thing.
 - `marketing_mlops.measurement.resampling`: A second opinion on money, made from the data themselves instead of a formula.
 - `marketing_mlops.measurement.sample_ratio`: Did the arms receive the customers they were meant to? If not, nothing below the line can be trusted.
 - `marketing_mlops.measurement.sample_sizes`: How many customers it takes before the interval settles the question.
+- `marketing_mlops.measurement.share_ratios`: Groups of people compared by how often something is true of them: the smallest share divided by the largest.
+- `marketing_mlops.measurement.shifts`: How far a distribution has moved, with an interval that knows how few customers it rests on
 - `marketing_mlops.measurement.targeting_depths`: How far down the ranking does a mail still pay? Profit at every depth, with an interval that survives looking for the best one.
 - `marketing_mlops.measurement.unit_frames`: One row per customer: the arm, and what the customer did. The only data a readout needs.
 - `marketing_mlops.measurement.uplift_curves`: Does the ranking of an uplift model find the customers whom a mail moves? Drawn, and as one figure with its interval.
@@ -125,7 +157,6 @@ Modules:
 - `marketing_mlops.monitoring.periods`: One look at a model in use: its input, its scores, what it achieved and how many it was asked about, with one verdict
 - `marketing_mlops.monitoring.realised`: Once the answers are in: does a model still rank customers as well as on the day it was judged?
 - `marketing_mlops.monitoring.release_rules`: When the champion of a model is due for retraining, and when it should go back to the one before
-- `marketing_mlops.monitoring.shifts`: How far a distribution has moved, with an interval that knows how few customers it rests on
 - `marketing_mlops.registry.bundle_files`: One list of hashes, one hash of the list: any byte that differs, any file too many or too few is found before anything is used
 - `marketing_mlops.registry.bundles`: Everything needed to score, to judge and to explain a model, in one folder that a person can read and one hash that names it
 - `marketing_mlops.registry.candidate_files`: A candidate on disk between training and bundle: its scorer, its held-out scores, what it was trained on
@@ -157,6 +188,7 @@ Modules:
 - `marketing_mlops.reporting.readme`: Writes README.md from the first page of the documentation, so that the two cannot tell different stories.
 - `marketing_mlops.reporting.readout_blocks`: A campaign's readout as a reviewer reads it: the decision first, then what it rests on.
 - `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists the current reports of a workspace.
+- `marketing_mlops.reporting.segment_blocks`: A segment set as somebody reads it who wants to plan by it: may I use it, how large is each segment, who moves, and what is in the way?
 - `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
 - `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
@@ -180,7 +212,18 @@ Modules:
 - `marketing_mlops.sources.mailing_models`: A list of who got the mail becomes the model entry that will read the mailing out
 - `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
 - `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
+- `marketing_mlops.training.feature_review_costs`: What a feature costs beside its gain: how late its rows become known, what it reads, how much room it takes.
+- `marketing_mlops.training.feature_review_draws`: Training sets of drawn customers, with and without a feature that gives the answer away, to find out how often a suspicion is right.
+- `marketing_mlops.training.feature_review_figures`: By which figure features are compared: the model's own, with an interval that counts customers and not rows.
+- `marketing_mlops.training.feature_review_folds`: Earlier rows to learn from and later rows to judge by, within the rows a model is trained on.
+- `marketing_mlops.training.feature_review_gains`: What each feature brings: alone, with one other, when it is taken away, and when its values are shuffled.
+- `marketing_mlops.training.feature_review_plans`: Everything fixed before features are compared: rows, folds, figure, algorithm; and what any set of features reaches under it.
+- `marketing_mlops.training.feature_review_steadiness`: Whether a feature means the same from cutoff to cutoff, and for whom it is missing.
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
+- `marketing_mlops.training.segment_checks`: Does a segment set keep its promises: is nobody in two, is everybody in one, is each large enough, does each stay what it was?
+- `marketing_mlops.training.segment_evidence`: What a segment set is judged by: who is in which segment now and a while ago, who these people are, and whom one may write to.
+- `marketing_mlops.training.segment_fairness`: Whether segments follow what people are: their age, their market, and what may stand for them; and how many of each segment one may write to.
+- `marketing_mlops.training.segment_reviews`: All questions to a segment set at once, on the customers of a source as they were known at a cutoff.
 - `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there
 - `marketing_mlops.workspace.reserve`: A megabyte kept aside, so that a full disk can still be reported"""
 

@@ -12,7 +12,8 @@ import json, re
 from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from ..contracts.schemas import TABLES
-from ..features.declarations import FEATURES, Feature
+from ..features.catalogue import FEATURES
+from ..features.declarations import Feature
 
 # %% ../../nbs/api/explorers/76_feature_cells.ipynb #0fbc96bd
 def _written(value)->str:
@@ -28,7 +29,7 @@ def changed_fields(
     "The fields that differ from their defaults."
     return {f.name: getattr(declared, f.name) for f in fields(declared) if f.default is MISSING or getattr(declared, f.name) != f.default}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #4d5e7663
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #2999e58c
 def feature_cell(
     declared:Feature, # What to register
 )->str: # A cell of Python
@@ -37,7 +38,8 @@ def feature_cell(
     lines = [f"# {declared.name} is declared already; running this again changes nothing."] if FEATURES.get(declared.name) == declared else []
     records = sorted({type(value).__name__ for value in changed_fields(declared).values() if is_dataclass(value)})
     inside = ",\n".join(f"    {name}={_written(value)}" for name, value in changed_fields(declared).items())
-    return "\n".join([*lines, f"from marketing_mlops.features.declarations import {', '.join(['Feature', *records, 'register_feature'])}\n", f"register_feature(Feature(\n{inside}))"])
+    imports = f"from marketing_mlops.features.catalogue import register_feature\nfrom marketing_mlops.features.declarations import {', '.join(['Feature', *records])}\n"
+    return "\n".join([*lines, imports, f"register_feature(Feature(\n{inside}))"])
 
 # %% ../../nbs/api/explorers/76_feature_cells.ipynb #78e9c850
 _WINDOW = re.compile(r"_(\d+d|ever)$")

@@ -7,17 +7,17 @@ A feature is paid for every day: its table has to arrive, be read, and be kept. 
 # %% auto #0
 __all__ = ['declared_or_none', 'feature_needs', 'column_megabytes', 'of_same_table', 'table_seconds']
 
-# %% ../../nbs/api/explorers/75_feature_costs.ipynb #4f4a6410
+# %% ../../nbs/api/explorers/75_feature_costs.ipynb #941612a1
 from time import perf_counter
 import pandas as pd
 from .feature_rows import FeatureRows
-from ..features.aggregations import AGGREGATIONS, columns_behind
-from ..features.declarations import Feature, feature
-from ..features.point_in_time import feature_table
+from ..features.catalogue import feature
+from ..features.declarations import OTHER_WAYS, Feature
+from ..features.point_in_time import behind, feature_table
 from ..workspace.errors import DataError, ParameterError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/explorers/75_feature_costs.ipynb #10da0d48
+# %% ../../nbs/api/explorers/75_feature_costs.ipynb #2678483e
 def declared_or_none(
     name:str, # A column of a training set or frame
 )->Feature|None: # Its declaration; None where nobody declared it
@@ -29,10 +29,8 @@ def feature_needs(
     declared:Feature, # Any declaration
 )->tuple[str, ...]: # Such as "order_lines.quantity", in the order they are read
     "Columns of the accepted tables that a feature depends on."
-    if declared.table == "traits": return (f"traits.{declared.column}",)
-    read = (declared.column, *(name for name, _ in declared.where), *AGGREGATIONS[declared.aggregation].reads, "customer_id", "occurred_at", "known_at")
-    pairs = dict.fromkeys(pair for name in read if name for pair in columns_behind(declared.table, name))
-    return tuple(f"{table}.{column}" for table, column in pairs)
+    if declared.table in OTHER_WAYS: return (f"{declared.table}.{declared.column}",)
+    return tuple(f"{table}.{column}" for table, column in behind(declared))
 
 # %% ../../nbs/api/explorers/75_feature_costs.ipynb #5fd4e3f5
 def column_megabytes(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 import pandas as pd
-from .declarations import feature
+from .catalogue import feature
 from .eligibility import Eligible, eligible_rows
 from .event_rows import EventSource, open_events, source_end
 from .online_rows import Generation, feature_versions, packed_rows

@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 from ..contracts.glossary import Term, register_term
-from .declarations import feature
+from .catalogue import feature
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/features/96_online_rows.ipynb #5210461b

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from .aggregations import AGGREGATIONS
 from .conditions import Condition
-from .declarations import Feature, feature
+from .catalogue import feature
+from .declarations import Feature
 from .segment_rules import SegmentRules
 from .segments import Segment
 from ..workspace.errors import ParameterError, closest

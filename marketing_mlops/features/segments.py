@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pandas as pd
 from ..contracts.glossary import Term, register_term
 from .conditions import Condition, holds_for
-from .declarations import feature
+from .catalogue import feature
 from ..workspace.places import canonical_json
 
 # %% ../../nbs/api/features/92_segments.ipynb #c31628aa

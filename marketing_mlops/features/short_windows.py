@@ -9,11 +9,11 @@ A feature called `orders_365d` promises a year. At a cutoff 244 days after the f
 # %% auto #0
 __all__ = ['ShortWindow', 'history_begins_at', 'short_windows']
 
-# %% ../../nbs/api/features/75_short_windows.ipynb #be53a4f8
+# %% ../../nbs/api/features/75_short_windows.ipynb #6770a44a
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 import pandas as pd
-from .declarations import Feature, feature
+from .declarations import Feature
 from .event_rows import EventSource, event_rows, open_events
 
 # %% ../../nbs/api/features/75_short_windows.ipynb #456ffa66
@@ -33,15 +33,16 @@ class ShortWindow:
 
     def to_dict(self)->dict[str, str|int]: "Plain content for JSON."; return asdict(self)
 
-# %% ../../nbs/api/features/75_short_windows.ipynb #b1fb5004
+# %% ../../nbs/api/features/75_short_windows.ipynb #0a3e46b9
 def history_begins_at(
     events:EventSource, # An open source
     table:str, # A canonical table of events
+    entity:str="customer", # Whose events, one of `ENTITIES`
 )->pd.Timestamp: # UTC; NaT for a table without rows
     "The first event of a table. Raises `DataError` for a table the source does not have."
-    return pd.Timestamp(event_rows(events, table).occurred_at.min().execute())
+    return pd.Timestamp(event_rows(events, table, entity).occurred_at.min().execute())
 
-# %% ../../nbs/api/features/75_short_windows.ipynb #30db503c
+# %% ../../nbs/api/features/75_short_windows.ipynb #3fa66d37
 def short_windows(
     events:EventSource, # An open source
     spine:pd.DataFrame, # customer_id, cutoff; the rows that were kept
@@ -49,10 +50,10 @@ def short_windows(
 )->tuple[ShortWindow, ...]: # In the order of `declared`; empty where all data reach far enough
     "The features whose windows begin before the data."
     windowed = [each for each in declared if each.window_days is not None]
-    begins = {table: history_begins_at(events, table) for table in dict.fromkeys(each.table for each in windowed)}
+    begins = {(table, entity): history_begins_at(events, table, entity) for table, entity in dict.fromkeys((each.table, each.entity) for each in windowed)}
     found = []
     for each in windowed:
-        history = ((spine.cutoff - begins[each.table])//pd.Timedelta(days=1)).fillna(0).clip(lower=0)
+        history = ((spine.cutoff - begins[each.table, each.entity])//pd.Timedelta(days=1)).fillna(0).clip(lower=0)
         n_rows = int((history < each.window_days).sum())
         if n_rows: found.append(ShortWindow(each.name, each.window_days, int(history.min()), n_rows))
     return tuple(found)

@@ -9,38 +9,39 @@ The features stage writes its result with `write_training_set`, and whoever trai
 # %% auto #0
 __all__ = ['described_feature', 'describe_training_set', 'write_training_set', 'read_training_set']
 
-# %% ../../nbs/api/features/95_training_files.ipynb #65bbc0ae
+# %% ../../nbs/api/features/95_training_files.ipynb #13db4cd1
 import json
+from collections.abc import Mapping
 from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from .declarations import feature
+from .catalogue import feature
 from .short_windows import ShortWindow
-from .training_sets import TrainingSet
+from .training_sets import TrainingSet, meanings_of
 from ..workspace.errors import DataError
 from ..workspace.places import write_json
 
-# %% ../../nbs/api/features/95_training_files.ipynb #cab29a14
+# %% ../../nbs/api/features/95_training_files.ipynb #fa2cd7dc
 def described_feature(
     name:str, # As in the spec
     kind:str, # number or category
+    meanings:Mapping[str, dict[str, str]]={}, # Of the training set, where it was computed
 )->dict[str, str]: # name, definition, unit, owner, version, kind
     "What a column of the training set means."
-    declared = feature(name)
-    return dict(name=name, definition=declared.definition, unit=declared.unit, owner=declared.owner, version=declared.version, kind=kind)
+    return dict(name=name, **(meanings.get(name) or meanings_of([feature(name)])[name]), kind=kind)
 
 def describe_training_set(
     training:TrainingSet, # Any training set
 )->dict[str, str|int|list|dict|None]: # Ready for JSON
     "Features with their definitions and versions, roles of columns, and counts."
     rows = {side: int(n) for side, n in training.frame.split.value_counts().sort_index().items()}
-    columns = [described_feature(name, "category" if name in training.categorical else "number") for name in training.features]
+    columns = [described_feature(name, "category" if name in training.categorical else "number", training.meanings) for name in training.features]
     return dict(model=training.model, features=columns, label=training.label, treatment=training.treatment, outcomes=list(training.outcomes),
                 rows=rows, dropped=training.dropped, n_holdout=int(training.frame.is_holdout.sum()),
                 short_windows=[each.to_dict() for each in training.short_windows])
 
-# %% ../../nbs/api/features/95_training_files.ipynb #eb0b081e
+# %% ../../nbs/api/features/95_training_files.ipynb #34449737
 def write_training_set(
     training:TrainingSet, # To be written
     folder:Path, # Existing folder, such as the one `swap_folder` gives
@@ -63,5 +64,5 @@ def read_training_set(
     names = [each["name"] for each in found["features"]]
     kinds = {each["name"]: "str" if each["kind"] == "category" else "float64" for each in found["features"]}
     frame, short = pq.read_table(rows).to_pandas().astype(kinds), tuple(ShortWindow(**each) for each in found["short_windows"])
-    versions = {each["name"]: each["version"] for each in found["features"]}
-    return TrainingSet(found["model"], frame, names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, versions)
+    meanings = {each["name"]: {word: each[word] for word in ("definition", "unit", "owner", "version")} for each in found["features"]}
+    return TrainingSet(found["model"], frame, names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, meanings)

@@ -19,41 +19,45 @@ from ..workspace.errors import DataError
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/30_windows.ipynb #c214cd4a
+# %% ../../nbs/api/features/30_windows.ipynb #ddce3676
 def check_spine(
     spine:pd.DataFrame, # To be joined to events
+    key:str="customer_id", # Column that names the entity
 )->None:
     "Raises `DataError` where a frame is no spine."
-    for name in ("customer_id", "cutoff"):
+    for name in (key, "cutoff"):
         if name not in spine: raise DataError(f"The spine has no column {name}; it has {', '.join(map(str, spine.columns))}.", "Make it with features.spines.", column=name)
         gaps = np.flatnonzero(spine[name].isna())[:5].tolist()
         if gaps: raise DataError(f"{name} is missing in rows {gaps} of the spine.", "Leave these rows out.", column=name, rows=gaps)
     if str(getattr(spine.cutoff.dt, "tz", None) if hasattr(spine.cutoff, "dt") else None) != "UTC":
         raise DataError(f"cutoff of the spine is {spine.cutoff.dtype}; instants in UTC are needed.", "Make it with features.spines, or use tz_localize('UTC').", column="cutoff")
 
-# %% ../../nbs/api/features/30_windows.ipynb #50e35bca
+# %% ../../nbs/api/features/30_windows.ipynb #ac44528f
 def spine_rows(
     spine:pd.DataFrame, # customer_id, cutoff; further columns stay behind
     window_days:Iterable[int]=(), # Lengths of the windows that will be asked for
+    key:str="customer_id", # Column that names the entity
     **instants:pd.Series, # Further instants for each row, by name
-)->"ibis.Table": # row_ (position), customer_id, cutoff, start_90 and so on
+)->"ibis.Table": # row_ (position), the key, cutoff, start_90 and so on
     "A spine as a table of the engine. Raises `DataError` where it is none."
     import ibis
-    check_spine(spine)
+    check_spine(spine, key)
     cutoff = spine.cutoff.reset_index(drop=True).astype("datetime64[us, UTC]")
-    columns = dict(row_=np.arange(len(spine)), customer_id=spine.customer_id.reset_index(drop=True).astype("str"), cutoff=cutoff)
+    columns = {"row_": np.arange(len(spine)), key: spine[key].reset_index(drop=True).astype("str"), "cutoff": cutoff}
     columns |= {f"start_{days}": cutoff - pd.Timedelta(days=days) for days in sorted(set(window_days))}
     columns |= {name: values.reset_index(drop=True).astype("datetime64[us, UTC]") for name, values in instants.items()}
     return ibis.memtable(pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False))
 
-# %% ../../nbs/api/features/30_windows.ipynb #aad0e691
+# %% ../../nbs/api/features/30_windows.ipynb #baecef13
 def known_rows(
     events:"ibis.Table", # From `event_rows`
     spine:"ibis.Table", # From `spine_rows`
+    key:str="customer_id", # Column that names the entity, in both
 )->"ibis.Table": # Each event once for every row of the spine that may know of it
-    "Events that had happened and were known before the cutoff."
-    joined = spine.join(events, "customer_id")
-    return joined.filter(joined.known_at < joined.cutoff, joined.occurred_at < joined.cutoff)
+    "Events that had happened and were known before the cutoff, as they were known then."
+    joined = spine.join(events, key)
+    known = joined.filter(joined.known_at < joined.cutoff, joined.occurred_at < joined.cutoff)
+    return known.filter(known.superseded_at.isnull() | (known.superseded_at >= known.cutoff)) if "superseded_at" in known.columns else known
 
 # %% ../../nbs/api/features/30_windows.ipynb #4f6026c8
 def in_window(

@@ -8,13 +8,16 @@ DVC speaks of stages and files, a marketer of models and sources. `pipeline_targ
 __all__ = ['SOURCE_CHECKS', 'pipeline_file', 'pipeline_files', 'pipeline_targets', 'shared_models', 'models_of', 'sources_of',
            'refuse_bare_dates', 'check_sources', 'check_experiments', 'check_models', 'check_before_run']
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #596e0d5f
+# %% ../../nbs/api/jobs/86_targets.ipynb #2b9e0c8b
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import MANY, PARAMETER_FILES, Params, read_params, seen_from_workspace
 from ..workspace.places import Workspace
+if TYPE_CHECKING:
+    from marketing_mlops.features.declarations import Feature
 
 # %% ../../nbs/api/jobs/86_targets.ipynb #ac2e9d7e
 def pipeline_file(
@@ -145,14 +148,15 @@ def check_experiments(
         if "experiment" in params.model(name):
             read_experiment(params.model(name)["experiment"], f"models.{name}.experiment", seen_from_workspace(params.where(name)))
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #b6bc388d
+# %% ../../nbs/api/jobs/86_targets.ipynb #47e6f6d1
 def check_models(
     params:Params, # Of the workspace
     models:Iterable[str], # Those that will be made; of one without features the names of the keys, and the rules
+    own:Mapping[str, "Feature"]={}, # Features the workspace has declared
 )->None:
     "Raises `ParameterError` for the first model that could not be trained or judged, naming file and key."
     from marketing_mlops.training.model_specs import check_model_spec
-    for name in models: check_model_spec(name, params.model(name), file=seen_from_workspace(params.where(name)), further=(_check_rules,))
+    for name in models: check_model_spec(name, params.model(name), file=seen_from_workspace(params.where(name)), own=own, further=(_check_rules,))
 
 def _check_rules(name:str, spec:Mapping)->None:
     "What monitoring and release read of an entry, read by themselves."
@@ -160,13 +164,14 @@ def _check_rules(name:str, spec:Mapping)->None:
     from marketing_mlops.monitoring.release_rules import read_release_rules
     for read in (read_rules, read_release_rules): read(spec)
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #37db35a7
+# %% ../../nbs/api/jobs/86_targets.ipynb #456bcd99
 def check_before_run(
     workspace:Workspace, # Whose parameters
     names:list[str]|None=None, # As `pipeline_targets` takes them
 )->None:
     """Raises `ParameterError` for an unknown name, a date without quotes, and a source, experiment or model that would stop a run of `names` later;
     and what `check_champions` raises."""
+    from marketing_mlops.features.own_features import own_features
     from marketing_mlops.governance.live_pointers import check_champions
     pipeline_targets(workspace, names) # refuses a name that is none
     params, wanted = read_params(workspace), names or workspace.settings.default_models
@@ -174,5 +179,5 @@ def check_before_run(
     models = list(dict.fromkeys(model for name in wanted for model in models_of(params, name)))
     check_sources(params, dict.fromkeys(source for name in wanted for source in sources_of(params, name)))
     check_experiments(params, models)
-    check_models(params, models)
+    check_models(params, models, own_features(workspace))
     check_champions(workspace, models)

@@ -17,7 +17,7 @@ from numbers import Real
 import pandas as pd
 from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import VERDICT_STATUSES, Reason, Verdict, judged
-from ..features.declarations import feature
+from ..features.catalogue import feature
 from ..measurement.differences import difference_of_proportions
 from ..measurement.intervals import Estimate, NotMeasurable, proportion_interval
 from ..measurement.shifts import stability_index, standardised_shift

@@ -9,14 +9,15 @@ Where a record is missing, the card says `unknown`. It never falls back on `para
 # %% auto #0
 __all__ = ['UNKNOWN', 'known', 'feature_definition', 'ModelCard', 'card_verdict', 'read_card']
 
-# %% ../../nbs/api/reporting/83_model_cards.ipynb #2967cf67
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #4619dcf5
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from ..contracts.glossary import glossary, term_key
 from ..contracts.verdict import Reason, Verdict
-from ..features.declarations import feature
+from ..features.catalogue import feature
+from ..features.own_features import own_features
 from ..governance.approval_states import ApprovalState, approval_from
 from ..governance.ledger import Ledger
 from ..governance.ledger_entries import LedgerEntry, LedgerError
@@ -104,7 +105,7 @@ def _place(workspace:Workspace, model:str, wish:str|None, champion:LivePointer|N
     if len(kept) == 1: return bundle_place(workspace, kept[0])
     raise ParameterError(f"No bundle {wish!r} is kept in data/bundles.", "Give champion, candidate, or the first digits of a hash that `mmops ledger` shows, at least 8.", key="bundle")
 
-# %% ../../nbs/api/reporting/83_model_cards.ipynb #d16e7be9
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #93e9a947
 def read_card(
     model:str, # Key of the model
     workspace:Workspace, # Where its records are
@@ -112,6 +113,7 @@ def read_card(
 )->ModelCard:
     "Gather what is on record. Raises `ParameterError` for a model nobody knows; a missing or damaged record is `unknown`, not an error."
     ledger, trouble = _past(workspace)
+    own_features(workspace)                                    # a team's own features become terms of the glossary
     entries = tuple(entry for entry in ledger if entry.subject == model)
     if not entries and not workspace.output("bundle", model).is_dir(): read_params(workspace).model(model)
     champion = pointer_from(model, [e for e in entries if e.kind in (RELEASED, ROLLED_BACK)])

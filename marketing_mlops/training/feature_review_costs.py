@@ -15,8 +15,10 @@ from collections.abc import Iterable, Sequence
 from time import perf_counter
 import numpy as np
 import pandas as pd
-from ..features.aggregations import AGGREGATIONS, columns_behind
-from ..features.declarations import Feature, feature
+from ..features.aggregations import AGGREGATIONS
+from ..features.computed_columns import columns_behind
+from ..features.catalogue import feature
+from ..features.declarations import Feature
 from ..features.event_rows import EventSource, event_rows
 from ..features.point_in_time import features_of
 

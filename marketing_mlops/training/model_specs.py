@@ -11,13 +11,14 @@ __all__ = ['GAIN_FIGURES', 'POLICY_GATES', 'TASK_RULES', 'SPEC_CHECKS', 'ranking
            'task_rules', 'check_algorithm', 'check_learned_outcome', 'check_gates', 'check_economics',
            'check_experiment', 'check_keys', 'check_people', 'check_model_spec']
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #c6c3420d
+# %% ../../nbs/api/training/05_model_specs.ipynb #64f030f5
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 import numpy as np
 from ..contracts.customer_tables import CONSENTS
 from ..contracts.verdict import Verdict
+from ..features.declarations import Feature
 from ..features.training_sets import check_training_spec
 from ..measurement.experiments import read_experiment
 from ..measurement.gates import read_gates
@@ -153,7 +154,7 @@ def check_people(
     if purpose is not None and purpose not in allowed:
         raise ParameterError(f"consent_purpose is {purpose!r}; there are {', '.join(allowed)}.{closest(str(purpose), allowed)}", "Correct consent_purpose.", key="consent_purpose")
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #6b5fdfb6
+# %% ../../nbs/api/training/05_model_specs.ipynb #c6f28a41
 SPEC_CHECKS:tuple[Callable[[str, Mapping], None], ...] = (check_experiment, check_training_spec, task_rules, check_people, check_learned_outcome, check_algorithm,
                                                           check_gates, check_economics)
 
@@ -168,9 +169,10 @@ def check_model_spec(
     spec:Mapping[str, str|float|list|Mapping], # The model's entry
     *,
     file:str="params.yaml", # The file that holds it, for the message
+    own:Mapping[str, Feature]={}, # Features the workspace has declared, from `features.own_features`
     further:tuple[Callable[[str, Mapping], None], ...]=(), # Checks by boxes that lie above this one, such as monitoring
 )->None:
     "Raises `ParameterError` naming file, model and key for the first thing that would stop a later stage."
     for check in (check_keys, *(SPEC_CHECKS if spec.get("features") else ()), *further):
-        try: check(name, spec)
+        try: check(name, spec, own) if check is check_training_spec else check(name, spec)
         except ParameterError as error: raise _placed(error, name, file) from None

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
-from marketing_mlops.features.declarations import FEATURES, Feature, feature
+from marketing_mlops.features.catalogue import FEATURES, feature
+from marketing_mlops.features.declarations import Feature
 from marketing_mlops.features.event_rows import EventSource
 from marketing_mlops.contracts.schemas import TABLES
-from marketing_mlops.features.aggregations import COMPUTED_COLUMNS
+from marketing_mlops.features.computed_columns import COMPUTED_COLUMNS
 from marketing_mlops.features.point_in_time import feature_table, refuse_late
 from marketing_mlops.workspace.errors import DataError, ParameterError
 

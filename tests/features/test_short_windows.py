@@ -3,7 +3,7 @@ from datetime import datetime, timedelta, timezone
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
-from marketing_mlops.features.declarations import FEATURES, feature
+from marketing_mlops.features.catalogue import FEATURES, feature
 from marketing_mlops.features.event_rows import open_events
 from marketing_mlops.features.short_windows import ShortWindow, short_windows
 from marketing_mlops.features.training_files import read_training_set, write_training_set
