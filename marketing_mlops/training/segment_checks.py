@@ -72,7 +72,7 @@ def find_uncovered(
 
 register_segment_check(SegmentCheck("exhaustive", "Is everybody in a segment?", find_uncovered))
 
-# %% ../../nbs/api/training/42_segment_checks.ipynb #382bae2a
+# %% ../../nbs/api/training/42_segment_checks.ipynb #e1bc2288
 def segment_sizes(
     evidence:SegmentEvidence, # What is known
 )->pd.DataFrame: # segment, customers, customers_low, customers_high (of the source), share, low, high; nothing where there is no customer
@@ -94,13 +94,13 @@ def find_small(
     reasons = []
     for row in segment_sizes(evidence).itertuples():
         says = f"{row.segment} has {counted(row.customers, 'customer')} ({row.share:.1%})" + (f", between {row.customers_low:,} and {row.customers_high:,}" if evidence.is_sample else "")
-        if row.customers_high < least: reasons.append(Reason("size", f"{says}; {least:,.0f} are needed.", row.customers, least, "Join it with a neighbour, or widen its conditions.", "fail" if row.customers_high == 0 else "review"))
+        if row.customers_high < least: reasons.append(Reason("size", f"{says}; {least:,.0f} are needed.", row.customers, least, "Join a small segment with its neighbour, or widen its conditions.", "fail" if row.customers_high == 0 else "review"))
         elif row.customers_low < least: reasons.append(Reason("size", f"{says}; whether these are {least:,.0f} cannot be told.", row.customers, least, "Look at more customers.", "unknown"))
     return reasons or [Reason("size", f"Every segment has the {least:,.0f} customers it needs.", None, least, severity="pass") if n else Reason("size", "There is no customer at this cutoff.", severity="unknown")]
 
 register_segment_check(SegmentCheck("size", "Is each segment large enough?", find_small))
 
-# %% ../../nbs/api/training/42_segment_checks.ipynb #3e84e835
+# %% ../../nbs/api/training/42_segment_checks.ipynb #0cd37a8a
 def segment_drifts(
     evidence:SegmentEvidence, # What is known, the earlier cutoff too
 )->dict[str, Estimate]: # Share now minus share before, among customers seen at both cutoffs, by segment
@@ -118,8 +118,9 @@ def find_drift(
     try: drifts = segment_drifts(evidence)
     except NotMeasurable as e: return [Reason("drift", e.problem, None, bound, e.remedy, "unknown")]
     beyond = {name: drift for name, drift in drifts.items() if side_of(drift, bound) == "above" or side_of(drift, -bound) == "below"}
-    step = "Look at where its members went, and whether season or data explain it, before you plan by its size."
-    def says(name, drift): return f"{name} moved by {100*drift.value:+.1f} points in {days} days ({100*drift.low:+.1f} to {100*drift.high:+.1f}) among the same customers."
+    step = "Look at where the members of a moved segment went, and whether season or data explain it, before you plan by its size."
+    def points(share): return f"{100*share:+.1f}".replace("-", "−")
+    def says(name, drift): return f"{name} moved by {points(drift.value)} points in {days} days ({points(drift.low)} to {points(drift.high)}) among the same customers."
     if beyond: return [Reason("drift", says(*each), round(each[1].value, 4), bound, step, "review") for each in beyond.items()]
     largest = max(drifts.items(), key=lambda each: abs(each[1].value))
     return [Reason("drift", f"No segment moved by more than {100*bound:g} points for certain; the largest: {says(*largest)}", round(largest[1].value, 4), bound, severity="pass")]

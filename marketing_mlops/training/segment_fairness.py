@@ -81,7 +81,7 @@ def _too_unequal(evidence:SegmentEvidence, attribute:str, ratios:dict[str, Share
     return [(f"{what} by {name}: {each.lowest} are in it {each.estimate.value:.2f} times as often as {each.highest} ({each.estimate.low:.2f} to {each.estimate.high:.2f}).", round(each.estimate.value, 4), bound)
             for what, each in below.items()]
 
-# %% ../../nbs/api/training/44_segment_fairness.ipynb #cd2e7805
+# %% ../../nbs/api/training/44_segment_fairness.ipynb #f70645ee
 def watched_attribute(
     evidence:SegmentEvidence, # What is known
     attribute:str, # One that was declared
@@ -90,7 +90,7 @@ def watched_attribute(
     "What is to be said about segments and one attribute."
     step = f"Decide what the segment is used for, and whether that may differ by {attribute}; else look at the condition that brings it in."
     if attribute not in evidence.attributes:
-        return [Reason(code, f"{attribute}: {evidence.absent.get(attribute, 'nobody looked it up')}.", severity="unknown", next_step="Map it, or take it from the list and say why.")]
+        return [Reason(code, f"{attribute}: {evidence.absent.get(attribute, 'nobody looked it up')}.", severity="unknown", next_step="Map what is missing, or take it from the list and say why.")]
     try: strengths, ratios = attribute_associations(evidence, attribute), attribute_ratios(evidence, attribute)
     except NotMeasurable as e: return [Reason(code, f"{_says(evidence, attribute)}: {e.problem}", severity="unknown", next_step=e.remedy)]
     beyond = _too_close(evidence, attribute, strengths) + _too_unequal(evidence, attribute, ratios)
