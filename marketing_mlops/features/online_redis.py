@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.lock import Lock
 
-# %% ../../nbs/api/features/97_online_redis.ipynb #481f2967
+# %% ../../nbs/api/features/97_online_redis.ipynb #22405a23
 GRACE_SECONDS = 60 # a generation is kept so long after another is shown, for whoever is just reading it
 UNSHOWN_SECONDS = 3600 # a generation that is being written lives so long after its last chunk
 LOCK_SECONDS = 60 # a writer who has said nothing for so long may be dead
@@ -32,6 +32,7 @@ REPLY_SECONDS = 2. # a server that does not answer for so long is taken for abse
 
 class RedisStore:
     "Stored features in Redis, for any number of machines. Keeps what `OnlineStore` promises."
+    is_remote = True
     def __init__(self,
         client:"Redis", # Connected at the first use
         address:str, # How to call it in messages, without a password

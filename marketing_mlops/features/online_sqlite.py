@@ -24,9 +24,10 @@ from ..workspace.places import Workspace
 try: import fcntl
 except ImportError: fcntl = None  # Windows
 
-# %% ../../nbs/api/features/97_online_sqlite.ipynb #e974d282
+# %% ../../nbs/api/features/97_online_sqlite.ipynb #9e4a74e8
 _TABLES = """
 PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS generations (number INTEGER PRIMARY KEY AUTOINCREMENT, shelf TEXT NOT NULL, facts TEXT);
 CREATE TABLE IF NOT EXISTS shown (shelf TEXT PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS rows (number INTEGER, entity TEXT, packed BLOB NOT NULL, PRIMARY KEY (number, entity)) WITHOUT ROWID;
@@ -35,6 +36,7 @@ BUSY_SECONDS = 30. # one writer waits so long for another's chunk
 
 class SqliteStore:
     "Stored features in one file, for any number of threads and processes. Keeps what `OnlineStore` promises."
+    is_remote = False
     def __init__(self,
         file:Path, # Made at the first write
         address:str, # How to call it in messages

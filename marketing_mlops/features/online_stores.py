@@ -18,7 +18,7 @@ from .online_rows import Generation
 from ..workspace.errors import MmopsError, SettingsError, closest
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/97_online_stores.ipynb #17c5f241
+# %% ../../nbs/api/features/97_online_stores.ipynb #887d3bd1
 @dataclass(frozen=True)
 class FoundRows:
     "What a store has for some customers."
@@ -28,6 +28,7 @@ class FoundRows:
 class OnlineStore(Protocol):
     "A place of stored features. Every method raises `OnlineStoreError` where the place cannot be used."
     address:str # For people, without a password
+    is_remote:bool # Whether a look-up waits for a network
 
     def write(self,
         draft:Generation, # What the rows have in common; the store sets n and number

@@ -20,13 +20,13 @@ from ..registry.graph_rows import MISSING_TEXT, category_texts, number_values
 from ..registry.input_schemas import RowProblem, check_rows, unusual_values
 from ..workspace.errors import MmopsError, closest
 
-# %% ../../nbs/api/serving/10_prediction_requests.ipynb #0c82acb7
+# %% ../../nbs/api/serving/10_prediction_requests.ipynb #3d5bcff3
 class RequestRefused(MmopsError):
     "A request that cannot be answered; fields: `status`, `details`."
     def __init__(self,
         problem:str, # What is wrong, with the value found
         remedy:str, # What to send instead
-        status:int=422, # HTTP: 400 unreadable, 401 no key, 404 no such model, 413 too large, 422 rows that do not fit
+        status:int=422, # HTTP: 400 unreadable, 401 no key, 404 no such model or customer, 413 too large, 422 rows that do not fit, 503 stored values that cannot be served
         details:Sequence[RowProblem]=(), # What is wrong with which feature
     ): super().__init__(shortened(problem, 600), shortened(remedy, 600), status=status, details=[problem_facts(each) for each in details])
 

@@ -9,15 +9,17 @@ The file is only the bell. Who is champion is asked of the ledger (`governance.l
 # %% auto #0
 __all__ = ['RETRY_SECONDS', 'OpenedChampion', 'open_champion', 'Prediction', 'predict_rows', 'Predictor']
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #d399056b
+# %% ../../nbs/api/serving/20_predictor.ipynb #718e0a17
 import threading, time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fastcore.basics import patch
+from ..features.online_stores import OnlineStore, open_store
 from ..governance.live_pointers import LivePointer, ReleaseError, live, pointer_file
 from ..registry.bundles import Bundle, read_bundle, score_columns
 from ..registry.input_schemas import RowProblem
 from .prediction_requests import RequestRefused, problem_facts, requested_columns
+from .stored_rows import filled_rows
 from ..workspace.errors import DataError
 from ..workspace.places import Workspace
 
@@ -41,7 +43,7 @@ def open_champion(
     bundle.sessions   # opens the graphs now
     return OpenedChampion(pointer, bundle)
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #801bbd02
+# %% ../../nbs/api/serving/20_predictor.ipynb #c1f64d76
 @dataclass(frozen=True)
 class Prediction:
     "Scores of some rows, by one bundle."
@@ -54,17 +56,19 @@ class Prediction:
 
 def predict_rows(
     champion:OpenedChampion, # From `open_champion`
-    rows:list[dict], # For each customer a value for each feature; None where unknown
+    rows:list[dict], # For each customer a value for each feature, None where unknown; or, with a store, `customer_id` alone
+    store:OnlineStore|None=None, # Where customers are looked up who are named by their id; None: nowhere
 )->Prediction: # In the order of `rows`
     "What a champion says about some rows. Raises `RequestRefused` for rows it cannot be asked about."
-    bundle = champion.bundle
+    bundle,model,aged = champion.bundle,champion.pointer.model,[]
+    if store: rows,aged = filled_rows(rows, model, bundle.feature_versions, store)
     columns,notes = requested_columns(rows, bundle.schema)
     try: found = score_columns(bundle, columns)
     except DataError as e: raise RequestRefused(e.problem, "Look at these rows: the model has no number for them.") from None
     scores = [dict(zip(found, row)) for row in zip(*(values.tolist() for values in found.values()))]
-    return Prediction(champion.pointer.model, bundle.core_hash, scores, notes)
+    return Prediction(model, bundle.core_hash, scores, [*aged, *notes])
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #60222670
+# %% ../../nbs/api/serving/20_predictor.ipynb #4792e957
 RETRY_SECONDS = 5.  # between two attempts to open a champion that could not be read
 
 class Predictor:
@@ -77,7 +81,7 @@ class Predictor:
         self.workspace,self.model,self.seconds,self.trouble = workspace,model,seconds,None
         self._file,self._lock,self._retry_at = pointer_file(workspace, model),threading.Lock(),float("inf")
         self._seen = self._stamp()
-        self.champion = open_champion(workspace, model)
+        self.champion,self.store = open_champion(workspace, model),open_store(workspace)
 
     def _stamp(self)->tuple|None:
         try: found = self._file.stat()
@@ -86,7 +90,7 @@ class Predictor:
     @property
     def is_due(self)->bool: "Whether the champion should be looked at again."; return self._stamp() != self._seen or self.seconds() >= self._retry_at
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #ee57ad01
+# %% ../../nbs/api/serving/20_predictor.ipynb #291eb5c2
 @patch
 def refresh(self:Predictor)->OpenedChampion:
     "The champion of the moment; the one before, with `trouble` saying why, where it cannot be read."
@@ -100,7 +104,7 @@ def refresh(self:Predictor)->OpenedChampion:
 
 @patch
 def predict(self:Predictor,
-    rows:list[dict], # For each customer a value for each feature; None where unknown
+    rows:list[dict], # For each customer a value for each feature, None where unknown; or `customer_id` alone, where her features are stored
 )->Prediction: # By one bundle, whatever is released meanwhile
     "What the champion of the moment says. Raises `RequestRefused` for rows it cannot be asked about."
-    return predict_rows(self.refresh() if self.is_due else self.champion, rows)
+    return predict_rows(self.refresh() if self.is_due else self.champion, rows, self.store)

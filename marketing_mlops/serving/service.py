@@ -1,6 +1,6 @@
 """Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
 
-Start it with `mmops serve`, which calls `serve_predictors`. Another program then asks `POST /predict` with `{"model": "…", "rows": [{"feature": value, …}]}` and gets the scores, the notes and the hash of the bundle that answered; `GET /healthz` tells which bundle answers since when. Use `make_app` to put the same service behind a server of your own.
+Start it with `mmops serve`, which calls `serve_predictors`. Another program then asks `POST /predict` with `{"model": "…", "rows": [{"feature": value, …}]}`, or with `{"customer_id": "…"}` as a row where `mmops materialise` has stored her features, and gets the scores, the notes and the hash of the bundle that answered; `GET /healthz` tells which bundle answers since when. Use `make_app` to put the same service behind a server of your own.
 
 Whoever can ask a model often enough can copy it, and learn what it holds against whom. So a key is asked for, unless the service listens to this machine alone and somebody said `--no-key`. Everything that comes in is bounded, and everything that goes out was written for a reader: no path, no code, no stack, whatever was sent."""
 
@@ -8,8 +8,8 @@ Whoever can ask a model often enough can copy it, and learn what it holds agains
 
 # %% auto #0
 __all__ = ['KEY_VARIABLE', 'SHORTEST_KEY', 'BODY_SECONDS', 'QUICK_BYTES', 'MOST_CONNECTIONS', 'is_loopback', 'access_key',
-           'check_access', 'bounded_body', 'json_answer', 'defect_answer', 'answer_question', 'health', 'look_again',
-           'make_app', 'check_serving_libraries', 'bound_socket', 'serve_predictors']
+           'check_access', 'bounded_body', 'json_answer', 'defect_answer', 'answer_question', 'health', 'is_slow',
+           'look_again', 'make_app', 'check_serving_libraries', 'bound_socket', 'serve_predictors']
 
 # %% ../../nbs/api/serving/30_service.ipynb #77e2b249
 import asyncio, hmac, ipaddress, json, os, socket, sys
@@ -100,7 +100,7 @@ def defect_answer(
     print(f"mmops serve: {type(error).__name__} in {where}; the caller was told that the fault is ours.", file=sys.stderr, flush=True)
     return json_answer({"problem": "The service could not answer: this is a defect of the service, not of the request.", "remedy": "Tell whoever runs it; its log says where."}, 500)
 
-# %% ../../nbs/api/serving/30_service.ipynb #6fa5e265
+# %% ../../nbs/api/serving/30_service.ipynb #2d018419
 def answer_question(
     predictors:Mapping[str, Predictor], # By model
     body:bytes, # Of the request
@@ -109,7 +109,7 @@ def answer_question(
     model,rows = read_question(body)
     if model not in predictors:
         raise RequestRefused(f"There is no model {shortened(model, 100)!r} here.{closest(shortened(model, 100), predictors)}", f"This service answers for {', '.join(predictors)}.", 404)
-    return predict_rows(predictors[model].champion, rows).to_dict()
+    return predict_rows(predictors[model].champion, rows, predictors[model].store).to_dict()
 
 def health(
     predictors:Mapping[str, Predictor], # By model
@@ -120,8 +120,15 @@ def health(
         return found | ({"note": "A newer champion could not be read; this one goes on answering."} if each.trouble else {})
     return dict(status="behind" if any(each.trouble for each in predictors.values()) else "ok", models=[facts(each) for each in predictors.values()])
 
-# %% ../../nbs/api/serving/30_service.ipynb #3c1bde74
+# %% ../../nbs/api/serving/30_service.ipynb #ad72b670
 QUICK_BYTES = 20_000 # a larger body is answered beside the others
+
+def is_slow(
+    predictors:Mapping[str, Predictor], # By model
+    body:bytes, # Of the request
+)->bool: # True where it may take more than a moment
+    "Whether a question is answered beside the others."
+    return len(body) > QUICK_BYTES or b"customer_id" in body and any(each.store.is_remote for each in predictors.values())
 
 async def look_again(
     predictors:Mapping[str, Predictor], # By model
@@ -150,7 +157,7 @@ async def _no_such_place(request, error):
     problem,status = known.get(error.status_code, ("The request cannot be answered.", error.status_code))
     return json_answer({"problem": problem, "remedy": "Use POST /predict or GET /healthz."}, status)
 
-# %% ../../nbs/api/serving/30_service.ipynb #dea694d1
+# %% ../../nbs/api/serving/30_service.ipynb #6b8dc79b
 def make_app(
     predictors:Mapping[str, Predictor], # By model
     key:str|None, # From `access_key`; None asks for none
@@ -163,7 +170,7 @@ def make_app(
         check_access(request.headers, key)
         body = await bounded_body(request)
         await look_again(predictors)
-        return answer_question(predictors, body) if len(body) <= QUICK_BYTES else await run_in_threadpool(answer_question, predictors, body)
+        return await run_in_threadpool(answer_question, predictors, body) if is_slow(predictors, body) else answer_question(predictors, body)
     async def healthz(request):
         await look_again(predictors)
         try: check_access(request.headers, key)
