@@ -93,7 +93,7 @@ def _subject(line:str)->str|None:
 
 OWN_PART = {"data/ledger": _own_entries} # Dependency → function (workspace, model, seen) that gives a model's part of it
 
-# %% ../../nbs/api/jobs/92_model_steps.ipynb #af500bc3
+# %% ../../nbs/api/jobs/92_model_steps.ipynb #236725fc
 def inputs_of(
     step:ModelStep, # One of `model_steps`
     workspace:Workspace, # Where the model is declared
@@ -110,9 +110,11 @@ def inputs_of(
         if dep in made or "${key}" in dep: return short_hash(file_hashes(place))
         if place not in seen: seen[place] = short_hash(file_hashes(place))
         return seen[place]
-    declared = {"models": params.models, "sources": params.sources}
-    fill = lambda name: name.replace("${key}", model).replace("${item.source}", source)
-    read = {name: short_hash(declared[name.split(".")[0]][fill(name).split(".", 1)[1]]) for name in step.params}
+    declared = {"models": params.models, "sources": params.sources, "features": params.features}
+    def entry(name):
+        kind, _, key = name.replace("${key}", model).replace("${item.source}", source).partition(".")
+        return declared[kind][key] if key else declared[kind]
+    read = {name: short_hash(entry(name)) for name in step.params}
     return {dep: dep_hash(dep) for dep in step.deps} | read
 
 # %% ../../nbs/api/jobs/92_model_steps.ipynb #51dec6e7

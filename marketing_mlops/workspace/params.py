@@ -8,10 +8,10 @@ Use `read_params` to learn which sources and models there are, what each model i
 __all__ = ['TASKS', 'REQUIRED_OF_A_MODEL', 'OPTIONAL_OF_A_MODEL', 'MANY', 'PARAMETER_FILES', 'read_yaml', 'Params', 'check_model',
            'read_params', 'edit_params']
 
-# %% ../../nbs/api/workspace/50_params.ipynb #2147f82b
+# %% ../../nbs/api/workspace/50_params.ipynb #21bd193f
 import io, re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import reduce
 from itertools import dropwhile, takewhile
@@ -64,13 +64,14 @@ def seen_from_workspace(
 def _wrong_key(path, key:str|None, problem:str, remedy:str)->ParameterError:
     return ParameterError(f"{seen_from_workspace(path)}: {problem}", remedy, file=str(path), key=key)
 
-# %% ../../nbs/api/workspace/50_params.ipynb #e8b35922
+# %% ../../nbs/api/workspace/50_params.ipynb #839fa3d5
 @dataclass(frozen=True)
 class Params:
     "The sources and models of a workspace, whichever file declares them."
     sources:Mapping[str, dict] # Settings of each source, by name
     models:Mapping[str, dict] # Spec of each model, by name
     files:Mapping[str, Path] # File that declares each source and model; sources as "sources.NAME"
+    features:Mapping[str, dict]=field(default_factory=dict) # Features of the team's own, as params.yaml declares them
 
     def where(self, model:str)->Path: "The file that declares `model`."; self.model(model); return self.files[f"models.{model}"]
     def model(self, name:str)->dict: "The spec of model `name`."; return self._found("model", self.models, name)
@@ -111,7 +112,7 @@ def check_model(
             words = ", ".join(allowed) or "none"
             raise _wrong_key(path, f"{key}.{word}", f"{key}.{word} is {spec[word]!r}; allowed: {words}.{closest(spec[word], allowed)}", f"Correct {key}.{word}.")
 
-# %% ../../nbs/api/workspace/50_params.ipynb #99186659
+# %% ../../nbs/api/workspace/50_params.ipynb #6b064ddc
 MANY = "data/many/params.yaml" # Models that share one stage for each source
 PARAMETER_FILES = ("params.yaml", "data/replays/params.yaml", MANY)
 
@@ -124,10 +125,11 @@ def read_params(
     files = {}
     for path in [paths[0], *filter(Path.exists, paths[1:])]:
         content = read_yaml(path)
+        if path == paths[0]: own = content.get("features") or {}
         if path == workspace.path(MANY): content["sources"] = _shared_sources(path, content, found["sources"])
         for kind in found: _take(path, kind, content, found[kind], files)
     for name,spec in found["models"].items(): check_model(name, spec, found["sources"], files[f"models.{name}"])
-    return Params(found["sources"], found["models"], files)
+    return Params(found["sources"], found["models"], files, own)
 
 # %% ../../nbs/api/workspace/50_params.ipynb #ad8ea75d
 def _shared_sources(path:Path, content:dict, known:dict)->dict:
