@@ -9,14 +9,14 @@ A team writes and changes segments without writing Python. Everything that is wr
 # %% auto #0
 __all__ = ['SegmentSet', 'segment_set_from', 'read_segments', 'segment_set']
 
-# %% ../../nbs/api/features/94_segment_sets.ipynb #48063f80
+# %% ../../nbs/api/features/94_segment_sets.ipynb #817d9eb2
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from .aggregations import AGGREGATIONS
 from .conditions import Condition
 from .catalogue import feature
-from .declarations import Feature
+from .declarations import OTHER_WAYS, Feature
+from .own_features import own_features
 from .segment_rules import SegmentRules
 from .segments import Segment
 from ..workspace.errors import ParameterError, closest
@@ -65,35 +65,38 @@ def _checked(path:Path, key:str, found, allowed:tuple[str, ...], needed:tuple[st
         if found.get(word) in (None, ""): _refuse(path, f"{key}.{word}", f"{key}.{word} is missing.", f"Add a line `{word}: …` below {key}.")
     return found
 
-# %% ../../nbs/api/features/94_segment_sets.ipynb #5d855cd5
-def _is_number(declared:Feature)->bool: return declared.table != "traits" and AGGREGATIONS[declared.aggregation].gives in ("number", "instant")
+# %% ../../nbs/api/features/94_segment_sets.ipynb #43d13120
+def _is_number(declared:Feature)->bool:
+    "Whether its values are numbers whatever the source holds; the first and the last of a column may be texts."
+    return declared.table not in OTHER_WAYS and declared.aggregation not in ("first", "last")
 
-def _condition(path:Path, key:str, found)->Condition:
+def _condition(path:Path, key:str, found, own:Mapping[str, Feature])->Condition:
     if not isinstance(found, list) or len(found) not in (2, 3) or not all(isinstance(each, str) for each in found[:2]):
         _refuse(path, key, f"{key} is {found!r}; a list of feature, operator and value is allowed.", 'Write it like [recency_days, ">", 180], or [recency_days, is missing].')
     try: made = Condition(found[0], found[1], found[2] if len(found) == 3 else None)
     except (TypeError, ValueError) as e: _refuse(path, key, f"{key}: {e}.", "Correct the condition.")
-    try: declared = feature(made.feature)
+    try: declared = feature(made.feature, own)
     except ParameterError as e: _refuse(path, key, f"{key}: {e.problem}", "Correct the name, or write trait.NAME for a trait.")
     texts = [each for each in (made.value if isinstance(made.value, tuple) else (made.value,)) if isinstance(each, str)]
     if texts and _is_number(declared): _refuse(path, key, f"{key}: {made.feature} holds numbers ({declared.unit}), and is compared with {texts[0]!r}.", "Write a number without quotes.")
     return made
 
-def _segment(path:Path, key:str, name:str, found, owner:str)->Segment:
+def _segment(path:Path, key:str, name:str, found, owner:str, own:Mapping[str, Feature])->Segment:
     found = _checked(path, key, found, _SEGMENT_KEYS, ("definition",))
     if ("all_of" in found) == ("any_of" in found): _refuse(path, key, f"{key} needs either all_of or any_of, and has {'both' if 'all_of' in found else 'neither'}.", "Write the conditions that must all hold under all_of.")
     word = "all_of" if "all_of" in found else "any_of"
     ways = [found["all_of"]] if word == "all_of" else found["any_of"]
     if not isinstance(ways, list) or not all(isinstance(each, list) for each in ways): _refuse(path, f"{key}.{word}", f"{key}.{word} is {found[word]!r}; a list of conditions is allowed.", 'Write it like [[recency_days, ">", 180]].')
-    any_of = [[_condition(path, f"{key}.{word}", each) for each in conditions] for conditions in ways]
-    try: return Segment(str(name), str(found["definition"]), any_of, found.get("owner", owner))
+    any_of = [[_condition(path, f"{key}.{word}", each, own) for each in conditions] for conditions in ways]
+    try: return Segment(str(name), str(found["definition"]), any_of, found.get("owner", owner), own)
     except ValueError as e: _refuse(path, key, f"{key}: {e}.", "Correct it, or remove the segment.")
 
-# %% ../../nbs/api/features/94_segment_sets.ipynb #b30da071
+# %% ../../nbs/api/features/94_segment_sets.ipynb #3bfeac69
 def segment_set_from(
     name:str, # Key of the set
     found:Mapping[str, object], # What the file says about it
     path:str|Path="params.yaml", # File to name in an error
+    own:Mapping[str, Feature]={}, # Features of the workspace, from `own_features`
 )->SegmentSet:
     "The segment set that a file describes. Raises `ParameterError` naming file and key."
     path, key = Path(path), f"segments.{name}"
@@ -102,23 +105,23 @@ def segment_set_from(
         if not isinstance(found[word], bool): _refuse(path, f"{key}.{word}", f"{key}.{word} is {found[word]!r}; true or false is allowed.", f"Say whether the segments {'exclude each other' if word == 'exclusive' else 'cover everybody'}.")
     inside = found["segments"]
     if not isinstance(inside, dict): _refuse(path, f"{key}.segments", f"{key}.segments is {inside!r}; one key for each segment is allowed.", "Write `name:` lines below it.")
-    segments = [_segment(path, f"{key}.segments.{each}", each, spec, found["owner"]) for each, spec in inside.items()]
+    segments = [_segment(path, f"{key}.segments.{each}", each, spec, found["owner"], own) for each, spec in inside.items()]
     checks = _checked(path, f"{key}.checks", found.get("checks") or {}, tuple(SegmentRules.__dataclass_fields__), ())
     try: return SegmentSet(name, found["purpose"], segments, found["exclusive"], found["exhaustive"], found["owner"], SegmentRules(**checks))
     except (TypeError, ValueError) as e: _refuse(path, key, f"{key}: {e}.", "Correct it.")
 
-# %% ../../nbs/api/features/94_segment_sets.ipynb #b22f0ec0
+# %% ../../nbs/api/features/94_segment_sets.ipynb #6c3ae5cb
 def read_segments(
     workspace:Workspace, # Whose params.yaml is read
 )->dict[str, SegmentSet]: # By name, in the order of the files; empty where there is none
     "The segment sets of a workspace. Raises `ParameterError` naming file and key."
-    sets = {}
+    sets, own = {}, own_features(workspace)
     for path in filter(Path.exists, map(workspace.path, PARAMETER_FILES)):
         found = read_yaml(path).get("segments") or {}
         if not isinstance(found, dict): _refuse(path, "segments", f"segments is {found!r}; one key for each segment set is allowed.", "Write `name:` lines below it.")
         for name, spec in found.items():
             if name in sets: _refuse(path, f"segments.{name}", f"segments.{name} is declared in two files.", "Keep one of them.")
-            sets[str(name)] = segment_set_from(str(name), spec, path)
+            sets[str(name)] = segment_set_from(str(name), spec, path, own)
     return sets
 
 # %% ../../nbs/api/features/94_segment_sets.ipynb #271e69d4

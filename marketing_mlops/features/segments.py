@@ -9,13 +9,16 @@ A segment in a dashboard is a filter somebody set once. Nobody can tell later wh
 # %% auto #0
 __all__ = ['SEGMENT_TERMS', 'Segment', 'in_segment']
 
-# %% ../../nbs/api/features/92_segments.ipynb #7b8baba3
+# %% ../../nbs/api/features/92_segments.ipynb #dfb39d20
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 import pandas as pd
 from ..contracts.glossary import Term, register_term
 from .conditions import Condition, holds_for
 from .catalogue import feature
+from .declarations import Feature
+from .entities import ENTITIES
 from ..workspace.places import canonical_json
 
 # %% ../../nbs/api/features/92_segments.ipynb #c31628aa
@@ -32,7 +35,7 @@ SEGMENT_TERMS = {
 }
 for name, says in SEGMENT_TERMS.items(): register_term(Term(name, says))
 
-# %% ../../nbs/api/features/92_segments.ipynb #8ac4a824
+# %% ../../nbs/api/features/92_segments.ipynb #1cb4fea1
 @dataclass(frozen=True)
 class Segment:
     "A named group of customers. Raises `ValueError` without a sentence or conditions, `ParameterError` for a feature there is not."
@@ -40,11 +43,11 @@ class Segment:
     definition:str # One sentence a marketer understands
     any_of:tuple[tuple[Condition, ...], ...] # Ways in; of each, all conditions must hold
     owner:str="marketing@example.com" # Role that answers for the definition
+    own:Mapping[str, Feature]=field(default_factory=dict, repr=False, compare=False) # Features of the workspace, from `own_features`
 
     def __post_init__(self):
         object.__setattr__(self, "any_of", tuple(map(tuple, self.any_of)))
         _check_segment(self)
-        for name in self.features: feature(name)
 
     @property
     def features(self)->tuple[str, ...]: # In the order in which they are first read
@@ -60,13 +63,15 @@ class Segment:
     def version(self)->str: # 12 hexadecimal digits
         "Changes with the conditions and with the declaration of any feature they read; not with the sentence, the name or the owner."
         asked = [[[each.feature, each.operator, each.value] for each in conditions] for conditions in self.any_of]
-        return hashlib.sha256(canonical_json([asked, {name: feature(name).version for name in self.features}]).encode()).hexdigest()[:12]
+        return hashlib.sha256(canonical_json([asked, {name: feature(name, self.own).version for name in self.features}]).encode()).hexdigest()[:12]
 
-# %% ../../nbs/api/features/92_segments.ipynb #bb50b3fc
+# %% ../../nbs/api/features/92_segments.ipynb #4c66c9f4
 def _check_segment(segment:Segment)->None:
     if not segment.name.isidentifier(): raise ValueError(f"a segment is named by letters, digits and _, got {segment.name!r}; write it like slipping_away")
     if not segment.definition.strip(): raise ValueError(f"{segment.name}: the definition is empty; say in a sentence who is meant")
     if not segment.any_of or not all(segment.any_of): raise ValueError(f"{segment.name}: there is no condition; name at least one, everybody is no segment")
+    for each in (feature(name, segment.own) for name in segment.features):
+        if each.entity != "customer" and not ENTITIES[each.entity].of_customers: raise ValueError(f"{segment.name}: {each.name} describes a {each.entity}; a segment holds customers, so use features of customers or of what they belong to")
 
 # %% ../../nbs/api/features/92_segments.ipynb #6ba51ed9
 def in_segment(

@@ -73,16 +73,17 @@ def drawn_customers(
     drawn = customer_ids.map(lambda each: hashlib.sha256(f"segments {each}".encode()).hexdigest())
     return customer_ids[drawn.rank(method="first") <= n]
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #57525a3a
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #cc6c079f
 def segment_evidence(
     events:EventSource, # An open source with customers
     declared:SegmentSet, # What is reviewed
     cutoff:str|date|datetime, # Day or instant that is judged
     n:int|None=None, # Customers to look at; None for all
 )->SegmentEvidence:
-    "What a segment set is judged by. Raises `DataError` and `ParameterError` for a feature that the source cannot give."
+    "What a segment set is judged by. Raises `DataError` where nobody is known yet, and with `ParameterError` for a feature that the source cannot give."
     moment, rules = as_cutoff(cutoff), declared.rules
     known = customer_candidates(events, [moment])
+    if known.empty: raise DataError(f"Source {events.name!r} knows no customer before {moment:%Y-%m-%d}.", "Choose a later cutoff.", column="first_seen_at")
     spine = known[known.customer_id.isin(drawn_customers(known.customer_id, n))].reset_index(drop=True)
     earlier = customer_candidates(events, [moment - pd.Timedelta(days=rules.drift_days)])
     earlier = earlier[earlier.customer_id.isin(spine.customer_id)].reset_index(drop=True)
@@ -121,7 +122,7 @@ class SegmentReview:
         declared, verdicts = self.evidence.declared, {name: each.to_dict() for name, each in self.verdicts.items()}
         return dict(source=self.source, cutoff=self.cutoff.isoformat(), segments=declared.name, versions={each.name: each.version for each in declared.segments}, verdicts=verdicts)
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #e97f85f9
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #ac95b105
 def review_segments(
     workspace:Workspace, # Where segments are declared and the accepted tables are
     source:str, # Of params.yaml
@@ -133,5 +134,4 @@ def review_segments(
     "Ask a segment set every question. Raises `ParameterError` for a name there is not, `DataError` for a source that cannot answer."
     declared, clock = segment_set(workspace, name), clock_of(workspace, source)
     with open_events(workspace, source) as events: evidence = segment_evidence(events, declared, cutoff or clock.now().date(), n)
-    if not len(evidence.now): raise DataError(f"Source {source!r} knows no customer before {cutoff or clock.now().date()}.", "Choose a later cutoff.", column="first_seen_at")
     return SegmentReview(source, evidence.now.cutoff.iloc[0], clock.label, evidence, {check: ask(check, evidence) for check in SEGMENT_CHECKS})
