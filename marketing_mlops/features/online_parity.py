@@ -10,7 +10,7 @@ The answer is a `Verdict`. `fail` says that the same data and the same declarati
 __all__ = ['MOST_CUSTOMERS', 'REQUEST_DAYS', 'differing_values', 'sampled', 'compared', 'value_reasons', 'ages_at_request',
            'age_reasons', 'parity']
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #e890c9d4
+# %% ../../nbs/api/features/99_online_parity.ipynb #9cb86f45
 from collections.abc import Sequence
 from datetime import timedelta
 import numpy as np
@@ -22,6 +22,7 @@ from .materialisation import tables_hash
 from .online_rows import Generation, feature_versions, unpacked_rows
 from .online_stores import OnlineStore, open_store
 from .online_values import USUAL_AGE_DAYS, age_of, beyond_limit
+from .own_features import own_features
 from .point_in_time import features_of
 from ..workspace.clock import Clock, clock_for
 from ..workspace.places import Workspace
@@ -106,7 +107,7 @@ def age_reasons(
     if late: said += f" Served as missing now: {', '.join(late)}."
     return [Reason("age_at_request", said, most, limit, step, "fail" if late else "review" if most > limit else "pass")]
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #24c06a8f
+# %% ../../nbs/api/features/99_online_parity.ipynb #a6b7b11e
 def parity(
     workspace:Workspace, # With accepted tables; its settings say which store
     shelf:str, # Named like the model
@@ -116,7 +117,7 @@ def parity(
     store, subject = open_store(workspace), f"{shelf} online"
     if not (history := store.history(shelf)):
         return judged(subject, [Reason("not_materialised", f"{store.address} holds no values for {shelf}.", severity="unknown", next_step=f"Run `mmops materialise {shelf}`.")])
-    generation, declared = history[0], feature_versions(history[0].versions)
+    generation, declared = history[0], feature_versions(history[0].versions, own_features(workspace))
     edited = [Reason("other_version", f"{name} is stored in version {stored} and declared in version {declared[name]} now.", stored, declared[name], f"Run `mmops materialise {shelf}`.", "unknown")
               for name,stored in generation.versions.items() if declared[name] != stored]
     return judged(subject, (edited or value_reasons(*compared(workspace, store, generation), shelf)) + age_reasons(history, clock))

@@ -9,7 +9,7 @@ Everything that is the same for all customers stands in the `Generation` once, s
 # %% auto #0
 __all__ = ['feature_versions', 'Generation', 'packed_rows', 'unpacked_row', 'unpacked_rows']
 
-# %% ../../nbs/api/features/96_online_rows.ipynb #bc0f7f65
+# %% ../../nbs/api/features/96_online_rows.ipynb #189ed334
 import json, struct
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from ..contracts.glossary import Term, register_term
 from .catalogue import feature
+from .declarations import Feature
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/features/96_online_rows.ipynb #5210461b
@@ -26,12 +27,13 @@ register_term(Term("shelf", "The stored features of one model in the online stor
 register_term(Term("generation", "Everything one materialisation wrote to a shelf; a shelf shows one generation at a time.", owner="model-owner@example.com"))
 register_term(Term("materialisation", "Computing the features of all customers at one cutoff and storing them for look-up.", owner="model-owner@example.com"))
 
-# %% ../../nbs/api/features/96_online_rows.ipynb #f5786791
+# %% ../../nbs/api/features/96_online_rows.ipynb #a2ed87f5
 def feature_versions(
     names:Iterable[str], # Such as recency_days and trait.age_band
+    own:Mapping[str, Feature]={}, # Features the workspace has declared, from `own_features`
 )->dict[str, str]: # Name → version as declared now, 12 hexadecimal digits, in the order given
     "The versions of features. Raises `ParameterError` for a feature there is not."
-    return {name: feature(name).version for name in names}
+    return {name: feature(name, own).version for name in names}
 
 # %% ../../nbs/api/features/96_online_rows.ipynb #89f65beb
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ The bundle decides, not `params.yaml`: for a champion these are the features tha
 # %% auto #0
 __all__ = ['check_declared', 'shelf_plan', 'materialise_model', 'model_parity']
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #c4304c28
+# %% ../../nbs/api/jobs/28_online_models.ipynb #bef29006
 from collections.abc import Callable, Mapping
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.materialisation import ShelfPlan, materialise
@@ -17,6 +17,7 @@ from ..features.online_parity import parity
 from ..features.online_rows import Generation, feature_versions
 from ..features.online_stores import open_store
 from ..features.online_values import VersionMismatch, check_versions
+from ..features.own_features import own_features
 from .scoring import bundle_to_score, champion_of, declared_for
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import Bundle, read_bundle
@@ -24,24 +25,25 @@ from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import WorkspaceError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #153b14a6
+# %% ../../nbs/api/jobs/28_online_models.ipynb #1dae0fed
 def check_declared(
+    workspace:Workspace, # With the features a team has declared
     bundle:Bundle, # Whose features are to be stored
 )->None:
     "Raises `VersionMismatch` for a feature that is declared otherwise than in training, or a bundle that does not say."
     model, trained_on = bundle.parameters["model"], bundle.feature_versions
-    for name,declared in feature_versions(bundle.features).items():
+    for name,declared in feature_versions(bundle.features, own_features(workspace)).items():
         if trained_on.get(name) == declared: continue
         wanted = f"trained on version {trained_on[name]}" if name in trained_on else "built before bundles named the versions of features"
         raise VersionMismatch(f"{name} is declared in version {declared} now, and {model} was {wanted}; stored values could not be served.",
             f"Train and release {model} again, or put the declaration of {name} back.", feature=name, stored=declared, wanted=trained_on.get(name))
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #a8a96754
+# %% ../../nbs/api/jobs/28_online_models.ipynb #bb21af5a
 def _waiting(workspace:Workspace, model:str)->tuple[str, ...]:
     "Features of the candidate that could be served after a release."
     try: candidate = read_bundle(workspace.output("bundle", model))
     except BundleError: return ()
-    try: check_declared(candidate)
+    try: check_declared(workspace, candidate)
     except VersionMismatch: return ()
     return candidate.features
 
@@ -54,7 +56,7 @@ def shelf_plan(
     if champion_of(workspace, model) is None and not (workspace.output("bundle", model)/"core.json").is_file():
         raise WorkspaceError(f"{model} has no bundle, so nothing says which features to store.", f"Build it with `mmops run {model}`.", model=model)
     bundle, role = bundle_to_score(workspace, model)
-    check_declared(bundle)
+    check_declared(workspace, bundle)
     rules, names = declared_for(bundle, role, spec), dict.fromkeys((*bundle.features, *_waiting(workspace, model)))
     return ShelfPlan(model, rules["source"], tuple(names), rules.get("consent_purpose"), (rules.get("outcome") or {}).get("active_days"))
 
