@@ -8,19 +8,19 @@
 __all__ = ['SCALES', 'WINDOWS', 'Filters', 'SETTINGS', 'listed_features', 'charts_spec', 'first_settings', 'check_settings',
            'chosen_declaration', 'taken_texts', 'FeatureCharts']
 
-# %% ../../nbs/api/explorers/79_feature_charts.ipynb #175b26c2
+# %% ../../nbs/api/explorers/79_feature_charts.ipynb #b6cfdeb3
 import math
 from collections.abc import Callable, Mapping
 import anywidget, traitlets
 from fastcore.basics import patch
-from .feature_cells import feature_cell, features_list, with_filter, with_window
+from .feature_cells import feature_cell, feature_yaml, features_list, with_filter, with_window
 from .feature_messages import plain_number, profile_message
 from .feature_profiles import FeatureStudy, overview, profile_feature
 from .live_charts import widget_text
 from ..features.declarations import Feature
 from ..reporting.numbers import NOT_MEASURED, show_count, show_number, show_rate
 
-# %% ../../nbs/api/explorers/79_feature_charts.ipynb #b3b02c1b
+# %% ../../nbs/api/explorers/79_feature_charts.ipynb #8adc2505
 SCALES = [["quantile", "equally many rows"], ["linear", "round steps"], ["log", "powers"]] # Key and words
 WINDOWS = (7, 14, 30, 60, 90, 180, 365) # Days, as offered
 Filters = Mapping[str, Mapping[str, tuple[str|bool, ...]]] # Table → column → values
@@ -34,10 +34,11 @@ def listed_features(
         about, binned = study.declared.get(f.feature), study.binned[f.feature]
         flags = [f"{show_rate(f.missing, 0)} missing"]*(f.missing >= .005) + ["drift"]*bool(f.drift_low > .1)
         gain = show_number(f.gain, 3, True) if math.isfinite(f.gain) else ""
-        rows.append(dict(name=f.feature, definition=about.definition if about else "", table=about.table if about else "", window_days=about.window_days if about else None, is_category=binned.is_category,
+        rows.append(dict(name=f.feature, definition=about.definition if about else "", table=about.table if about else "", window_days=about.window_days if about else None, filtered=[column for column, _ in about.where] if about else [], is_category=binned.is_category,
                          gain=plain_number(f.gain), gain_said=gain, drift=plain_number(f.drift), missing=plain_number(f.missing), flags=" · ".join(flags), said=", ".join([f"gain alone {gain or NOT_MEASURED}", *flags])))
     return rows
 
+# %% ../../nbs/api/explorers/79_feature_charts.ipynb #2355fe60
 def charts_spec(
     study:FeatureStudy, # From `study_features`
     title:str, # Heading
@@ -90,7 +91,7 @@ def check_settings(
         if not is_allowed: raise ValueError(f"{name} must be {words}, got {settings[name]!r:.60}")
     return settings
 
-# %% ../../nbs/api/explorers/79_feature_charts.ipynb #49003bda
+# %% ../../nbs/api/explorers/79_feature_charts.ipynb #7557cd59
 def chosen_declaration(
     study:FeatureStudy, # From `study_features`
     settings:dict, # Checked
@@ -110,7 +111,7 @@ def taken_texts(
     "The texts that can be copied."
     declared = chosen_declaration(study, settings, filters)
     cell = feature_cell(declared) if declared else f"# {settings['feature']!r} is a column that nobody declared. Declare what it is made of to use it in a model."
-    return dict(cell=cell, yaml="", list=features_list(settings["ticked"]) if settings["ticked"] else "")
+    return dict(cell=cell, yaml=feature_yaml(declared) if declared else "", list=features_list(settings["ticked"]) if settings["ticked"] else "")
 
 # %% ../../nbs/api/explorers/79_feature_charts.ipynb #42f601d9
 class FeatureCharts(anywidget.AnyWidget):

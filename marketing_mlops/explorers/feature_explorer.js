@@ -8,7 +8,7 @@
 const DIM_AFTER = 150;       // ms until an unanswered choice dims the charts
 const SILENT_AFTER = 10000;  // ms until a silent kernel is called that
 const PROFILES_KEPT = 60;
-const BINS = { height: 236, left: 44, right: 8, top: 10, rate: 138, gap: 14, rows: 44, gapSpecial: 10 };
+const BINS = { height: 308, left: 44, right: 8, top: 10, rate: 196, gap: 16, rows: 60, gapSpecial: 10 };
 const PANEL = { height: 84, left: 44, right: 8, top: 8, bottom: 6, axis: 18 };
 const LETTER = 6.1;          // width of a character at 11 px
 const HOW = "Choose a feature; click a day to look at its rows alone. Keys: Tab to the list or a chart, arrow keys move, Enter chooses, Escape goes back.";
@@ -32,7 +32,7 @@ function scaleOf(values, from, to, withZero) {
   const known = values.filter((v) => v !== null);
   let low = Math.min(...known, withZero ? 0 : Infinity), high = Math.max(...known, withZero ? 0 : -Infinity);
   if (!known.length) [low, high] = [0, 1];
-  if (low === high) { low -= withZero && low === 0 ? 0 : Math.abs(low) / 2 || .5; high += Math.abs(high) / 2 || .5; }
+  if (low === high) { low = low > 0 ? low / 2 : low < 0 ? 2 * low : 0; high = high > 0 ? 1.5 * high : high < 0 ? 0 : withZero ? .1 : 1; }
   return { low, high, at: (v) => from + ((v - low) / (high - low)) * (to - from) };
 }
 function gridLines(axis, width, edges, wanted, isRate) {
@@ -65,7 +65,7 @@ function makeCursor(plot, reading, { count, placeAt, mark, read, choose, idle })
 // ---- the outcome by value ------------------------------------------------------------------------------------------
 
 function makeBins() {
-  const layers = Object.fromEntries(["grid", "hover", "rows", "all", "whisker", "dots", "axis"].map((name) => [name, svg("g", { class: `mmf-${name}` })]));
+  const layers = Object.fromEntries(["scale", "hover", "rows", "all", "whisker", "dots", "axis"].map((name) => [name, svg("g", { class: `mmf-${name}` })]));
   const plot = svg("svg", { class: "mmf-plot", height: BINS.height, role: "img", tabindex: "0" }, ...Object.values(layers));
   const reading = html("p", { class: "mmf-reading", "aria-live": "polite" });
   let width = 420, shown = null;
@@ -85,14 +85,15 @@ function makeBins() {
     const bins = shown.bins, bottom = BINS.top + BINS.rate, floor = bottom + BINS.gap + BINS.rows, wide = step();
     const rate = scaleOf(bins.flatMap((b) => [b.low ?? b.mean, b.high ?? b.mean]).concat(shown.mean), bottom, BINS.top, true);
     const most = Math.max(...bins.map((b) => b.share), 1e-9), middle = (i) => left(i) + wide / 2;
-    layers.grid.replaceChildren(...gridLines(rate, width, BINS, 4, shown.is_rate), text(BINS.left - 6, floor - BINS.rows + 10, "end", `${(100 * most).toFixed(most < .1 ? 1 : 0)} %`), text(BINS.left - 6, floor, "end", "rows"));
+    layers.scale.replaceChildren(...gridLines(rate, width, BINS, 4, shown.is_rate), text(BINS.left - 6, floor - BINS.rows + 10, "end", `${(100 * most).toFixed(most < .1 ? 1 : 0)} %`), text(BINS.left - 6, floor, "end", "rows"));
     layers.all.replaceChildren(svg("path", { d: `M${BINS.left} ${rate.at(shown.mean).toFixed(1)}H${width - BINS.right}` }));
     layers.rows.replaceChildren(...bins.map((b, i) => { const tall = Math.max(1, (b.share / most) * BINS.rows); return svg("rect", { x: (left(i) + wide * .12).toFixed(1), y: (floor - tall).toFixed(1), width: (wide * .76).toFixed(1), height: tall.toFixed(1), class: b.special ? "mmf-special" : null }); }));
     layers.whisker.replaceChildren(...bins.map((b, i) => (b.low === null ? "" : svg("path", { d: `M${middle(i).toFixed(1)} ${rate.at(b.low).toFixed(1)}V${rate.at(b.high).toFixed(1)}` }))).filter(Boolean));
     layers.dots.replaceChildren(...bins.map((b, i) => svg("circle", { cx: middle(i).toFixed(1), cy: rate.at(b.mean).toFixed(1), r: 4, class: b.special ? "mmf-special" : null })));
     const labels = [], y = floor + 15;
     const put_ = (x, words) => labels.push({ x, words, half: words.length * LETTER / 2 });
-    bins.forEach((b, i) => put_(middle(i), shown.is_category || b.special ? clip(b.text, Math.max(6, Math.floor(wide / LETTER) - 1)) : b.start));
+    const lastValue = bins.findLastIndex((b) => !b.special), open = (b, i) => (i === lastValue && b.text !== b.start ? `${b.start} +` : b.start);
+    bins.forEach((b, i) => put_(middle(i), shown.is_category || b.special ? clip(b.text, Math.max(6, Math.floor(wide / LETTER) - 1)) : open(b, i)));
     let free = -Infinity;
     const kept = labels.filter((label, i) => { const last = bins.slice(i + 1).find((b) => b.special); if (label.x - label.half < free) return false; if (!bins[i].special && last && label.x + label.half + 8 > labels[bins.indexOf(last)].x - labels[bins.indexOf(last)].half) return false; free = label.x + label.half + 8; return true; });
     layers.axis.replaceChildren(...kept.map((label) => text(clamp(label.x, label.half, width - label.half), y, "middle", label.words)), svg("path", { d: `M${BINS.left} ${floor + .5}H${width - BINS.right}` }));
@@ -237,7 +238,7 @@ function render({ model, el }) {
   const byValue = card(`${spec.outcome} by value`, bins.plot, bins.reading), overTime = card("Over time", course.plot, course.key, course.reading);
   byValue.head.append(html("span", { class: "mmf-choices" }, scale.node, period.node));
   const related = html("div", { class: "mmf-related" }), worth = html("dl", { class: "mmf-facts" }), measure = html("button", { type: "button", class: "mmx-button" }, "Measure the time"), measured = html("span", { class: "mmf-measured", role: "status" });
-  const relatedCard = card("Says the same", related), worthCard = card("Gain beside cost", worth, ...(spec.can_measure ? [html("div", { class: "mmf-line" }, measure, measured)] : []));
+  const relatedCard = card("Related features", related), worthCard = card("Gain beside cost", worth, ...(spec.can_measure ? [html("div", { class: "mmf-line" }, measure, measured)] : []));
   const windows = choice(`${id}-window`, "Window", (value) => change({ window: value === "" ? null : Number(value) })), column = choice(`${id}-column`, "Only rows whose", (value) => change({ filter: value === "" ? null : [value, choicesOf(value)[0]] })), only = choice(`${id}-only`, "is", (value) => change({ filter: [settings.filter[0], JSON.parse(value)] }));
   const cell = makeText("Declaration, as a cell"), yaml = makeText("Declaration, for params.yaml"), listed = makeText("Ticked features, for params.yaml");
   const takeAway = card("Take it away", html("div", { class: "mmf-choices mmf-wide" }, windows.node, column.node, only.node), cell.node, yaml.node, listed.node);
@@ -251,12 +252,12 @@ function render({ model, el }) {
   const aboutOf = (name) => spec.features.find((f) => f.name === name), choicesOf = (name) => spec.filters[aboutOf(settings.feature).table]?.[name] ?? [];
   const saidOf = (value) => (value === true ? "yes" : value === false ? "no" : value);
   function controls() {
-    const about = aboutOf(settings.feature), filters = spec.filters[about.table] ?? {};
+    const about = aboutOf(settings.feature), columns = Object.keys(spec.filters[about.table] ?? {}).filter((c) => !about.filtered.includes(c));
     scale.fill(about.is_category ? [["quantile", "one per value"]] : spec.scales, about.is_category ? "quantile" : settings.scale);
     period.fill([["", spec.training], ...spec.periods.map((words, i) => [i, words])], settings.period ?? "");
     const same = about.window_days === null ? "as declared (all)" : `as declared (${about.window_days} days)`;
     windows.fill(about.table && about.table !== "traits" ? [["", same], ...spec.windows.filter((d) => d !== about.window_days).map((d) => [d, `${d} days`]), ...(about.window_days === null ? [] : [[0, "all"]])] : [["", "no window"]], settings.window ?? "");
-    column.fill([["", "(no further filter)"], ...Object.keys(filters).map((c) => [c, c])], settings.filter?.[0] ?? "");
+    column.fill([["", "(no further filter)"], ...columns.map((c) => [c, c.replaceAll("_", " ")])], settings.filter?.[0] ?? "");
     only.node.hidden = !settings.filter;
     if (settings.filter) only.fill(choicesOf(settings.filter[0]).map((v) => [JSON.stringify(v), String(saidOf(v))]), JSON.stringify(settings.filter[1]));
   }

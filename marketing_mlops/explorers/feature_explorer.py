@@ -7,46 +7,56 @@ Use `FeatureExplorer` before a feature enters a model, and again when a model ha
 # %% auto #0
 __all__ = ['FeatureExplorer']
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #f3cb2b39
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #36831240
+from dataclasses import replace
 import pandas as pd
 from fastcore.basics import patch
 from .build_progress import show_progress
 from .feature_cells import filter_choices
 from .feature_charts import check_settings, first_settings, taken_texts
-from .feature_costs import table_seconds
+from .feature_costs import declared_or_none, table_seconds
 from .feature_messages import estimate_words
 from .feature_pictures import bins_table, draw_feature
 from .feature_profiles import FeatureProfile, overview, profile_feature, study_features
 from .feature_rows import FeatureRows, rows_of_model
-from .feature_worth import GAIN_METRICS
 from .snapshots import Snapshot
+from ..features.own_features import own_features
 from ..reporting.numbers import show_number
 from ..sources.ingestion import accepted_tables
+from ..training.feature_review_figures import review_figure
 from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #33d11ee2
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #a7e06c92
 def _spec_of(workspace, model):
     "The entry of a model in params.yaml."
     models = read_params(workspace).models
     if model not in models: raise ParameterError(f"There is no model {model!r}; there are {', '.join(models) or 'none'}.{closest(model, models)}", "Name a model of params.yaml, or explore a frame with rows_of_frame.", key="models")
     return models[model]
 
+def _rows_with_notes(workspace, model, spec):
+    "The training set, with what a reader has to know of its outcome and of the figure."
+    rows, said = rows_of_model(workspace, model), review_figure(spec)[1]
+    meant = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in (spec.get("outcome") or {}).items())
+    return replace(rows, notes=(*rows.notes, *((f"Outcome: {meant}.",) if meant else ()), *((said,) if said else ())))
+
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #0542ab47
 class FeatureExplorer:
     "Features of a model or a frame, one by one."
     def __init__(self,
         rows:str|FeatureRows, # A model of params.yaml, or rows from `rows_of_frame`
         workspace:Workspace|None = None, # Where the model is; None: found from the working directory when a model is named
-        metric:str|None = None, # Of the gain, one of `GAIN_METRICS`; None: the model's primary metric where it is one of them, else auc
+        metric:str|None = None, # Of the gain, one of `REVIEW_FIGURES`; None: the model's own where it says something of a single feature
     ):
         if not isinstance(rows, (str, FeatureRows)): raise TypeError(f"rows must be the name of a model or FeatureRows, got {type(rows).__name__}; wrap a frame: rows_of_frame(df, 'outcome', 'cutoff')")
         self.workspace = workspace or (find_workspace() if isinstance(rows, str) else None)
         spec = _spec_of(self.workspace, rows) if isinstance(rows, str) else {}
-        self.source, self.rows = spec.get("source"), rows_of_model(self.workspace, rows) if isinstance(rows, str) else rows
-        primary = spec.get("primary_metric")
+        self.source, self.rows = spec.get("source"), _rows_with_notes(self.workspace, rows, spec) if spec else rows
+        own = own_features(self.workspace) if self.workspace else {}
+        declared = {name: found for name in self.rows.features if (found := own.get(name) or declared_or_none(name)) is not None}
         with show_progress("Looking at features", len(self.rows.frame)*len(self.rows.features)) as report:
-            self.study = study_features(self.rows, metric or (primary if primary in GAIN_METRICS else "auc"), progress=report)
+            self.study = study_features(self.rows, metric or (review_figure(spec)[0].name if spec else None), declared, progress=report)
         self.filters, self.settings, self._charts = self._choices(), first_settings(self.study), None
 
 # %% ../../nbs/api/explorers/81_feature_explorer.ipynb #9caf6155
@@ -117,12 +127,12 @@ def features(self:FeatureExplorer
     "The ticked features for params.yaml."
     return taken_texts(self.study, self.settings, self.filters)["list"]
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #657f7c70
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #e12e304d
 @patch
 def snapshot(self:FeatureExplorer,
     minimum_rows:int = 10, # Bins with fewer rows are not shown, >= 1
 )->Snapshot: # sentence, svg, table, code
     "What the explorer shows now, without a widget."
     profile = self.profile()
-    sentence = f"{self.rows.name}: {profile.name}, {profile.scope}. {profile.sentence} Gain alone in {self.study.metric}: {estimate_words(profile.gain, 3, True)}."
+    sentence = f"{self.rows.name}: {profile.name}, {profile.scope}. {profile.sentence} Gain alone in {self.study.figure.name}: {estimate_words(profile.gain, 3, True)}."
     return Snapshot(sentence, draw_feature(profile, self.rows.name, minimum_rows), bins_table(profile, minimum_rows), self.code())

@@ -7,10 +7,9 @@ A chart, the line under it, a saved page and a screen reader should say the same
 # %% auto #0
 __all__ = ['plain_number', 'estimate_words', 'drift_words', 'fact_rows', 'bin_rows', 'course_rows', 'profile_message']
 
-# %% ../../nbs/api/explorers/78_feature_messages.ipynb #68d91f41
+# %% ../../nbs/api/explorers/78_feature_messages.ipynb #fa4fc47d
 import math
 from .feature_profiles import FeatureProfile, FeatureStudy, show_outcome
-from .feature_worth import GAIN_METRICS
 from ..measurement.intervals import Estimate, NotMeasurable
 from ..reporting.numbers import NOT_MEASURED, show_count, show_interval, show_number, show_rate
 
@@ -37,7 +36,7 @@ def drift_words(
     if not isinstance(found, Estimate): return NOT_MEASURED
     return next(word for bound, word in ((.2, "large"), (.1, "noticeable"), (1e-9, "small"), (-1, "none beyond chance")) if found.low > bound)
 
-# %% ../../nbs/api/explorers/78_feature_messages.ipynb #4b1cb769
+# %% ../../nbs/api/explorers/78_feature_messages.ipynb #857e26ac
 def _reason(found): return "" if isinstance(found, Estimate) else found.problem
 
 def fact_rows(
@@ -45,8 +44,8 @@ def fact_rows(
     profile:FeatureProfile, # From `profile_feature`
 )->list[tuple[str, str, str]]: # Label, value, note
     "Gain beside cost, in words."
-    gain, says = profile.gain, GAIN_METRICS[study.metric].says
-    note = _reason(gain) or f"{says}; measured on {show_count(gain.n)} later customers of the training rows, each once"
+    gain, figure = profile.gain, study.figure.name.replace("_", " ")
+    note = _reason(gain) or f"in {figure}, above knowing nothing; on {show_count(gain.n)} later customers of the training rows, each once"
     facts = [("gain alone", estimate_words(gain, 3, True), note)]
     facts += [(f"drift, {what}", drift_words(found), _reason(found) or f"PSI {estimate_words(found, 2)}") for what, found in profile.drift.items()]
     tables = list(dict.fromkeys(column.partition(".")[0] for column in profile.needs))

@@ -8,56 +8,60 @@
 __all__ = ['FEWEST_ROWS', 'FeatureStudy', 'study_features', 'overview', 'FeatureProfile', 'show_outcome', 'bins_sentence',
            'meaning_of', 'profile_feature']
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #1ef16cd1
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #e3360e44
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from ..contracts.glossary import glossary, term_key
 from .feature_bins import BinnedFeature, BinScale, bin_feature, outcome_by_bin, over_time
-from .feature_costs import column_megabytes, declared_or_none, feature_needs
+from .feature_costs import declared_or_none, feature_needs
 from .feature_relations import ComparedRows, compared_rows, related_features
 from .feature_rows import FeatureRows
-from .feature_worth import drift_of, gain_alone, judged_rows
+from .feature_worth import drift_of, figure_for, gain_alone, judged_rows
 from ..features.declarations import Feature
 from ..measurement.intervals import Estimate, NotMeasurable
 from ..reporting.numbers import show_interval, show_number, show_rate
+from ..training.feature_review_costs import bytes_per_row
+from ..training.feature_review_figures import ReviewFigure
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #7ec4559a
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #802f2e50
 @dataclass(frozen=True)
 class FeatureStudy:
     "Features of a table, looked at once."
     rows:FeatureRows # What is explored
-    metric:str # Of the gain, one of `GAIN_METRICS`
+    figure:ReviewFigure # Of the gain
     declared:Mapping[str, Feature] # Declarations, where there are any
     binned:dict[str, BinnedFeature]=field(repr=False) # In quantile bins
     compared:ComparedRows=field(repr=False) # For relations
     gains:dict[str, Estimate|NotMeasurable]=field(repr=False) # Alone, by feature
     drifts:dict[str, dict[str, Estimate|NotMeasurable]]=field(repr=False) # By feature and what is compared
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #cea34047
-def _gain(rows, binned, metric, split):
-    try: return gain_alone(rows, binned, metric, split)
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #2449b5d5
+def _gain(rows, binned, figure, split):
+    try: return gain_alone(rows, binned, figure, split)
     except NotMeasurable as reason: return reason
 
 def study_features(
     rows:FeatureRows, # Rows to explore
-    metric:str = "auc", # Of the gain, one of `GAIN_METRICS`
+    metric:str|None = None, # Of the gain, one of `REVIEW_FIGURES`; None: auc, or explained_share for amounts
     declared:Mapping[str, Feature]|None = None, # Declarations by name; None: those that are registered
     *,
     progress:Callable[[int, int, str], None] = lambda done, total, what: None, # Told after each feature
 )->FeatureStudy:
     "Look at every feature. Raises `ParameterError` for a metric there is not."
     if declared is None: declared = {name: found for name in rows.features if (found := declared_or_none(name)) is not None}
-    split, binned, gains, drifts = judged_rows(rows), {}, {}, {}
+    figure, split, binned, gains, drifts = figure_for(rows, metric), judged_rows(rows), {}, {}, {}
     for i, name in enumerate(rows.features):
         binned[name] = bin_feature(rows, name)
-        gains[name], drifts[name] = _gain(rows, binned[name], metric, split), drift_of(rows, binned[name])
+        gains[name], drifts[name] = _gain(rows, binned[name], figure, split), drift_of(rows, binned[name])
         progress(i + 1, len(rows.features), name)
-    return FeatureStudy(rows, metric, declared, binned, compared_rows(rows), gains, drifts)
+    return FeatureStudy(rows, figure, declared, binned, compared_rows(rows), gains, drifts)
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #a3edbfd5
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #482604c5
+def _megabytes(values): return bytes_per_row(values)*len(values)/1e6
+
 def overview(
     study:FeatureStudy, # From `study_features`
 )->pd.DataFrame: # feature, kind, missing (share of training rows), gain, gain_low, gain_high, drift (PSI to the held-out rows, else first to last cutoff), megabytes; best gain first
@@ -68,10 +72,10 @@ def overview(
         gain, moved = study.gains[name], [d for d in study.drifts[name].values() if isinstance(d, Estimate)]
         rows.append(dict(feature=name, kind="category" if binned.is_category else "number", missing=float((binned.codes[training] == binned.missing).mean()),
                          gain=value(gain, "value"), gain_low=value(gain, "low"), gain_high=value(gain, "high"),
-                         drift=value(moved[-1] if moved else None, "value"), drift_low=value(moved[-1] if moved else None, "low"), megabytes=column_megabytes(study.rows.frame[name])))
+                         drift=value(moved[-1] if moved else None, "value"), drift_low=value(moved[-1] if moved else None, "low"), megabytes=_megabytes(study.rows.frame[name])))
     return pd.DataFrame(rows).sort_values("gain", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #88a1ada1
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #a9daff40
 @dataclass(frozen=True)
 class FeatureProfile:
     "Everything about one feature."
@@ -83,7 +87,7 @@ class FeatureProfile:
     bins:pd.DataFrame=field(repr=False) # From `outcome_by_bin`, without empty bins
     course:pd.DataFrame=field(repr=False) # From `over_time`
     related:pd.DataFrame=field(repr=False) # From `related_features`
-    gain:Estimate|NotMeasurable=field(repr=False) # Alone, in the study's metric
+    gain:Estimate|NotMeasurable=field(repr=False) # Alone, in the study's figure
     drift:dict[str, Estimate|NotMeasurable]=field(repr=False) # By what is compared
     needs:tuple[str, ...]=() # Columns of accepted tables; empty where nobody declared it
     megabytes:float=0. # Memory of its values
@@ -120,7 +124,7 @@ def meaning_of(
     about = study.declared.get(name) or glossary().get(term_key(name))
     return (about.definition, about.unit) if about is not None else ("", "")
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #ff8e2ee9
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #4312e1df
 def profile_feature(
     study:FeatureStudy, # From `study_features`
     name:str, # One of its features
@@ -136,4 +140,4 @@ def profile_feature(
     scope = rows.periods[period].text if period is not None else "all training rows" if rows.held_out != rows.training else "all rows"
     needs = feature_needs(study.declared[name]) if name in study.declared else ()
     return FeatureProfile(name, *meaning_of(study, name), rows.is_rate, scope, bins, over_time(rows, binned), related_features(study.compared, study.binned, name),
-                          study.gains[name], study.drifts[name], needs, column_megabytes(rows.frame[name]), bins_sentence(bins, rows.is_rate))
+                          study.gains[name], study.drifts[name], needs, _megabytes(rows.frame[name]), bins_sentence(bins, rows.is_rate))

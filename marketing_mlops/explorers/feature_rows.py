@@ -32,7 +32,7 @@ class Period:
         day = f"{self.cutoff:%Y-%m-%d}" if self.cutoff is not None else "all rows"
         return f"{day}, held out" if self.is_held_out else day
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #75ce95e8
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #629a8810
 @dataclass(frozen=True)
 class FeatureRows:
     "Features with one outcome, by period."
@@ -42,6 +42,7 @@ class FeatureRows:
     outcome:str # Column with the outcome
     values:np.ndarray=field(repr=False) # The outcome as float64, one per row
     entity:np.ndarray=field(repr=False) # Number of the customer of each row, from 0
+    arm:np.ndarray=field(repr=False) # Number of the arm of each row, from 0; all 0 outside experiments
     periods:tuple[Period, ...] # In the order of time, training first
     period_of:np.ndarray=field(repr=False) # Index into `periods`, one per row
     known_from:np.ndarray=field(repr=False) # When the outcome of each row was complete, datetime64 in UTC; the cutoff itself where nobody wrote it down
@@ -105,7 +106,13 @@ def _periods(when, is_held_out):
     at = lambda cutoff: None if pd.isna(cutoff) else pd.Timestamp(cutoff, tz="UTC")
     return tuple(Period(at(cutoff), bool(held), n) for (cutoff, held), n in rows.size().items()), rows.ngroup().to_numpy()
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #4e708549
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #96f6cc69
+def _notes(outcome, values, arm):
+    said = {f"The outcome {outcome} is {values[0]:g} in every row, so nothing can be told apart.": values.min() == values.max(),
+            "The rows are of an experiment: the outcome by value is that of all arms together.": arm.max() > 0}
+    return tuple(words for words, applies in said.items() if applies)
+
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #1d7db10f
 def rows_of_frame(
     frame:pd.DataFrame, # One row per customer and cutoff
     outcome:str, # Column with 0 and 1, or an amount; never missing
@@ -116,15 +123,16 @@ def rows_of_frame(
     name:str = "rows", # What the frame is, as a heading
 )->FeatureRows:
     """Rows to explore. A column `split` that says held_out keeps those rows apart; `matured_at` says when an outcome was complete.
+    A column `arm` marks an experiment.
     Raises `ParameterError` for a column that is not there, `DataError` for an outcome or cutoff that cannot be used."""
     frame = frame.rename(columns=str)
     values, when = _outcome_values(frame, outcome), _cutoffs(frame, cutoff)
     names = _feature_names(frame, features, {*ROLES, outcome, cutoff, entity})
     is_held_out = (frame["split"] == "held_out").to_numpy(dtype=bool) if "split" in frame else np.zeros(len(frame), dtype=bool)
     who = pd.factorize(frame[entity])[0] if entity in frame else np.arange(len(frame))
-    notes = () if values.min() != values.max() else (f"The outcome {outcome} is {values[0]:g} in every row, so nothing can be told apart.",)
+    arm = pd.factorize(frame["arm"])[0] if "arm" in frame else np.zeros(len(frame), dtype=int)
     complete = _cutoffs(frame, "matured_at" if "matured_at" in frame else cutoff).to_numpy("datetime64[us]")
-    return FeatureRows(name, frame, names, outcome, values, who, *_periods(when, is_held_out), complete, notes)
+    return FeatureRows(name, frame, names, outcome, values, who, arm, *_periods(when, is_held_out), complete, _notes(outcome, values, arm))
 
 # %% ../../nbs/api/explorers/71_feature_rows.ipynb #0b413f26
 def rows_of_model(
