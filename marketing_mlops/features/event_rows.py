@@ -34,7 +34,7 @@ from ..workspace.places import Workspace
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #1e82b63b
+# %% ../../nbs/api/features/20_event_rows.ipynb #162003c0
 @dataclass(frozen=True)
 class EventSource:
     "A source's accepted tables with an engine that can read them."
@@ -46,6 +46,7 @@ class EventSource:
     late:dict[tuple[str, str], str]=field(default_factory=dict) # (table, column) → during or after_outcome
     own:dict[str, Feature]=field(default_factory=dict, repr=False) # Features the workspace has declared
     now:pd.Timestamp|None=field(default=None, repr=False) # When it was opened, UTC; None where nobody asks
+    workspace:Workspace|None=field(default=None, repr=False) # Whose source it is, with its markets; None where there is none
 
     def read(self, table:str)->"ibis.Table":
         "The rows of a table as they are. Raises `DataError` where the source has none."
@@ -53,7 +54,7 @@ class EventSource:
         raise DataError(f"Source {self.name!r} has no table {table}; it has {', '.join(self.tables)}.",
                         f"Map a file to the table {table}, or leave out what needs it.", file=table)
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #aeafdc35
+# %% ../../nbs/api/features/20_event_rows.ipynb #9d914ae4
 def _late_columns(folder:Path)->dict[tuple[str, str], str]:
     account = folder/"ingest.json"
     if not account.is_file(): return {}
@@ -72,7 +73,7 @@ def open_events(
     as_of = read_mapping(folder).as_of if (folder/"mapping.yaml").is_file() else None
     late, own = _late_columns(workspace.accepted(source)), own_features(workspace)
     with open_engine(workspace, engine) as opened:
-        yield EventSource(source, tables, opened, workspace.settings.reporting_currency, as_of, late, own, pd.Timestamp.now("UTC"))
+        yield EventSource(source, tables, opened, workspace.settings.reporting_currency, as_of, late, own, pd.Timestamp.now("UTC"), workspace)
 
 # %% ../../nbs/api/features/20_event_rows.ipynb #ff92043c
 def source_end(
