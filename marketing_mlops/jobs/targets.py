@@ -164,15 +164,16 @@ def _check_rules(name:str, spec:Mapping)->None:
     from marketing_mlops.monitoring.release_rules import read_release_rules
     for read in (read_rules, read_release_rules): read(spec)
 
-# %% ../../nbs/api/jobs/86_targets.ipynb #456bcd99
+# %% ../../nbs/api/jobs/86_targets.ipynb #bbcd7449
 def check_before_run(
     workspace:Workspace, # Whose parameters
     names:list[str]|None=None, # As `pipeline_targets` takes them
 )->None:
     """Raises `ParameterError` for an unknown name, a date without quotes, and a source, experiment or model that would stop a run of `names` later;
-    and what `check_champions` raises."""
+    what `check_champions` raises; and `ParameterError` for a model that names a retired feature."""
     from marketing_mlops.features.own_features import own_features
     from marketing_mlops.governance.live_pointers import check_champions
+    from marketing_mlops.governance.retired_features import check_retired
     pipeline_targets(workspace, names) # refuses a name that is none
     params, wanted = read_params(workspace), names or workspace.settings.default_models
     refuse_bare_dates(params)
@@ -181,3 +182,4 @@ def check_before_run(
     check_experiments(params, models)
     check_models(params, models, own_features(workspace))
     check_champions(workspace, models)
+    check_retired(workspace, models)
