@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from marketing_mlops.features.online_rows import Generation
     from marketing_mlops.workspace.clock import Clock
 
-# %% ../../nbs/api/cli/68_online.ipynb #0d854592
+# %% ../../nbs/api/cli/68_online.ipynb #6d884df0
 def stored_row(
     generation:"Generation", # That is shown
     clock:"Clock|None"=None, # Against which the age is told; None takes the present, or the end of a source that has ended
@@ -38,8 +38,8 @@ def show_online(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Lists the models whose features are stored for look-up, as of when, and which values are too old to be served."
-    from marketing_mlops.features.online_stores import open_store
-    store = open_store(find_workspace(workspace))
+    from marketing_mlops.features.online_stores import open_online_store
+    store = open_online_store(find_workspace(workspace))
     rows = [stored_row(store.shown(shelf)) for shelf in store.shelves()]
     print(text_table(rows) or "Nothing is stored yet.\nNext: `mmops materialise` stores the features of every model that has a bundle.")
     if rows: print(f"\nStored in {printable(store.address)}.")
@@ -92,18 +92,18 @@ def materialise_models(
         return True
     return _each(model or models_with_bundle(found, params), store)
 
-# %% ../../nbs/api/cli/68_online.ipynb #5e2f93e9
+# %% ../../nbs/api/cli/68_online.ipynb #f12fee1c
 def show_parity(
     *model:str, # Models to judge; every one that is stored if not given
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->int: # Exit code: 1 for fail and for unknown
     "Compares what is served online with what training would compute, for up to 10,000 customers of each model, and tells how old it is when somebody asks."
     from marketing_mlops.cli.checks import finding_lines
-    from marketing_mlops.features.online_stores import open_store
+    from marketing_mlops.features.online_stores import open_online_store
     from marketing_mlops.jobs.online_models import model_parity
     found = find_workspace(workspace)
     for name in model: read_params(found).model(name)
-    models = model or open_store(found).shelves()
+    models = model or open_online_store(found).shelves()
     if not models: raise WorkspaceError("Nothing is stored online, so there is nothing to compare.", "Store the features of a model with `mmops materialise MODEL`.")
     def judge(name):
         verdict = model_parity(found, name)

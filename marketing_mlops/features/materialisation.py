@@ -10,7 +10,7 @@ What to store is a `ShelfPlan`: the model's features, its source, and whom they 
 __all__ = ['CHUNK_ROWS', 'cutoff_for', 'ShelfPlan', 'packed_chunks', 'tables_hash', 'text_features', 'draft_generation',
            'materialise']
 
-# %% ../../nbs/api/features/98_materialisation.ipynb #eebba40d
+# %% ../../nbs/api/features/98_materialisation.ipynb #e4e85c60
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from .declarations import Feature
 from .eligibility import Eligible, eligible_rows
 from .event_rows import EventSource, open_events, source_end
 from .online_rows import Generation, feature_versions, packed_rows
-from .online_stores import open_store
+from .online_stores import open_online_store
 from .own_features import own_features
 from .point_in_time import features_of
 from .spines import as_cutoff, customer_candidates
@@ -104,7 +104,7 @@ def draft_generation(
     return Generation(plan.shelf, plan.source, asked.frame.cutoff.iloc[0].to_pydatetime(), clock.now(), feature_versions(plan.features, events.own),
         text_features(events, declared), limits, events.as_of, tables_hash(events), asked.dropped)
 
-# %% ../../nbs/api/features/98_materialisation.ipynb #7e44c456
+# %% ../../nbs/api/features/98_materialisation.ipynb #00a84710
 def materialise(
     workspace:Workspace, # With accepted tables; its settings say which store
     plan:ShelfPlan, # What to store, and of whom
@@ -114,7 +114,7 @@ def materialise(
     clock:Clock=WallClock(), # When it is computed
 )->Generation: # As it is shown now
     "Compute and store the features of a model. Raises `DataError` where nobody may be stored, and `AlreadyRunning`, `OnlineStoreError`, `ParameterError`; the values before are then shown as before."
-    store, _ = open_store(workspace), feature_versions(plan.features, own_features(workspace))   # what is misspelt is found before anything is read
+    store, _ = open_online_store(workspace), feature_versions(plan.features, own_features(workspace))   # what is misspelt is found before anything is read
     with open_events(workspace, plan.source) as events:
         candidates = customer_candidates(events, [cutoff_for(events, at, clock)])
         asked = eligible_rows(events, candidates, purpose=plan.purpose, active_days=plan.active_days)

@@ -52,7 +52,7 @@ def beyond_limit(
     "The features that are too old to be served."
     return tuple(name for name,limit in (generation.limits or {}).items() if age_days > limit)
 
-# %% ../../nbs/api/features/98_online_values.ipynb #3d2d8885
+# %% ../../nbs/api/features/98_online_values.ipynb #eac44cf6
 @dataclass(frozen=True)
 class StoredValues:
     "What is known of some customers at a request."
@@ -65,7 +65,7 @@ class StoredValues:
     def is_aged(self)->bool: "Whether the age deserves a word although no limit was passed."; return self.age_days > USUAL_AGE_DAYS
 
 def look_up(
-    store:OnlineStore, # From `open_store`
+    store:OnlineStore, # From `open_online_store`
     shelf:str, # Named like the model
     entities:Sequence[str], # Customers, any number
     versions:Mapping[str, str], # Feature → version the model was trained on

@@ -9,13 +9,13 @@ The bundle decides, not `params.yaml`: for a champion these are the features tha
 # %% auto #0
 __all__ = ['check_declared', 'shelf_plan', 'materialise_model', 'model_parity']
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #bef29006
+# %% ../../nbs/api/jobs/28_online_models.ipynb #df1b3897
 from collections.abc import Callable, Mapping
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.materialisation import ShelfPlan, materialise
 from ..features.online_parity import parity
 from ..features.online_rows import Generation, feature_versions
-from ..features.online_stores import open_store
+from ..features.online_stores import open_online_store
 from ..features.online_values import VersionMismatch, check_versions
 from ..features.own_features import own_features
 from .scoring import bundle_to_score, champion_of, declared_for
@@ -73,14 +73,14 @@ def materialise_model(
     "Compute and store the features of a model. Raises as `shelf_plan` and `features.materialisation.materialise`; the values before are then shown as before."
     return materialise(workspace, shelf_plan(workspace, model, spec), at=at, progress=progress, clock=clock)
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #6404bb65
+# %% ../../nbs/api/jobs/28_online_models.ipynb #12b1522d
 def model_parity(
     workspace:Workspace, # Where bundles and accepted tables are; its settings say which store
     model:str, # Key in params.yaml
     clock:Clock|None=None, # When somebody asks; None takes the present, or the end of a source that has ended
 )->Verdict: # As `features.online_parity.parity`, and fail for values this model may not be asked with
     "Whether what is served for a model is what training would compute, and how old it is. Raises as `parity`, and `BundleError` for changed bytes."
-    found, generation = parity(workspace, model, clock), open_store(workspace).shown(model)
+    found, generation = parity(workspace, model, clock), open_online_store(workspace).shown(model)
     if generation is None: return found
     try: check_versions(generation, bundle_to_score(workspace, model)[0].feature_versions)
     except VersionMismatch as e: return judged(found.subject, (*found.reasons, Reason("version_mismatch", e.problem, e.fields["stored"], e.fields["wanted"], e.remedy, "fail")))

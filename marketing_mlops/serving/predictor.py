@@ -9,12 +9,12 @@ The file is only the bell. Who is champion is asked of the ledger (`governance.l
 # %% auto #0
 __all__ = ['RETRY_SECONDS', 'OpenedChampion', 'open_champion', 'Prediction', 'predict_rows', 'Predictor']
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #718e0a17
+# %% ../../nbs/api/serving/20_predictor.ipynb #1046c1a2
 import threading, time
 from collections.abc import Callable
 from dataclasses import dataclass
 from fastcore.basics import patch
-from ..features.online_stores import OnlineStore, open_store
+from ..features.online_stores import OnlineStore, open_online_store
 from ..governance.live_pointers import LivePointer, ReleaseError, live, pointer_file
 from ..registry.bundles import Bundle, read_bundle, score_columns
 from ..registry.input_schemas import RowProblem
@@ -68,7 +68,7 @@ def predict_rows(
     scores = [dict(zip(found, row)) for row in zip(*(values.tolist() for values in found.values()))]
     return Prediction(model, bundle.core_hash, scores, [*aged, *notes])
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #4792e957
+# %% ../../nbs/api/serving/20_predictor.ipynb #5a1c3b7a
 RETRY_SECONDS = 5.  # between two attempts to open a champion that could not be read
 
 class Predictor:
@@ -81,7 +81,7 @@ class Predictor:
         self.workspace,self.model,self.seconds,self.trouble = workspace,model,seconds,None
         self._file,self._lock,self._retry_at = pointer_file(workspace, model),threading.Lock(),float("inf")
         self._seen = self._stamp()
-        self.champion,self.store = open_champion(workspace, model),open_store(workspace)
+        self.champion,self.store = open_champion(workspace, model),open_online_store(workspace)
 
     def _stamp(self)->tuple|None:
         try: found = self._file.stat()

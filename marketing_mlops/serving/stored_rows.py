@@ -57,7 +57,7 @@ def age_notes(
     if not found.is_aged: return notes
     return [*notes, RowProblem("customer_id", "aged", f"customer_id: the values looked up are {found.age_days:.1f} days old {where}", len(places), rows)]
 
-# %% ../../nbs/api/serving/15_stored_rows.ipynb #b81ce273
+# %% ../../nbs/api/serving/15_stored_rows.ipynb #254b1354
 def _looked_up(model:str, customers:Sequence[str], versions:Mapping[str, str], store:OnlineStore, clock:Clock|None)->StoredValues:
     remedy = "Send the features in the rows, and tell whoever runs the service."
     if not versions: raise RequestRefused(f"{model} was built before bundles named the versions of features, so its customers cannot be looked up.", remedy, 503)
@@ -70,7 +70,7 @@ def filled_rows(
     rows:Sequence[dict], # From `read_question`
     model:str, # Key in params.yaml
     versions:Mapping[str, str], # Feature → version the model was trained on
-    store:OnlineStore, # From `open_store`
+    store:OnlineStore, # From `open_online_store`
     clock:Clock|None=None, # When somebody asks; None takes the present, or the end of a source that has ended
 )->tuple[list[dict], list[RowProblem]]: # Rows with features, in the same order, and notes about the age of those looked up
     "Rows with the stored features where only a customer is named. Raises `RequestRefused`: 404 for an unknown customer, 503 for values that cannot be served."

@@ -5,9 +5,9 @@ import pytest
 from marketing_mlops.features import materialisation, online_parity
 from marketing_mlops.features.event_rows import open_events
 from marketing_mlops.features.materialisation import ShelfPlan, materialise
-from marketing_mlops.features.online_parity import ages_at_request, compared, parity
+from marketing_mlops.features.online_parity import ages_at_request, compared_values, parity
 from marketing_mlops.features.online_rows import packed_rows, unpacked_rows
-from marketing_mlops.features.online_stores import open_store
+from marketing_mlops.features.online_stores import open_online_store
 from marketing_mlops.features.own_redis import own_redis
 from marketing_mlops.features.point_in_time import features_of
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
@@ -31,7 +31,7 @@ def stored(request, retailer, tmp_path_factory):
 
 def test_offline_equals_online_for_every_customer_and_feature(stored):
     place, generation = stored
-    n, differing, is_same_data = compared(place, open_store(place), generation)
+    n, differing, is_same_data = compared_values(place, open_online_store(place), generation)
     assert (n, differing, is_same_data) == (generation.n, {}, True) and n > 600
     assert parity(place, "churn", at(15, 12)).status == "pass"
 
@@ -41,12 +41,12 @@ def test_only_people_with_consent_and_a_purchase_are_stored(stored):
         consents = events.read("consents").to_pandas()
     consents = consents[(consents.purpose == "email") & (consents.known_at < generation.cutoff)].sort_values(["known_at", "is_granted"], ascending=[True, False])
     agreed = consents.drop_duplicates("customer_id", keep="last").query("is_granted").customer_id
-    assert set(open_store(place).entities("churn")) <= set(agreed) and generation.left_out["no_consent"] > 0 and generation.left_out["not_active"] > 0
+    assert set(open_online_store(place).entities("churn")) <= set(agreed) and generation.left_out["no_consent"] > 0 and generation.left_out["not_active"] > 0
 
 @pytest.mark.parametrize("name, change", [("orders_90d", lambda values: values + 1), ("net_revenue_365d", lambda values: values*(1 + 1e-15) + 1e-12), ("trait.age_band", lambda values: values + "?")])
 def test_a_single_value_that_differs_is_found_and_nobody_is_named(stored, name, change):
     place, generation = stored
-    store = open_store(place)
+    store = open_online_store(place)
     people = store.entities("churn")
     rows = unpacked_rows(store.read("churn", people).packed, generation)
     touched = rows.index[rows[name].notna() & (change(rows[name]) != rows[name])][0]
@@ -74,23 +74,23 @@ def test_a_declaration_that_was_edited_is_unknown_and_not_a_pass(stored, monkeyp
 def test_an_hour_later_offline_still_equals_what_was_stored_then(stored):
     place, generation = stored
     with open_events(place, "retailer") as events:
-        spine = pd.DataFrame({"customer_id": open_store(place).entities("churn"), "cutoff": pd.Timestamp("2026-06-25", tz="UTC").as_unit("us")})
+        spine = pd.DataFrame({"customer_id": open_online_store(place).entities("churn"), "cutoff": pd.Timestamp("2026-06-25", tz="UTC").as_unit("us")})
         later = features_of(events, spine, NAMES)[list(NAMES)]
-    now = unpacked_rows(open_store(place).read("churn", spine.customer_id.tolist()).packed, generation)
+    now = unpacked_rows(open_online_store(place).read("churn", spine.customer_id.tolist()).packed, generation)
     assert online_parity.differing_values(later, now), "ten days change something"
-    assert compared(place, open_store(place), generation)[1] == {}
+    assert compared_values(place, open_online_store(place), generation)[1] == {}
 
 @pytest.mark.parametrize("day, problem", [("2026-08-01", "lies ahead"), ("2026-06-15T10:00:00", "no instant with a time zone"), ("yesterday", "is no day")])
 def test_a_moment_nobody_could_know_is_refused_before_anything_is_computed(stored, day, problem):
     place, generation = stored
     with pytest.raises(ParameterError, match=problem): materialise(place, PLAN, at=day, clock=at(15))
-    assert open_store(place).shown("churn").cutoff == generation.cutoff
+    assert open_online_store(place).shown("churn").cutoff == generation.cutoff
 
 def test_what_cannot_be_computed_leaves_the_values_before(stored):
     place, generation = stored
     for plan, error in ((replace(PLAN, features=("no_such_feature",)), ParameterError), (replace(PLAN, features=("trait.shoe_size",)), ParameterError), (replace(PLAN, purpose="emial"), ParameterError)):
         with pytest.raises(error): materialise(place, plan, at="2026-06-15", clock=at(15))
-    assert open_store(place).shown("churn").cutoff == generation.cutoff
+    assert open_online_store(place).shown("churn").cutoff == generation.cutoff
 
 def test_age_is_told_of_every_moment_and_of_every_feature_with_a_limit(stored):
     place, generation = stored

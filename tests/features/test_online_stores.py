@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 import numpy as np, pandas as pd
 from marketing_mlops.features.online_redis import open_redis
 from marketing_mlops.features.online_rows import Generation, packed_rows, unpacked_row, unpacked_rows
-from marketing_mlops.features.online_stores import NotMaterialised, OnlineStoreError, open_store
+from marketing_mlops.features.online_stores import NotMaterialised, OnlineStoreError, open_online_store
 from marketing_mlops.features.own_redis import own_redis
 from marketing_mlops.workspace.errors import AlreadyRunning, DataError
 from marketing_mlops.workspace.places import Workspace
@@ -31,7 +31,7 @@ def place(request, tmp_path):
     return workspace
 
 @pytest.fixture
-def store(place): return open_store(place)
+def store(place): return open_online_store(place)
 
 def rows(n=5, value=1., band="35+"):
     frame = pd.DataFrame({"orders": np.full(n, value), "band": [band]*n})
@@ -102,7 +102,7 @@ def test_no_reader_sees_two_generations_at_once(place, store):
         while not done.is_set(): seen.append(orders(store, "customer 0", "customer 4"))
     readers = [threading.Thread(target=read) for _ in range(2)]
     for each in readers: each.start()
-    for i in range(1, 20): open_store(place).write(DRAFT, [rows(2, i), rows(5, i)[2:]])
+    for i in range(1, 20): open_online_store(place).write(DRAFT, [rows(2, i), rows(5, i)[2:]])
     done.set()
     for each in readers: each.join()
     assert seen and all(first == last and first is not None for first,last in seen) and orders(store, "customer 0") == [19.]
@@ -110,10 +110,10 @@ def test_no_reader_sees_two_generations_at_once(place, store):
 HALF = """
 import os, sys
 from test_online_stores import DRAFT, rows
-from marketing_mlops.features.online_stores import open_store
+from marketing_mlops.features.online_stores import open_online_store
 from marketing_mlops.workspace.places import Workspace
 from marketing_mlops.workspace.settings import Settings
-store = open_store(Workspace(sys.argv[1], Settings("development", sys.argv[1], online_store=sys.argv[2])))
+store = open_online_store(Workspace(sys.argv[1], Settings("development", sys.argv[1], online_store=sys.argv[2])))
 if hasattr(store, "lock_seconds"): store.lock_seconds = 1
 def half():
     yield rows(3, 2.)

@@ -59,6 +59,9 @@ def test_a_library_lives_in_its_room():
         return (top in ROOMS and box not in ROOMS[top]) or (top in ENGINES and FLOOR[box] < FLOOR["sources"])
     assert [f"{name(path)} imports {imported}" for path in modules() for imported in imports_of(path) if is_outside(path, imported)] == []
 
+def test_redis_is_known_to_one_module():
+    assert {name(path) for path in modules() if any(imported.split(".")[0] == "redis" for imported in imports_of(path))} == {"features/online_redis.py"}
+
 def test_the_network_is_reached_from_one_module_of_sources_and_one_of_schedules():
     reaching = {name(p) for p in modules() if box_of(p) not in ("activation", "serving") and NETWORK & set(imports_of(p))}
     assert reaching == {"sources/datasets.py", "schedules/destinations.py"}      # public files in, alerts out

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given, settings, strategies as st
 from marketing_mlops.features.online_rows import Generation, packed_rows
-from marketing_mlops.features.online_stores import open_store
+from marketing_mlops.features.online_stores import open_online_store
 from marketing_mlops.features.own_redis import own_redis
 from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.serving.prediction_requests import RequestRefused
@@ -26,7 +26,7 @@ def versioned_bundle(shop, name, versions):
 def keep(shop, cutoff=NOW, versions=VERSIONS, limits=None, n=20):
     draft = Generation("churn", "shop", cutoff, cutoff, versions, texts=tuple(CATEGORICAL), limits=limits)
     frame = customers(n).astype({name: "str" for name in CATEGORICAL})
-    return open_store(shop).write(draft, [list(zip((f"customer {i}" for i in range(n)), packed_rows(frame, draft)))])
+    return open_online_store(shop).write(draft, [list(zip((f"customer {i}" for i in range(n)), packed_rows(frame, draft)))])
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
