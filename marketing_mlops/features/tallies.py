@@ -9,7 +9,7 @@ The way never changes a value. A spine that asks the same customers again and ag
 # %% auto #0
 __all__ = ['MOST_CUTOFFS', 'FEWEST_ROWS', 'Way', 'is_dense', 'ways_for', 'table_rows', 'computed', 'tally_values']
 
-# %% ../../nbs/api/features/68_tallies.ipynb #5c66e66e
+# %% ../../nbs/api/features/68_tallies.ipynb #1476d0a3
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,7 @@ from .aggregations import AGGREGATIONS
 from .event_rows import EventSource, event_rows
 from .entities import ENTITIES
 from .range_joins import Asked, contributions, range_join
+from .row_columns import with_columns
 from .tiles import different_join, tile_join
 from .windows import check_spine, spine_rows
 from ..workspace.errors import DataError
@@ -53,7 +54,7 @@ def ways_for(
     for each in asked: (by_tally.setdefault(each.tally, []) if different[each] else by_window.setdefault(each.window_days, [])).append(each)
     return [Way("tiles", tuple(some)) for some in by_window.values()] + [Way("latest of each", tuple(some)) for some in by_tally.values()]
 
-# %% ../../nbs/api/features/68_tallies.ipynb #805875c3
+# %% ../../nbs/api/features/68_tallies.ipynb #4fbae5cd
 def table_rows(
     events:EventSource, # An open source
     table:str, # That all of `asked` read
@@ -62,8 +63,9 @@ def table_rows(
     names:str="A feature", # Of the features, for the message
 )->"ibis.Table": # From `event_rows`
     "Rows with every column that is needed. Raises `DataError` for one the source does not have."
-    rows = event_rows(events, table, entity)
-    for name in (name for each in asked for name in each.tally.columns):
+    read = list(dict.fromkeys(name for each in asked for name in each.tally.columns))
+    rows = with_columns(events, event_rows(events, table, entity), table, read, names)
+    for name in read:
         if name not in rows.columns:
             raise DataError(f"{names} needs the column {name} of {table}, which the source does not have.",
                             f"Map it, or remove {names} from features: in params.yaml.", file=table, column=name)
