@@ -134,7 +134,19 @@ _SCHEDULE_COMMANDS = (
             ("mmops schedule crontab", "mmops schedule crontab --for systemd")),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #8168e41e
+# %% ../../nbs/api/cli/20_commands.ipynb #aafd2059
+_FEATURE_COMMANDS = (
+    Command("features list", "features:list_features", "what a model may know, and which models name it",
+            ("mmops features list", "mmops features list --used")),
+    Command("features show", "features:show_feature", "what a feature means, what it reads, and who would miss it",
+            ("mmops features show recency_days", "mmops features show trait.age_band")),
+    Command("features retire", "features:retire_a_feature", "decide that no new model may use a feature; what is live keeps scoring",
+            ('mmops features retire clicks_90d --as marketing@example.com --reason "the mail program stops counting clicks"',), "Run `mmops features list` to see whether it is retired."),
+    Command("features unretire", "features:unretire_a_feature", "let models use a retired feature again",
+            ('mmops features unretire clicks_90d --as marketing@example.com --reason "the new tracker counts the same"',), "Run `mmops features list` to see whether it is retired."),
+)
+
+# %% ../../nbs/api/cli/20_commands.ipynb #df6d1cdf
 _ALERT_COMMANDS = (
     Command("schedule repair", "schedule_repair:repair_schedules", "make the records of schedules again from the evidence, where they are damaged",
             ("mmops schedule repair",), "Run it again."),
@@ -143,7 +155,7 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(
