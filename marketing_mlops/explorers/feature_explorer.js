@@ -93,7 +93,7 @@ function makeBins() {
     const labels = [], y = floor + 15;
     const put_ = (x, words) => labels.push({ x, words, half: words.length * LETTER / 2 });
     const lastValue = bins.findLastIndex((b) => !b.special), open = (b, i) => (i === lastValue && b.text !== b.start ? `${b.start} +` : b.start);
-    bins.forEach((b, i) => put_(middle(i), shown.is_category || b.special ? clip(b.text, Math.max(6, Math.floor(wide / LETTER) - 1)) : open(b, i)));
+    bins.forEach((b, i) => put_(middle(i), shown.is_category || b.special ? clip(b.text, Math.max(6, Math.floor((1.7 * wide) / LETTER))) : open(b, i)));
     let free = -Infinity;
     const kept = labels.filter((label, i) => { const last = bins.slice(i + 1).find((b) => b.special); if (label.x - label.half < free) return false; if (!bins[i].special && last && label.x + label.half + 8 > labels[bins.indexOf(last)].x - labels[bins.indexOf(last)].half) return false; free = label.x + label.half + 8; return true; });
     layers.axis.replaceChildren(...kept.map((label) => text(clamp(label.x, label.half, width - label.half), y, "middle", label.words)), svg("path", { d: `M${BINS.left} ${floor + .5}H${width - BINS.right}` }));
@@ -117,25 +117,25 @@ function makeCourse(choose) {
     read: (i) => shown.course[i].said, idle: () => "", choose: (i) => choose(i === chosen ? null : i),
   });
   const dots = (top, axis, key) => shown.course.map((c, i) => (c[key] === null ? "" : svg("circle", { cx: middle(i).toFixed(1), cy: axis.at(c[key]).toFixed(1), r: 3 }))).filter(Boolean);
-  const line = (axis, values, look) => svg("path", { class: look, d: values.map((v, i) => (v === null ? "" : `${i && values[i - 1] !== null ? "L" : "M"}${middle(i).toFixed(1)} ${axis.at(v).toFixed(1)}`)).join("") });
+  const sides = () => [false, true].map((side) => shown.course.map((_, i) => i).filter((i) => shown.course[i].is_held_out === side));
+  const line = (axis, values, look) => svg("path", { class: look, d: sides().map((side) => side.map((i, k) => (values[i] === null ? "" : `${k && values[side[k - 1]] !== null ? "L" : "M"}${middle(i).toFixed(1)} ${axis.at(values[i]).toFixed(1)}`)).join("")).join("") });
 
   function panel(index, title, values, isRate, draw) {
     const top = index * (PANEL.height + 20) + 18 + PANEL.top, bottom = top + PANEL.height - PANEL.top - PANEL.bottom, axis = scaleOf(values, bottom, top, isRate);
     return svg("g", { class: "mmf-panel" }, text(PANEL.left, top - 10, "start", title, "mmf-name"), ...gridLines(axis, width, PANEL, 2, isRate), ...draw(axis, top));
   }
-  const band = (axis, low, high) => {
-    const there = shown.course.map((_, i) => i).filter((i) => low[i] !== null && high[i] !== null);
-    if (there.length < 2) return there.map((i) => svg("path", { class: "mmf-whiskerline", d: `M${middle(i).toFixed(1)} ${axis.at(low[i]).toFixed(1)}V${axis.at(high[i]).toFixed(1)}` }));
-    const at = (i, values) => `${middle(i).toFixed(1)} ${axis.at(values[i]).toFixed(1)}`;
+  const band = (axis, low, high) => sides().flatMap((side) => {        // training rows and held-out rows are not joined
+    const there = side.filter((i) => low[i] !== null && high[i] !== null), at = (i, values) => `${middle(i).toFixed(1)} ${axis.at(values[i]).toFixed(1)}`;
+    if (there.length < 2) return there.map((i) => svg("path", { class: "mmf-whiskerline", d: `M${at(i, low)}L${at(i, high)}` }));
     return [svg("path", { class: "mmf-band", d: `M${there.map((i) => at(i, high)).join("L")}L${there.toReversed().map((i) => at(i, low)).join("L")}Z` })];
-  };
+  });
   const column = (key) => shown.course.map((c) => c[key]);
 
   function draw() {
     if (!shown) return;
     const panels = [panel(0, shown.is_rate ? "outcome, share of customers" : "outcome, mean", [...column("low"), ...column("high"), ...column("mean")], shown.is_rate,
       (axis, top) => [...band(axis, column("low"), column("high")), line(axis, column("mean"), "mmf-line"), ...dots(top, axis, "mean")])];
-    if (shown.names.length) panels.push(panel(1, "share of the commonest values", shown.names.flatMap((n) => n.shares), true, (axis) => shown.names.flatMap((n, k) => [line(axis, n.shares, `mmf-line mmf-series${k}`)])));
+    if (shown.names.length) panels.push(panel(1, "share of the commonest values", shown.names.flatMap((n) => n.shares), true, (axis) => shown.names.flatMap((n, k) => [line(axis, n.shares, `mmf-line mmf-series${k}`), ...n.shares.map((v, i) => svg("circle", { class: `mmf-series${k}`, cx: middle(i).toFixed(1), cy: axis.at(v).toFixed(1), r: 3 }))])));
     else panels.push(panel(1, shown.unit ? `median and quartiles, ${shown.unit}` : "median and quartiles", [...column("lower_quartile"), ...column("upper_quartile")], false,
       (axis, top) => [...band(axis, column("lower_quartile"), column("upper_quartile")), line(axis, column("median"), "mmf-line"), ...dots(top, axis, "median")]));
     panels.push(panel(2, "missing", column("missing"), true, (axis, top) => [line(axis, column("missing"), "mmf-line"), ...dots(top, axis, "missing")]));

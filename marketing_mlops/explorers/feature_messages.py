@@ -36,7 +36,7 @@ def drift_words(
     if not isinstance(found, Estimate): return NOT_MEASURED
     return next(word for bound, word in ((.2, "large"), (.1, "noticeable"), (1e-9, "small"), (-1, "none beyond chance")) if found.low > bound)
 
-# %% ../../nbs/api/explorers/78_feature_messages.ipynb #857e26ac
+# %% ../../nbs/api/explorers/78_feature_messages.ipynb #fb783e2f
 def _reason(found): return "" if isinstance(found, Estimate) else found.problem
 
 def fact_rows(
@@ -44,8 +44,8 @@ def fact_rows(
     profile:FeatureProfile, # From `profile_feature`
 )->list[tuple[str, str, str]]: # Label, value, note
     "Gain beside cost, in words."
-    gain, figure = profile.gain, study.figure.name.replace("_", " ")
-    note = _reason(gain) or f"in {figure}, above knowing nothing; on {show_count(gain.n)} later customers of the training rows, each once"
+    gain, figure = profile.gain, study.figure
+    note = _reason(gain) or f"{figure.name.replace('_', ' ')} beyond knowing nothing, on {show_count(gain.n)} later customers of the training rows, each once. {figure.says}"
     facts = [("gain alone", estimate_words(gain, 3, True), note)]
     facts += [(f"drift, {what}", drift_words(found), _reason(found) or f"PSI {estimate_words(found, 2)}") for what, found in profile.drift.items()]
     tables = list(dict.fromkeys(column.partition(".")[0] for column in profile.needs))

@@ -63,7 +63,7 @@ def panel_for(
     low, high = (known.min(), known.max()) if len(known) else (0., 1.)
     return Panel(*place, max(1, steps), low, high if high > low else low + 1)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #6dabbe3f
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #28a3eae9
 _unprintable = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]") # not allowed in XML, however written
 
 def _words(x:float, y:float, text:str, look:str = "muted", anchor:str = "start")->str:
@@ -78,11 +78,19 @@ def _grid(panel:Panel, is_rate:bool, heading:str)->str:
     lines = "".join(f'<path d="M{panel.left:.1f} {panel.y(t):.1f}H{panel.right:.1f}" class="grid"/>{_words(panel.left - 6, panel.y(t) + 4, f"{100*t:.3g} %" if is_rate else f"{t:,.4g}", anchor="end")}' for t in chosen)
     return lines + _words(panel.left, panel.top - 10, heading)
 
-def _line(panel:Panel, values:Sequence[float])->str:
-    points = [f"{panel.x(i):.1f} {panel.y(v):.1f}" for i, v in enumerate(values) if math.isfinite(v)]
-    return (f'<path d="M{"L".join(points)}" class="curve"/>' if len(points) > 1 else "") + "".join(f'<circle cx="{p.split()[0]}" cy="{p.split()[1]}" r="3" class="dot"/>' for p in points)
+def _line(panel:Panel, values:Sequence[float], sides:Sequence[bool])->str:
+    "Points joined with those of the same side: training rows and held-out rows are two lines."
+    drawn = []
+    for side in (False, True):
+        points = [f"{panel.x(i):.1f} {panel.y(v):.1f}" for i, (v, at) in enumerate(zip(values, sides)) if math.isfinite(v) and at == side]
+        drawn += [f'<path d="M{"L".join(points)}" class="curve"/>'] if len(points) > 1 else []
+        drawn += [f'<circle cx="{x}" cy="{y}" r="3" class="dot"/>' for x, y in map(str.split, points)]
+    return "".join(drawn)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #fe8c73d7
+def _whiskers(panel:Panel, low:Sequence[float], high:Sequence[float], look:str = "whisker")->str:
+    return "".join(f'<path d="M{panel.x(i):.1f} {panel.y(a):.1f}V{panel.y(b):.1f}" class="{look}"/>' for i, (a, b) in enumerate(zip(low, high)) if math.isfinite(a))
+
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #151bac9f
 def draw_bins(
     bins:pd.DataFrame, # From `told_bins`
     is_rate:bool, # Whether the outcome happens or not
@@ -93,7 +101,8 @@ def draw_bins(
     wide, parts = (panel.right - panel.left)/len(bins), [_grid(panel, is_rate, "outcome by value, bars: share of rows")]
     last = -math.inf
     for i, b in bins.iterrows():
-        tall, label = 44*b.share/bins.share.max(), _clipped(b.start or "(empty)", max(5, int(wide/6.2)) if b.start == b.bin else 10)
+        tall, label = 44*b.share/bins.share.max(), _clipped(b.start or "(empty)", max(6, int(1.7*wide/6.2)))
+        if i == bins.index[~bins.special.to_numpy(bool)].max() and b.start != b.bin: label += " +"
         parts.append(f'<rect x="{panel.x(i) - .38*wide:.1f}" y="{288 - tall:.1f}" width="{.76*wide:.1f}" height="{tall:.1f}" class="band"/>')
         if math.isfinite(b.low): parts.append(f'<path d="M{panel.x(i):.1f} {panel.y(b.low):.1f}V{panel.y(b.high):.1f}" class="whisker"/>')
         parts.append(f'<circle cx="{panel.x(i):.1f}" cy="{panel.y(b["mean"]):.1f}" r="4" class="dot"/>')
@@ -102,26 +111,27 @@ def draw_bins(
             last = panel.x(i) + 3.1*len(label) + 6
     return "".join(parts)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #9cf99a61
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #959ae58c
 def _days(panel:Panel, course:pd.DataFrame)->str:
     "Days below a panel; those with held-out rows say so."
     every = max(1, math.ceil(72/((panel.right - panel.left)/panel.steps)))
-    held = "".join(f'<rect x="{panel.x(i) - (panel.right - panel.left)/panel.steps/2:.1f}" y="64" width="{(panel.right - panel.left)/panel.steps:.1f}" height="224" class="band"/>' for i, is_held in enumerate(course.is_held_out) if is_held)
+    held = "".join(f'<rect x="{panel.x(i) - (panel.right - panel.left)/panel.steps/2:.1f}" y="72" width="{(panel.right - panel.left)/panel.steps:.1f}" height="216" class="band"/>' for i, is_held in enumerate(course.is_held_out) if is_held)
     return held + "".join(_words(panel.x(i), 304, period.partition(",")[0], anchor="middle") for i, period in enumerate(course.period) if i % every == 0)
 
 def draw_course(
     profile:FeatureProfile, # From `profile_feature`
 )->str: # SVG elements
-    "The right half of the picture: the outcome, and below it the median or the commonest name."
-    course, steps = profile.course, len(profile.course)
-    above = panel_for((482, 744, 78, 164), steps, course[["mean", "low", "high"]].to_numpy(float).ravel())
-    column = "median" if "median" in course else next((c for c in course if c.startswith("share of ")), "missing")
-    below = panel_for((482, 744, 202, 288), steps, course[column].to_numpy(float), with_zero=column != "median")
+    "The right half of the picture: the outcome, and below it median and quartiles, or the share of the commonest name."
+    course, is_number = profile.course, "median" in profile.course
+    column = "median" if is_number else next((c for c in profile.course if c.startswith("share of ")), "missing")
+    ends = ["lower_quartile", "upper_quartile"] if is_number else [column]*2
+    above = panel_for((482, 744, 78, 164), len(course), course[["mean", "low", "high"]].to_numpy(float).ravel())
+    below = panel_for((482, 744, 202, 288), len(course), course[ends].to_numpy(float).ravel())
     shaded = ", shaded: held out" if course.is_held_out.any() and not course.is_held_out.all() else ""
-    unit = f", {profile.unit}" if column == "median" and profile.unit else ""
-    whiskers = "".join(f'<path d="M{above.x(i):.1f} {above.y(b.low):.1f}V{above.y(b.high):.1f}" class="whisker"/>' for i, b in course.iterrows() if math.isfinite(b.low))
-    return (_days(below, course) + _grid(above, profile.is_rate, f"outcome over time{shaded}") + whiskers + _line(above, course["mean"])
-            + _grid(below, column != "median", _clipped(f"{column}{unit}", 40)) + _line(below, course[column]))
+    said = f"median and quartiles{f', {profile.unit}' if profile.unit else ''}" if is_number else column
+    spread = _whiskers(below, *(course[end] for end in ends)) if is_number else ""
+    return (_days(below, course) + _grid(above, profile.is_rate, f"outcome over time{shaded}") + _whiskers(above, course.low, course.high) + _line(above, course["mean"], course.is_held_out)
+            + _grid(below, not is_number, _clipped(said, 40)) + spread + _line(below, course[column], course.is_held_out))
 
 # %% ../../nbs/api/explorers/82_feature_pictures.ipynb #e4d16930
 def draw_feature(
