@@ -9,10 +9,11 @@ A team writes and changes segments without writing Python. Everything that is wr
 # %% auto #0
 __all__ = ['SegmentSet', 'segment_set_from', 'read_segments', 'segment_set']
 
-# %% ../../nbs/api/features/94_segment_sets.ipynb #817d9eb2
-from collections.abc import Mapping
+# %% ../../nbs/api/features/94_segment_sets.ipynb #ef92ab4b
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from ..contracts.glossary import Term, glossary, register_term, term_key
 from .conditions import Condition
 from .catalogue import feature
 from .declarations import OTHER_WAYS, Feature
@@ -110,7 +111,13 @@ def segment_set_from(
     try: return SegmentSet(name, found["purpose"], segments, found["exclusive"], found["exhaustive"], found["owner"], SegmentRules(**checks))
     except (TypeError, ValueError) as e: _refuse(path, key, f"{key}: {e}.", "Correct it.")
 
-# %% ../../nbs/api/features/94_segment_sets.ipynb #6c3ae5cb
+# %% ../../nbs/api/features/94_segment_sets.ipynb #f6be45dd
+def _explain(sets:Iterable[SegmentSet])->None:
+    known = glossary()
+    for name, each in ((term_key(f"{declared.name}.{each.name}"), each) for declared in sets for each in declared.segments):
+        if name not in known: register_term(Term(name, each.definition, "customers", each.owner))
+
+# %% ../../nbs/api/features/94_segment_sets.ipynb #efd9c508
 def read_segments(
     workspace:Workspace, # Whose params.yaml is read
 )->dict[str, SegmentSet]: # By name, in the order of the files; empty where there is none
@@ -122,6 +129,7 @@ def read_segments(
         for name, spec in found.items():
             if name in sets: _refuse(path, f"segments.{name}", f"segments.{name} is declared in two files.", "Keep one of them.")
             sets[str(name)] = segment_set_from(str(name), spec, path, own)
+    _explain(sets.values())
     return sets
 
 # %% ../../nbs/api/features/94_segment_sets.ipynb #271e69d4
