@@ -27,8 +27,8 @@ def customers(n, seed):
     rows = {name: rng.gamma(2, 20, n).round(2) for name in NUMERIC}
     return pd.DataFrame(rows | {"trait.age_band": rng.choice(["18-24", "25-34", "35-49", "50+"], n), "trait.acquisition_channel": rng.choice(["search", "shop", "mail"], n)})
 
-def released_bundle(shop):
-    "A boosted model of eleven features, fitted, written, approved and released."
+def released_bundle(shop, versions=None):
+    "A boosted model of eleven features, fitted, written, approved and released; with the versions of its features where customers are looked up."
     from marketing_mlops.contracts.verdict import Verdict
     from marketing_mlops.governance.approvals import grant, request_approval
     from marketing_mlops.governance.releases import bundle_evidence, release
@@ -39,7 +39,7 @@ def released_bundle(shop):
     rows = customers(20_000, 7)
     gone = (np.random.default_rng(8).random(len(rows)) < 1/(1 + np.exp(-(rows.recency_days - rows.orders_90d)/20))).astype(int)
     graph = propensity_graph(PropensityModel(ALGORITHM, NUMERIC, CATEGORICAL).fit(rows, gone), FEATURES)
-    bundle = write_bundle(shop.path("data", "bundle", MODEL), scorer={"no_order": graph}, kind="graph", features=FEATURES, schema=input_schema(rows, FEATURES),
+    bundle = write_bundle(shop.path("data", "bundle", MODEL), scorer={"no_order": graph}, kind="graph", features=FEATURES, schema=input_schema(rows, FEATURES) | ({"versions": versions} if versions else {}),
         parameters={"model": MODEL, "task": "propensity"}, evaluation={"verdict": Verdict(MODEL, "pass", []).to_dict()}, lock_hash="a1", data_hashes={}, code_hash="c3", envelope={})
     asked = bundle_evidence(bundle.folder)
     request_approval(shop, MODEL, asked.bundle_hash, asked.evaluation_hash, "analyst@example.com")

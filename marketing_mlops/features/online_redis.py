@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from redis import Redis
     from redis.lock import Lock
 
-# %% ../../nbs/api/features/97_online_redis.ipynb #22405a23
+# %% ../../nbs/api/features/97_online_redis.ipynb #0fe0b55c
 GRACE_SECONDS = 60 # a generation is kept so long after another is shown, for whoever is just reading it
 UNSHOWN_SECONDS = 3600 # a generation that is being written lives so long after its last chunk
 LOCK_SECONDS = 60 # a writer who has said nothing for so long may be dead
@@ -47,7 +47,7 @@ class RedisStore:
         from redis.exceptions import RedisError
         try: yield
         except RedisError as e:
-            raise OnlineStoreError(f"The online store {self.address} cannot be used: {without_password(str(e))}.", "Check that the server runs, that it may be written to and has memory left, and that online_store in settings.ini names it.", address=self.address) from None
+            raise OnlineStoreError(f"The online store {self.address} cannot be used: {without_password(str(e)).rstrip('.')}.", "Check that the server runs, that it may be written to and has memory left, and that online_store in settings.ini names it.", address=self.address) from None
 
 # %% ../../nbs/api/features/97_online_redis.ipynb #b6ea5b61
 def open_redis(

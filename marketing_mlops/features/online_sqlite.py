@@ -24,7 +24,7 @@ from ..workspace.places import Workspace
 try: import fcntl
 except ImportError: fcntl = None  # Windows
 
-# %% ../../nbs/api/features/97_online_sqlite.ipynb #9e4a74e8
+# %% ../../nbs/api/features/97_online_sqlite.ipynb #a22767b0
 _TABLES = """
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
@@ -46,7 +46,7 @@ class SqliteStore:
     def _usable(self)->Iterator[None]:
         try: yield
         except sqlite3.Error as e:
-            raise OnlineStoreError(f"The online store {self.address} cannot be used: {e}.", "Make room on the disk, and check that you may write there; if the file is damaged, delete it and materialise again.", address=self.address) from e
+            raise OnlineStoreError(f"The online store {self.address} cannot be used: {str(e).rstrip('.')}.", "Make room on the disk, and check that you may write there; if the file is damaged, delete it and materialise again.", address=self.address) from e
 
 # %% ../../nbs/api/features/97_online_sqlite.ipynb #1ecda8a7
 def open_sqlite(

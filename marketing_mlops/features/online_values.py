@@ -52,7 +52,7 @@ def beyond_limit(
     "The features that are too old to be served."
     return tuple(name for name,limit in (generation.limits or {}).items() if age_days > limit)
 
-# %% ../../nbs/api/features/98_online_values.ipynb #eac44cf6
+# %% ../../nbs/api/features/98_online_values.ipynb #5bab6238
 @dataclass(frozen=True)
 class StoredValues:
     "What is known of some customers at a request."
@@ -79,4 +79,5 @@ def look_up(
     rows = [packed and unpacked_row(packed, found.generation) for packed in found.packed]
     for row in rows if too_old else ():
         if row: row.update(dict.fromkeys(too_old))
-    return StoredValues(found.generation, age, too_old, [row and {name: row[name] for name in versions} for row in rows])
+    if versions.keys() != found.generation.versions.keys(): rows = [row and {name: row[name] for name in versions} for row in rows]
+    return StoredValues(found.generation, age, tuple(name for name in too_old if name in versions), rows)
