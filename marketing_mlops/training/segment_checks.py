@@ -21,7 +21,7 @@ from ..measurement.multiplicity import simultaneous_level
 from ..measurement.paired_shares import change_of_share
 from .segment_evidence import SegmentEvidence, membership_changes, overlaps
 
-# %% ../../nbs/api/training/42_segment_checks.ipynb #02d25511
+# %% ../../nbs/api/training/42_segment_checks.ipynb #7368d731
 @dataclass(frozen=True)
 class SegmentCheck:
     "One question to a segment set."
@@ -34,9 +34,10 @@ SEGMENT_CHECKS:dict[str, SegmentCheck] = {}
 def register_segment_check(
     check:SegmentCheck, # With a new name
 )->SegmentCheck: # The same, for use as a one-line registration
-    "Ask a question of every segment set. Raises `ValueError` for a name that is taken."
-    if SEGMENT_CHECKS.get(check.name, check) != check: raise ValueError(f"a segment check {check.name!r} exists already; choose another name")
-    return SEGMENT_CHECKS.setdefault(check.name, check)
+    "Ask a question of every segment set. Raises `ValueError` for a name that another question has; the same question, from a page that is run again, is replaced."
+    if SEGMENT_CHECKS.get(check.name, check).asks != check.asks: raise ValueError(f"a segment check {check.name!r} exists already; choose another name")
+    SEGMENT_CHECKS[check.name] = check
+    return check
 
 def ask(
     name:str, # One of `SEGMENT_CHECKS`
