@@ -29,13 +29,7 @@ from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #399543d6
-def _spec_of(workspace, model):
-    "The entry of a model in params.yaml."
-    models = read_params(workspace).models
-    if model not in models: raise ParameterError(f"There is no model {model!r}; there are {', '.join(models) or 'none'}.{closest(model, models)}", "Name a model of params.yaml, or explore a frame with rows_of_frame.", key="models")
-    return models[model]
-
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #99960308
 def outcome_words(
     outcome:Mapping[str, str|int], # Of a model's entry: kind, column, days
 )->str: # "no order, horizon 90 days"; "" without an outcome
@@ -49,7 +43,7 @@ def _rows_with_notes(workspace, model, spec):
     meant = outcome_words(spec.get("outcome") or {})
     return replace(rows, notes=(*rows.notes, *((f"Outcome: {meant}.",) if meant else ()), *((said,) if said else ())))
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #0542ab47
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #96869020
 class FeatureExplorer:
     "Features of a model or a frame, one by one."
     def __init__(self,
@@ -59,7 +53,7 @@ class FeatureExplorer:
     ):
         if not isinstance(rows, (str, FeatureRows)): raise TypeError(f"rows must be the name of a model or FeatureRows, got {type(rows).__name__}; wrap a frame: rows_of_frame(df, 'outcome', 'cutoff')")
         self.workspace = workspace or (find_workspace() if isinstance(rows, str) else None)
-        spec = _spec_of(self.workspace, rows) if isinstance(rows, str) else {}
+        spec = read_params(self.workspace).model(rows) if isinstance(rows, str) else {}
         self.source, self.rows = spec.get("source"), _rows_with_notes(self.workspace, rows, spec) if spec else rows
         own = own_features(self.workspace) if self.workspace else {}
         declared = {name: found for name in self.rows.features if (found := own.get(name) or declared_or_none(name)) is not None}
@@ -122,12 +116,18 @@ def profile(self:FeatureExplorer
     "Everything about the chosen feature."
     return profile_feature(self.study, *(self.settings[name] for name in ("feature", "scale", "period")))
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #60c4bd7f
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #b55c8f46
 @patch
 def code(self:FeatureExplorer
 )->str: # A cell of Python
     "Code that declares the chosen feature with the chosen window and filter."
     return taken_texts(self.study, self.settings, self.filters)["cell"]
+
+@patch
+def entry(self:FeatureExplorer
+)->str: # An entry below `features:`; "" where none is needed
+    "The chosen feature with the chosen window and filter, for params.yaml."
+    return taken_texts(self.study, self.settings, self.filters)["yaml"]
 
 @patch
 def features(self:FeatureExplorer
