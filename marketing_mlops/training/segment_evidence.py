@@ -40,19 +40,19 @@ def moved(
     counts = pd.crosstab(then.rename("before"), segment_labels(now, names).rename("now"))
     return counts.reindex(index=[*labels, NOT_YET_KNOWN], columns=labels, fill_value=0)
 
-# %% ../../nbs/api/training/40_segment_evidence.ipynb #ae58ff68
+# %% ../../nbs/api/training/40_segment_evidence.ipynb #5a4aa10d
 def membership_changes(
     before:pd.DataFrame, # customer_id, and a column for each segment, at the earlier cutoff
     now:pd.DataFrame, # The same at the later one
     names:Sequence[str], # Segments
 )->pd.DataFrame: # segment, stayed, gained, lost (counts of customers seen at both cutoffs), newcomers (first seen in between), both
     "What each segment won and lost."
-    joined = before[["customer_id", *names]].merge(now[["customer_id", *names]], on="customer_id", suffixes=(" before", " now"))
-    is_newcomer = ~now.customer_id.isin(before.customer_id)
+    place = pd.Index(before.customer_id.to_numpy(dtype=object)).get_indexer(now.customer_id.to_numpy(dtype=object))
+    is_known, both = place >= 0, int((place >= 0).sum())
     def row(name):
-        was, is_now = joined[f"{name} before"], joined[f"{name} now"]
-        return dict(segment=name, stayed=int((was & is_now).sum()), gained=int((~was & is_now).sum()), lost=int((was & ~is_now).sum()),
-                    newcomers=int(now.loc[is_newcomer, name].sum()), both=len(joined))
+        was, is_now = before[name].to_numpy()[place] & is_known, now[name].to_numpy()
+        return dict(segment=name, stayed=int((was & is_now).sum()), gained=int((~was & is_now & is_known).sum()), lost=int((was & ~is_now).sum()),
+                    newcomers=int((is_now & ~is_known).sum()), both=both)
     return pd.DataFrame(map(row, names))
 
 # %% ../../nbs/api/training/40_segment_evidence.ipynb #2e440d25
