@@ -51,7 +51,7 @@ CONTACTS = Table("contacts", definition="Messages to known people and what becam
     *event_times("it happened"),
 ))
 
-# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #9b38d0a8
+# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #f217b96a
 TOUCHPOINTS = Table("touchpoints", definition="What people saw and did: impressions, clicks, opens and visits.",
     key=("touchpoint_id",),
     owner="marketing@example.com", freshness_days=2, event_time="occurred_at", columns=(
@@ -64,6 +64,7 @@ TOUCHPOINTS = Table("touchpoints", definition="What people saw and did: impressi
     Column("creative_id", "string", "Version that was seen.", references="creatives.creative_id"),
     Column("contact_id", "string", "Message that was opened or clicked."),
     Column("market", "string", "Market, as named in the settings."),
+    Column("device", "string", "What it was seen on; other for a television or a watch.", allowed=("desktop", "mobile", "tablet", "other")),
     Column("is_machine_open", "bool", "True for an open made by a program."),
     Column("engagement_seconds", "float", "Time a visit lasted with the page in view.", "seconds", minimum=0),
     *event_times("it was seen or done"),

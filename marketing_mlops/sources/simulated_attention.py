@@ -32,7 +32,7 @@ SELECT campaign_id || '_' || version AS creative_id, campaign_id, 'Version ' || 
 UNION ALL
 SELECT DISTINCT campaign_id || '_' || arm, campaign_id, replace(arm, '_', ' '), 'mail', 'en' FROM sim_mailings, unnest(arms) sent(arm) WHERE arm <> 'no_mail'"""
 
-# %% ../../nbs/api/sources/67_simulated_attention.ipynb #9507a6c1
+# %% ../../nbs/api/sources/67_simulated_attention.ipynb #e1e2fece
 ATTENTION["sim_mail_reactions"] = """
 WITH mails AS (SELECT m.*, c.engagement, c.has_private_mail_app, c.market, hash(m.contact_id) AS draw FROM contacts m JOIN sim_customers c USING (customer_id) WHERE m.kind = 'delivery'),
 reactions AS (SELECT *, uniform(draw, 'opens') < .08 + .5*engagement AS opens, unnest([
@@ -40,10 +40,10 @@ reactions AS (SELECT *, uniform(draw, 'opens') < .08 + .5*engagement AS opens, u
     {'kind': 'open', 'machine': false, 'after': 600 + waiting(draw, 'open after', 20000), 'happens': opens},
     {'kind': 'click', 'machine': NULL, 'after': 660 + waiting(draw, 'open after', 20000), 'happens': opens AND uniform(draw, 'clicks') < .12}]) AS event FROM mails)
 SELECT code('t', draw, event.kind || coalesce(CAST(event.machine AS VARCHAR), '')) AS touchpoint_id, event.kind AS kind, customer_id, NULL AS anonymous_id, 'email' AS channel,
-  campaign_id, creative_id, contact_id, market, event.machine AS is_machine_open, NULL AS engagement_seconds, occurred_at + seconds(event.after) AS occurred_at
+  campaign_id, creative_id, contact_id, market, NULL AS device, event.machine AS is_machine_open, NULL AS engagement_seconds, occurred_at + seconds(event.after) AS occurred_at
 FROM reactions WHERE event.happens"""
 
-# %% ../../nbs/api/sources/67_simulated_attention.ipynb #2b49d866
+# %% ../../nbs/api/sources/67_simulated_attention.ipynb #42c46c55
 ATTENTION["sim_visits"] = """
 WITH visits AS (
   SELECT hash(no, week) AS draw, no, customer_id, market, first_day, utc_offset FROM sim_customers, sim_weeks
@@ -56,12 +56,13 @@ seen AS (SELECT *, no IS NULL OR uniform(draw, 'without login') < .33 AS is_anon
 SELECT code('t', draw, 'visit') AS touchpoint_id, 'visit' AS kind, CASE WHEN NOT is_anonymous THEN customer_id END AS customer_id,
   CASE WHEN is_anonymous THEN CASE WHEN no IS NOT NULL AND uniform(no, 'allows cookies') < .6 THEN code('v', no, 'cookie') ELSE code('v', draw, 'visitor') END END AS anonymous_id,
   weighted(uniform(draw, 'came by'), ['direct', 'search', 'social', 'email', 'affiliate'], [.4, .7, .85, .95]) AS channel, NULL AS campaign_id, NULL AS creative_id,
-  NULL AS contact_id, market, NULL AS is_machine_open, round(exp(4.1 + .9*normal(draw, 'stay')), 1) AS engagement_seconds, CAST(first_day AS TIMESTAMP)
+  NULL AS contact_id, market, weighted(uniform(CASE WHEN no IS NOT NULL AND uniform(draw, 'usual device') < .85 THEN hash(no) ELSE draw END, 'device'), ['mobile', 'desktop', 'tablet'], [.55, .93]) AS device,
+  NULL AS is_machine_open, round(exp(4.1 + .9*normal(draw, 'stay')), 1) AS engagement_seconds, CAST(first_day AS TIMESTAMP)
   + seconds(86400*floor(7*uniform(draw, 'day'))) + seconds(3600*(7 - utc_offset + 7.5*(uniform(draw, 'hour') + uniform(draw, 'evening')))) AS occurred_at
 FROM seen"""
 ATTENTION["sim_impressions"] = """
 SELECT code('t', hash(no, week), 'impression') AS touchpoint_id, 'impression' AS kind, customer_id, NULL AS anonymous_id, chosen AS channel, chosen || '_brand' AS campaign_id,
-  chosen || '_brand_' || CASE WHEN uniform(hash(no, week), 'version') < .5 THEN 'a' ELSE 'b' END AS creative_id, NULL AS contact_id, market, NULL AS is_machine_open,
+  chosen || '_brand_' || CASE WHEN uniform(hash(no, week), 'version') < .5 THEN 'a' ELSE 'b' END AS creative_id, NULL AS contact_id, market, NULL AS device, NULL AS is_machine_open,
   NULL AS engagement_seconds, CAST(first_day AS TIMESTAMP) + seconds(604800*uniform(hash(no, week), 'impression at')) AS occurred_at
 FROM (SELECT *, weighted(uniform(hash(no, week), 'ad'), ['display', 'social', 'video'], [.5, .8]) AS chosen
   FROM sim_customers JOIN sim_agreements USING (no), sim_weeks

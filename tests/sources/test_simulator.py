@@ -124,6 +124,13 @@ def test_touchpoints_have_machines_and_strangers(ask):
         count(DISTINCT anonymous_id) FILTER (anonymous_id IN (SELECT anonymous_id FROM identifiers)) FROM touchpoints""")[0]
     assert .3 < machines < .9 and .2 < strangers < .7 and linked > 100
 
+def test_people_mostly_visit_on_one_device_and_strangers_on_any(ask):
+    usual, = ask("""SELECT avg(most) FROM (SELECT max(n)/sum(n) AS most, sum(n) AS visits FROM (
+        SELECT customer_id, device, count(*) AS n FROM touchpoints WHERE kind = 'visit' AND customer_id IS NOT NULL GROUP BY ALL) GROUP BY customer_id) WHERE visits >= 5""")[0]
+    shares = dict(ask("SELECT device, count(*)/sum(count(*)) OVER () FROM touchpoints WHERE kind = 'visit' AND anonymous_id IS NOT NULL GROUP BY device"))
+    assert .8 < usual < .97 and abs(shares["mobile"] - .55) < .05 and 0 < shares["tablet"] < .12
+    assert ask("SELECT count(*) FROM touchpoints WHERE (kind = 'visit') <> (device IS NOT NULL)") == [(0,)]
+
 def test_the_truth_is_written_where_no_table_is(retailer):
     truth = json.loads((retailer.tables["orders"].parent/"truth.json").read_text())
     assert truth == retailer.truth
