@@ -28,7 +28,7 @@ def drawn(seed=1, n=3_000, **changes):
 def statuses(evidence): return {name: ask(name, evidence).status for name in SEGMENT_CHECKS}
 
 def test_nothing_is_found_where_nothing_is():
-    found = [statuses(drawn(seed)) for seed in range(15)]
+    found = [statuses(drawn(seed)) for seed in range(8)]
     assert sum(set(each.values()) != {"pass"} for each in found) <= 1
 
 def planted_overlap(e): return replace(e, now=e.now.assign(new=e.now.new | (e.now.index == 0), active=e.now.active | (e.now.index == 0)))
