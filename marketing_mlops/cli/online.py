@@ -1,6 +1,6 @@
 """`mmops materialise` stores the features a service looks up, `mmops parity` compares them with training, `mmops online` tells what is stored
 
-Type `mmops materialise` every night, or let `schedule.yaml` do it, when a service is asked about customers by their id. `mmops parity` tells whether what is served is what training would compute, and how old it is; it ends with exit code 1 where that is not so, or cannot be told, so a scheduler notices. `mmops online` lists what is stored.
+Let cron type `mmops materialise` every night when a service is asked about customers by their id. `mmops parity` tells whether what is served is what training would compute, and how old it is; it ends with exit code 1 where that is not so, or cannot be told, so a scheduler notices. `mmops online` lists what is stored.
 
 Without a model, `materialise` takes every model that has a bundle and `parity` every model that is stored. What goes wrong with one model does not hold up the others."""
 

@@ -71,13 +71,14 @@ def packed_chunks(
         yield list(zip(part.customer_id, packed_rows(rows, generation)))
         if progress: progress(start + len(part), len(spine))
 
-# %% ../../nbs/api/features/98_materialisation.ipynb #0758f432
+# %% ../../nbs/api/features/98_materialisation.ipynb #c4b9f176
 def tables_hash(
     events:EventSource, # An open source
 )->str: # 64 hexadecimal digits
     "Of all accepted tables of a source."
     return hashlib.sha256(canonical_json({name: file_sha256(file) for name,file in events.tables.items()}).encode()).hexdigest()
 
+# %% ../../nbs/api/features/98_materialisation.ipynb #09afcc56
 def text_features(
     events:EventSource, # An open source
     declared:Iterable[Feature], # What is stored

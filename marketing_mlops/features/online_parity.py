@@ -107,13 +107,13 @@ def age_reasons(
     if late: said += f" Served as missing now: {', '.join(late)}."
     return [Reason("age_at_request", said, most, limit, step, "fail" if late else "review" if most > limit else "pass")]
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #01109d02
+# %% ../../nbs/api/features/99_online_parity.ipynb #87694d7b
 def parity(
     workspace:Workspace, # With accepted tables; its settings say which store
     shelf:str, # Named like the model
     clock:Clock|None=None, # When somebody asks; None takes the present, or the end of a source that has ended
 )->Verdict: # pass, review (too old in the last days), fail or unknown
-    "Whether what is served is what training would compute, and how old it is. Raises `OnlineStoreError`, and `DataError` for tables that lack what a feature reads."
+    "Whether what is served is what training would compute, and how old it is. Raises `OnlineStoreError`, and what `features_of` raises."
     store, subject = open_online_store(workspace), f"{shelf} online"
     if not (history := store.history(shelf)):
         return judged(subject, [Reason("not_materialised", f"{store.address} holds no values for {shelf}.", severity="unknown", next_step=f"Run `mmops materialise {shelf}`.")])

@@ -49,14 +49,14 @@ class RedisStore:
         except RedisError as e:
             raise OnlineStoreError(f"The online store {self.address} cannot be used: {without_password(str(e)).rstrip('.')}.", "Check that the server runs, that it may be written to and has memory left, and that online_store in settings.ini names it.", address=self.address) from None
 
-# %% ../../nbs/api/features/97_online_redis.ipynb #b6ea5b61
+# %% ../../nbs/api/features/97_online_redis.ipynb #fe5b3617
 def open_redis(
     workspace:Workspace, # Whose environment begins the keys
     address:str, # redis, redis://HOST:PORT/NUMBER, rediss://… or unix://SOCKET?db=NUMBER
 )->RedisStore: # Nothing is connected yet
     "The store in a Redis. Raises `MmopsError` where the client is not installed, `OnlineStoreError` for an address that is none."
     try: import redis
-    except ImportError: raise MmopsError("The online store is a Redis, and its client is not installed here.", "Install it with `uv pip install redis`.") from None
+    except ImportError: raise MmopsError("The online store is a Redis, and its client is not installed here.", "Install the group serve of pyproject.toml: `uv pip install --group serve`.") from None
     full = "redis://localhost:6379/0" if address == "redis" else address
     try: client = redis.Redis.from_url(full, socket_timeout=REPLY_SECONDS, socket_connect_timeout=REPLY_SECONDS, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1))
     except ValueError as e: raise OnlineStoreError(f"The online store {without_password(full)} has no address Redis understands: {e}.", "Write redis://HOST:PORT/NUMBER.", address=without_password(full)) from None
