@@ -37,22 +37,22 @@ MERGES:dict[str, Callable[["ibis.Value", "ibis.BooleanValue|None"], "ibis.Scalar
     "sum": lambda values, which=None: values.sum(where=which), "smallest": lambda values, which=None: values.min(where=which),
     "largest": lambda values, which=None: values.max(where=which), "different": lambda values, which=None: values.nunique(where=which)}
 
-# %% ../../nbs/api/features/05_aggregations.ipynb #abc18f3c
+# %% ../../nbs/api/features/05_aggregations.ipynb #44a632c1
 def _one(rows, column): return rows.occurred_at.notnull().cast("int64")
 def _given(rows, column): return rows[column].notnull().ifelse(1, None).cast("int64")
 def _scaled(rows, column): return ten_thousandths(rows[column])
 def _itself(rows, column): return rows[column]
-def _number(rows, column): return rows[column].cast("float64")
+def _number(rows, column): return rows[column].cast("float64") + 0.   # the zero below zero becomes the one above it
 def _instant(rows, column): return rows.occurred_at
 
 def _dated(rows, column):
     "Instants and value together; a row without a value contributes nothing."
     import ibis
-    value = rows[column] if rows[column].type().is_string() else rows[column].cast("float64")
+    value = rows[column] if rows[column].type().is_string() else _number(rows, column)
     pair = ibis.struct(dict(occurred_at=rows.occurred_at, known_at=rows.known_at, value=value))
     return rows[column].notnull().ifelse(pair, ibis.null(pair.type()))
 
-# %% ../../nbs/api/features/05_aggregations.ipynb #c4d5823f
+# %% ../../nbs/api/features/05_aggregations.ipynb #e8cfabef
 @dataclass(frozen=True)
 class Aggregation:
     "One way to make a single value of the rows that count."
@@ -63,13 +63,14 @@ class Aggregation:
     takes:Literal["nothing", "any", "number"]="any" # The kind of column a feature has to name
 
 def _same(found): return found
+def _above_zero(found): return found.where(found > 0)
 def _unscaled(found): return found/SCALE
 def _per_given(total, n): return total/SCALE/n
 def _value_of(pairs): return pairs.map(lambda pair: pair["value"], na_action="ignore")
 
 AGGREGATIONS:dict[str, Aggregation] = {
     "count": Aggregation("Rows.", (Part(_one),), _same, takes="nothing"),
-    "distinct": Aggregation("Different values of the column.", (Part(_itself, "different"),), _same),
+    "distinct": Aggregation("Different values of the column.", (Part(_itself, "different"),), _above_zero),
     "sum": Aggregation("Sum of the column.", (Part(_scaled),), _unscaled, takes="number"),
     "mean": Aggregation("Mean of the column, over the rows that have it.", (Part(_scaled), Part(_given)), _per_given, takes="number"),
     "min": Aggregation("Smallest value of the column.", (Part(_number, "smallest"),), _same, takes="number"),
