@@ -54,7 +54,9 @@ def list_features(
         if models or not used: rows.append(feature_row(declared, models, retired.get(name)))
     print(text_table(rows) if rows else "No model names a feature; `mmops features list` shows all there are.")
 
-# %% ../../nbs/api/cli/72_features.ipynb #cc95639d
+# %% ../../nbs/api/cli/72_features.ipynb #7d0f8c34
+def _missing_words(missing:float|None)->str: return "the source does not say it" if missing is None else f"never; {missing:g} where no row counts"
+
 def feature_lines(
     workspace:Workspace, # Where it is declared
     name:str, # A feature
@@ -68,8 +70,8 @@ def feature_lines(
     declared, retired = feature(name, own_features(workspace)), retired_features(workspace).get(name)
     live = [f"{model} ({bundle[:12]})" for model, bundle in champions_reading(workspace, name).items()]
     facts = {"unit": declared.unit, "owner": declared.owner, "version": declared.version, "reads": ", ".join(columns_read(declared)),
-             "missing means": declared.means_missing, "models": ", ".join(specs_naming(read_params(workspace), name)), "live in": ", ".join(live)}
-    return [f"{name}: {declared.definition}", *(f"  {what:<14}{said or 'none'}" for what, said in facts.items()), *([retired.sentence] if retired else [])]
+             "missing": declared.means_missing or _missing_words(declared.missing), "models": ", ".join(specs_naming(read_params(workspace), name)), "live in": ", ".join(live)}
+    return [f"{name}: {declared.definition}", *(f"{what}: {said or 'none'}" for what, said in facts.items()), *([retired.sentence] if retired else [])]
 
 def show_feature(
     name:str, # Such as recency_days or trait.age_band

@@ -68,12 +68,12 @@ def to_dict(self:FeatureReview)->dict[str, str|int|list|dict]:
     "Plain content for JSON."
     return vars(self) | dict(whole=self.whole.to_dict(), gain=self.gain.to_dict(), suspicion=self.suspicion.to_dict(), advice=[vars(each) for each in self.advice], sentences=self.sentences)
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #d6a4de61
+# %% ../../nbs/api/training/39_feature_review.ipynb #ac1b62db
 @patch(as_prop=True)
 def sentences(self:FeatureReview)->list[str]:
     "What to do, the most important thing first."
-    together = self.table("lost").set_index("feature").reindex([SPARE_TOGETHER]).iloc[0]
-    said = [] if together.isna().all() else [f"Without the spare ones together {together.value:+.4f} ({together.low:+.4f} to {together.high:+.4f}) of {self.gain.value:.4f} is lost."]
+    said = [f"Without all spare ones together {100*each['value']/self.gain.value:.1f} % ({100*each['low']/self.gain.value:.1f} to {100*each['high']/self.gain.value:.1f} %) of the gain is lost."
+            for each in self.tables.get("lost", []) if each["feature"] == SPARE_TOGETHER and self.gain.low > 0]
     return [*advice_sentences(self.advice), *said]
 
 @patch
@@ -81,7 +81,7 @@ def _repr_markdown_(self:FeatureReview)->str:
     head = f"**{self.suspicion.status}** · {self.model}, {len(self.advice)} features, {self.n_judged:,} rows judged"
     return "\n\n".join(each for each in [head, *self.sentences, self.how, self.note] if each)
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #d6867271
+# %% ../../nbs/api/training/39_feature_review.ipynb #7c5032b0
 SPARE_TOGETHER = "all spare together" # What the row is called that takes all spare features away
 
 def taken_away(
@@ -102,7 +102,7 @@ def _likeness(plan:ReviewPlan)->pd.DataFrame:
 def _advice(plan:ReviewPlan, lost:pd.DataFrame, gain:Estimate, groups:list[list[str]], suspected:list[str])->list[FeatureAdvice]:
     "A word for each feature, those set aside last."
     estimates = {each.feature: Estimate(each.value, each.low, each.high, .95, len(plan.judged), "jackknife by customer", plan.figure.name) for each in lost.itertuples()}
-    return [advise(name, estimates, gain, groups, suspected) for name in plan.features] + [FeatureAdvice(name, "set_aside", why) for name, why in plan.set_aside.items()]
+    return [advise(name, estimates, gain, groups, suspected, is_all=not plan.figure.not_measured) for name in plan.features] + [FeatureAdvice(name, "set_aside", why) for name, why in plan.set_aside.items()]
 
 # %% ../../nbs/api/training/39_feature_review.ipynb #b32f0ee3
 def _spare_lost(plan:ReviewPlan, whole:np.ndarray, advice:list[FeatureAdvice])->pd.DataFrame:
