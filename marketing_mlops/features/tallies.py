@@ -25,7 +25,7 @@ from ..workspace.errors import DataError
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/68_tallies.ipynb #d1b55a75
+# %% ../../nbs/api/features/68_tallies.ipynb #03a2549f
 MOST_CUTOFFS = 60 # Different cutoffs up to which tiles are used
 FEWEST_ROWS = 3 # Rows of the spine for each entity from which on they are
 
@@ -40,7 +40,7 @@ def is_dense(
     key:str, # Column that names the entity
 )->bool:
     "Whether the same entities are asked often enough for tiles."
-    return spine.cutoff.nunique() <= MOST_CUTOFFS and len(spine) >= FEWEST_ROWS*spine[key].nunique()
+    return len(spine) > 0 and spine.cutoff.nunique() <= MOST_CUTOFFS and len(spine) >= FEWEST_ROWS*spine[key].nunique()
 
 def ways_for(
     asked:Iterable[Asked], # Of one table
