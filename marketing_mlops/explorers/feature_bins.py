@@ -125,23 +125,26 @@ def outcome_bounds(
     half = NormalDist().inv_cdf((1 + check_level(level))/2)*np.where(customers > 1, error, np.nan)
     return mean - half, mean + half
 
-# %% ../../nbs/api/explorers/72_feature_bins.ipynb #1a29fe6d
+# %% ../../nbs/api/explorers/72_feature_bins.ipynb #fd50bac1
 def outcome_by_bin(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
     periods:Sequence[int]|None = None, # Periods that count; None: all training ones
     level:float = .95, # Confidence level, in (0, 1)
-)->pd.DataFrame: # bin, start (its lower end), special (missing, or other names), n, share (of the rows, 0 to 1), customers, mean (rate or amount), low, high, and low_at_once, high_at_once of an interval that holds in all bins together; NaN without rows
-    "Distribution of a feature with the outcome in each bin."
+)->pd.DataFrame: # One row per bin, see below; NaN without rows
+    """Distribution of a feature with the outcome in each bin: bin, start (its lower end), special (missing, or other names),
+    n, share (of the rows, 0 to 1), customers, mean (rate or amount), low, high, and low_at_once, high_at_once for all bins together."""
     chosen = rows.within(rows.training if periods is None else periods)
     found = customer_spread(rows, chosen, binned.codes, bin_count(binned.dimension))
     low, high = outcome_bounds(found, rows.is_rate, level)
     low_at_once, high_at_once = outcome_bounds(found, rows.is_rate, 1 - (1 - level)/max(1, (found.n > 0).sum()))
     values = value_bins(binned.dimension)
-    told = dict(bin=binned.bins, start=[*binned.dimension.first, *binned.bins[values:]], special=np.arange(len(found)) >= values, n=found.n, share=found.n/max(1, chosen.sum()), customers=found.customers, mean=found["mean"])
-    return pd.DataFrame(told | dict(low=low, high=high, low_at_once=low_at_once, high_at_once=high_at_once))
+    start, special = [*binned.dimension.first, *binned.bins[values:]], np.arange(len(found)) >= values
+    told = pd.DataFrame(dict(bin=binned.bins, start=start, special=special, n=found.n, share=found.n/max(1, chosen.sum())))
+    told = told.join(found[["customers", "mean"]])
+    return told.assign(low=low, high=high, low_at_once=low_at_once, high_at_once=high_at_once)
 
-# %% ../../nbs/api/explorers/72_feature_bins.ipynb #43ae1ce9
+# %% ../../nbs/api/explorers/72_feature_bins.ipynb #02f30b96
 def _spread_over_time(rows, binned):
     "Median and quartiles of each period; NaN where no value is known."
     found, is_missing = known_numbers(rows.frame[binned.name])
@@ -164,5 +167,6 @@ def over_time(
     found = customer_spread(rows, everything, rows.period_of, groups)
     low, high = outcome_bounds(found, rows.is_rate, level)
     missing = np.bincount(rows.period_of[binned.codes == binned.missing], minlength=groups)/found.n
-    told = pd.DataFrame(dict(period=[p.text for p in rows.periods], is_held_out=[p.is_held_out for p in rows.periods], n=found.n, missing=missing, mean=found["mean"], low=low, high=high))
+    periods = dict(period=[p.text for p in rows.periods], is_held_out=[p.is_held_out for p in rows.periods])
+    told = pd.DataFrame(periods | dict(n=found.n, missing=missing, mean=found["mean"], low=low, high=high))
     return told.join((_names_over_time if binned.is_category else _spread_over_time)(rows, binned))

@@ -111,7 +111,7 @@ def filter_choices(
     found = {c.name: values(c) for c in TABLES[table].columns if c.name != "is_time_derived"} if table in TABLES and table not in OTHER_WAYS else {}
     return {name: choices for name, choices in found.items() if choices}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #5bf69fdc
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #d6880b16
 def _said(value)->str: return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else str(value)
 
 def with_filter(
@@ -121,9 +121,11 @@ def with_filter(
     choices:dict[str, tuple[str|bool, ...]], # From `filter_choices`
 )->Feature: # The same feature where the filter is the same
     "A feature that counts other rows. Raises `ValueError` for a column or value that cannot be chosen."
-    if column not in choices: raise ValueError(f"rows of {declared.table} cannot be chosen by {column!r}; choose by {', '.join(choices) or 'nothing: it has no column with few values'}")
+    if column not in choices:
+        raise ValueError(f"rows of {declared.table} cannot be chosen by {column!r}; choose by {', '.join(choices) or 'nothing: it has no column with few values'}")
     strange = [value for value in values if value not in choices[column]]
-    if strange or not values: raise ValueError(f"{column} has no value {strange[0] if strange else 'chosen'!r}; it has {', '.join(map(_said, choices[column]))}")
+    if strange or not values:
+        raise ValueError(f"{column} has no value {strange[0] if strange else 'chosen'!r}; it has {', '.join(map(_said, choices[column]))}")
     if dict(declared.where).get(column) == tuple(values): return declared
     where = tuple(pair for pair in declared.where if pair[0] != column) + ((column, tuple(values)),)
     window = _WINDOW.search(declared.name)

@@ -32,7 +32,7 @@ def feature_needs(
     if declared.table in OTHER_WAYS: return (f"{declared.table}.{declared.column}",)
     return tuple(f"{table}.{column}" for table, column in behind(declared))
 
-# %% ../../nbs/api/explorers/75_feature_costs.ipynb #eae6879f
+# %% ../../nbs/api/explorers/75_feature_costs.ipynb #5cb324cc
 def of_same_table(
     rows:FeatureRows, # Rows to explore
     declared:Feature, # One of its features
@@ -48,7 +48,9 @@ def table_seconds(
     declared:Feature, # The feature in question
 )->float: # Seconds for all explored features of its table
     "How long computing the features of one table takes now. Raises `DataError` where the frame has no customers and cutoffs, or the source not the table."
-    if not {"customer_id", "cutoff"} <= set(rows.frame): raise DataError("The frame has no customer_id and cutoff to compute features for.", "Explore the training set of a model.", column="customer_id")
+    if not {"customer_id", "cutoff"} <= set(rows.frame):
+        raise DataError("The frame has no customer_id and cutoff to compute features for.", "Explore the training set of a model.",
+                        column="customer_id")
     spine = rows.frame.loc[rows.within(rows.training[-1:]), ["customer_id", "cutoff"]].reset_index(drop=True)
     start = perf_counter()
     feature_table(workspace, source, spine, of_same_table(rows, declared))

@@ -7,14 +7,14 @@ Use `FeatureExplorer` before a feature enters a model, and again when a model ha
 # %% auto #0
 __all__ = ['outcome_words', 'FeatureExplorer']
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #8d87d82c
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #bf68a8fd
 from collections.abc import Mapping
 from dataclasses import replace
 import pandas as pd
 from fastcore.basics import patch
 from .build_progress import show_progress
 from .feature_cells import filter_choices
-from .feature_charts import check_settings, first_settings, taken_texts
+from .feature_charts import check_chosen, first_settings, taken_texts
 from .feature_costs import declared_or_none, table_seconds
 from .feature_messages import estimate_words
 from .feature_pictures import bins_table, draw_feature
@@ -43,7 +43,7 @@ def _rows_with_notes(workspace, model, spec):
     meant = outcome_words(spec.get("outcome") or {})
     return replace(rows, notes=(*rows.notes, *((f"Outcome: {meant}.",) if meant else ()), *((said,) if said else ())))
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #96869020
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #a218e097
 class FeatureExplorer:
     "Features of a model or a frame, one by one."
     def __init__(self,
@@ -51,7 +51,8 @@ class FeatureExplorer:
         workspace:Workspace|None = None, # Where the model is; None: found from the working directory when a model is named
         metric:str|None = None, # Of the gain, one of `REVIEW_FIGURES`; None: the model's own where it says something of a single feature
     ):
-        if not isinstance(rows, (str, FeatureRows)): raise TypeError(f"rows must be the name of a model or FeatureRows, got {type(rows).__name__}; wrap a frame: rows_of_frame(df, 'outcome', 'cutoff')")
+        if not isinstance(rows, (str, FeatureRows)):
+            raise TypeError(f"rows must be the name of a model or FeatureRows, got {type(rows).__name__}; wrap a frame: rows_of_frame(df, 'outcome', 'cutoff')")
         self.workspace = workspace or (find_workspace() if isinstance(rows, str) else None)
         spec = read_params(self.workspace).model(rows) if isinstance(rows, str) else {}
         self.source, self.rows = spec.get("source"), _rows_with_notes(self.workspace, rows, spec) if spec else rows
@@ -97,16 +98,18 @@ def _measured(self:FeatureExplorer, name):
 @patch
 def _repr_mimebundle_(self:FeatureExplorer, **kwargs): return self.live()._repr_mimebundle_(**kwargs)
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #01cea29b
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #de056112
 @patch
 def select(self:FeatureExplorer,
     feature:str|None = None, # Which feature; None: as it is
     **others, # `scale`, `period`, `window`, `filter`, `ticked`, as in `settings`
 )->str: # The sentence of what is shown
     "Choose a feature, bins, rows, or what the cell declares. Raises `ParameterError` for a feature there is not, `ValueError` for another setting."
-    if feature is not None and feature not in self.study.binned: raise ParameterError(f"There is no feature {feature!r} here.{closest(feature, self.study.binned)}", f"Choose one of {', '.join(list(self.study.binned)[:12])}.", key="feature")
+    if feature is not None and feature not in self.study.binned:
+        raise ParameterError(f"There is no feature {feature!r} here.{closest(feature, self.study.binned)}",
+                             f"Choose one of {', '.join(list(self.study.binned)[:12])}.", key="feature")
     again = dict(feature=feature, window=None, filter=None) if feature is not None else {}
-    self.settings = check_settings(self.settings | again | others, self.study, self.filters)
+    self.settings = check_chosen(self.settings | again | others, self.study, self.filters)
     if self._charts is not None: self._charts.settings = self.settings
     return self.profile().sentence
 

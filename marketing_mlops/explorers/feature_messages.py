@@ -71,7 +71,7 @@ def bin_rows(
         return dict(text=name, start=row.start or name, special=bool(row.special), said=said) | {c: plain_number(row[c]) for c in ("share", "mean", "low", "high")}
     return [plain(row) for _, row in profile.bins.iterrows()]
 
-# %% ../../nbs/api/explorers/78_feature_messages.ipynb #e39010f3
+# %% ../../nbs/api/explorers/78_feature_messages.ipynb #8748d6cf
 def course_rows(
     profile:FeatureProfile, # From `profile_feature`
 )->list[dict[str, str|float|bool|None]]: # day, is_held_out, figures, said; one per period
@@ -80,9 +80,10 @@ def course_rows(
     def said(row):
         middle = f", median {show_number(row['median'], 2)}" if "median" in row else ""
         return f"{row.period}: {show_count(row.n)} rows, {_outcome_words(row, profile.is_rate)}{middle}, {show_rate(row.missing, 1)} missing."
-    return [dict(day=row.period.partition(",")[0], is_held_out=bool(row.is_held_out), said=said(row)) | {c: plain_number(row[c]) for c in figures} for _, row in profile.course.iterrows()]
+    def plain(row): return dict(day=row.period.partition(",")[0], is_held_out=bool(row.is_held_out), said=said(row)) | {c: plain_number(row[c]) for c in figures}
+    return [plain(row) for _, row in profile.course.iterrows()]
 
-# %% ../../nbs/api/explorers/78_feature_messages.ipynb #567cb2f1
+# %% ../../nbs/api/explorers/78_feature_messages.ipynb #c6d2713a
 def _related_rows(profile):
     said = lambda r: "–" if math.isnan(r.relation) else show_number(r.relation, 2)
     return [dict(feature=r.feature, relation=plain_number(r.relation), how=r.how, said=said(r)) for r in profile.related.itertuples()]
@@ -92,9 +93,10 @@ def profile_message(
     profile:FeatureProfile, # From `profile_feature`
 )->Plain:
     "One feature as the browser draws it."
-    names = [c for c in profile.course if c.startswith("share of ")]
-    everybody = float((profile.bins["mean"]*profile.bins.n).sum()/max(1, profile.bins.n.sum()))
-    return dict(feature=profile.name, title=profile.name, definition=profile.definition, unit=profile.unit, is_rate=profile.is_rate, is_category=study.binned[profile.name].is_category,
-                sentence=profile.sentence, scope_said=f"Counts {profile.scope}: {show_count(profile.bins.n.sum())} rows; dashed: all of them, {show_outcome(everybody, profile.is_rate)}.", mean=plain_number(everybody),
-                bins=bin_rows(profile), course=course_rows(profile), names=[dict(name=c.removeprefix("share of "), shares=[plain_number(v) for v in profile.course[c]]) for c in names],
-                related=_related_rows(profile), facts=fact_rows(study, profile))
+    names = [dict(name=c.removeprefix("share of "), shares=[plain_number(v) for v in profile.course[c]]) for c in profile.course if c.startswith("share of ")]
+    n = int(profile.bins.n.sum())
+    everybody = float((profile.bins["mean"]*profile.bins.n).sum()/max(1, n))
+    scope = f"Counts {profile.scope}: {show_count(n)} rows; dashed: all of them, {show_outcome(everybody, profile.is_rate)}."
+    about = {field: getattr(profile, field) for field in ("definition", "unit", "is_rate", "sentence")}
+    return about | dict(feature=profile.name, title=profile.name, is_category=study.binned[profile.name].is_category, scope_said=scope, mean=plain_number(everybody),
+                        bins=bin_rows(profile), course=course_rows(profile), names=names, related=_related_rows(profile), facts=fact_rows(study, profile))

@@ -18,7 +18,7 @@ from .feature_profiles import FeatureProfile, show_outcome
 from .uplift_pictures import PictureFrame, on_paper
 from ..reporting.numbers import show_interval, show_rate
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #35b7f289
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #54770108
 def told_bins(
     profile:FeatureProfile, # From `profile_feature`
     minimum_rows:int = 10, # Bins with fewer rows are not told, >= 1
@@ -33,9 +33,10 @@ def bins_table(
 )->pd.DataFrame: # value, rows, share, outcome, interval; as text
     "The bins as a table to read."
     unit, digits = ("share", 1) if profile.is_rate else ("", 2)
-    rows = [dict(value=b.bin, rows=f"{b.n:,}", share=show_rate(b.share, 1), outcome=show_outcome(b["mean"], profile.is_rate), interval=show_interval(b.low, b.high, unit, digits))
-            for _, b in told_bins(profile, minimum_rows).iterrows()]
-    return pd.DataFrame(rows, columns=["value", "rows", "share", "outcome", "interval"])
+    def row(b):
+        outcome, interval = show_outcome(b["mean"], profile.is_rate), show_interval(b.low, b.high, unit, digits)
+        return dict(value=b.bin, rows=f"{b.n:,}", share=show_rate(b.share, 1), outcome=outcome, interval=interval)
+    return pd.DataFrame([row(b) for _, b in told_bins(profile, minimum_rows).iterrows()], columns=["value", "rows", "share", "outcome", "interval"])
 
 # %% ../../nbs/api/explorers/82_feature_pictures.ipynb #4d888bde
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def panel_for(
     low, high = (known.min(), known.max()) if len(known) else (0., 1.)
     return Panel(*place, max(1, steps), low, high if high > low else low + 1)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #28a3eae9
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #2e8f1e35
 _unprintable = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]") # not allowed in XML, however written
 
 def _words(x:float, y:float, text:str, look:str = "muted", anchor:str = "start")->str:
@@ -75,8 +76,10 @@ def _grid(panel:Panel, is_rate:bool, heading:str)->str:
     "Round values as lines, with the heading above."
     ticks = PictureFrame(panel.low, panel.high).ticks().values()
     chosen = list(ticks)[::2] if panel.bottom - panel.top < 120 and len(ticks) > 3 else list(ticks)
-    lines = "".join(f'<path d="M{panel.left:.1f} {panel.y(t):.1f}H{panel.right:.1f}" class="grid"/>{_words(panel.left - 6, panel.y(t) + 4, f"{100*t:.3g} %" if is_rate else f"{t:,.4g}", anchor="end")}' for t in chosen)
-    return lines + _words(panel.left, panel.top - 10, heading)
+    def line(tick):
+        said = f"{100*tick:.3g} %" if is_rate else f"{tick:,.4g}"
+        return f'<path d="M{panel.left:.1f} {panel.y(tick):.1f}H{panel.right:.1f}" class="grid"/>' + _words(panel.left - 6, panel.y(tick) + 4, said, anchor="end")
+    return "".join(map(line, chosen)) + _words(panel.left, panel.top - 10, heading)
 
 def _line(panel:Panel, values:Sequence[float], sides:Sequence[bool])->str:
     "Points joined with those of the same side: training rows and held-out rows are two lines."
@@ -111,11 +114,12 @@ def draw_bins(
             last = panel.x(i) + 3.1*len(label) + 6
     return "".join(parts)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #959ae58c
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #63dfbead
 def _days(panel:Panel, course:pd.DataFrame)->str:
     "Days below a panel; those with held-out rows say so."
-    every = max(1, math.ceil(72/((panel.right - panel.left)/panel.steps)))
-    held = "".join(f'<rect x="{panel.x(i) - (panel.right - panel.left)/panel.steps/2:.1f}" y="72" width="{(panel.right - panel.left)/panel.steps:.1f}" height="216" class="band"/>' for i, is_held in enumerate(course.is_held_out) if is_held)
+    wide = (panel.right - panel.left)/panel.steps
+    every = max(1, math.ceil(72/wide))
+    held = "".join(f'<rect x="{panel.x(i) - wide/2:.1f}" y="72" width="{wide:.1f}" height="216" class="band"/>' for i, is_held in enumerate(course.is_held_out) if is_held)
     return held + "".join(_words(panel.x(i), 304, period.partition(",")[0], anchor="middle") for i, period in enumerate(course.period) if i % every == 0)
 
 def draw_course(
@@ -130,15 +134,16 @@ def draw_course(
     shaded = ", shaded: held out" if course.is_held_out.any() and not course.is_held_out.all() else ""
     said = f"median and quartiles{f', {profile.unit}' if profile.unit else ''}" if is_number else column
     spread = _whiskers(below, *(course[end] for end in ends)) if is_number else ""
-    return (_days(below, course) + _grid(above, profile.is_rate, f"outcome over time{shaded}") + _whiskers(above, course.low, course.high) + _line(above, course["mean"], course.is_held_out)
-            + _grid(below, not is_number, _clipped(said, 40)) + spread + _line(below, course[column], course.is_held_out))
+    upper = _grid(above, profile.is_rate, f"outcome over time{shaded}") + _whiskers(above, course.low, course.high) + _line(above, course["mean"], course.is_held_out)
+    return _days(below, course) + upper + _grid(below, not is_number, _clipped(said, 40)) + spread + _line(below, course[column], course.is_held_out)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #e4d16930
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #f5efe45b
 def draw_feature(
     profile:FeatureProfile, # From `profile_feature`
     title:str, # Heading
     minimum_rows:int = 10, # Bins with fewer rows are not told, >= 1
 )->str: # One SVG element
     "A feature as one picture."
-    drawn = _words(20, 30, _clipped(f"{title}: {profile.name}, {profile.scope}", 90), "ink head") + draw_bins(told_bins(profile, minimum_rows), profile.is_rate) + draw_course(profile)
+    heading = _words(20, 30, _clipped(f"{title}: {profile.name}, {profile.scope}", 90), "ink head")
+    drawn = heading + draw_bins(told_bins(profile, minimum_rows), profile.is_rate) + draw_course(profile)
     return on_paper(drawn, f"{title}: {profile.name}. {profile.sentence}")

@@ -6,7 +6,7 @@
 
 # %% auto #0
 __all__ = ['FEWEST_ROWS', 'FeatureStudy', 'study_features', 'overview', 'FeatureProfile', 'show_outcome', 'bins_sentence',
-           'meaning_of', 'profile_feature']
+           'feature_meaning', 'profile_feature']
 
 # %% ../../nbs/api/explorers/77_feature_profiles.ipynb #e3360e44
 from collections.abc import Callable, Mapping
@@ -59,20 +59,23 @@ def study_features(
         progress(i + 1, len(rows.features), name)
     return FeatureStudy(rows, figure, declared, binned, compared_rows(rows), gains, drifts)
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #482604c5
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #3d1ee6a0
 def _megabytes(values): return bytes_per_row(values)*len(values)/1e6
+def _ends(found): return (found.value, found.low, found.high) if isinstance(found, Estimate) else (np.nan, np.nan, np.nan)
+def _last_measured(found): return next((each for each in reversed(list(found)) if isinstance(each, Estimate)), None)
 
 def overview(
     study:FeatureStudy, # From `study_features`
-)->pd.DataFrame: # feature, kind, missing (share of training rows), gain, gain_low, gain_high, drift (PSI to the held-out rows, else first to last cutoff), megabytes; best gain first
-    "All features in one list; NaN where something could not be measured."
-    training, rows = study.rows.within(study.rows.training), []
-    value = lambda found, name: getattr(found, name) if isinstance(found, Estimate) else np.nan
-    for name, binned in study.binned.items():
-        gain, moved = study.gains[name], [d for d in study.drifts[name].values() if isinstance(d, Estimate)]
-        rows.append(dict(feature=name, kind="category" if binned.is_category else "number", missing=float((binned.codes[training] == binned.missing).mean()),
-                         gain=value(gain, "value"), gain_low=value(gain, "low"), gain_high=value(gain, "high"),
-                         drift=value(moved[-1] if moved else None, "value"), drift_low=value(moved[-1] if moved else None, "low"), megabytes=_megabytes(study.rows.frame[name])))
+)->pd.DataFrame: # One row per feature, best gain first; NaN where something could not be measured
+    """All features in one list: feature, kind, missing (share of training rows), gain, gain_low, gain_high,
+    drift, drift_low (PSI to the held-out rows, else from first to last cutoff), megabytes."""
+    training = study.rows.within(study.rows.training)
+    def row(name, binned):
+        missing = float((binned.codes[training] == binned.missing).mean())
+        (gain, low, high), (drift, drift_low, _) = _ends(study.gains[name]), _ends(_last_measured(study.drifts[name].values()))
+        return dict(feature=name, kind="category" if binned.is_category else "number", missing=missing, gain=gain, gain_low=low, gain_high=high,
+                    drift=drift, drift_low=drift_low, megabytes=_megabytes(study.rows.frame[name]))
+    rows = [row(name, binned) for name, binned in study.binned.items()]
     return pd.DataFrame(rows).sort_values("gain", ascending=False, kind="stable", na_position="last").reset_index(drop=True)
 
 # %% ../../nbs/api/explorers/77_feature_profiles.ipynb #a9daff40
@@ -93,7 +96,7 @@ class FeatureProfile:
     megabytes:float=0. # Memory of its values
     sentence:str="" # What the bins say
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #86310dd2
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #14a308f3
 def show_outcome(
     value:float, # A rate in [0, 1], or an amount; NaN is not measured
     is_rate:bool, # Which of the two
@@ -110,13 +113,15 @@ def bins_sentence(
     "Where the outcome is commonest and rarest, and whether that is more than chance."
     told = bins[(bins.n >= FEWEST_ROWS) & bins.low.notna()]
     if len(told) < 2: return "Too few customers to tell one value from another." if len(bins) > 1 else "Every customer has the same value."
-    said = lambda b: f"{b.bin!s} ({show_outcome(b['mean'], is_rate)}, {show_interval(b.low, b.high, 'share' if is_rate else '', 1 if is_rate else 2)})"
     top, least = told.loc[told["mean"].idxmax()], told.loc[told["mean"].idxmin()]
-    if least.high_at_once >= top.low_at_once: return f"No two values differ by more than chance allows; the outcome is {show_outcome(least['mean'], is_rate)} to {show_outcome(top['mean'], is_rate)}."
+    highest, lowest = (show_outcome(each["mean"], is_rate) for each in (top, least))
+    if least.high_at_once >= top.low_at_once: return f"No two values differ by more than chance allows; the outcome is {lowest} to {highest}."
+    unit, digits = ("share", 1) if is_rate else ("", 2)
+    def said(b): return f"{b.bin} ({show_outcome(b['mean'], is_rate)}, {show_interval(b.low, b.high, unit, digits)})"
     return f"The outcome is {'commonest' if is_rate else 'highest'} at {said(top)} and {'rarest' if is_rate else 'lowest'} at {said(least)}."
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #159e2d1b
-def meaning_of(
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #18674bb8
+def feature_meaning(
     study:FeatureStudy, # From `study_features`
     name:str, # One of its features
 )->tuple[str, str]: # Definition and unit, "" where nobody wrote them
@@ -124,7 +129,7 @@ def meaning_of(
     about = study.declared.get(name) or glossary().get(term_key(name))
     return (about.definition, about.unit) if about is not None else ("", "")
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #4312e1df
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #340e09e7
 def profile_feature(
     study:FeatureStudy, # From `study_features`
     name:str, # One of its features
@@ -133,11 +138,14 @@ def profile_feature(
 )->FeatureProfile:
     "Everything about one feature. Raises `ParameterError` for one that is not explored, ValueError for a period there is not."
     rows = study.rows
-    if name not in study.binned: raise ParameterError(f"There is no feature {name!r} here.{closest(name, study.binned)}", f"Choose one of {', '.join(list(study.binned)[:12])}.", key="feature")
+    if name not in study.binned:
+        raise ParameterError(f"There is no feature {name!r} here.{closest(name, study.binned)}",
+                             f"Choose one of {', '.join(list(study.binned)[:12])}.", key="feature")
     if period is not None and not 0 <= period < len(rows.periods): raise ValueError(f"period must lie in 0 to {len(rows.periods) - 1}, got {period}")
     binned = study.binned[name] if scale == "quantile" else bin_feature(rows, name, scale)
     bins = outcome_by_bin(rows, binned, None if period is None else [period]).query("n > 0").reset_index(drop=True)
     scope = rows.periods[period].text if period is not None else "all training rows" if rows.held_out != rows.training else "all rows"
     needs = feature_needs(study.declared[name]) if name in study.declared else ()
-    return FeatureProfile(name, *meaning_of(study, name), rows.is_rate, scope, bins, over_time(rows, binned), related_features(study.compared, study.binned, name),
-                          study.gains[name], study.drifts[name], needs, _megabytes(rows.frame[name]), bins_sentence(bins, rows.is_rate))
+    course, related = over_time(rows, binned), related_features(study.compared, study.binned, name)
+    return FeatureProfile(name, *feature_meaning(study, name), rows.is_rate, scope, bins, course, related, study.gains[name], study.drifts[name],
+                          needs, _megabytes(rows.frame[name]), bins_sentence(bins, rows.is_rate))

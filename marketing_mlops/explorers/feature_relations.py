@@ -40,8 +40,9 @@ def rank_correlations(
         found = (products/n - sums*sums.T/n**2)/np.sqrt(spread*spread.T)
     return np.where((spread > 1e-9) & (spread.T > 1e-9), np.clip(found, -1, 1), np.nan)
 
-# %% ../../nbs/api/explorers/73_feature_relations.ipynb #262b8b88
-register_term(Term("related_feature", "Another feature that moves with this one; 1 means that knowing one is knowing the other, 0 that it does not help.", "0 to 1, with a sign between numbers", "model-owner@example.com"))
+# %% ../../nbs/api/explorers/73_feature_relations.ipynb #0a98232c
+register_term(Term("related_feature", "Another feature that moves with this one; 1 means that knowing one is knowing the other, 0 that it does not help.",
+                   "0 to 1, with a sign between numbers", "model-owner@example.com"))
 
 @dataclass(frozen=True)
 class ComparedRows:

@@ -67,11 +67,13 @@ def within(self:FeatureRows,
     "Which rows belong to some periods."
     return np.isin(np.arange(len(self.periods)), list(periods))[self.period_of]
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #5a86f60a
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #c867f08c
 ROLES = ("customer_id", "cutoff", "split", "is_holdout", "label", "matured_at", "arm") # Columns that say who, when and how it ended
 
 def _outcome_values(frame, outcome):
-    if outcome not in frame: raise ParameterError(f"There is no column {outcome!r} to be the outcome.{closest(outcome, frame)}", f"Name one of {', '.join(map(str, list(frame)[:12]))}.", key="outcome")
+    if outcome not in frame:
+        raise ParameterError(f"There is no column {outcome!r} to be the outcome.{closest(outcome, frame)}",
+                             f"Name one of {', '.join(map(str, list(frame)[:12]))}.", key="outcome")
     values = pd.to_numeric(frame[outcome], errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     strange = np.flatnonzero(~np.isfinite(values))
     if len(strange):
@@ -81,12 +83,16 @@ def _outcome_values(frame, outcome):
     if not len(values): raise DataError("The frame has no rows.", "Check how it was made.", column=outcome)
     return values
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #587524a2
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #a8d1de23
 def _cutoffs(frame, cutoff):
     if cutoff is None: return pd.Series(pd.NaT, index=frame.index)
-    if cutoff not in frame: raise ParameterError(f"There is no column {cutoff!r} to be the cutoff.{closest(cutoff, frame)}", "Name the column with the day the features were asked on, or None.", key="cutoff")
+    if cutoff not in frame:
+        raise ParameterError(f"There is no column {cutoff!r} to be the cutoff.{closest(cutoff, frame)}",
+                             "Name the column with the day the features were asked on, or None.", key="cutoff")
     when = frame[cutoff]
-    if not isinstance(when.dtype, pd.DatetimeTZDtype): raise DataError(f"The cutoff {cutoff!r} is {when.dtype}, not a time with a zone.", "Convert it with pd.to_datetime(..., utc=True).", column=cutoff)
+    if not isinstance(when.dtype, pd.DatetimeTZDtype):
+        raise DataError(f"The cutoff {cutoff!r} is {when.dtype}, not a time with a zone.", "Convert it with pd.to_datetime(..., utc=True).",
+                        column=cutoff)
     if when.isna().any(): raise DataError(f"The cutoff {cutoff!r} is missing in {int(when.isna().sum()):,} rows.", "Leave these rows out.", column=cutoff)
     return when.dt.tz_convert("UTC")
 

@@ -44,8 +44,9 @@ def _latest(rows, chosen):
 
 def _begin(rows, later): return np.datetime64(min(rows.periods[i].cutoff for i in later).tz_localize(None))
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #1b805f39
-register_term(Term("gain_alone", "How much better customers are told apart by this one feature than by chance, in the model's figure, on later training rows.", "unit of the figure", "model-owner@example.com"))
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #664124eb
+register_term(Term("gain_alone", "How much better customers are told apart by this one feature than by chance, in the model's figure, on later training rows.",
+                   "unit of the figure", "model-owner@example.com"))
 
 def earlier_means(
     binned:BinnedFeature, # From `bin_feature`
@@ -58,17 +59,22 @@ def earlier_means(
     total = np.bincount(codes, answers[learned], bins)
     return (total + prior*answers[learned].mean())/(np.bincount(codes, minlength=bins) + prior)
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #acae1ea7
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #9e6685c4
 def figure_for(
     rows:FeatureRows, # Rows to explore
     metric:str|None = None, # One of `REVIEW_FIGURES`; None: auc, or explained_share for amounts
 )->ReviewFigure:
     "By which figure the gain is counted. Raises `ParameterError` for an unknown figure, or one of the other kind of outcome."
     if metric is None: return REVIEW_FIGURES["auc" if rows.is_rate else "explained_share"]
-    if metric not in REVIEW_FIGURES: raise ParameterError(f"There is no gain in {metric!r}; there is {', '.join(REVIEW_FIGURES)}.{closest(metric, REVIEW_FIGURES)}", "Choose one of them.", key="metric")
-    if not rows.is_rate and metric != "explained_share": raise ParameterError(f"{metric} is a figure of outcomes that happen or not, and {rows.outcome} is an amount.", "Choose explained_share.", key="metric")
+    if metric not in REVIEW_FIGURES:
+        raise ParameterError(f"There is no gain in {metric!r}; there is {', '.join(REVIEW_FIGURES)}.{closest(metric, REVIEW_FIGURES)}",
+                             "Choose one of them.", key="metric")
+    if not rows.is_rate and metric != "explained_share":
+        raise ParameterError(f"{metric} is a figure of outcomes that happen or not, and {rows.outcome} is an amount.",
+                             "Choose explained_share.", key="metric")
     return REVIEW_FIGURES[metric]
 
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #c82e2345
 def centred_outcome(
     rows:FeatureRows, # Rows to explore
     learned:np.ndarray, # True for rows to learn from
@@ -78,12 +84,14 @@ def centred_outcome(
     n = np.bincount(rows.arm[learned], minlength=rows.arm.max() + 1)
     return rows.values - (np.bincount(rows.arm[learned], rows.values[learned], len(n))/np.maximum(n, 1))[rows.arm]
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #49e1829e
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #b8230ffe
 def _estimated(figure, answers, predicted, groups):
     "The figure with its interval."
     if figure.name == "auc": return auc(answers, predicted)
-    return jackknife_estimate(left_out_figures(lambda kept: figure.compute(answers[kept], predicted[kept]), customer_groups(pd.Series(groups))), len(answers), unit=figure.name)
+    def without(kept): return figure.compute(answers[kept], predicted[kept])
+    return jackknife_estimate(left_out_figures(without, customer_groups(pd.Series(groups))), len(answers), unit=figure.name)
 
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #620b9264
 def gain_alone(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
@@ -92,15 +100,18 @@ def gain_alone(
 )->Estimate: # 0 for a feature that tells nothing; may be below 0
     "What a feature alone brings. Raises `NotMeasurable` where the rows cannot say."
     learned, judged = judged_rows(rows) if split is None else split
-    if not learned.any() or not judged.any(): raise NotMeasurable("There are no earlier rows to learn from.", "Explore more cutoffs or customers.", code="empty")
+    if not learned.any() or not judged.any():
+        raise NotMeasurable("There are no earlier rows to learn from.", "Explore more cutoffs or customers.", code="empty")
     centred = centred_outcome(rows, learned)
     answers, predicted = centred[judged], earlier_means(binned, centred, learned)[binned.codes[judged]]
-    if predicted.min() == predicted.max(): raise NotMeasurable("The feature has one value, or every value the same outcome, among the rows to judge by.", "Leave it out.", code="no_variation")
+    if predicted.min() == predicted.max():
+        raise NotMeasurable("The feature has one value, or every value the same outcome, among the rows to judge by.", "Leave it out.",
+                            code="no_variation")
     found, less = _estimated(figure, answers, predicted, rows.entity[judged]), figure.nothing(answers)
     ends = sorted(figure.gain(end, less) for end in (found.low, found.high))
     return Estimate(figure.gain(found.value, less), *ends, found.level, found.n, found.method, figure.name)
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #79871bda
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #99060341
 def period_drift(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
@@ -108,7 +119,9 @@ def period_drift(
     now:tuple[int, ...], # Periods to hold against it
 )->Estimate: # PSI, 0 for no drift
     "How far a feature has moved between periods. Raises `NotMeasurable` where one side has no rows or there is one bin."
-    if not before or not now or before == now: raise NotMeasurable("There are no two periods to compare.", "Explore a frame with several cutoffs, or with held-out rows.", code="one_period")
+    if not before or not now or before == now:
+        raise NotMeasurable("There are no two periods to compare.", "Explore a frame with several cutoffs, or with held-out rows.",
+                            code="one_period")
     sides = [rows.within(each) for each in (before, now)]
     shares = [np.bincount(binned.codes[each], minlength=bin_count(binned.dimension))/each.sum() for each in sides]
     used = (shares[0] + shares[1]) > 0
