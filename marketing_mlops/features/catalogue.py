@@ -9,15 +9,17 @@ A name means one thing. Its definition is a term of the glossary from the moment
 # %% auto #0
 __all__ = ['FEATURES', 'register_feature', 'feature']
 
-# %% ../../nbs/api/features/14_catalogue.ipynb #bd5664b2
+# %% ../../nbs/api/features/14_catalogue.ipynb #4ad5ed8e
 from collections.abc import Mapping
 from ..contracts.glossary import Term, glossary, register_term
 from .attention_signals import ATTENTION
 from .declarations import Feature
+from .habit_signals import HABITS
+from .message_signals import MESSAGES
 from .shopping_signals import SHOPPING
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/features/14_catalogue.ipynb #c2fd2364
+# %% ../../nbs/api/features/14_catalogue.ipynb #0c52ff0d
 FEATURES:dict[str, Feature] = {} # By name
 
 def register_feature(
@@ -29,7 +31,7 @@ def register_feature(
     register_term(Term(declared.name, declared.definition, declared.unit, declared.owner))
     return FEATURES.setdefault(declared.name, declared)
 
-for view in (*SHOPPING, *ATTENTION):
+for view in (*SHOPPING, *ATTENTION, *MESSAGES, *HABITS):
     for each in view.features: register_feature(each)
 
 # %% ../../nbs/api/features/14_catalogue.ipynb #3cda192d
