@@ -11,7 +11,7 @@ __all__ = ['LOST_HINT', 'MOST_SHOWN', 'review_model', 'features_word', 'features
            'lost_rows', 'advice_table', 'costs_table', 'lost_chart', 'alone_chart', 'pairs_table', 'likeness_table',
            'moved_chart', 'absent_table', 'leak_rates_block']
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #85dbdcca
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #ad86a6e2
 import json
 import altair as alt
 import pandas as pd
@@ -20,8 +20,9 @@ from ..jobs.model_stages import trains
 from .blocks import Block, PageHeading, decision_block, page_heading, table_block
 from .numbers import show_count, show_number, show_rate
 from .plots import plot_intervals
-from ..training.feature_review import FeatureReview, review_features
+from ..training.feature_review import review_features
 from ..training.feature_review_advice import ADVICE
+from ..training.feature_review_records import FeatureReview
 from ..workspace.errors import DataError
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
