@@ -10,22 +10,25 @@ How long a feature takes to compute depends on the machine and on what else runs
 __all__ = ['LATE_SHARES', 'columns_read', 'tables_read', 'known_after', 'bytes_per_row', 'only_readers', 'cost_table',
            'compute_seconds']
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #57301c3c
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #c039f2f9
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 import numpy as np
 import pandas as pd
 from ..features.catalogue import feature
 from ..features.declarations import OTHER_WAYS, Feature, Tally
-from ..features.event_rows import EventSource, event_rows
+from ..features.event_rows import EventSource
 from ..features.point_in_time import behind, features_of
+from ..features.range_joins import Asked, wanted_rows
+from ..features.tallies import table_rows
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #3ec3599f
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #a92698f8
 def columns_read(
     declared:Feature, # Any declaration, also of a trait
 )->tuple[str, ...]: # "table.column", in the order of their names
     "The columns of the source that a feature depends on."
-    if declared.table in OTHER_WAYS: return tuple(f"{declared.table}.{column}" for column in ("customer_id", "known_at", "occurred_at", "trait", "value"))
+    if declared.table == "traits": return tuple(f"traits.{column}" for column in ("customer_id", "known_at", "occurred_at", "trait", "value"))
+    if declared.table in OTHER_WAYS: return ()                 # such as the calendar, which is no table of the source
     return tuple(sorted({".".join(pair) for pair in behind(declared)} | {f"{each.table}.known_at" for each in declared.tallies if each.table != "customers"}))
 
 def tables_read(
@@ -34,14 +37,13 @@ def tables_read(
     "The tables of the source that a feature depends on."
     return tuple(dict.fromkeys(column.split(".")[0] for column in columns_read(declared)))
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #4a03c3d3
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #72d94943
 LATE_SHARES = (.5, .95) # Shares of the rows that are known by the delays shown
 
 def _delays(events:EventSource, declared:Feature, tally:Tally):
     "How many days after it happened each row is known that a tally counts."
-    traits = tally.table in OTHER_WAYS
-    rows = events.read(tally.table) if traits else event_rows(events, tally.table, declared.entity)
-    for column, allowed in (("trait", (tally.column,)),) if traits else tally.where: rows = rows.filter(rows[column].isin(allowed))
+    if tally.table == "traits": rows = events.read("traits").filter(lambda t: t.trait == tally.column)
+    else: rows = table_rows(events, tally.table, declared.entity, [Asked(tally, declared.window_days)], declared.name).filter(lambda t: wanted_rows(t, tally))
     return rows.select(late=(rows.known_at.epoch_seconds() - rows.occurred_at.epoch_seconds())/86_400).late
 
 def known_after(
@@ -49,6 +51,7 @@ def known_after(
     declared:Feature, # A feature; of two tallies the later one counts
 )->tuple[float, ...]: # Days, one for each of `LATE_SHARES`; NaN where the source has no row it counts
     "How long after it happened a row is known that a feature counts. Raises `DataError` for a table the source does not have."
+    if not columns_read(declared): return (0.,)*len(LATE_SHARES)
     late = [_delays(events, declared, each) for each in declared.tallies]
     found = [[each.quantile(share).execute() for share in LATE_SHARES] for each in late]
     return tuple(float(days) for days in np.array(found, dtype=float).max(axis=0))
