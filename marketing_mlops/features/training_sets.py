@@ -87,7 +87,7 @@ def check_training_spec(
     ROWS_FOR[task].check(spec)
     return ROWS_FOR[task]
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #a29a4910
+# %% ../../nbs/api/features/90_training_sets.ipynb #2067efbf
 def training_set(
     workspace:Workspace, # Where the accepted tables are
     model_name:str, # Key in params.yaml
@@ -105,7 +105,7 @@ def training_set(
         rows = rows.assign(split=split_rows(rows, spec["split"], is_experiment=how.is_experiment))
         if rows.split.isna().any(): dropped["reaches_held_out"] = int(rows.split.isna().sum())
         kept = rows[rows.split.notna()].reset_index(drop=True)
-        known, short = features_of(events, kept, names)[names], short_windows(events, kept, [feature(name, own) for name in names])
-    declared = [feature(name, own) for name in names]
+        declared = [feature(name, own) for name in names]
+        short, known = short_windows(events, kept, declared), features_of(events, kept, names)[names]
     outcomes = tuple(name for name in eligible.frame if name not in ("customer_id", "cutoff", "is_holdout", "arm"))
     return TrainingSet(model_name, kept.join(known), names, "label", "arm" if how.is_experiment else None, dropped, outcomes, short, meanings_of(declared))
