@@ -150,7 +150,7 @@ class FeatureCharts(anywidget.AnyWidget):
         try: return check_chosen(proposal["value"], self._study, self._filters)
         except ValueError as error: raise traitlets.TraitError(str(error)) from error
 
-# %% ../../nbs/api/explorers/79_feature_charts.ipynb #65efbe7d
+# %% ../../nbs/api/explorers/79_feature_charts.ipynb #5a0899de
 @patch
 def _answer(self:FeatureCharts, _=None):
     settings = self.settings
@@ -161,7 +161,10 @@ def _answer(self:FeatureCharts, _=None):
 
 @patch
 def _asked(self:FeatureCharts, _, message, buffers):
-    "Measure the time of a listed feature; everything else is left unanswered."
-    name = message.get("feature") if isinstance(message, dict) and message.get("type") == "measure" else None
-    if self._measure is None or not isinstance(name, str) or name not in self._study.binned: return
-    self.send(dict(type="measured", feature=name, said=self._measure(name)))
+    "Answer a question about a listed feature; everything else is left unanswered."
+    name, kind = (message.get("feature"), message.get("type")) if isinstance(message, dict) else (None, None)
+    if not isinstance(name, str) or name not in self._study.binned: return
+    if kind == "measure" and self._measure is not None: self.send(dict(type="measured", feature=name, said=self._measure(name)))
+    if kind == "hint":
+        profile = profile_feature(self._study, name, period=self.settings["period"])
+        self.send(dict(type="profile", profile=profile_message(self._study, profile) | dict(asked=[name, "quantile", self.settings["period"]])))

@@ -8,6 +8,7 @@
 const DIM_AFTER = 150;       // ms until an unanswered choice dims the charts
 const SILENT_AFTER = 10000;  // ms until a silent kernel is called that
 const PROFILES_KEPT = 60;
+const HOVER_REST = 60;       // ms a pointer rests on a feature before its profile is fetched
 const BINS = { height: 308, left: 44, right: 8, top: 10, rate: 196, gap: 16, rows: 60, gapSpecial: 10 };
 const PANEL = { height: 84, left: 44, right: 8, top: 8, bottom: 6, axis: 18 };
 const LETTER = 6.1;          // width of a character at 11 px
@@ -176,7 +177,10 @@ function makeList(spec, id, actions) {
     bar.style.transform = `scaleX(${clamp((f.gain ?? 0) / most, 0, 1)})`;
     const button = html("button", { type: "button", class: "mmf-feature", tabindex: "-1", title: f.definition || f.name, "aria-label": `${f.name}, ${f.said}` },
       html("span", { class: "mmf-label" }, f.name), html("span", { class: "mmf-figure" }, f.gain_said), html("span", { class: "mmf-track" }, bar), html("span", { class: "mmf-flags" }, f.flags));
+    let rest = 0;
     button.addEventListener("click", () => actions.choose(f.name));
+    button.addEventListener("pointerenter", () => { clearTimeout(rest); rest = setTimeout(() => actions.hint(f.name), HOVER_REST); });
+    button.addEventListener("pointerleave", () => clearTimeout(rest));
     tick.addEventListener("change", () => actions.tick(f.name, tick.checked));
     rows.set(f.name, { node: html("div", { class: "mmf-row" }, tick, button), tick, button, words: `${f.name} ${f.definition}`.toLowerCase(), ...f });
   }
@@ -195,6 +199,8 @@ function makeList(spec, id, actions) {
     if (to === undefined || at < 0) return;
     const target = all[clamp(to, 0, all.length - 1)];
     target.focus(); target.click();
+    const next = all[clamp(2 * clamp(to, 0, all.length - 1) - at, 0, all.length - 1)];     // where the next press will lead
+    if (next !== target) actions.hint(next.querySelector(".mmf-label").textContent);
     event.preventDefault();
   });
   search.addEventListener("input", layout);
@@ -226,11 +232,16 @@ function makeText(label) {
 
 function render({ model, el }) {
   const spec = model.get("spec"), id = `mmf-${Math.random().toString(36).slice(2)}`, profiles = new Map();
-  let settings = { ...model.get("settings") }, dimTimer = 0, silentTimer = 0, measuring = null;
+  let settings = { ...model.get("settings") }, dimTimer = 0, silentTimer = 0, measuring = null, hinted = false;
   const keyOf = (s) => JSON.stringify([s.feature, s.scale, s.period]);
 
   const problem = html("div", { class: "mmx-problem", role: "alert", hidden: "" }), spoken = html("span", { class: "mmx-spoken", role: "status" });
-  const list = makeList(spec, id, { choose: (feature) => change({ feature, window: null, filter: null }), tick: (name, on) => change({ ticked: on ? [...settings.ticked, name] : settings.ticked.filter((n) => n !== name) }) });
+  const hint = (feature) => {                    // asked ahead, one at a time
+    if (hinted || profiles.has(JSON.stringify([feature, "quantile", settings.period]))) return;
+    hinted = true;
+    model.send({ type: "hint", feature });
+  };
+  const list = makeList(spec, id, { hint, choose: (feature) => change({ feature, window: null, filter: null }), tick: (name, on) => change({ ticked: on ? [...settings.ticked, name] : settings.ticked.filter((n) => n !== name) }) });
   const tip = html("span", { class: "mmx-tip", role: "tooltip", id: `${id}-tip` }), title = html("span", { class: "mmx-name mmf-big", tabindex: "0", "aria-describedby": `${id}-tip` }), unit = html("span", { class: "mmx-unit" });
   const meaning = html("p", { class: "mmf-meaning" }), sentence = html("p", { class: "mmf-sentence" });
   const bins = makeBins(), course = makeCourse((period) => change({ period }));
@@ -295,21 +306,24 @@ function render({ model, el }) {
     model.set("settings", { ...settings }); model.save_changes();
     update();
   }
-  const answered = () => {
-    const profile = model.get("profile");
+  const keep = (profile) => {
     if (!profile?.asked) return;
     const key = JSON.stringify(profile.asked);
     profiles.set(key, profile);
     if (profiles.size > PROFILES_KEPT) profiles.delete(profiles.keys().next().value);
     if (key === keyOf(settings)) show(profile);
   };
+  const answered = () => keep(model.get("profile"));
   const written = () => { const texts = model.get("texts"); cell.show(texts.cell ?? ""); yaml.node.hidden = !texts.yaml; yaml.show(texts.yaml ?? ""); listed.show(texts.list || ""); listed.node.hidden = !texts.list; };
   const assigned = () => {                      // Python chose
     if (JSON.stringify(model.get("settings")) === JSON.stringify(settings)) return;
     settings = { ...model.get("settings") };
     update();
   };
-  const received = (message) => { if (message.type === "measured" && message.feature === measuring) { measure.disabled = false; say(measured, message.said); } };
+  const received = (message) => {
+    if (message.type === "profile") { hinted = false; keep(message.profile); }
+    if (message.type === "measured" && message.feature === measuring) { measure.disabled = false; say(measured, message.said); }
+  };
   measure.addEventListener("click", () => { measuring = settings.feature; measure.disabled = true; say(measured, "measuring …"); model.send({ type: "measure", feature: measuring }); });
   keepKeys(root);
 
