@@ -10,25 +10,22 @@ How long a feature takes to compute depends on the machine and on what else runs
 __all__ = ['LATE_SHARES', 'columns_read', 'tables_read', 'known_after', 'bytes_per_row', 'only_readers', 'cost_table',
            'compute_seconds']
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #c039f2f9
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #57301c3c
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 import numpy as np
 import pandas as pd
 from ..features.catalogue import feature
 from ..features.declarations import OTHER_WAYS, Feature, Tally
-from ..features.event_rows import EventSource
+from ..features.event_rows import EventSource, event_rows
 from ..features.point_in_time import behind, features_of
-from ..features.range_joins import Asked, wanted_rows
-from ..features.tallies import table_rows
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #a92698f8
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #3ec3599f
 def columns_read(
     declared:Feature, # Any declaration, also of a trait
 )->tuple[str, ...]: # "table.column", in the order of their names
     "The columns of the source that a feature depends on."
-    if declared.table == "traits": return tuple(f"traits.{column}" for column in ("customer_id", "known_at", "occurred_at", "trait", "value"))
-    if declared.table in OTHER_WAYS: return ()                 # such as the calendar, which is no table of the source
+    if declared.table in OTHER_WAYS: return tuple(f"{declared.table}.{column}" for column in ("customer_id", "known_at", "occurred_at", "trait", "value"))
     return tuple(sorted({".".join(pair) for pair in behind(declared)} | {f"{each.table}.known_at" for each in declared.tallies if each.table != "customers"}))
 
 def tables_read(
@@ -37,24 +34,27 @@ def tables_read(
     "The tables of the source that a feature depends on."
     return tuple(dict.fromkeys(column.split(".")[0] for column in columns_read(declared)))
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #72d94943
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #2084e8fd
 LATE_SHARES = (.5, .95) # Shares of the rows that are known by the delays shown
 
-def _delays(events:EventSource, declared:Feature, tally:Tally):
-    "How many days after it happened each row is known that a tally counts."
-    if tally.table == "traits": rows = events.read("traits").filter(lambda t: t.trait == tally.column)
-    else: rows = table_rows(events, tally.table, declared.entity, [Asked(tally, declared.window_days)], declared.name).filter(lambda t: wanted_rows(t, tally))
-    return rows.select(late=(rows.known_at.epoch_seconds() - rows.occurred_at.epoch_seconds())/86_400).late
+def _delays(events:EventSource, entity:str, tally:Tally)->list[float]:
+    "How many days after it happened the rows are known that a tally counts."
+    is_trait = tally.table in OTHER_WAYS
+    rows = events.read(tally.table) if is_trait else event_rows(events, tally.table, entity)
+    for column, allowed in (("trait", (tally.column,)),) if is_trait else tally.where: rows = rows.filter(rows[column].isin(allowed))
+    late = (rows.known_at.epoch_seconds() - rows.occurred_at.epoch_seconds())/86_400
+    return rows.aggregate(**{f"share_{i}": late.quantile(share) for i, share in enumerate(LATE_SHARES)}).to_pandas().iloc[0].astype(float).tolist()
 
 def known_after(
     events:EventSource, # An open source
     declared:Feature, # A feature; of two tallies the later one counts
+    seen:dict[tuple, list[float]]|None=None, # Delays found for other features, which is added to; None for none
 )->tuple[float, ...]: # Days, one for each of `LATE_SHARES`; NaN where the source has no row it counts
     "How long after it happened a row is known that a feature counts. Raises `DataError` for a table the source does not have."
-    if not columns_read(declared): return (0.,)*len(LATE_SHARES)
-    late = [_delays(events, declared, each) for each in declared.tallies]
-    found = [[each.quantile(share).execute() for share in LATE_SHARES] for each in late]
-    return tuple(float(days) for days in np.array(found, dtype=float).max(axis=0))
+    seen, keys = {} if seen is None else seen, [(declared.entity, each.table, each.where, each.column if each.table in OTHER_WAYS else None) for each in declared.tallies]
+    for key, tally in zip(keys, declared.tallies):
+        if key not in seen: seen[key] = _delays(events, declared.entity, tally)
+    return tuple(float(days) for days in np.max([seen[key] for key in keys], axis=0))
 
 # %% ../../nbs/api/training/37_feature_review_costs.ipynb #67c40c57
 def bytes_per_row(
@@ -70,7 +70,7 @@ def only_readers(
     tables = {each.name: set(tables_read(each)) for each in declared}
     return {name: tuple(sorted(own - set().union(*(other for each, other in tables.items() if each != name)))) for name, own in tables.items()}
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #7380493d
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #72808e6d
 def cost_table(
     events:EventSource, # An open source
     train:pd.DataFrame, # Rows to learn from, with the features
@@ -78,9 +78,9 @@ def cost_table(
 )->pd.DataFrame: # feature, tables, columns (how many), days_half, days_most (NaN where no row is counted), bytes_per_row, only_reader_of
     "What each feature of a model asks for."
     declared = [feature(name, events.own) for name in names]
-    alone = only_readers(declared)
+    alone, seen = only_readers(declared), {}
     def row(each):
-        half, most = known_after(events, each)
+        half, most = known_after(events, each, seen)
         return dict(feature=each.name, tables=", ".join(tables_read(each)), columns=len(columns_read(each)), days_half=half, days_most=most,
                     bytes_per_row=bytes_per_row(train[each.name]), only_reader_of=", ".join(alone[each.name]))
     return pd.DataFrame(map(row, declared))
