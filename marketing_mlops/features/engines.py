@@ -9,8 +9,8 @@ DuckDB may spill to the workspace's `data/state` when memory is short, so a lapt
 # %% auto #0
 __all__ = ['ENGINES', 'duckdb_engine', 'spark_engine', 'open_engine']
 
-# %% ../../nbs/api/features/18_engines.ipynb #6ab7b96e
-import os, shutil
+# %% ../../nbs/api/features/18_engines.ipynb #57c2ea9a
+import atexit, os, shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from ..sources.connections import open_duckdb
 from ..workspace.errors import ParameterError, WorkspaceError, closest
 from ..workspace.places import Workspace
 if TYPE_CHECKING:
-    import ibis
+    import ibis, pyspark.sql
 
 # %% ../../nbs/api/features/18_engines.ipynb #9e7bdf67
 @contextmanager
@@ -34,22 +34,30 @@ def duckdb_engine(
         con.close()
         shutil.rmtree(spill, ignore_errors=True)
 
-# %% ../../nbs/api/features/18_engines.ipynb #dcc3a1dd
-_SPARK = {"spark.sql.session.timeZone": "UTC", "spark.ui.enabled": "false", "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
-          "spark.sql.shuffle.partitions": "8", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+# %% ../../nbs/api/features/18_engines.ipynb #7167c2f7
+_SPARK = {"spark.sql.session.timeZone": "UTC", "spark.sql.execution.arrow.pyspark.enabled": "true", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+_HERE = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.sql.shuffle.partitions": str(2*(os.cpu_count() or 1))} # Unless there is a cluster
+
+def _session(master:str)->"pyspark.sql.SparkSession":
+    "The session of this process, stopped at its end if it was not there."
+    from pyspark.sql import SparkSession
+    if there := SparkSession.getActiveSession(): return there
+    builder = SparkSession.builder.appName("marketing_mlops").master(master)
+    for key, value in (_SPARK | (_HERE if master.startswith("local") else {})).items(): builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    atexit.register(session.stop)
+    return session
 
 @contextmanager
 def spark_engine(
     workspace:Workspace, # Not written to
 )->"Iterator[ibis.BaseBackend]": # The session stays
     "Spark on `SPARK_MASTER`, this machine where nothing is set. Raises `WorkspaceError` where it cannot start."
-    try: import ibis, pyspark.sql
+    try: import ibis, pyspark
     except ImportError: raise WorkspaceError("The features are to be computed on Spark, which is not installed.", "Install the extra spark: pip install -r requirements-spark.lock") from None
     if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
         raise WorkspaceError("The features are to be computed on Spark, and there is no Java on this machine.", "Install Java 17 (Debian: openjdk-17-jre-headless), or set feature_engine = duckdb in settings.ini.")
-    builder = pyspark.sql.SparkSession.builder.appName("marketing_mlops").master(os.environ.get("SPARK_MASTER", "local[*]"))
-    for key, value in _SPARK.items(): builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    session = _session(os.environ.get("SPARK_MASTER", "local[*]"))
     session.conf.set("spark.sql.session.timeZone", "UTC")
     yield ibis.pyspark.connect(session)
 
