@@ -8,14 +8,14 @@ One number says little about a feature; a dozen bins say most of it. `bin_featur
 __all__ = ['BinScale', 'BINS', 'NAMES', 'is_name', 'known_numbers', 'BinnedFeature', 'bin_feature', 'customer_spread',
            'wilson_bounds', 'outcome_bounds', 'outcome_by_bin', 'over_time']
 
-# %% ../../nbs/api/explorers/72_feature_bins.ipynb #456e7d1c
+# %% ../../nbs/api/explorers/72_feature_bins.ipynb #23f9882f
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Literal, get_args
 import numpy as np
 import pandas as pd
-from .binning import Dimension, bin_count, bin_text, category_dimension, code_categories, code_numbers, range_dimension, special_bins, value_bins
+from .binning import Dimension, bin_count, bin_text, category_dimension, code_categories, code_numbers, range_dimension, value_bins
 from .feature_rows import FeatureRows
 from ..measurement.intervals import check_level
 

@@ -31,12 +31,12 @@ def changed_fields(
     "The fields that differ from their defaults."
     return {f.name: getattr(declared, f.name) for f in fields(declared) if f.default is MISSING or getattr(declared, f.name) != f.default}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #f8697d5d
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #5c826500
 def feature_cell(
     declared:Feature, # What to register
 )->str: # A cell of Python
     "Code that registers a feature, or says that it is there already."
-    if declared.table in OTHER_WAYS: return f"# {_written(declared.name)} is a trait of the customer: it needs no declaration, only its name under features: in params.yaml."
+    if declared.table in OTHER_WAYS: return f"# {_written(declared.name)} is a trait of the customer.\n# It needs no declaration, only its name under features: in params.yaml."
     lines = [f"# {declared.name} is declared already; running this again changes nothing."] if FEATURES.get(declared.name) == declared else []
     records = sorted({type(value).__name__ for value in changed_fields(declared).values() if is_dataclass(value)})
     inside = ",\n".join(f"    {name}={_written(value)}" for name, value in changed_fields(declared).items())
@@ -47,7 +47,7 @@ def feature_cell(
 _PLAIN = re.compile(r"[A-Za-z][\w.]*(-[\w.]+)*")
 _WORDS_OF_YAML = {"yes", "no", "on", "off", "true", "false", "null", "y", "n"}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #811f1c6d
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #c0d4aac6
 def _yaml_value(value)->str:
     "A value on one line; JSON is YAML."
     if is_dataclass(value): return _yaml_value({**changed_fields(value), **({"where": dict(value.where)} if value.where else {})})
@@ -61,7 +61,7 @@ def feature_yaml(
 )->str: # An entry below `features:`; "" for a trait, which needs none
     "The declaration for params.yaml."
     if declared.table in OTHER_WAYS: return ""
-    said = changed_fields(declared) | ({"where": dict(declared.where)} if declared.where else {})
+    said = changed_fields(declared) | dict(unit=declared.unit or "name") | ({"where": dict(declared.where)} if declared.where else {})
     lines = [f"    {name}: {_yaml_value(value)}" for name, value in said.items() if name != "name"]
     return "\n".join(["features:", f"  {_yaml_value(declared.name)}:", *lines])
 
@@ -111,8 +111,10 @@ def filter_choices(
     found = {c.name: values(c) for c in TABLES[table].columns if c.name != "is_time_derived"} if table in TABLES and table not in OTHER_WAYS else {}
     return {name: choices for name, choices in found.items() if choices}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #d6880b16
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #6a99e414
 def _said(value)->str: return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else str(value)
+
+def _filtered(where, column, values): return tuple(pair for pair in where if pair[0] != column) + ((column, tuple(values)),)
 
 def with_filter(
     declared:Feature, # A declaration
@@ -127,11 +129,13 @@ def with_filter(
     if strange or not values:
         raise ValueError(f"{column} has no value {strange[0] if strange else 'chosen'!r}; it has {', '.join(map(_said, choices[column]))}")
     if dict(declared.where).get(column) == tuple(values): return declared
-    where = tuple(pair for pair in declared.where if pair[0] != column) + ((column, tuple(values)),)
+    where, per = _filtered(declared.where, column, values), declared.per
+    is_both = per is not None and per.table == declared.table and column not in dict(per.where)
     window = _WINDOW.search(declared.name)
     suffix = "_or_".join(re.sub(r"[^a-z0-9]+", "_", f"{column} {_said(v)}".lower() if isinstance(v, bool) else v.lower()).strip("_") for v in values)
     return replace(declared, name=f"{_WINDOW.sub('', declared.name)}_{suffix}{window[0] if window else ''}", where=where,
-                   definition=f"{declared.definition} Only rows whose {column} is {' or '.join(map(_said, values))}.")
+                   per=replace(per, where=_filtered(per.where, column, values)) if is_both else per,
+                   definition=f"{declared.definition} Only rows whose {column} is {' or '.join(map(_said, values))}{'' if per is None or is_both else ' are counted'}.")
 
 # %% ../../nbs/api/explorers/76_feature_cells.ipynb #a1eefc04
 def features_list(

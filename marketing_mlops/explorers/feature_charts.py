@@ -45,7 +45,7 @@ def listed_features(
         rows.append(_declared_facts(study, f.feature) | figures | words)
     return rows
 
-# %% ../../nbs/api/explorers/79_feature_charts.ipynb #becb0a80
+# %% ../../nbs/api/explorers/79_feature_charts.ipynb #c7732263
 def charts_spec(
     study:FeatureStudy, # From `study_features`
     title:str, # Heading
@@ -56,7 +56,7 @@ def charts_spec(
     "What the browser is told once."
     rows = study.rows
     about = f"{show_count(len(rows.frame))} rows of {show_count(rows.n_entities)} customers, {len(rows.features)} features, outcome {rows.outcome}"
-    training = "all training rows" if rows.training != rows.held_out else "all rows"
+    training = "all training rows" if rows.held_out else "all rows"
     choices = dict(scales=SCALES, windows=list(WINDOWS), filters={table: {c: list(values) for c, values in columns.items()} for table, columns in filters.items()})
     return choices | dict(title=title, about=about, outcome="Outcome", notes=list(rows.notes), features=listed_features(study),
                           periods=[each.text for each in rows.periods], training=training, can_measure=can_measure)

@@ -7,7 +7,7 @@ Use `FeatureExplorer` before a feature enters a model, and again when a model ha
 # %% auto #0
 __all__ = ['outcome_words', 'FeatureExplorer']
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #bf68a8fd
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #9ed2392f
 from collections.abc import Mapping
 from dataclasses import replace
 import pandas as pd
@@ -16,7 +16,7 @@ from .build_progress import show_progress
 from .feature_cells import filter_choices
 from .feature_charts import check_chosen, first_settings, taken_texts
 from .feature_costs import declared_or_none, table_seconds
-from .feature_messages import estimate_words
+from .feature_messages import estimate_words, figure_name
 from .feature_pictures import bins_table, draw_feature
 from .feature_profiles import FeatureProfile, overview, profile_feature, study_features
 from .feature_rows import FeatureRows, rows_of_model
@@ -98,11 +98,11 @@ def _measured(self:FeatureExplorer, name):
 @patch
 def _repr_mimebundle_(self:FeatureExplorer, **kwargs): return self.live()._repr_mimebundle_(**kwargs)
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #de056112
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #20fa9990
 @patch
 def select(self:FeatureExplorer,
     feature:str|None = None, # Which feature; None: as it is
-    **others, # `scale`, `period`, `window`, `filter`, `ticked`, as in `settings`
+    **others:str|int|list|None, # `scale`, `period`, `window`, `filter`, `ticked`, as in `settings`
 )->str: # The sentence of what is shown
     "Choose a feature, bins, rows, or what the cell declares. Raises `ParameterError` for a feature there is not, `ValueError` for another setting."
     if feature is not None and feature not in self.study.binned:
@@ -138,12 +138,12 @@ def features(self:FeatureExplorer
     "The ticked features for params.yaml."
     return taken_texts(self.study, self.settings, self.filters)["list"]
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #e12e304d
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #3e6161b9
 @patch
 def snapshot(self:FeatureExplorer,
     minimum_rows:int = 10, # Bins with fewer rows are not shown, >= 1
 )->Snapshot: # sentence, svg, table, code
     "What the explorer shows now, without a widget."
     profile = self.profile()
-    sentence = f"{self.rows.name}: {profile.name}, {profile.scope}. {profile.sentence} Gain alone in {self.study.figure.name}: {estimate_words(profile.gain, 3, True)}."
+    sentence = f"{self.rows.name}: {profile.name}, {profile.scope}. {profile.sentence} Gain alone in {figure_name(self.study.figure)}: {estimate_words(profile.gain, 3, True)}."
     return Snapshot(sentence, draw_feature(profile, self.rows.name, minimum_rows), bins_table(profile, minimum_rows), self.code())

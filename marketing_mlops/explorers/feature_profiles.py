@@ -129,7 +129,7 @@ def feature_meaning(
     about = study.declared.get(name) or glossary().get(term_key(name))
     return (about.definition, about.unit) if about is not None else ("", "")
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #340e09e7
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #30b679b9
 def profile_feature(
     study:FeatureStudy, # From `study_features`
     name:str, # One of its features
@@ -144,7 +144,7 @@ def profile_feature(
     if period is not None and not 0 <= period < len(rows.periods): raise ValueError(f"period must lie in 0 to {len(rows.periods) - 1}, got {period}")
     binned = study.binned[name] if scale == "quantile" else bin_feature(rows, name, scale)
     bins = outcome_by_bin(rows, binned, None if period is None else [period]).query("n > 0").reset_index(drop=True)
-    scope = rows.periods[period].text if period is not None else "all training rows" if rows.held_out != rows.training else "all rows"
+    scope = rows.periods[period].text if period is not None else "all training rows" if rows.held_out else "all rows"
     needs = feature_needs(study.declared[name]) if name in study.declared else ()
     course, related = over_time(rows, binned), related_features(study.compared, study.binned, name)
     return FeatureProfile(name, *feature_meaning(study, name), rows.is_rate, scope, bins, course, related, study.gains[name], study.drifts[name],

@@ -111,7 +111,7 @@ def gain_alone(
     ends = sorted(figure.gain(end, less) for end in (found.low, found.high))
     return Estimate(figure.gain(found.value, less), *ends, found.level, found.n, found.method, figure.name)
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #99060341
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #0d58d81b
 def period_drift(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
@@ -128,6 +128,7 @@ def period_drift(
     people = [len(np.unique(rows.entity[each])) for each in sides]
     return stability_index(list(shares[0][used]), people[0], list(shares[1][used]), people[1])
 
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #eb859ffa
 def drift_of(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
