@@ -118,17 +118,17 @@ def advice_table(
                        labels=dict(feature="Feature", word="Advice", lost="Lost without it", alone=f"Alone ({name})", shuffled=f"Shuffled ({name} lost)"),
                        hints=dict(lost=LOST_HINT, alone="What a model of this feature alone reaches", shuffled="What the model loses when the values of this feature change hands"))
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #d097ce60
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #4e97dd8a
 def costs_table(
     review:FeatureReview, # Of a model
 )->Block:
     "What each feature asks for, beside what is lost without it."
     if review.table("costs").empty: return Block("<p>Costs were not looked at: the tables were not at hand.</p>", "Costs were not looked at: the tables were not at hand.")
     rows = _joined(review)
-    shown = rows.assign(lost=_lost_words(review, rows), only=rows.only_reader_of.replace("", "none"))[["feature", "lost", "days_most", "bytes_per_row", "columns", "tables", "only"]]
+    shown = rows.assign(lost=_lost_words(review, rows), only=rows.only_reader_of.replace("", "–"))[["feature", "lost", "days_most", "bytes_per_row", "tables", "only"]]
     return table_block(shown, formats=dict(lost=str, days_most=lambda value: show_number(value, 1), bytes_per_row=lambda value: show_number(value, 0)),
-                       labels=dict(feature="Feature", lost="Lost without it", days_most="Known after (days)", bytes_per_row="Bytes", columns="Columns", tables="Reads", only="Alone in reading"),
-                       hints=dict(lost=LOST_HINT, days_most="19 of 20 rows it counts are known by then", bytes_per_row="In memory, for each row", columns="Of the source, that it depends on", only="Tables no other feature of the model reads"))
+                       labels=dict(feature="Feature", lost="Lost without it", days_most="Known after (days)", bytes_per_row="Bytes", tables="Reads", only="Only it reads"),
+                       hints=dict(lost=LOST_HINT, days_most="19 of 20 rows it counts are known by then", bytes_per_row="In memory, for each row", only="Tables no other feature of the model reads"))
 
 # %% ../../nbs/api/reporting/86_feature_blocks.ipynb #55156e05
 def lost_chart(
