@@ -104,11 +104,11 @@ def browser(address: str, *, width: int = 1280, height: int = 900, dark: bool = 
 def open_notebook(server: Lab, page, name: str):
     "Open a notebook alone in the main area and wait until its kernel is idle."
     page.goto(f"{server.address}/lab/tree/{name}?token={server.token}&reset")
-    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=60_000)
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle'], .jp-Toolbar-kernelStatus", timeout=60_000, state="attached")
+    page.wait_for_selector(".jp-NotebookPanel .jp-CodeCell", timeout=120_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle'], .jp-Toolbar-kernelStatus", timeout=120_000, state="attached")
     page.wait_for_function("""async () => {
         const k = await (await fetch('/api/kernels')).json();
-        return k.length > 0 && k.every(one => one.execution_state === 'idle') }""", timeout=60_000)
+        return k.length > 0 && k.every(one => one.execution_state === 'idle') }""", timeout=120_000)
 
 def run_all(page):
     "Run every cell, as the menu does."
@@ -120,7 +120,7 @@ def run_until(page, selector: str, attempts: int = 3):
     "Run all cells until `selector` shows; a click that comes before Lab listens is lost, so it is repeated."
     for _ in range(attempts):
         run_all(page)
-        try: return page.wait_for_selector(selector, timeout=20_000)
+        try: return page.wait_for_selector(selector, timeout=45_000)
         except TimeoutError:
             if "Error" in (words := page.inner_text(".jp-Notebook")): break
     raise RuntimeError(f"the notebook shows no {selector}: {words[-1500:]}")

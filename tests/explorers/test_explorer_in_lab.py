@@ -114,7 +114,7 @@ def test_two_hundred_moves_leave_the_last_state(page, library):
 
 def test_the_selection_is_written_as_code(page):
     page.click("[data-column=market] .mmx-row >> nth=0")
-    page.wait_for_function("document.querySelector('.mmx-code').textContent.includes(\"orders['market'].isin(['DE'])\")", timeout=10_000)
+    page.wait_for_function("document.querySelector('.mmx-code').textContent.includes(\"orders['market'].isin(['DE'])\")", timeout=60_000)
 
 def test_names_with_markup_are_shown_as_text(page):
     labels = page.locator("[data-column=channel] .mmx-label").all_inner_texts()

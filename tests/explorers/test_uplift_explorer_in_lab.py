@@ -43,7 +43,7 @@ def test_in_lab_python_learns_where_the_sliders_stand(opened):
     cell = page.locator(".jp-Notebook .jp-CodeCell").nth(2)
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('(33, 0.25)'))", timeout=15_000)
+    page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('(33, 0.25)'))", timeout=60_000)
 
 def test_in_lab_a_telephone_shows_it_dark_quiet_and_without_sideways_scrolling(opened):
     page = opened.page
