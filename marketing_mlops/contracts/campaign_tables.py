@@ -70,9 +70,9 @@ TOUCHPOINTS = Table("touchpoints", definition="What people saw and did: impressi
     *event_times("it was seen or done"),
 ))
 
-# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #202c05f4
+# %% ../../nbs/api/contracts/50_campaign_tables.ipynb #c2587025
 MEDIA = Table("media", definition="What advertising platforms bill and report, by day.", owner="media@example.com",
-    key=("day", "account_id", "channel", "campaign_id", "creative_id", "market"), freshness_days=3, event_time="occurred_at", columns=(
+    key=("day", "account_id", "channel", "campaign_id", "creative_id", "market"), freshness_days=3, event_time="occurred_at", restated=True, columns=(
     Column("day", "date", "Day of the figures, in the market's time zone.", nullable=False),
     Column("account_id", "string", "Advertising account.", nullable=False),
     Column("channel", "string", "Channel, such as search, social, display, tv.", nullable=False),

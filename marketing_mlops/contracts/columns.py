@@ -51,7 +51,7 @@ def limits_of(
     if low is not None and high is not None: return f"{low} to {high}"
     return f"{low} or more" if low is not None else f"at most {high}" if high is not None else ""
 
-# %% ../../nbs/api/contracts/20_columns.ipynb #09f06d26
+# %% ../../nbs/api/contracts/20_columns.ipynb #b6604599
 @dataclass(frozen=True)
 class Table:
     "What one canonical table holds."
@@ -62,8 +62,11 @@ class Table:
     freshness_days:float|None=None # How old its newest event may be; None for tables without events
     event_time:str|None=None # Column with the time of the event; None for tables without events
     definition:str="" # One sentence a marketer understands
+    restated:bool=False # Whether later statements of a row are kept beside earlier ones, told apart by known_at
 
     def __post_init__(self): _check_declaration(self)
+    @property
+    def row_key(self)->tuple[str, ...]: "Columns no two rows may share."; return (*self.key, "known_at") if self.restated else self.key
     @property
     def names(self)->tuple[str, ...]: "Its columns, in order."; return tuple(column.name for column in self.columns)
     @property
@@ -73,19 +76,21 @@ class Table:
         "The column called `name`. Raises `ValueError` with the columns there are."
         if name in self.names: return self.columns[self.names.index(name)]
         raise ValueError(f"{self.name} has no column {name!r}; it has {', '.join(self.names)}.{closest(name, self.names)}")
+    def _repr_markdown_(self)->str: return _table_markdown(self)
 
-    def _repr_markdown_(self)->str:
-        rows = [[c.name, c.type, "" if c.nullable else "yes", c.unit, limits_of(c), c.pii or "", c.definition] for c in self.columns]
-        head = f"**{markdown_text(self.name)}** · {markdown_text(self.definition)} Key: {', '.join(self.key)}. Owner: {self.owner}."
-        return head + "\n\n" + markdown_table(["column", "type", "required", "unit", "allowed", "personal", "definition"], rows)
+# %% ../../nbs/api/contracts/20_columns.ipynb #ac4b6700
+def _table_markdown(table:Table)->str:
+    rows = [[c.name, c.type, "" if c.nullable else "yes", c.unit, limits_of(c), c.pii or "", c.definition] for c in table.columns]
+    head = f"**{markdown_text(table.name)}** · {markdown_text(table.definition)} Key: {', '.join(table.row_key)}. Owner: {table.owner}."
+    return head + "\n\n" + markdown_table(["column", "type", "required", "unit", "allowed", "personal", "definition"], rows)
 
-# %% ../../nbs/api/contracts/20_columns.ipynb #369b1206
 def _check_declaration(table:Table):
     doubled = {name for name in table.names if table.names.count(name) > 1}
     if doubled: raise ValueError(f"{table.name} declares {sorted(doubled)[0]!r} twice")
     for name in (*table.key, *([table.event_time] if table.event_time else [])): table.column(name)
     if table.event_time and not {"occurred_at", "known_at"} <= set(table.names):
         raise ValueError(f"{table.name} is a table of events and needs the columns occurred_at and known_at")
+    if table.restated and "known_at" not in table.names: raise ValueError(f"{table.name} is restated and needs the column known_at")
     if "@" not in table.owner: raise ValueError(f"{table.name} has the owner {table.owner!r}; a mail address of a role is allowed")
 
 # %% ../../nbs/api/contracts/20_columns.ipynb #c62fa203

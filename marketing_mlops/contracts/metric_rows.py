@@ -7,14 +7,14 @@ Use `measured_rows` to see the rows behind a figure: each with its number, the u
 # %% auto #0
 __all__ = ['measured_rows']
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #c4deab1c
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #01c4a53a
 from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 from .measures import Metric, Quantity
 from .money import common_currency, converted, money_units
 from .schemas import table
-from .scopes import PERIODS, Scope, in_period, rows_of, table_columns, with_column, with_period
+from .scopes import PERIODS, Scope, in_period, latest_statements, rows_of, table_columns, with_column, with_period
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/contracts/76_metric_rows.ipynb #1041ca8a
@@ -67,16 +67,16 @@ def _numbers(rows:pd.DataFrame, quantity:Quantity, metric:Metric, scope:Scope)->
     is_float = table(quantity.table).column(quantity.measure).type == "float"
     return rows[quantity.measure].to_numpy("float64" if is_float else "int64"), ""
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #94e40dce
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #7c1f6076
 _READ_BY = {"line_amount": ("kind", "quantity", "unit_price", "discount", "tax", "cost", "currency"),
             "first_order": ("customer_id", "order_id"), "person": ("customer_id", "anonymous_id"), "rows": ()}
 _READ_ALWAYS = ("occurred_at", "day", "currency", "market", "customer_id", "anonymous_id", "experiment_id", "order_id", "product_id", "campaign_id")
 
 def _columns_read(quantity:Quantity, keys:tuple[str, ...])->set[str]:
     own = _READ_BY.get(quantity.measure, (quantity.measure,))
-    return {*_READ_ALWAYS, *keys, *table(quantity.table).key, *own, *(name for name,_ in quantity.where)}
+    return {*_READ_ALWAYS, *keys, *table(quantity.table).row_key, *own, *(name for name,_ in quantity.where)}
 
-# %% ../../nbs/api/contracts/76_metric_rows.ipynb #62e35256
+# %% ../../nbs/api/contracts/76_metric_rows.ipynb #fcb74695
 def measured_rows(
     quantity:Quantity, # What is counted
     metric:Metric, # Whose basis decides what a line is worth
@@ -85,7 +85,8 @@ def measured_rows(
 )->pd.DataFrame: # Column amount (whole numbers, money in ten-thousandths), the keys, and what identifies the row's unit
     "The rows that count, each with its number; `attrs['currency']` names the currency."
     keys = tuple(keys)
-    rows = _kept(rows_of(scope.tables, quantity.table, _columns_read(quantity, keys)), quantity, metric, scope.tables)
+    stated = latest_statements(rows_of(scope.tables, quantity.table, _columns_read(quantity, keys)), quantity.table)
+    rows = _kept(stated, quantity, metric, scope.tables)
     amounts,currency = _numbers(rows, quantity, metric, scope)
     rows = in_period(rows.assign(amount=amounts), scope)
     for key in keys: rows = _with_key(rows, key, scope)

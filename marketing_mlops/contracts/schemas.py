@@ -165,7 +165,7 @@ def _type_violations(df, declared:Table)->list[Violation]:
         found.append(Violation(declared.name, column.name, "type", len(df), (), remedy))
     return found
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #c465c5e3
+# %% ../../nbs/api/contracts/70_schemas.ipynb #0024a2e4
 def _pandera_schema(df, declared:Table, skipped:set[str]):
     import pandera.pandas as pap
     def checks(column):
@@ -174,10 +174,10 @@ def _pandera_schema(df, declared:Table, skipped:set[str]):
         if column.maximum is not None: yield pap.Check.le(column.maximum, name="maximum")
     columns = {each.name: pap.Column(None, list(checks(each)), nullable=each.nullable)
                for each in declared.columns if each.name in df.columns and each.name not in skipped}
-    key = list(declared.key) if set(declared.key) <= set(df.columns) else None
+    key = list(declared.row_key) if set(declared.row_key) <= set(df.columns) else None
     return pap.DataFrameSchema(columns, unique=key)
 
-# %% ../../nbs/api/contracts/70_schemas.ipynb #fe3a2c21
+# %% ../../nbs/api/contracts/70_schemas.ipynb #12bc958e
 def _value_violations(df, declared:Table, skipped:set[str])->list[Violation]:
     import pandera.pandas as pap
     try: _pandera_schema(df, declared, skipped).validate(df, lazy=True)
@@ -186,7 +186,7 @@ def _value_violations(df, declared:Table, skipped:set[str])->list[Violation]:
 
 def _violation(df, declared:Table, error)->Violation:
     rule = getattr(error.check, "name", None) or {"not_nullable": "null", "multiple_fields_uniqueness": "duplicate_key"}[error.check]
-    names = declared.key if rule == "duplicate_key" else (error.schema.name,)
+    names = declared.row_key if rule == "duplicate_key" else (error.schema.name,)
     rows = sorted(set(error.failure_cases["index"]))
     remedy = {"duplicate_key": "Remove the copies, or widen the key in the source.",
               "null": "Map a column that is always filled, or correct these rows."}.get(rule)

@@ -135,7 +135,7 @@ def _customers_mentioned(tables):
     mentions = [seen(df) for df in tables.values() if "customer_id" in df]
     return pd.concat(mentions).groupby("customer_id", as_index=False)["first_seen_at"].min() if mentions else None
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #15ffce8e
+# %% ../../nbs/api/sources/70_ingestion.ipynb #0e872d79
 def write_table(
     df:pd.DataFrame, # Canonical columns, canonical types
     table:str, # Canonical table
@@ -146,7 +146,7 @@ def write_table(
     df = df[[c for c in TABLES[table].names if c in df]]
     path = Path(folder)/f"{table}.parquet"
     rows = canonical_arrow(df, table)
-    pq.write_table(rows.sort_by([(k, "ascending") for k in TABLES[table].key if k in df]), path, compression="zstd")
+    pq.write_table(rows.sort_by([(k, "ascending") for k in TABLES[table].row_key if k in df]), path, compression="zstd")
     return path
 
 def _write_private(typed, files, identifiers, private, mapping):

@@ -83,13 +83,13 @@ def write_tables(
         con.execute(f"COPY ({_select_declared(con, name)}) TO '{str(files[name]).replace(chr(39), chr(39)*2)}' (FORMAT parquet, COMPRESSION zstd)")
     return files
 
-# %% ../../nbs/api/sources/69_simulator.ipynb #ce21cab9
+# %% ../../nbs/api/sources/69_simulator.ipynb #52ff75a6
 def _select_declared(con, name:str)->str:
     declared = TABLES[name]
     found = [column for column, in con.sql(f"SELECT column_name FROM duckdb_columns() WHERE table_name = '{name}' ORDER BY column_index").fetchall()]
     known = [f"CAST({column.name} AS {SQL_TYPES[column.type]}) AS {column.name}" for column in declared.columns if column.name in found]
     strangers = [column for column in found if column not in declared.names]
-    order = [*([declared.event_time] if declared.event_time else []), *declared.key]
+    order = [*([declared.event_time] if declared.event_time else []), *declared.row_key]
     return f"SELECT {', '.join([*known, *strangers])} FROM {name} ORDER BY {', '.join(order)}"
 
 # %% ../../nbs/api/sources/69_simulator.ipynb #3f4d17a3

@@ -77,12 +77,12 @@ def _forbidden_in(evidence, table):
         said = f"empty in {words}; every row needs it." if check == "missing_value" else f"{words}; allowed is {limits_of(column) or 'a finite number'}."
         yield Finding(check, table, column.name, said, "fail", n, 0, rows, "Correct these rows at the source, or map their values in mapping.yaml.")
 
-# %% ../../nbs/api/sources/91_table_checks.ipynb #4c544a40
+# %% ../../nbs/api/sources/91_table_checks.ipynb #1e4d42c8
 @register_check("duplicate_key", "Rows that are there twice, and tables without any.")
 def find_duplicates(evidence:Evidence)->list[Finding]:
     found = []
     for table, present in evidence.columns.items():
-        key = TABLES[table].key
+        key = TABLES[table].row_key
         if not evidence.ask(f"SELECT count(*) FROM (FROM {table} LIMIT 1)")[0][0]:
             found.append(Finding("empty_table", table, "", "the table has no rows.", "fail", 0, 1, next_step="Check the file it comes from, and the filter in the mapping."))
         elif set(key) <= set(present): found += _doubled(evidence, table, key)

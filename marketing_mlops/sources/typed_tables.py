@@ -151,7 +151,7 @@ def _missing(frame, table):
     empty = [(row, c) for c in table.required if c in frame for row in frame.index[frame[c].isna()]]
     return pd.DataFrame({"column": [c for _, c in empty], "reason": "is missing, and every row needs it", "value": ""}, index=[row for row, _ in empty])
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #a99e8d22
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #0fd56c05
 def _one_of_each(frame, raw, t, mapping, file):
     if t.one_row_per: frame = frame.iloc[_kept(frame, raw, t)]
     _refuse_doubled(frame, t, mapping, file)
@@ -169,7 +169,7 @@ def _kept(frame, raw, t):
 
 def _refuse_doubled(frame, t, mapping, file):
     table = TABLES[t.table]
-    key = [k for k in table.key if k in frame]
+    key = [k for k in table.row_key if k in frame]
     doubled = frame[frame.duplicated(key, keep=False)].sort_values(key, kind="stable")
     if doubled.empty: return
     first = doubled[doubled[key].eq(doubled[key].iloc[0]).all(axis=1)]

@@ -29,7 +29,7 @@ def strange_weeks(
     if len(past) < PAST_WEEKS or past[PAST_WEEKS//2] < FEWEST_A_WEEK: return []
     return [(ago, n, past[0], past[-1]) for ago, n in enumerate(counts[:RECENT_WEEKS]) if n < past[0]/TOLERANCE or n > past[-1]*TOLERANCE]
 
-# %% ../../nbs/api/sources/94_volume_checks.ipynb #ed411699
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #c6477fef
 SPLIT_BY = ("kind", "market") # Columns that make series
 WATCHED_TABLES = ("orders", "order_lines", "contacts", "touchpoints", "media") # Tables with a steady stream of events
 
@@ -43,8 +43,9 @@ def weekly_counts(
     evidence.require(table, event)
     split, last = [name for name in SPLIT_BY if evidence.has(table, name)], last_complete_day(evidence)
     if not last: return {}
+    counted_rows = f"count(DISTINCT hash({', '.join(TABLES[table].key)}))" if TABLES[table].restated and all(evidence.has(table, name) for name in TABLES[table].key) else "count(*)"
     names = ", ".join(["*", *(f'coalesce("{name}", \'\') AS {name}_' for name in split)])
-    rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', CAST({event} AS DATE), DATE '{last}')/7) AS INT) AS ago, count(*)
+    rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', CAST({event} AS DATE), DATE '{last}')/7) AS INT) AS ago, {counted_rows}
         FROM (SELECT {names} FROM {table}) WHERE CAST({event} AS DATE) <= DATE '{last}' AND CAST({event} AS DATE) > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL ORDER BY ALL""")
     found = {}
     for *series, ago, n in rows: found.setdefault(tuple(series), [0]*(PAST_WEEKS + RECENT_WEEKS))[ago] = n

@@ -312,3 +312,13 @@ def test_a_metric_leaves_the_tables_as_they_were():
     before = {name: df.copy(deep=True) for name, df in CAMPAIGN.items()}
     for name in METRICS: metric_value(name, CAMPAIGN); metric_value(name, CAMPAIGN, "day")
     for name, df in CAMPAIGN.items(): pd.testing.assert_frame_equal(df, before[name])
+
+def test_media_stated_again_count_once_in_every_metric_over_them():
+    def stated(clicks, spend, known_at): return dict(day="2026-05-04", account_id="a1", channel="search", campaign_id="c1", creative_id="", market="DE", impressions=1_000, clicks=clicks, spend=spend,
+        claimed_conversions=2, claimed_revenue="50", currency="EUR", occurred_at="2026-05-04T00:00:00+00:00", known_at=known_at)
+    first, second = stated(40, "10", "2026-05-05T06:00:00+00:00"), stated(31, "9", "2026-05-08T06:00:00+00:00")
+    for order in ([first, second], [second, first]):
+        twice, once = (dict(media=frame_of_rows("media", some)) for some in (order, [second]))
+        for name in ("ctr", "cpa", "claimed_roas"):
+            assert metric_value(name, twice) == metric_value(name, once) and metric_value(name, once).is_measured
+            pd.testing.assert_frame_equal(metric_value(name, twice, "channel"), metric_value(name, once, "channel"))

@@ -239,3 +239,38 @@ def test_an_unknown_source_is_refused_with_the_known_ones(small_workspace, run_i
 def test_reading_before_the_first_acceptance_says_what_to_run(small_workspace):
     with pytest.raises(WorkspaceError, match="mmops run"): read_table(small_workspace, "shop", "orders")
     assert accepted_tables(small_workspace, "shop") == {}
+
+RESTATED = """name: platform
+currency: EUR
+files:
+  media.csv: {format: {kind: csv}}
+tables:
+  media:
+    file: media.csv
+    columns:
+      day: {to: day}
+      account: {to: account_id}
+      channel: {to: channel}
+      campaign: {to: campaign_id}
+      creative: {to: creative_id}
+      market: {to: market}
+      clicks: {to: clicks}
+      began_at: {to: occurred_at}
+      stated_at: {to: known_at}
+"""
+STATED = """day,account,channel,campaign,creative,market,clicks,began_at,stated_at
+2026-02-02,a1,search,c1,v1,DE,40,2026-02-01T23:00:00Z,2026-02-03T06:00:00Z
+2026-02-02,a1,search,c1,v1,DE,31,2026-02-01T23:00:00Z,2026-02-06T06:00:00Z
+2026-02-03,a1,search,c1,v1,DE,12,2026-02-02T23:00:00Z,2026-02-04T06:00:00Z
+"""
+
+def test_media_stated_again_are_kept_and_judged_as_two_statements_of_one_day(small_workspace, run_ingest):
+    folder = small_workspace.source_folder("platform")
+    folder.mkdir(parents=True)
+    (folder/"mapping.yaml").write_text(RESTATED)
+    (folder/"media.csv").write_text(STATED)
+    _, into, _ = run_ingest("platform")
+    media = frame(into, "media")
+    assert media.clicks.tolist() == [40, 31, 12] and check_frame(media, "media") == []
+    (folder/"media.csv").write_text(STATED + STATED.splitlines()[2] + "\n")   # the very same statement twice is still a fault
+    with pytest.raises(DataError, match="share a key"): run_ingest("platform", "again")

@@ -47,6 +47,15 @@ def test_the_order_of_rows_and_columns_does_not_matter(tables):
     shuffled = {name: frame(tables, name).sample(frac=1, random_state=3).reset_index(drop=True).iloc[:, ::-1] for name in tables}
     assert judge(shuffled).verdict.status == "pass"
 
+def test_media_that_were_stated_before_pass_and_the_same_statement_twice_does_not(tables, tmp_path):
+    media = frame(tables, "media")
+    earlier = media.assign(known_at=media.known_at - pd.Timedelta(hours=12), clicks=media.clicks//2)
+    def judged(df):
+        pq.write_table(canonical_arrow(df, "media"), tmp_path/"media.parquet")
+        return found(judge(tables, media=tmp_path/"media.parquet"))
+    assert judged(pd.concat([media, earlier], ignore_index=True)) == set()
+    assert {(table, check) for table, _, check, _ in judged(pd.concat([media, media.tail(1)], ignore_index=True))} == {("media", "duplicate_key")}
+
 BREAKS = {
     "a renamed column": ("order_lines", lambda df: df.rename(columns={"quantity": "quantities"}), ("quantity", "schema", "fail")),
     "a column nobody declared": ("orders", lambda df: df.assign(mood="good"), ("mood", "schema", "review")),
