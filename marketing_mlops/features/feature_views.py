@@ -13,7 +13,7 @@ __all__ = ['Signal', 'FeatureView']
 from dataclasses import dataclass
 from .declarations import Feature, Tally
 
-# %% ../../nbs/api/features/11_feature_views.ipynb #46a5b4d0
+# %% ../../nbs/api/features/11_feature_views.ipynb #04b7a187
 @dataclass(frozen=True)
 class Signal:
     "Something computed of the rows of a view, over each of its windows."
@@ -23,31 +23,36 @@ class Signal:
     aggregation:str # One of `AGGREGATIONS`
     column:str|None=None # What is aggregated; None for count and days
     window_days:tuple[int|None, ...]=() # One feature for each, None for all days; empty for one feature of the plain name
-    where:tuple[tuple[str, tuple[str|bool, ...]], ...]=() # Further conditions
+    where:tuple[tuple[str, tuple[str|bool|float, ...]], ...]=() # Further conditions
     missing:float|None=None # Value where no row counts
     per:Tally|None=None # What it is divided by
     smoothing:tuple[float, float]|None=None # (usual rate, how many rows that is worth)
     means_missing:str="" # What a missing value says
 
+# %% ../../nbs/api/features/11_feature_views.ipynb #322c55ce
 @dataclass(frozen=True)
 class FeatureView:
     "Signals of the same rows."
     table:str # Canonical table it reads
     signals:tuple[Signal, ...] # What is computed
     entity:str="customer" # Whom its features describe
-    where:tuple[tuple[str, tuple[str|bool, ...]], ...]=() # Which rows count
+    where:tuple[tuple[str, tuple[str|bool|float, ...]], ...]=() # Which rows count
     owner:str="marketing@example.com" # Role that answers for the definitions
     max_age_days:float|None=None # How old stored values may be
 
     @property
-    def features(self)->tuple[Feature, ...]: "Its features. Raises `ValueError` as `Feature` does."; return tuple(each for signal in self.signals for each in _features(self, signal))
+    def features(self)->tuple[Feature, ...]:
+        "Its features. Raises `ValueError` as `Feature` does."
+        return tuple(each for signal in self.signals for each in _features(self, signal))
 
-# %% ../../nbs/api/features/11_feature_views.ipynb #50971c0b
+# %% ../../nbs/api/features/11_feature_views.ipynb #b32a8e72
 def _feature(view:FeatureView, signal:Signal, suffix:str, when:str, days:int|None)->Feature:
-    return Feature(signal.name + suffix, f"{signal.says}{when}.", signal.unit, view.table, signal.aggregation, signal.column, (*view.where, *signal.where), days,
-                   signal.missing, view.owner, view.entity, signal.per, signal.smoothing, view.max_age_days, signal.means_missing)
+    of_view = dict(table=view.table, entity=view.entity, owner=view.owner, max_age_days=view.max_age_days, where=(*view.where, *signal.where))
+    of_signal = dict(unit=signal.unit, aggregation=signal.aggregation, column=signal.column, per=signal.per, smoothing=signal.smoothing,
+                     missing=signal.missing, means_missing=signal.means_missing)
+    return Feature(signal.name + suffix, f"{signal.says}{when}.", window_days=days, **of_view, **of_signal)
 
 def _features(view:FeatureView, signal:Signal)->tuple[Feature, ...]:
     if not signal.window_days: return (_feature(view, signal, "", "", None),)
-    words = {days: (f"_{days}d", f" in the {days} days before the cutoff") if days else ("_ever", " since the data begin") for days in signal.window_days}
-    return tuple(_feature(view, signal, suffix, when, days) for days, (suffix, when) in words.items())
+    def words(days): return ("_ever", " since the data begin") if days is None else (f"_{days}d", f" in the {days} days before the cutoff")
+    return tuple(_feature(view, signal, *words(days), days) for days in dict.fromkeys(signal.window_days))

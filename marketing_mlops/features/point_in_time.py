@@ -27,7 +27,7 @@ from .windows import check_spine
 from ..workspace.errors import DataError, ParameterError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #4a251e92
+# %% ../../nbs/api/features/70_point_in_time.ipynb #62689786
 def _divided(values:pd.Series, per:pd.Series, smoothing:tuple[float, float]|None)->pd.Series:
     usual, worth = smoothing or (0., 0.)
     values, per = (each.astype("float64").fillna(0) for each in (values, per))
@@ -42,11 +42,11 @@ def finished(
     values = found[Asked(declared.tally, declared.window_days)]
     if AGGREGATIONS[declared.aggregation].gives == "instant": values = (cutoff - pd.to_datetime(values, utc=True))//pd.Timedelta(days=1)
     if declared.per: values = _divided(values, found[Asked(declared.per, declared.window_days)], declared.smoothing)
-    if values.map(type).eq(str).any(): return values.astype("str")
+    if values.dtype == "str": return values
     values = values.astype("float64").replace([np.inf, -np.inf], np.nan)
     return values if declared.missing is None else values.fillna(declared.missing)
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #dbb0fe6c
+# %% ../../nbs/api/features/70_point_in_time.ipynb #7b9750e3
 def entity_spine(
     events:EventSource, # An open source
     spine:pd.DataFrame, # With the key of an entity, and cutoff; from position 0
@@ -59,11 +59,11 @@ def entity_spine(
         if key not in members.columns: raise DataError(f"customers of source {events.name!r} has no column {key}.", f"Map one, or leave out the features of {entity}s.", file="customers", column=key)
         members = members.select("customer_id", key).to_pandas().set_index("customer_id")[key]
         spine = spine.assign(**{key: spine.customer_id.map(members)})
-        return spine.loc[spine[key].notna(), [key, "cutoff"]]
+    if key in spine and ENTITIES[entity].of_customers and "customer_id" in spine: spine = spine[spine[key].notna()]
     check_spine(spine, key)
     return spine[[key, "cutoff"]]
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #42604e9f
+# %% ../../nbs/api/features/70_point_in_time.ipynb #b21c8317
 def event_features(
     events:EventSource, # An open source
     spine:pd.DataFrame, # With the key of an entity, and cutoff; from position 0
@@ -72,15 +72,18 @@ def event_features(
 )->pd.DataFrame: # One column per feature, float64 or str, one row per row of the spine
     "Features of tables of events."
     wanted, found = {}, {}
+    members = {entity: entity_spine(events, spine, entity) for entity in dict.fromkeys(each.entity for each in declared)}
     for each in declared:
         for tally in each.tallies: wanted.setdefault((each.entity, tally.table), {}).setdefault(Asked(tally, each.window_days), []).append(each.name)
     for (entity, _), asked in wanted.items():
-        mine, names = entity_spine(events, spine, entity), ", ".join(dict.fromkeys(name for some in asked.values() for name in some))
+        mine, names = members[entity], ", ".join(dict.fromkeys(name for some in asked.values() for name in some))
         values = tally_values(events, mine, list(asked), entity=entity, over_tiles=over_tiles, names=names)
         found |= {(entity, one): each.set_axis(mine.index).reindex(spine.index) for one, each in values.items()}
-    def of(entity): return {one: values for (whose, one), values in found.items() if whose == entity}
-    return pd.DataFrame({each.name: finished(each, of(each.entity), spine.cutoff) for each in declared}, index=spine.index)
+    def values_of(each): return finished(each, {one: values for (whose, one), values in found.items() if whose == each.entity}, spine.cutoff)
+    def is_described(each): return spine.index.isin(members[each.entity].index)
+    return pd.DataFrame({each.name: values_of(each).where(is_described(each)) for each in declared}, index=spine.index)
 
+# %% ../../nbs/api/features/70_point_in_time.ipynb #cd1c1033
 def trait_features(
     events:EventSource, # An open source with traits
     spine:pd.DataFrame, # customer_id, cutoff; from position 0

@@ -19,16 +19,18 @@ from ..workspace.errors import DataError
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/30_windows.ipynb #ddce3676
+# %% ../../nbs/api/features/30_windows.ipynb #cacad499
 def check_spine(
     spine:pd.DataFrame, # To be joined to events
     key:str="customer_id", # Column that names the entity
 )->None:
-    "Raises `DataError` where a frame is no spine."
+    "Raises `DataError` where a frame is no spine: a column or value is missing, ids are numbers, cutoffs are no instants in UTC."
     for name in (key, "cutoff"):
         if name not in spine: raise DataError(f"The spine has no column {name}; it has {', '.join(map(str, spine.columns))}.", "Make it with features.spines.", column=name)
         gaps = np.flatnonzero(spine[name].isna())[:5].tolist()
         if gaps: raise DataError(f"{name} is missing in rows {gaps} of the spine.", "Leave these rows out.", column=name, rows=gaps)
+    if len(spine) and pd.api.types.is_numeric_dtype(spine[key]):   # 17.0 would be nobody's id
+        raise DataError(f"{key} of the spine is {spine[key].dtype}; texts are needed.", "Read the ids as texts, so that 0017 stays 0017.", column=key)
     if str(getattr(spine.cutoff.dt, "tz", None) if hasattr(spine.cutoff, "dt") else None) != "UTC":
         raise DataError(f"cutoff of the spine is {spine.cutoff.dtype}; instants in UTC are needed.", "Make it with features.spines, or use tz_localize('UTC').", column="cutoff")
 
