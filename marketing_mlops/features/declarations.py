@@ -22,7 +22,7 @@ from .entities import ENTITIES, missing_for
 from ..workspace.errors import closest
 from ..workspace.places import canonical_json
 
-# %% ../../nbs/api/features/10_declarations.ipynb #7c0dae9e
+# %% ../../nbs/api/features/10_declarations.ipynb #c82c690c
 @dataclass(frozen=True)
 class Tally:
     "One value that rows of a table are brought down to."
@@ -36,7 +36,7 @@ class Tally:
         "The columns of its table it reads."
         return tuple(name for name in dict.fromkeys((self.column, *dict(self.where))) if name)
 
-OTHER_WAYS:dict[str, str] = {"traits": "latest", "calendar": "of the cutoff"} # Not aggregated → what is done instead
+OTHER_WAYS:dict[str, str] = {"traits": "latest", "calendar": "of the cutoff", "creative_rates": "drawn together", "scores": "latest score"} # Not aggregated → what is done instead
 
 # %% ../../nbs/api/features/10_declarations.ipynb #ccebdf92
 @dataclass(frozen=True)
@@ -171,11 +171,14 @@ _FEATURE_CHECKS.append(_can_hold)
 # %% ../../nbs/api/features/10_declarations.ipynb #fe526934
 KEPT_NAMES = (*(each.key for each in ENTITIES.values()), "cutoff", "is_holdout", "arm", "label", "matured_at", "split") # Columns that training sets have beside features
 
-# %% ../../nbs/api/features/10_declarations.ipynb #03abe922
+# %% ../../nbs/api/features/10_declarations.ipynb #ba6fff4b
+_PREFIXES = {"traits": ("trait",), "scores": ("score", "score_age_days")} # First part of a name whose second part is a trait or a model
+
 def _named(declared:Feature)->None:
     name = declared.name
-    if declared.table in OTHER_WAYS:
-        if name != f"trait.{declared.column}": raise ValueError(f"{name}: the trait {declared.column} is called trait.{declared.column}; models may name it without a declaration")
+    called = [f"{prefix}.{declared.column}" for prefix in _PREFIXES.get(declared.table, ())]
+    if called:
+        if name not in called: raise ValueError(f"{name}: this is called {' or '.join(called)}; models may name it without a declaration")
     elif not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name):
         raise ValueError(f"{name}: this is no name for a feature; write it in lower case with digits and underscores, such as orders_90d")
     if name in KEPT_NAMES: raise ValueError(f"{name}: rows of a training set have a column of this name; choose another")
