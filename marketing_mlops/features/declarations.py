@@ -126,11 +126,13 @@ def _numbers(declared:Feature)->None:
 
 _FEATURE_CHECKS += [_fitting, _smooth, _numbers]
 
-# %% ../../nbs/api/features/10_declarations.ipynb #1f24b9ae
+# %% ../../nbs/api/features/10_declarations.ipynb #148ec244
 def _has_column(declared:Feature, each:Tally)->None:
     there, how = columns_for_features(each.table), AGGREGATIONS[each.aggregation]
     if gone := missing_for(declared.entity, each.table):
         raise ValueError(f"{declared.name}: {each.aggregation} of {each.table} needs the column {gone}, which the table does not have; choose another table or entity")
+    if how.takes == "nothing" and each.column is not None:
+        raise ValueError(f"{declared.name}: {each.aggregation} takes no column, got {each.column}; leave it out, or use distinct or sum")
     if how.takes != "nothing" and each.column is None: raise ValueError(f"{declared.name}: {each.aggregation} needs a column; name one of {', '.join(there)}")
     if how.takes == "number" and not is_number_column(each.table, each.column):
         raise ValueError(f"{declared.name}: {each.aggregation} needs numbers, and {each.column} of {each.table} holds none; name another column")

@@ -9,8 +9,8 @@ Being in params.yaml, a declaration is versioned with the models that use it, an
 # %% auto #0
 __all__ = ['own_features']
 
-# %% ../../nbs/api/features/16_own_features.ipynb #9a458b92
-from collections.abc import Mapping
+# %% ../../nbs/api/features/16_own_features.ipynb #0ff5b8a0
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from ..contracts.glossary import Term, glossary, register_term
 from .catalogue import FEATURES
@@ -20,58 +20,83 @@ from ..workspace.errors import ParameterError, closest
 from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/16_own_features.ipynb #250e473e
-_WORDS = ("definition", "unit", "table", "aggregation", "column", "where", "window_days", "missing", "owner", "entity", "per", "smoothing", "max_age_days", "means_missing")
-_NEEDED = ("definition", "unit", "table", "aggregation")
-_OF_A_TALLY = ("table", "aggregation", "column", "where")
+# %% ../../nbs/api/features/16_own_features.ipynb #ec131b29
+Entry = Mapping[str, str|int|float|list|Mapping]   # One value of features: in params.yaml
+_ENTRY_CHECKS:list[Callable[[str, Entry], None]] = [] # What every entry has to pass, filled below
 
+def _where(said:Entry)->tuple[tuple[str, tuple[str|bool|float, ...]], ...]:
+    return tuple((column, tuple(values) if isinstance(values, list) else (values,)) for column, values in (said.get("where") or {}).items())
+
+def _tally(said:Entry|None)->Tally|None: return said and Tally(said["table"], said["aggregation"], said.get("column"), _where(said))
+
+def _view(name:str, said:Entry)->FeatureView:
+    days, smoothing, windows = said.get("window_days"), said.get("smoothing"), ()
+    if isinstance(days, list): windows = tuple(None if each == "ever" else each for each in days)
+    text, smoothed = " ".join(said["definition"].split()), tuple(smoothing) if isinstance(smoothing, list) else smoothing
+    signal = Signal(name, text.rstrip("."), said["unit"], said["aggregation"], said.get("column"), windows, missing=said.get("missing"),
+                    per=_tally(said.get("per")), smoothing=smoothed, means_missing=said.get("means_missing") or "")
+    given = {word: said[word] for word in ("entity", "owner", "max_age_days") if said.get(word) is not None}
+    return FeatureView(said["table"], (signal,), where=_where(said), **given)
+
+# %% ../../nbs/api/features/16_own_features.ipynb #6aa05ff4
 def _refuse(name:str, problem:str, remedy:str): raise ParameterError(f"params.yaml: features.{name} {problem}", remedy, file="params.yaml", key=f"features.{name}")
 
-def _where(name:str, said:Mapping|None)->tuple:
-    if not isinstance(said or {}, Mapping): _refuse(name, f"has the condition {said!r}; columns with the values that count are needed.", "Write where: {kind: [visit, click]}.")
-    return tuple((column, tuple(values) if isinstance(values, list) else (values,)) for column, values in (said or {}).items())
-
-def _tally(name:str, said:Mapping)->Tally:
-    if not isinstance(said, Mapping) or not {"table", "aggregation"} <= set(said) <= set(_OF_A_TALLY):
-        _refuse(name, f"is divided by {said!r}, which is no tally.", f"Give per: the keys {', '.join(_OF_A_TALLY)}; table and aggregation are needed.")
-    return Tally(said["table"], said["aggregation"], said.get("column"), _where(name, said.get("where")))
-
-# %% ../../nbs/api/features/16_own_features.ipynb #7e651eaf
-def _check_words(name:str, said:Mapping)->None:
-    if not isinstance(said, Mapping): _refuse(name, f"is {said!r}; `key: value` lines are needed.", f"Describe it by {', '.join(_NEEDED)}.")
-    for word in said:
-        if word not in _WORDS: _refuse(name, f"has the unknown key {word!r}.{closest(str(word), _WORDS)}", f"Use {', '.join(_WORDS)}.")
-    for word in _NEEDED:
-        if said.get(word) in (None, ""): _refuse(name, f"has no {word}.", f"Add a line `{word}: …` below it.")
-
-def _view(name:str, said:Mapping)->FeatureView:
-    days = said.get("window_days")
-    windows = tuple(None if each == "ever" else each for each in days) if isinstance(days, list) else ()
-    signal = Signal(name, str(said["definition"]).rstrip("."), str(said["unit"]), said["aggregation"], said.get("column"), windows, (), said.get("missing"),
-                    _tally(name, said["per"]) if said.get("per") else None, tuple(said["smoothing"]) if said.get("smoothing") else None, said.get("means_missing") or "")
-    return FeatureView(said["table"], (signal,), said.get("entity") or "customer", _where(name, said.get("where")),
-                       **{word: said[word] for word in ("owner", "max_age_days") if said.get(word)})
-
-# %% ../../nbs/api/features/16_own_features.ipynb #3881c863
-def _features(name:str, said:Mapping)->tuple[Feature, ...]:
-    _check_words(name, said)
+def _features(name:str, said:Entry)->tuple[Feature, ...]:
+    for check in _ENTRY_CHECKS: check(name, said)
     days = said.get("window_days")
     try:
         found = _view(name, said).features
-        return found if isinstance(days, list|None) else (replace(found[0], window_days=days),)
-    except (ValueError, TypeError) as e: _refuse(name, f"cannot be computed: {e}.", "Correct the entry.")
+        return found if isinstance(days, list) else (replace(found[0], window_days=None if days == "ever" else days),)
+    except ValueError as e: _refuse(name, f"cannot be computed: {str(e).removeprefix(f'{name}: ')}.", "Correct the entry.")
 
-# %% ../../nbs/api/features/16_own_features.ipynb #6a6f75ac
+# %% ../../nbs/api/features/16_own_features.ipynb #8b1d41ef
+_TAKEN = frozenset(glossary()) # Words that mean something else
+
 def own_features(
     workspace:Workspace, # Whose params.yaml to read
 )->dict[str, Feature]: # By name; empty where none is declared
     "The features a team has declared. Raises `ParameterError` naming the entry."
     path = workspace.path("params.yaml")
     said = read_yaml(path).get("features") if path.is_file() else None
-    if not isinstance(said or {}, Mapping): _refuse("", f"is a {type(said).__name__}; one key for each feature is allowed.", "Write `name:` lines below it.")
+    if not isinstance(said, Mapping|None):
+        raise ParameterError(f"params.yaml: features is {said!r}; one key for each feature is allowed.", "Write `name:` lines below it, or {} for none.", file="params.yaml", key="features")
     found = {}
     for each in (each for name, entry in (said or {}).items() for each in _features(str(name), entry)):
-        if each.name in FEATURES or "." in each.name: _refuse(each.name, "has a name that is taken.", "Choose another name, without a dot.")
+        if each.name in FEATURES or each.name in _TAKEN: _refuse(each.name, "has a name that is taken.", "Choose another; `mmops features list` and the glossary show those there are.")
+        if each.name in found: _refuse(each.name, "is declared twice.", "Keep one of the entries, or name another window.")
         if glossary().get(each.name) is None: register_term(Term(each.name, each.definition, each.unit, each.owner))
         found[each.name] = each
     return found
+
+# %% ../../nbs/api/features/16_own_features.ipynb #75570521
+_TEXTS = ("definition", "unit", "table", "aggregation", "column", "owner", "entity", "means_missing")
+_WORDS = (*_TEXTS, "where", "window_days", "missing", "per", "smoothing", "max_age_days")
+_NEEDED = ("definition", "unit", "table", "aggregation")
+_OF_A_TALLY = ("table", "aggregation", "column", "where")
+
+def _check_words(name:str, said:Entry)->None:
+    if not isinstance(said, Mapping): _refuse(name, f"is {said!r}; `key: value` lines are needed.", f"Describe it by {', '.join(_NEEDED)}.")
+    for word in said:
+        if word not in _WORDS: _refuse(name, f"has the unknown key {word!r}.{closest(str(word), _WORDS)}", f"Use {', '.join(_WORDS)}.")
+    for word in _NEEDED:
+        if said.get(word) in (None, ""): _refuse(name, f"has no {word}.", f"Add a line `{word}: …` below it.")
+
+def _check_texts(name:str, said:Entry)->None:
+    for word in _TEXTS:
+        if not isinstance(said.get(word), str|None): _refuse(name, f"has the {word} {said[word]!r}; a text is needed.", "Write it as a text, in quotes where YAML reads it otherwise.")
+
+_ENTRY_CHECKS += [_check_words, _check_texts]
+
+# %% ../../nbs/api/features/16_own_features.ipynb #607cef5d
+def _check_where(name:str, said:Entry)->None:
+    for each in (said, said.get("per") or {}):
+        if not isinstance(each.get("where") or {}, Mapping):
+            _refuse(name, f"has the condition {each['where']!r}; columns with the values that count are needed.", "Write where: {kind: [visit, click]}.")
+
+def _check_per(name:str, said:Entry)->None:
+    per = said.get("per")
+    if per is None: return
+    if not isinstance(per, Mapping) or not {"table", "aggregation"} <= set(per) <= set(_OF_A_TALLY) or not isinstance(per.get("column"), str|None):
+        _refuse(name, f"is divided by {per!r}, which is no tally.", f"Give per: the keys {', '.join(_OF_A_TALLY)}; table and aggregation are needed.")
+
+_ENTRY_CHECKS += [_check_per, _check_where]
