@@ -34,7 +34,7 @@ def register_feature(
 for view in (*SHOPPING, *ATTENTION, *MESSAGES, *HABITS):
     for each in view.features: register_feature(each)
 
-# %% ../../nbs/api/features/14_catalogue.ipynb #3cda192d
+# %% ../../nbs/api/features/14_catalogue.ipynb #8789d81e
 def feature(
     name:str, # Such as "recency_days" or "trait.age_band"
     own:Mapping[str, Feature]={}, # Features of the workspace, from `own_features`
@@ -45,5 +45,5 @@ def feature(
     prefix, _, trait = str(name).partition(".")
     if prefix == "trait" and trait:
         return Feature(name, f"The customer's trait {trait}, as last known before the cutoff.", "", "traits", "latest", trait, owner="customer-data@example.com")
-    raise ParameterError(f"There is no feature {name!r}; declared are {', '.join(known)}.{closest(name, known)}",
-                         "Correct the name under features: in params.yaml, write trait.NAME for a trait, or declare it under features: at the top of params.yaml.", key="features")
+    raise ParameterError(f"There is no feature {name!r} among the {len(known)} there are.{closest(str(name), known)}",
+                         "Correct the name under features: in params.yaml (`mmops features list` shows them), write trait.NAME for a trait, or declare it under features: at the top of params.yaml.", key="features")

@@ -75,16 +75,16 @@ def open_events(
     with open_engine(workspace, engine) as opened:
         yield EventSource(source, tables, opened, workspace.settings.reporting_currency, as_of, late, own, pd.Timestamp.now("UTC"), workspace)
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #ff92043c
+# %% ../../nbs/api/features/20_event_rows.ipynb #9972b145
 def source_end(
     events:EventSource, # An open source
 )->pd.Timestamp: # First instant that no longer belongs to the source, UTC
-    "Up to when a source can be believed to be complete."
+    "Up to when a source can be believed to be complete. Raises `DataError` for a source without events."
     if events.as_of: return pd.Timestamp(instant_of(events.as_of)) + pd.Timedelta(seconds=1)
     timed = [rows.known_at.max() for rows in map(events.read, events.tables) if "known_at" in rows.columns]
-    newest = [pd.Timestamp(each.execute()) for each in timed]
-    if newest: return max(newest)
-    raise DataError(f"Source {events.name!r} has no table with events.", "Map a table that says when something happened.", file=events.name)
+    newest = pd.Series([each.execute() for each in timed], dtype="datetime64[us, UTC]").max()
+    if pd.notna(newest): return newest
+    raise DataError(f"Source {events.name!r} has no events.", "Map a table that says when something happened.", file=events.name)
 
 # %% ../../nbs/api/features/20_event_rows.ipynb #1dde3c5f
 def line_rates(

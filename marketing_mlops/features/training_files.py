@@ -41,7 +41,7 @@ def describe_training_set(
                 rows=rows, dropped=training.dropped, n_holdout=int(training.frame.is_holdout.sum()),
                 short_windows=[each.to_dict() for each in training.short_windows])
 
-# %% ../../nbs/api/features/95_training_files.ipynb #34449737
+# %% ../../nbs/api/features/95_training_files.ipynb #b506cc29
 def write_training_set(
     training:TrainingSet, # To be written
     folder:Path, # Existing folder, such as the one `swap_folder` gives
@@ -51,18 +51,28 @@ def write_training_set(
     pq.write_table(rows, Path(folder)/"training_set.parquet", compression="zstd")
     return [Path(folder)/"training_set.parquet", write_json(Path(folder)/"features.json", describe_training_set(training))]
 
+_FIELDS = {"model", "features", "label", "treatment", "outcomes", "dropped", "short_windows"} # Of features.json, as far as they are read
+_OF_A_FEATURE = {"name", "definition", "unit", "owner", "version", "kind"}
+
+def _meaning(file:Path)->dict[str, str|int|list|dict|None]:
+    try: found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError: raise DataError(f"{file.name} of {file.parent.name} is no JSON.", "Delete the folder and run `mmops run`.", file=file.name) from None
+    if not _FIELDS <= set(found) or not all(_OF_A_FEATURE <= set(each) for each in found["features"]):
+        raise DataError(f"{file.name} of {file.parent.name} was written by an earlier version.", "Run `mmops run`.", file=file.name)
+    return found
+
+# %% ../../nbs/api/features/95_training_files.ipynb #dc5373f7
 def read_training_set(
     folder:str|Path, # Such as data/features/retailer_churn_90d
 )->TrainingSet: # Equal to the one written
-    "The training set in a folder. Raises `DataError` where there is none, or an old one."
+    "The training set in a folder. Raises `DataError` where there is none, an old one, or one that cannot be read."
     rows, meaning = Path(folder)/"training_set.parquet", Path(folder)/"features.json"
     if not (rows.is_file() and meaning.is_file()):
         raise DataError(f"{Path(folder).name} has no training set.", "Run `mmops run`, or `dvc repro` for its features stage.", file=rows.name)
-    found = json.loads(meaning.read_text(encoding="utf-8"))
-    if "short_windows" not in found:
-        raise DataError(f"{meaning.name} of {Path(folder).name} was written by an earlier version.", "Run `mmops run`.", file=meaning.name)
+    found, frame = _meaning(meaning), pq.read_table(rows).to_pandas()
     names = [each["name"] for each in found["features"]]
     kinds = {each["name"]: "str" if each["kind"] == "category" else "float64" for each in found["features"]}
-    frame, short = pq.read_table(rows).to_pandas().astype(kinds), tuple(ShortWindow(**each) for each in found["short_windows"])
+    if set(names) - set(frame): raise DataError(f"{rows.name} of {Path(folder).name} lacks {sorted(set(names) - set(frame))[0]}.", "Run `mmops run`.", file=rows.name)
+    short = tuple(ShortWindow(**each) for each in found["short_windows"])
     meanings = {each["name"]: {word: each[word] for word in ("definition", "unit", "owner", "version")} for each in found["features"]}
-    return TrainingSet(found["model"], frame, names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, meanings)
+    return TrainingSet(found["model"], frame.astype(kinds), names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, meanings)
