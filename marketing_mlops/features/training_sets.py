@@ -9,13 +9,14 @@ Call `training_set` with a model's entry in `params.yaml`. It draws the spine, t
 # %% auto #0
 __all__ = ['TrainingSet', 'meanings_of', 'check_training_spec', 'training_set']
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #f706f679
+# %% ../../nbs/api/features/90_training_sets.ipynb #94ee8a31
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fastcore.basics import patch
 import pandas as pd
 from .catalogue import feature
 from .declarations import Feature
-from .event_rows import open_events
+from .event_rows import EventSource, open_events
 from .own_features import own_features
 from .point_in_time import features_of
 from .short_windows import ShortWindow, short_windows
@@ -25,7 +26,7 @@ from .task_rows import ROWS_FOR, TaskRows
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #34527168
+# %% ../../nbs/api/features/90_training_sets.ipynb #fbbc7cc8
 @dataclass(frozen=True)
 class TrainingSet:
     "Rows to fit and to judge a model on."
@@ -40,20 +41,31 @@ class TrainingSet:
     meanings:dict[str, dict[str, str]]=field(default_factory=dict, repr=False) # Feature → definition, unit, owner, version, as it was computed
 
     @property
-    def versions(self)->dict[str, str]: "Feature → version of the declaration it was computed by; empty where the rows came from elsewhere."; return {name: each["version"] for name, each in self.meanings.items()}
+    def versions(self)->dict[str, str]:
+        "Feature → version of the declaration it was computed by; empty where the rows came from elsewhere."
+        return {name: each["version"] for name, each in self.meanings.items()}
     @property
     def categorical(self)->list[str]: "Features that are texts."; return [name for name in self.features if self.frame[name].dtype == "str"]
     @property
     def numeric(self)->list[str]: "Features that are numbers."; return [name for name in self.features if name not in self.categorical]
-    @property
-    def train(self)->pd.DataFrame: "Rows to learn from, in the order of time."; return self.frame[self.frame.split == "train"].reset_index(drop=True)
-    @property
-    def held_out(self)->pd.DataFrame: "Rows to judge by, in the order of time."; return self.frame[self.frame.split == "held_out"].reset_index(drop=True)
 
-    def _repr_markdown_(self)->str:
-        left_out = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in self.dropped.items()) or "none"
-        said = f"**{self.model}** · {len(self.train):,} rows to learn from, {len(self.held_out):,} held out, {len(self.features)} features. Left out: {left_out}."
-        return " ".join([said, *(each.sentence for each in self.short_windows)])
+# %% ../../nbs/api/features/90_training_sets.ipynb #3f5dfe14
+@patch(as_prop=True)
+def train(self:TrainingSet)->pd.DataFrame:
+    "Rows to learn from, in the order of time."
+    return self.frame[self.frame.split == "train"].reset_index(drop=True)
+
+@patch(as_prop=True)
+def held_out(self:TrainingSet)->pd.DataFrame:
+    "Rows to judge by, in the order of time."
+    return self.frame[self.frame.split == "held_out"].reset_index(drop=True)
+
+# %% ../../nbs/api/features/90_training_sets.ipynb #c99a4c0e
+@patch
+def _repr_markdown_(self:TrainingSet)->str:
+    left_out = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in self.dropped.items()) or "none"
+    said = f"**{self.model}** · {len(self.train):,} rows to learn from, {len(self.held_out):,} held out, {len(self.features)} features. Left out: {left_out}."
+    return " ".join([said, *(each.sentence for each in self.short_windows)])
 
 # %% ../../nbs/api/features/90_training_sets.ipynb #451a9612
 def meanings_of(
@@ -62,9 +74,9 @@ def meanings_of(
     "What features mean, to be kept with their values."
     return {each.name: dict(definition=each.definition, unit=each.unit, owner=each.owner, version=each.version) for each in declared}
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #3740f3d0
+# %% ../../nbs/api/features/90_training_sets.ipynb #45b2d26d
 def _check_names(names:list[str], own:Mapping[str, Feature])->None:
-    if not isinstance(names, list):
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ParameterError(f"features is {names!r}; a list of names is allowed.", "Write it as [recency_days, orders_90d].", key="features")
     doubled = [name for i, name in enumerate(names) if name in names[:i]]
     if doubled: raise ParameterError(f"features names {doubled[0]!r} twice.", "Keep one of them.", key="features")
@@ -78,7 +90,7 @@ def check_training_spec(
     "Raises `ParameterError` for a spec no training set can be made of, before any data are read."
     def refuse(key, problem, remedy): raise ParameterError(f"models.{model_name}.{key} {problem}", remedy, key=f"models.{model_name}.{key}")
     task = spec.get("task")
-    if task not in ROWS_FOR: refuse("task", f"is {task!r}; training sets are made for {', '.join(ROWS_FOR)}.{closest(str(task), ROWS_FOR)}", "Correct task.")
+    if not isinstance(task, str) or task not in ROWS_FOR: refuse("task", f"is {task!r}; training sets are made for {', '.join(ROWS_FOR)}.{closest(str(task), ROWS_FOR)}", "Correct task.")
     for key in ("source", "features", "split", *ROWS_FOR[task].needs):
         if not spec.get(key): refuse(key, "is missing.", f"Add {key}: to the model in params.yaml.")
     _check_names(spec["features"], own)
@@ -87,7 +99,15 @@ def check_training_spec(
     ROWS_FOR[task].check(spec)
     return ROWS_FOR[task]
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #2067efbf
+# %% ../../nbs/api/features/90_training_sets.ipynb #63f0be1e
+def _with_features(events:EventSource, rows:pd.DataFrame, declared:list[Feature])->tuple[pd.DataFrame, tuple[ShortWindow, ...]]:
+    names = [each.name for each in declared]
+    taken = [name for name in names if name in rows]
+    if taken: raise ParameterError(f"The feature {taken[0]} has the name of an outcome.", "Declare it under another name in params.yaml.", key="features")
+    short = short_windows(events, rows, declared)
+    return rows.join(features_of(events, rows, names)[names]), short
+
+# %% ../../nbs/api/features/90_training_sets.ipynb #f17e51ed
 def training_set(
     workspace:Workspace, # Where the accepted tables are
     model_name:str, # Key in params.yaml
@@ -95,7 +115,8 @@ def training_set(
 )->TrainingSet: # Rows in the order of time
     "Everything a model is fitted to and judged on. Raises `ParameterError` for a spec, `DataError` for tables that do not allow it."
     own = own_features(workspace)
-    how, names = check_training_spec(model_name, spec, own), list(spec["features"])
+    how = check_training_spec(model_name, spec, own)
+    declared = [feature(name, own) for name in spec["features"]]
     with open_events(workspace, spec["source"]) as events:
         eligible, answers = how.rows(events, spec, workspace.settings)
         rows, dropped = eligible.frame.join(answers.frame[["label", "matured_at"]], how="inner"), eligible.dropped | answers.dropped
@@ -105,7 +126,6 @@ def training_set(
         rows = rows.assign(split=split_rows(rows, spec["split"], is_experiment=how.is_experiment))
         if rows.split.isna().any(): dropped["reaches_held_out"] = int(rows.split.isna().sum())
         kept = rows[rows.split.notna()].reset_index(drop=True)
-        declared = [feature(name, own) for name in names]
-        short, known = short_windows(events, kept, declared), features_of(events, kept, names)[names]
+        frame, short = _with_features(events, kept, declared)
     outcomes = tuple(name for name in eligible.frame if name not in ("customer_id", "cutoff", "is_holdout", "arm"))
-    return TrainingSet(model_name, kept.join(known), names, "label", "arm" if how.is_experiment else None, dropped, outcomes, short, meanings_of(declared))
+    return TrainingSet(model_name, frame, list(spec["features"]), "label", "arm" if how.is_experiment else None, dropped, outcomes, short, meanings_of(declared))
