@@ -9,17 +9,20 @@ A name means one thing. Its definition is a term of the glossary from the moment
 # %% auto #0
 __all__ = ['FEATURES', 'register_feature', 'feature']
 
-# %% ../../nbs/api/features/14_catalogue.ipynb #4ad5ed8e
+# %% ../../nbs/api/features/14_catalogue.ipynb #c2d51545
 from collections.abc import Mapping
 from ..contracts.glossary import Term, glossary, register_term
 from .attention_signals import ATTENTION
+from .creative_signals import CREATIVES
 from .declarations import Feature
 from .habit_signals import HABITS
 from .message_signals import MESSAGES
+from .score_signals import score_feature
+from .season_signals import SEASONS
 from .shopping_signals import SHOPPING
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/features/14_catalogue.ipynb #0c52ff0d
+# %% ../../nbs/api/features/14_catalogue.ipynb #82f90f7f
 FEATURES:dict[str, Feature] = {} # By name
 
 def register_feature(
@@ -31,10 +34,10 @@ def register_feature(
     register_term(Term(declared.name, declared.definition, declared.unit, declared.owner))
     return FEATURES.setdefault(declared.name, declared)
 
-for view in (*SHOPPING, *ATTENTION, *MESSAGES, *HABITS):
+for view in (*SHOPPING, *ATTENTION, *MESSAGES, *HABITS, *SEASONS, *CREATIVES):
     for each in view.features: register_feature(each)
 
-# %% ../../nbs/api/features/14_catalogue.ipynb #8789d81e
+# %% ../../nbs/api/features/14_catalogue.ipynb #c7e982af
 def feature(
     name:str, # Such as "recency_days" or "trait.age_band"
     own:Mapping[str, Feature]={}, # Features of the workspace, from `own_features`
@@ -45,5 +48,6 @@ def feature(
     prefix, _, trait = str(name).partition(".")
     if prefix == "trait" and trait:
         return Feature(name, f"The customer's trait {trait}, as last known before the cutoff.", "", "traits", "latest", trait, owner="customer-data@example.com")
+    if score := score_feature(str(name)): return score
     raise ParameterError(f"There is no feature {name!r} among the {len(known)} there are.{closest(str(name), known)}",
                          "Correct the name under features: in params.yaml (`mmops features list` shows them), write trait.NAME for a trait, or declare it under features: at the top of params.yaml.", key="features")

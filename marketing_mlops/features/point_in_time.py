@@ -10,17 +10,20 @@ What is guaranteed: an event that happened or became known at or after a row's c
 __all__ = ['FEATURES_OF_TABLE', 'finished', 'entity_spine', 'event_features', 'trait_features', 'behind', 'refuse_late',
            'refuse_future', 'features_of', 'feature_table']
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #5cdaf7be
+# %% ../../nbs/api/features/70_point_in_time.ipynb #5d2126b5
 from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 from .aggregations import AGGREGATIONS
+from .calendar_features import calendar_features
 from .catalogue import feature
 from .computed_columns import columns_behind, columns_for_features
+from .creative_rates import creative_rates
 from .declarations import OTHER_WAYS, Feature
 from .entities import ENTITIES
 from .event_rows import EventSource, open_events, source_end
 from .range_joins import Asked
+from .score_features import score_features
 from .tallies import tally_values
 from .traits import TOO_LATE, too_late, trait_values
 from .windows import check_spine
@@ -83,7 +86,7 @@ def event_features(
     def is_described(each): return spine.index.isin(members[each.entity].index)
     return pd.DataFrame({each.name: values_of(each).where(is_described(each)) for each in declared}, index=spine.index)
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #cd1c1033
+# %% ../../nbs/api/features/70_point_in_time.ipynb #660bdb1c
 def trait_features(
     events:EventSource, # An open source with traits
     spine:pd.DataFrame, # customer_id, cutoff; from position 0
@@ -92,7 +95,8 @@ def trait_features(
     "Features of the table traits. Raises `DataError` for a trait known too late."
     return trait_values(events, spine, [each.column for each in declared]).add_prefix("trait.")
 
-FEATURES_OF_TABLE:dict[str, Callable[[EventSource, pd.DataFrame, list[Feature]], pd.DataFrame]] = {"traits": trait_features}   # one for each of OTHER_WAYS
+FEATURES_OF_TABLE:dict[str, Callable[[EventSource, pd.DataFrame, list[Feature]], pd.DataFrame]] = {   # one for each of OTHER_WAYS
+    "traits": trait_features, "calendar": calendar_features, "creative_rates": creative_rates, "scores": score_features}
 
 # %% ../../nbs/api/features/70_point_in_time.ipynb #5d9a97e9
 def behind(
