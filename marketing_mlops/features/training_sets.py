@@ -9,7 +9,7 @@ Call `training_set` with a model's entry in `params.yaml`. It draws the spine, t
 # %% auto #0
 __all__ = ['TrainingSet', 'meanings_of', 'check_training_spec', 'training_set']
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #94ee8a31
+# %% ../../nbs/api/features/90_training_sets.ipynb #eec1866c
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fastcore.basics import patch
@@ -17,6 +17,7 @@ import pandas as pd
 from .catalogue import feature
 from .declarations import Feature
 from .event_rows import EventSource, open_events
+from .feature_notes import feature_notes
 from .own_features import own_features
 from .point_in_time import features_of
 from .short_windows import ShortWindow, short_windows
@@ -67,12 +68,13 @@ def _repr_markdown_(self:TrainingSet)->str:
     said = f"**{self.model}** · {len(self.train):,} rows to learn from, {len(self.held_out):,} held out, {len(self.features)} features. Left out: {left_out}."
     return " ".join([said, *(each.sentence for each in self.short_windows)])
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #451a9612
+# %% ../../nbs/api/features/90_training_sets.ipynb #f0779ba3
 def meanings_of(
     declared:Iterable[Feature], # Features of a training set
+    notes:Mapping[str, str]={}, # What is to be added to a definition, from `feature_notes`
 )->dict[str, dict[str, str]]: # By name: definition, unit, owner, version
     "What features mean, to be kept with their values."
-    return {each.name: dict(definition=each.definition, unit=each.unit, owner=each.owner, version=each.version) for each in declared}
+    return {each.name: dict(definition=" ".join(filter(None, (each.definition, notes.get(each.name)))), unit=each.unit, owner=each.owner, version=each.version) for each in declared}
 
 # %% ../../nbs/api/features/90_training_sets.ipynb #45b2d26d
 def _check_names(names:list[str], own:Mapping[str, Feature])->None:
@@ -107,7 +109,7 @@ def _with_features(events:EventSource, rows:pd.DataFrame, declared:list[Feature]
     short = short_windows(events, rows, declared)
     return rows.join(features_of(events, rows, names)[names]), short
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #f17e51ed
+# %% ../../nbs/api/features/90_training_sets.ipynb #4bda1d29
 def training_set(
     workspace:Workspace, # Where the accepted tables are
     model_name:str, # Key in params.yaml
@@ -127,5 +129,6 @@ def training_set(
         if rows.split.isna().any(): dropped["reaches_held_out"] = int(rows.split.isna().sum())
         kept = rows[rows.split.notna()].reset_index(drop=True)
         frame, short = _with_features(events, kept, declared)
+        meanings = meanings_of(declared, feature_notes(events, kept, declared))
     outcomes = tuple(name for name in eligible.frame if name not in ("customer_id", "cutoff", "is_holdout", "arm"))
-    return TrainingSet(model_name, frame, list(spec["features"]), "label", "arm" if how.is_experiment else None, dropped, outcomes, short, meanings_of(declared))
+    return TrainingSet(model_name, frame, list(spec["features"]), "label", "arm" if how.is_experiment else None, dropped, outcomes, short, meanings)
