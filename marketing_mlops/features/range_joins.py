@@ -43,14 +43,17 @@ def parts_of(
     "Every part that tallies need, each once."
     return {part_column(each, i): (each, part) for each in tallies for i, part in enumerate(AGGREGATIONS[each.aggregation].parts)}
 
-# %% ../../nbs/api/features/62_range_joins.ipynb #e7d9cb4d
+# %% ../../nbs/api/features/62_range_joins.ipynb #d9312af7
 def wanted_rows(
     rows:"ibis.Table", # Of the tally's table
     tally:Tally, # With conditions, or none
 )->"ibis.BooleanValue": # Whether each row counts, whatever its time
     "The rows a tally counts."
     import ibis
-    return ibis.and_(ibis.literal(True), *(rows[name].isin(values) for name, values in tally.where))
+    def holds(column, values):
+        if not column.type().is_boolean(): return column.isin(values)
+        return ibis.or_(*(column if value else ~column for value in values))   # `price > 0 IN (TRUE)` means something else in SQL
+    return ibis.and_(ibis.literal(True), *(holds(rows[name], values) for name, values in tally.where))
 
 def contributions(
     rows:"ibis.Table", # From `event_rows`, with every column the tallies read
@@ -86,15 +89,20 @@ def range_join(
     parts = {each.column(i): merged(each, i, part) for each in asked for i, part in enumerate(AGGREGATIONS[each.tally.aggregation].parts)}
     return known.group_by("row_").aggregate(**parts)
 
-# %% ../../nbs/api/features/62_range_joins.ipynb #626f8fae
+# %% ../../nbs/api/features/62_range_joins.ipynb #8b3d6318
 def value_join(
     given:"ibis.Table", # From `contributions`
     spine:pd.DataFrame, # With the key and cutoff
     key:str, # Column that names the entity
-    asked:list[Asked], # Of one tally that counts different values, over all its windows
+    asked:list[Asked], # Tallies that count different values of one column
 )->"ibis.Table": # As `range_join` gives it
     "How many different values each row knows, over several windows."
-    column = part_column(asked[0].tally, 0)
-    rows, known = _known(given.filter(given[column].notnull()), spine, key, asked)
-    latest = known.group_by("row_", column).aggregate(occurred_at=known.occurred_at.max()).join(rows, "row_")
-    return latest.group_by("row_").aggregate(**{each.column(0): latest.count(where=in_window(latest, each.window_days)) for each in asked})
+    import ibis
+    columns = list(dict.fromkeys(part_column(each.tally, 0) for each in asked))
+    rows, known = _known(given.mutate(value_=ibis.coalesce(*(given[name] for name in columns))), spine, key, asked)
+    dates = {name: known.occurred_at.max(where=known[name].notnull()) for name in columns}
+    dated = known.group_by("row_", "value_").aggregate(**dates).join(rows, "row_")
+    def counted(each):
+        date = dated[part_column(each.tally, 0)]
+        return date.count() if each.window_days is None else date.count(where=date >= dated[f"start_{each.window_days}"])
+    return dated.group_by("row_").aggregate(**{each.column(0): counted(each) for each in asked})

@@ -25,7 +25,7 @@ from ..workspace.errors import DataError
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/68_tallies.ipynb #9226e752
+# %% ../../nbs/api/features/68_tallies.ipynb #8479d7e3
 MOST_CUTOFFS = 60 # Different cutoffs up to which tiles are used
 FEWEST_ROWS = 3 # Rows of the spine for each entity from which on they are
 
@@ -52,22 +52,22 @@ def ways_for(
     "How tallies of a table are computed."
     sums, values = {}, {}
     for each in asked:
-        if AGGREGATIONS[each.tally.aggregation].parts[0].merge == "different": values.setdefault(each.tally, []).append(each)
+        if AGGREGATIONS[each.tally.aggregation].parts[0].merge == "different": values.setdefault(each.tally if over_tiles else each.tally.column, []).append(each)
         else: sums.setdefault(each.window_days if over_tiles else "all windows", []).append(each)
     plain = "tiles" if over_tiles else "range join"
     return [Way(plain, tuple(some)) for some in sums.values()] + [Way(f"{plain} of values", tuple(some)) for some in values.values()]
 
-# %% ../../nbs/api/features/68_tallies.ipynb #4fbae5cd
+# %% ../../nbs/api/features/68_tallies.ipynb #f037274a
 def table_rows(
     events:EventSource, # An open source
-    table:str, # That all of `asked` read
-    entity:str, # One of `ENTITIES`
+    rows:"ibis.Table", # From `event_rows`
+    table:str, # Whose rows they are
     asked:Iterable[Asked], # Of that table
     names:str="A feature", # Of the features, for the message
-)->"ibis.Table": # From `event_rows`
-    "Rows with every column that is needed. Raises `DataError` for one the source does not have."
+)->"ibis.Table": # With the columns that are made on demand
+    "Rows with every column that is needed, and nothing made that is not. Raises `DataError` for one the source does not have."
     read = list(dict.fromkeys(name for each in asked for name in each.tally.columns))
-    rows = with_columns(events, event_rows(events, table, entity), table, read, names)
+    rows = with_columns(events, rows, table, read, names)
     for name in read:
         if name not in rows.columns:
             raise DataError(f"{names} needs the column {name} of {table}, which the source does not have.",
@@ -85,9 +85,12 @@ def computed(
     except (OperationNotDefinedError, UnsupportedOperationError) as e:
         raise DataError(f"{names} cannot be computed with {events.engine.name}: {e}", "Set feature_engine = duckdb in settings.ini, or declare the feature differently.") from e
 
-# %% ../../nbs/api/features/68_tallies.ipynb #d570491a
-def _expressions(rows:"ibis.Table", spine:pd.DataFrame, key:str, ways:list[Way])->"Iterable[ibis.Table]":
-    for way in ways: yield WAYS[way.name](contributions(rows, key, list(dict.fromkeys(each.tally for each in way.asked))), spine, key, list(way.asked))
+# %% ../../nbs/api/features/68_tallies.ipynb #9147c072
+def _expressions(events:EventSource, rows:"ibis.Table", spine:pd.DataFrame, key:str, ways:list[Way], names:str)->"Iterable[ibis.Table]":
+    for way in ways:
+        asked, tallies = list(way.asked), list(dict.fromkeys(each.tally for each in way.asked))
+        read = table_rows(events, rows, asked[0].tally.table, asked, names)
+        yield WAYS[way.name](contributions(read, key, tallies), spine, key, asked)
 
 def tally_values(
     events:EventSource, # An open source
@@ -101,15 +104,16 @@ def tally_values(
     "What one table says of the rows of a spine. Raises `DataError` for a column or operation that is not there."
     key, table = ENTITIES[entity].key, asked[0].tally.table
     check_spine(spine, key)
-    rows, spine = table_rows(events, table, entity, asked, names), spine.reset_index(drop=True)
+    rows, spine = event_rows(events, table, entity), spine.reset_index(drop=True)
+    types = table_rows(events, rows, table, asked, names).schema()   # whatever is missing is told before anything is computed
     if "superseded_at" in rows.columns: over_tiles = False
     ways = ways_for(dict.fromkeys(asked), is_dense(spine, key) if over_tiles is None else over_tiles)
-    found = pd.concat([computed(events, each, names) for each in _expressions(rows, spine, key, ways)], axis=1).reindex(spine.index)
-    return {each: _value(each, found, rows) for each in asked}
+    found = pd.concat([computed(events, each, names) for each in _expressions(events, rows, spine, key, ways, names)], axis=1).reindex(spine.index)
+    return {each: _value(each, found, types) for each in asked}
 
-# %% ../../nbs/api/features/68_tallies.ipynb #1b53579d
-def _value(asked:Asked, found:pd.DataFrame, rows:"ibis.Table")->pd.Series:
+# %% ../../nbs/api/features/68_tallies.ipynb #8d94925c
+def _value(asked:Asked, found:pd.DataFrame, types:"ibis.Schema")->pd.Series:
     how = AGGREGATIONS[asked.tally.aggregation]
     values = how.value(*(found[asked.column(i)] for i in range(len(how.parts))))
-    is_text = how.gives == "value" and rows[asked.tally.column].type().is_string()
+    is_text = how.gives == "value" and types[asked.tally.column].is_string()
     return values.astype("str") if is_text else values
