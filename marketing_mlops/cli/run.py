@@ -152,10 +152,16 @@ def reproduce_or_explain(
         if not page: raise
         raise StageError(error.problem, f"{error.remedy} Everything that was found: {page_address(page)}", **error.fields) from error
 
-# %% ../../nbs/api/cli/30_run.ipynb #659adefd
+# %% ../../nbs/api/cli/30_run.ipynb #0b8c060b
 def _listed_anew(workspace:Workspace)->Path:
     from marketing_mlops.reporting.reports import report_index
     return report_index(workspace)
+
+def _keep_what_was_said(workspace:Workspace, models:list[str])->None:
+    "Scores of champions, with the moment they were made, so that other models may learn from them."
+    import pandas as pd
+    from marketing_mlops.features.score_features import keep_scores
+    for model in models: keep_scores(workspace, model, pd.Timestamp.now("UTC"))
 
 def _shared_table(workspace:Workspace)->str:
     from marketing_mlops.jobs.targets import shared_models
@@ -163,7 +169,7 @@ def _shared_table(workspace:Workspace)->str:
     params = read_params(workspace)
     return many_table(workspace, {name: params.model(name) for name in shared_models(params)})
 
-# %% ../../nbs/api/cli/30_run.ipynb #10c32176
+# %% ../../nbs/api/cli/30_run.ipynb #c8e15901
 def run_models(
     *models:str, # Models or sources to bring up to date, or `many`; the default models of settings.ini if none is named
     force:bool=False, # Build everything again, also what did not change
@@ -176,6 +182,7 @@ def run_models(
     names = [*(models or found.settings.default_models)]
     with stage_progress() as progress: done = reproduce_or_explain(found, names, force, progress)
     listed, shown = found.path("data", "index.html"), [name for name in names if name in read_params(found).models]
+    if not done.is_current: _keep_what_was_said(found, shown)
     index = listed if done.is_current and listed.is_file() else _listed_anew(found)
     for name in shown: show_result(found, name)
     if "many" in names: print(f"\n{_shared_table(found)}")

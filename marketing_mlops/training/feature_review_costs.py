@@ -10,22 +10,32 @@ How long a feature takes to compute depends on the machine and on what else runs
 __all__ = ['LATE_SHARES', 'columns_read', 'tables_read', 'known_after', 'bytes_per_row', 'only_readers', 'cost_table',
            'compute_seconds']
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #57301c3c
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #12d7509f
 from collections.abc import Iterable, Sequence
 from time import perf_counter
 import numpy as np
 import pandas as pd
 from ..features.catalogue import feature
+from ..features.creative_signals import CREATIVE_RATES
 from ..features.declarations import OTHER_WAYS, Feature, Tally
 from ..features.event_rows import EventSource, event_rows
 from ..features.point_in_time import behind, features_of
+from ..features.row_columns import with_columns
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #3ec3599f
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #458bfa1d
+def _of_creatives(declared:Feature)->tuple[str, ...]:
+    rate = CREATIVE_RATES[declared.column]
+    return tuple(sorted({f"{tally.table}.{name}" for tally in (rate.clicked, rate.shown) for name in (*tally.columns, "creative_id", "known_at", "occurred_at")}))
+
+_READ_BY_WAY = {   # one for each of OTHER_WAYS; kept scores are no table of the source
+    "traits": lambda declared: tuple(f"traits.{column}" for column in ("customer_id", "known_at", "occurred_at", "trait", "value")),
+    "calendar": lambda declared: ("customers.customer_id", "customers.market"), "creative_rates": _of_creatives, "scores": lambda declared: ()}
+
 def columns_read(
     declared:Feature, # Any declaration, also of a trait
 )->tuple[str, ...]: # "table.column", in the order of their names
     "The columns of the source that a feature depends on."
-    if declared.table in OTHER_WAYS: return tuple(f"{declared.table}.{column}" for column in ("customer_id", "known_at", "occurred_at", "trait", "value"))
+    if declared.table in OTHER_WAYS: return _READ_BY_WAY[declared.table](declared)
     return tuple(sorted({".".join(pair) for pair in behind(declared)} | {f"{each.table}.known_at" for each in declared.tallies if each.table != "customers"}))
 
 def tables_read(
@@ -34,13 +44,14 @@ def tables_read(
     "The tables of the source that a feature depends on."
     return tuple(dict.fromkeys(column.split(".")[0] for column in columns_read(declared)))
 
-# %% ../../nbs/api/training/37_feature_review_costs.ipynb #2084e8fd
+# %% ../../nbs/api/training/37_feature_review_costs.ipynb #83c9e436
 LATE_SHARES = (.5, .95) # Shares of the rows that are known by the delays shown
 
 def _delays(events:EventSource, entity:str, tally:Tally)->list[float]:
     "How many days after it happened the rows are known that a tally counts."
-    is_trait = tally.table in OTHER_WAYS
-    rows = events.read(tally.table) if is_trait else event_rows(events, tally.table, entity)
+    is_trait = tally.table == "traits"
+    if tally.table in OTHER_WAYS and not is_trait: return [float("nan")]*len(LATE_SHARES)   # the calendar is never late
+    rows = events.read(tally.table) if is_trait else with_columns(events, event_rows(events, tally.table, entity), tally.table, tally.columns)
     for column, allowed in (("trait", (tally.column,)),) if is_trait else tally.where: rows = rows.filter(rows[column].isin(allowed))
     late = (rows.known_at.epoch_seconds() - rows.occurred_at.epoch_seconds())/86_400
     return rows.aggregate(**{f"share_{i}": late.quantile(share) for i, share in enumerate(LATE_SHARES)}).to_pandas().iloc[0].astype(float).tolist()
