@@ -10,7 +10,7 @@ What a source *says* about when a value is known is checked elsewhere, and refus
 __all__ = ['LEAK_SCALES', 'WHEN_WRITTEN', 'LeakScale', 'auc_separation', 'LeakRules', 'alike_features', 'strength_reasons',
            'certain_groups', 'leak_suspicion', 'suspects']
 
-# %% ../../nbs/api/training/34_feature_review_leaks.ipynb #816a88ad
+# %% ../../nbs/api/training/34_feature_review_leaks.ipynb #8efcf234
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import NormalDist
@@ -21,7 +21,7 @@ from ..contracts.verdict import Reason, Verdict, judged
 from ..measurement.intervals import NotMeasurable, proportion_interval
 from ..measurement.redundancy import ALIKE, association_table
 from .feature_review_figures import REVIEW_FIGURES
-from .feature_review_gains import shared_level
+from .feature_review_gains import alone_figures, shared_level
 from .feature_review_plans import ReviewPlan, figure_estimate, subset_figure
 
 # %% ../../nbs/api/training/34_feature_review_leaks.ipynb #b74caf98
@@ -123,7 +123,7 @@ def certain_groups(
     is_certain = (rate >= rules.certain_rate) & (sure*(1-rarer) >= rules.certain_odds*rarer*(1-sure))
     return table.loc[sure[is_certain].sort_values(ascending=False, kind="stable").index, columns].reset_index(drop=True)
 
-# %% ../../nbs/api/training/34_feature_review_leaks.ipynb #632320c0
+# %% ../../nbs/api/training/34_feature_review_leaks.ipynb #4a61977c
 def _certain_reason(name:str, group:pd.Series)->Reason:
     said = f"{name} makes the outcome nearly certain: of {group.customers:,} customers with {name} {group.group} it happened to {group.rate:.1%} ({group.low:.1%} to {group.high:.1%}); of all customers to {group.everybody:.1%}."
     return Reason(f"nearly_certain:{name}", said, round(float(group.rate), 4), None, WHEN_WRITTEN.format(name), severity="review")
@@ -141,7 +141,7 @@ def leak_suspicion(
     if is_amount: return judged(subject, strength_reasons(plan, whole, alone, rules))      # whether an amount is certain is not asked
     if plan.figure.name not in LEAK_SCALES:
         plan = replace(plan, figure=REVIEW_FIGURES["auc"])
-        whole, alone = subset_figure(plan, plan.features), {name: subset_figure(plan, [name]) for name in plan.features}
+        whole, alone = subset_figure(plan, plan.features), alone_figures(plan)
     reasons, certain = strength_reasons(plan, whole, alone, rules), certain_groups(plan, rules)
     return judged(subject, reasons + [_certain_reason(name, each.iloc[0]) for name, each in certain.groupby("feature", sort=False)])
 

@@ -32,7 +32,7 @@ def time_parts(
     part = pd.factorize((middle*min(most, len(sizes))).astype(int))[0]
     return cutoffs.map(dict(zip(sizes.index, part))).to_numpy()
 
-# %% ../../nbs/api/training/36_feature_review_steadiness.ipynb #72182da5
+# %% ../../nbs/api/training/36_feature_review_steadiness.ipynb #ed4cb0bb
 def binned_codes(
     values:pd.Series, # A feature
     is_text:bool, # Whether it holds categories
@@ -48,15 +48,24 @@ def part_shift(
     codes:np.ndarray, # Bin of each row
     before:np.ndarray, # Booleans: rows of the earliest part
     now:np.ndarray, # Booleans: rows of a later part
+    customer_ids:pd.Series, # Of each row
     level:float=.95, # Confidence level, in (0, 1)
 )->Estimate: # Stability index
     "How far a feature has moved between two parts of time. Raises `NotMeasurable` for a feature that has one value."
     counts = [np.bincount(codes[rows], minlength=codes.max()+1) for rows in (before, now)]
     seen = (counts[0] + counts[1]) > 0
     shares = [each[seen]/each.sum() for each in counts]
-    return stability_index(list(shares[0]), int(before.sum()), list(shares[1]), int(now.sum()), level)
+    people = [int(customer_ids[rows].nunique()) for rows in (before, now)]
+    return stability_index(list(shares[0]), people[0], list(shares[1]), people[1], level)
 
-# %% ../../nbs/api/training/36_feature_review_steadiness.ipynb #cb115f88
+# %% ../../nbs/api/training/36_feature_review_steadiness.ipynb #05dd68ff
+def _farthest(plan:ReviewPlan, codes:np.ndarray, parts:np.ndarray, level:float)->tuple[Estimate, int]:
+    "The shift of the part that lies farthest from the earliest one, and which part it is."
+    if not parts.max(): raise NotMeasurable("All rows are of one time, so nothing could have moved.", "Review the model again after the next campaign.", code="one_time")
+    shifts = [(part_shift(codes, parts == 0, parts == each, plan.train.customer_id, level), each) for each in range(1, parts.max()+1)]
+    return max(shifts, key=lambda pair: pair[0].value)
+
+# %% ../../nbs/api/training/36_feature_review_steadiness.ipynb #6d1e9a09
 def steadiness_table(
     plan:ReviewPlan, # What is reviewed
 )->pd.DataFrame: # feature, since (first day of the part that moved farthest), value (stability index), low, high, why_not; the farthest first
@@ -65,11 +74,11 @@ def steadiness_table(
     level, rows = shared_level(len(plan.features)), []
     for name in plan.features:
         codes = binned_codes(plan.train[name], name in plan.categorical, parts == 0)
-        try: found = max(((part_shift(codes, parts == 0, parts == each, level), each) for each in range(1, parts.max()+1)), key=lambda pair: pair[0].value, default=None)
-        except NotMeasurable as reason: rows.append(estimate_row(name, reason) | dict(since="")); continue
-        nothing = NotMeasurable("All rows are of one time, so nothing could have moved.", "Review the model again after the next campaign.", code="one_time")
-        rows.append(estimate_row(name, found[0] if found else nothing) | dict(since=days[parts == found[1]].min() if found else ""))
-    return pd.DataFrame(rows, columns=["feature", "since", "value", "low", "high", "why_not"]).sort_values("value", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
+        try: found, part = _farthest(plan, codes, parts, level)
+        except NotMeasurable as reason: rows.append(estimate_row(name, reason) | dict(since=""))
+        else: rows.append(estimate_row(name, found) | dict(since=days[parts == part].min()))
+    table = pd.DataFrame(rows, columns=["feature", "since", "value", "low", "high", "why_not"])
+    return table.sort_values("value", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
 
 # %% ../../nbs/api/training/36_feature_review_steadiness.ipynb #5272db53
 def missing_difference(
