@@ -50,7 +50,7 @@ class TrainingSet:
     @property
     def numeric(self)->list[str]: "Features that are numbers."; return [name for name in self.features if name not in self.categorical]
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #3f5dfe14
+# %% ../../nbs/api/features/90_training_sets.ipynb #1cb1868d
 @patch(as_prop=True)
 def train(self:TrainingSet)->pd.DataFrame:
     "Rows to learn from, in the order of time."
@@ -61,7 +61,6 @@ def held_out(self:TrainingSet)->pd.DataFrame:
     "Rows to judge by, in the order of time."
     return self.frame[self.frame.split == "held_out"].reset_index(drop=True)
 
-# %% ../../nbs/api/features/90_training_sets.ipynb #c99a4c0e
 @patch
 def _repr_markdown_(self:TrainingSet)->str:
     left_out = ", ".join(f"{n:,} {reason.replace('_', ' ')}" for reason, n in self.dropped.items()) or "none"

@@ -1,6 +1,6 @@
 """Which events belong to a customer's row at a cutoff, and which must never touch it.
 
-Everything that is computed for a customer at a cutoff goes through `known_rows`: it joins events to the rows of a spine and keeps what had happened and was known before the cutoff. `in_window` then says which of them are recent enough. Every feature that counts, adds up or dates events goes this way, so there is one place to look when somebody asks whether the future can leak in. Traits, consents and the holdout are no counts; their rules stand on the pages `features.traits` and `features.eligibility`.
+`known_rows` says what may enter a row: it joins events to the rows of a spine and keeps what had happened and was known before the cutoff. `in_window` then says which of them are recent enough. Look here when somebody asks whether the future can leak in. Features that count, add up or date events go this way in `features.range_joins`; the quicker way of `features.tiles` reaches the same rows by another road and is held to the same values. Traits, consents and the holdout are no counts; their rules stand on the pages `features.traits` and `features.eligibility`.
 
 The bounds are half open. A window of 90 days holds its first instant and not its last: an event exactly 90 days before the cutoff counts, an event at the cutoff does not. An event counts only if `occurred_at` and `known_at` both lie before the cutoff; a return of last week that arrived this morning was not known last night."""
 
