@@ -1,5 +1,5 @@
 """Both online stores keep the same promises, whoever is killed, reads meanwhile or comes second."""
-import os, signal, subprocess, sys, threading
+import os, signal, sqlite3, subprocess, sys, threading
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -139,6 +139,55 @@ def test_a_writer_who_is_killed_half_way_leaves_the_values_before_and_the_way_fr
         try: assert store.write(DRAFT, [rows(5, 3.)]).n == 5; break
         except AlreadyRunning: pass
     assert orders(store, "customer 0", "customer 4") == [3., 3.]
+
+def lose(place, store):
+    "What a deleted file or a Redis restarted without its memory leaves: nothing."
+    if hasattr(store, "client"): store.client.flushall()
+    else: store.file.unlink()
+
+def test_a_store_that_was_lost_and_filled_again_is_read_as_what_it_is_now(place, store):
+    store.write(DRAFT, [rows(5, 1.)])
+    assert orders(store, "customer 0") == [1.]
+    lose(place, store)
+    with pytest.raises(NotMaterialised): store.read("churn", ["customer 0"])
+    later = replace(DRAFT, versions={"amount": "c3", "orders": "a1", "band": "b2"})
+    packed = packed_rows(pd.DataFrame({"amount": [50.], "orders": [2.], "band": ["35+"]}), later)
+    written = open_online_store(place).write(later, [[("customer 0", packed[0])]])
+    assert written.number == 1 and store.shown("churn") == written and orders(store, "customer 0", "customer 1") == [2., None]
+
+def test_a_file_that_is_deleted_while_another_process_reads_it_is_written_anew_at_once(tmp_path):
+    store = open_online_store(Workspace(tmp_path, Settings("development", tmp_path)))
+    store.write(DRAFT, [rows(2_500)])
+    with sqlite3.connect(store.file) as db:   # holds what SQLite keeps beside the file
+        db.execute("SELECT * FROM shown").fetchall()
+        store.write(DRAFT, [rows(2_500, 2.)])
+        assert os.path.getsize(f"{store.file}-wal") > 0
+        store.file.unlink()
+        assert store.write(DRAFT, [rows(5, 3.)]).number == 1 and orders(store, "customer 0") == [3.]
+    db.close()
+    assert orders(open_online_store(Workspace(tmp_path, Settings("development", tmp_path))), "customer 4") == [3.]
+
+def test_a_stranger_whose_id_begins_like_that_of_a_customer_is_unknown(store):
+    store.write(DRAFT, [rows()])
+    assert orders(store, "customer 0", "customer 0\0", "customer 0\0x", "customer 00") == [1., None, None, None]
+
+def test_a_place_where_no_file_can_be_is_two_lines_that_name_it(tmp_path):
+    (tmp_path/"file").write_text("no folder")
+    for named in ("", "file/online.db"):
+        store = open_online_store(Workspace(tmp_path, Settings("development", tmp_path, online_store=f"sqlite:///{tmp_path}/{named}")))
+        with pytest.raises(OnlineStoreError, match="cannot be used") as refused: store.write(DRAFT, [rows()])
+        assert len(str(refused.value).splitlines()) == 2
+    with pytest.raises(OnlineStoreError, match="cannot be used"): open_online_store(Workspace(tmp_path, Settings("development", tmp_path, online_store=f"sqlite:///{tmp_path}"))).shelves()
+
+def test_whoever_is_erased_while_a_generation_is_written_is_in_none(place, store):
+    store.write(DRAFT, [rows()])
+    def erased_half_way():
+        yield rows(3, 2.)
+        assert open_online_store(place).forget("customer 0") > 0
+        yield rows(5, 2.)[3:]
+    try: store.write(DRAFT, erased_half_way())
+    except OnlineStoreError as refused: assert hasattr(store, "client") and "somebody was erased meanwhile" in refused.problem
+    assert orders(store, "customer 0") == [None] and orders(store, "customer 4") != [None]
 
 numbers = st.floats(width=64) | st.sampled_from([0., -0., float("nan"), 1/3, 1e-310])
 texts = st.none() | st.text(st.characters(codec="utf-8"), max_size=12)
