@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from .declarations import Feature
 from .event_rows import EventSource
-from .local_times import source_zone
+from .local_times import clock_zone
 from .season_signals import HOLIDAY_DAYS
 from ..workspace.errors import DataError, WorkspaceError
 from ..workspace.settings import Market
@@ -77,7 +77,7 @@ def _markets_of(events:EventSource, spine:pd.DataFrame)->pd.Series:
 def _place(events:EventSource, market:str|None, markets:Mapping[str, Market])->tuple[str, str]:
     "Zone and holiday calendar."
     if market in markets: return markets[market].time_zone, markets[market].holidays
-    return source_zone(events, "customers"), next(iter(markets.values())).holidays if len(markets) == 1 else ""
+    return clock_zone(events, "customers"), next(iter(markets.values())).holidays if len(markets) == 1 else ""
 
 # %% ../../nbs/api/features/61_calendar_features.ipynb #4d0bb906
 def calendar_features(

@@ -17,7 +17,7 @@ from .computed_columns import columns_behind
 from .creative_signals import CREATIVE_RATES, CreativeRate
 from .declarations import Feature
 from .event_rows import EventSource, event_rows
-from .range_joins import Asked
+from .range_joins import WindowedTally
 from .tallies import tally_values
 from .traits import TOO_LATE, too_late
 from .windows import check_spine
@@ -64,7 +64,7 @@ def _known(events:EventSource, cutoffs:pd.Series, declared:Feature)->pd.DataFram
     names = rows.filter(rows.creative_id != "").select("creative_id").distinct().order_by("creative_id").to_pandas()
     known = names.merge(pd.DataFrame(dict(cutoff=cutoffs.drop_duplicates().sort_values())), how="cross").sort_values(["cutoff", "creative_id"], ignore_index=True)
     for column, tally in (("clicked", rate.clicked), ("shown", rate.shown)):
-        asked = Asked(tally, declared.window_days)
+        asked = WindowedTally(tally, declared.window_days)
         known[column] = tally_values(events, known[["creative_id", "cutoff"]], [asked], entity="creative", names=declared.name)[asked].astype("float64").fillna(0.)
     return known
 

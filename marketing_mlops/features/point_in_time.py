@@ -22,7 +22,7 @@ from .creative_rates import creative_rates
 from .declarations import OTHER_WAYS, Feature
 from .entities import ENTITIES
 from .event_rows import EventSource, open_events, source_end
-from .range_joins import Asked
+from .range_joins import WindowedTally
 from .score_features import score_features
 from .tallies import tally_values
 from .traits import TOO_LATE, too_late, trait_values
@@ -38,13 +38,13 @@ def _divided(values:pd.Series, per:pd.Series, smoothing:tuple[float, float]|None
 
 def finished(
     declared:Feature, # Of a table of events
-    found:dict[Asked, pd.Series], # From `tally_values`
+    found:dict[WindowedTally, pd.Series], # From `tally_values`
     cutoff:pd.Series, # Of each row of the spine, from position 0
 )->pd.Series: # float64, or str where the value is a text; one for each row of the spine
     "A feature's values for all rows of a spine."
-    values = found[Asked(declared.tally, declared.window_days)]
+    values = found[WindowedTally(declared.tally, declared.window_days)]
     if AGGREGATIONS[declared.aggregation].gives == "instant": values = (cutoff - pd.to_datetime(values, utc=True))//pd.Timedelta(days=1)
-    if declared.per: values = _divided(values, found[Asked(declared.per, declared.window_days)], declared.smoothing)
+    if declared.per: values = _divided(values, found[WindowedTally(declared.per, declared.window_days)], declared.smoothing)
     if values.dtype == "str": return values
     values = values.astype("float64").replace([np.inf, -np.inf], np.nan)
     return values if declared.missing is None else values.fillna(declared.missing)
@@ -77,7 +77,7 @@ def event_features(
     wanted, found = {}, {}
     members = {entity: entity_spine(events, spine, entity) for entity in dict.fromkeys(each.entity for each in declared)}
     for each in declared:
-        for tally in each.tallies: wanted.setdefault((each.entity, tally.table), {}).setdefault(Asked(tally, each.window_days), []).append(each.name)
+        for tally in each.tallies: wanted.setdefault((each.entity, tally.table), {}).setdefault(WindowedTally(tally, each.window_days), []).append(each.name)
     for (entity, _), asked in wanted.items():
         mine, names = members[entity], ", ".join(dict.fromkeys(name for some in asked.values() for name in some))
         values = tally_values(events, mine, list(asked), entity=entity, over_tiles=over_tiles, names=names)

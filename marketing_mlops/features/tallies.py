@@ -17,7 +17,7 @@ import pandas as pd
 from .aggregations import AGGREGATIONS
 from .event_rows import EventSource, event_rows
 from .entities import ENTITIES
-from .range_joins import Asked, contributions, range_join, value_join
+from .range_joins import WindowedTally, contributions, range_join, value_join
 from .row_columns import with_columns
 from .tiles import different_join, tile_join
 from .windows import check_spine
@@ -33,9 +33,9 @@ FEWEST_ROWS = 3 # Rows of the spine for each entity from which on they are
 class Way:
     "Some of what was asked, and how it is computed."
     name:str # One of `WAYS`
-    asked:tuple[Asked, ...] # What it computes
+    asked:tuple[WindowedTally, ...] # What it computes
 
-WAYS:dict[str, Callable[["ibis.Table", pd.DataFrame, str, list[Asked]], "ibis.Table"]] = {   # (contributions, spine, key, asked) → tallies by row_
+WAYS:dict[str, Callable[["ibis.Table", pd.DataFrame, str, list[WindowedTally]], "ibis.Table"]] = {   # (contributions, spine, key, asked) → tallies by row_
     "range join": range_join, "range join of values": value_join, "tiles": tile_join, "tiles of values": different_join}
 
 def is_dense(
@@ -46,7 +46,7 @@ def is_dense(
     return len(spine) > 0 and spine.cutoff.nunique() <= MOST_CUTOFFS and len(spine) >= FEWEST_ROWS*spine[key].nunique()
 
 def ways_for(
-    asked:Iterable[Asked], # Of one table
+    asked:Iterable[WindowedTally], # Of one table
     over_tiles:bool, # Whether the spine is dense, see `is_dense`
 )->list[Way]: # Each tally over each window in one of them
     "How tallies of a table are computed."
@@ -62,7 +62,7 @@ def table_rows(
     events:EventSource, # An open source
     rows:"ibis.Table", # From `event_rows`
     table:str, # Whose rows they are
-    asked:Iterable[Asked], # Of that table
+    asked:Iterable[WindowedTally], # Of that table
     names:str="A feature", # Of the features, for the message
 )->"ibis.Table": # With the columns that are made on demand
     "Rows with every column that is needed, and nothing made that is not. Raises `DataError` for one the source does not have."
@@ -95,12 +95,12 @@ def _expressions(events:EventSource, rows:"ibis.Table", spine:pd.DataFrame, key:
 def tally_values(
     events:EventSource, # An open source
     spine:pd.DataFrame, # With the entity's key and cutoff
-    asked:list[Asked], # Of one table
+    asked:list[WindowedTally], # Of one table
     *,
     entity:str="customer", # One of `ENTITIES`
     over_tiles:bool|None=None, # Whether to use tiles; None chooses
     names:str="A feature", # Of the features, for messages
-)->dict[Asked, pd.Series]: # For each of `asked` float64, instants (UTC) or text, by position in the spine, missing where no row counts
+)->dict[WindowedTally, pd.Series]: # For each of `asked` float64, instants (UTC) or text, by position in the spine, missing where no row counts
     "What one table says of the rows of a spine. Raises `DataError` for a column or operation that is not there."
     key, table = ENTITIES[entity].key, asked[0].tally.table
     check_spine(spine, key)
@@ -112,7 +112,7 @@ def tally_values(
     return {each: _value(each, found, types) for each in asked}
 
 # %% ../../nbs/api/features/68_tallies.ipynb #8d94925c
-def _value(asked:Asked, found:pd.DataFrame, types:"ibis.Schema")->pd.Series:
+def _value(asked:WindowedTally, found:pd.DataFrame, types:"ibis.Schema")->pd.Series:
     how = AGGREGATIONS[asked.tally.aggregation]
     values = how.value(*(found[asked.column(i)] for i in range(len(how.parts))))
     is_text = how.gives == "value" and types[asked.tally.column].is_string()

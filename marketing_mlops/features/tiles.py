@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from .aggregations import AGGREGATIONS, MERGES
-from .range_joins import Asked, part_column, parts_of
+from .range_joins import WindowedTally, part_column, tally_parts
 from .windows import in_window
 if TYPE_CHECKING:
     import ibis
@@ -104,12 +104,12 @@ def tile_join(
     given:"ibis.Table", # From `contributions`
     spine:pd.DataFrame, # With the key and cutoff
     key:str, # Column that names the entity
-    asked:list[Asked], # All over the same window, none that counts different values
+    asked:list[WindowedTally], # All over the same window, none that counts different values
 )->"ibis.Table": # As `range_join` gives it
     "Tallies over one window, from tiles."
     days, bounds = asked[0].window_days, boundaries(spine.cutoff, asked[0].window_days)
     numbers, entities = entity_numbers(spine, key)
-    merges = {name: part.merge for name, (_, part) in parts_of(each.tally for each in asked).items()}
+    merges = {name: part.merge for name, (_, part) in tally_parts(each.tally for each in asked).items()}
     tiles = tiled(of_entities(given, entities, key, None if days is None else bounds[0]), bounds, merges)
     met = numbered_spine(spine, numbers, bounds, [days]).join(tiles, "entity_")
     met = met.filter(met.known_tile_ < met.end_, True if days is None else met.tile_ >= met[f"first_{days}"])
@@ -135,7 +135,7 @@ def different_join(
     given:"ibis.Table", # From `contributions`
     spine:pd.DataFrame, # With the key and cutoff
     key:str, # Column that names the entity
-    asked:list[Asked], # Of one tally that counts different values, over all its windows
+    asked:list[WindowedTally], # Of one tally that counts different values, over all its windows
 )->"ibis.Table": # As `range_join` gives it
     "How many different values each row knows, over several windows."
     windows, bounds = {each.window_days for each in asked}, boundaries(spine.cutoff, None)
