@@ -6,7 +6,7 @@ One number says little about a feature; a dozen bins say most of it. `bin_featur
 
 # %% auto #0
 __all__ = ['BinScale', 'BINS', 'NAMES', 'is_name', 'known_numbers', 'BinnedFeature', 'bin_feature', 'customer_spread',
-           'wilson_bounds', 'outcome_bounds', 'outcome_by_bin', 'over_time']
+           'wilson_bounds', 'outcome_bounds', 'outcome_by_bin', 'outcome_by_period', 'over_time']
 
 # %% ../../nbs/api/explorers/72_feature_bins.ipynb #23f9882f
 from collections.abc import Sequence
@@ -144,29 +144,38 @@ def outcome_by_bin(
     told = told.join(found[["customers", "mean"]])
     return told.assign(low=low, high=high, low_at_once=low_at_once, high_at_once=high_at_once)
 
-# %% ../../nbs/api/explorers/72_feature_bins.ipynb #02f30b96
+# %% ../../nbs/api/explorers/72_feature_bins.ipynb #4a789877
+def outcome_by_period(
+    rows:FeatureRows, # Rows to explore
+    level:float = .95, # Confidence level, in (0, 1)
+)->pd.DataFrame: # One row per period: period, is_held_out, n, and mean, low, high of the outcome
+    "How the outcome moved from cutoff to cutoff."
+    found = customer_spread(rows, np.ones(len(rows.values), dtype=bool), rows.period_of, len(rows.periods))
+    low, high = outcome_bounds(found, rows.is_rate, level)
+    periods = dict(period=[p.text for p in rows.periods], is_held_out=[p.is_held_out for p in rows.periods])
+    return pd.DataFrame(periods | dict(n=found.n, mean=found["mean"], low=low, high=high))
+
+# %% ../../nbs/api/explorers/72_feature_bins.ipynb #3f7543b6
 def _spread_over_time(rows, binned):
     "Median and quartiles of each period; NaN where no value is known."
     found, is_missing = known_numbers(rows.frame[binned.name])
     parts = [found[(rows.period_of == i) & ~is_missing] for i in range(len(rows.periods))]
-    return pd.DataFrame([np.quantile(part, [.25, .5, .75]) if len(part) else [np.nan]*3 for part in parts], columns=["lower_quartile", "median", "upper_quartile"])
+    quartiles = [np.quantile(part, [.25, .5, .75]) if len(part) else [np.nan]*3 for part in parts]
+    return pd.DataFrame(quartiles, columns=["lower_quartile", "median", "upper_quartile"])
 
 def _names_over_time(rows, binned, most=4):
     "Share of the commonest names in each period."
-    counts = np.bincount(rows.period_of*bin_count(binned.dimension) + binned.codes, minlength=len(rows.periods)*bin_count(binned.dimension)).reshape(len(rows.periods), -1)
+    bins, periods = bin_count(binned.dimension), len(rows.periods)
+    counts = np.bincount(rows.period_of*bins + binned.codes, minlength=periods*bins).reshape(periods, bins)
     names = binned.bins[:min(most, value_bins(binned.dimension))]
     return pd.DataFrame(counts[:, :len(names)]/counts.sum(1, keepdims=True), columns=[f"share of {name}" for name in names])
 
 def over_time(
     rows:FeatureRows, # Rows to explore
     binned:BinnedFeature, # From `bin_feature`
-    level:float = .95, # Confidence level, in (0, 1)
-)->pd.DataFrame: # One row per period: period, is_held_out, n, missing (share), mean, low, high of the outcome; quartiles, or shares of names
+    outcomes:pd.DataFrame|None = None, # From `outcome_by_period`, where it is at hand
+)->pd.DataFrame: # One row per period: `outcome_by_period`, then missing (share), and quartiles or shares of names
     "How a feature and the outcome moved from cutoff to cutoff."
-    everything, groups = np.ones(len(rows.values), dtype=bool), len(rows.periods)
-    found = customer_spread(rows, everything, rows.period_of, groups)
-    low, high = outcome_bounds(found, rows.is_rate, level)
-    missing = np.bincount(rows.period_of[binned.codes == binned.missing], minlength=groups)/found.n
-    periods = dict(period=[p.text for p in rows.periods], is_held_out=[p.is_held_out for p in rows.periods])
-    told = pd.DataFrame(periods | dict(n=found.n, missing=missing, mean=found["mean"], low=low, high=high))
-    return told.join((_names_over_time if binned.is_category else _spread_over_time)(rows, binned))
+    told = outcome_by_period(rows) if outcomes is None else outcomes
+    missing = np.bincount(rows.period_of[binned.codes == binned.missing], minlength=len(told))/told.n
+    return told.assign(missing=missing).join((_names_over_time if binned.is_category else _spread_over_time)(rows, binned))

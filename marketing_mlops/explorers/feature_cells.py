@@ -8,8 +8,8 @@ Whoever has looked at a feature wants one of two things: to use it, or to use on
 __all__ = ['MOST_VALUES', 'changed_fields', 'feature_cell', 'feature_yaml', 'with_window', 'filter_choices', 'with_filter',
            'features_list']
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #6f66cd08
-import json, re
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #af793745
+import json, re, unicodedata
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
@@ -31,16 +31,19 @@ def changed_fields(
     "The fields that differ from their defaults."
     return {f.name: getattr(declared, f.name) for f in fields(declared) if f.default is MISSING or getattr(declared, f.name) != f.default}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #5c826500
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #677c8879
+_NO_DECLARATION = "# It needs no declaration, only its name under features: in params.yaml."
+_FROM = "from marketing_mlops.features."
+
 def feature_cell(
     declared:Feature, # What to register
 )->str: # A cell of Python
     "Code that registers a feature, or says that it is there already."
-    if declared.table in OTHER_WAYS: return f"# {_written(declared.name)} is a trait of the customer.\n# It needs no declaration, only its name under features: in params.yaml."
+    if declared.table in OTHER_WAYS: return f"# {_written(declared.name)} comes from {declared.table} and is not counted.\n{_NO_DECLARATION}"
     lines = [f"# {declared.name} is declared already; running this again changes nothing."] if FEATURES.get(declared.name) == declared else []
     records = sorted({type(value).__name__ for value in changed_fields(declared).values() if is_dataclass(value)})
     inside = ",\n".join(f"    {name}={_written(value)}" for name, value in changed_fields(declared).items())
-    imports = f"from marketing_mlops.features.catalogue import register_feature\nfrom marketing_mlops.features.declarations import {', '.join(['Feature', *records])}\n"
+    imports = f"{_FROM}catalogue import register_feature\n{_FROM}declarations import {', '.join(['Feature', *records])}\n"
     return "\n".join([*lines, imports, f"register_feature(Feature(\n{inside}))"])
 
 # %% ../../nbs/api/explorers/76_feature_cells.ipynb #b7c85442
@@ -65,7 +68,7 @@ def feature_yaml(
     lines = [f"    {name}: {_yaml_value(value)}" for name, value in said.items() if name != "name"]
     return "\n".join(["features:", f"  {_yaml_value(declared.name)}:", *lines])
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #34f99b36
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #06f6884c
 _WINDOW = re.compile(r"_(\d+d|ever)$")
 
 def _reworded(declared, window_days):
@@ -79,9 +82,9 @@ def with_window(
     declared:Feature, # A declaration
     window_days:int|None, # Days before the cutoff that count, 1 or more; None for all
 )->Feature: # The same feature where the window is the same
-    "A feature that looks back further, or less far. Raises `ValueError` for a trait, which has no window."
+    "A feature that looks back further, or less far. Raises `ValueError` for what is not counted and has no window, such as a trait."
     if window_days == declared.window_days: return declared
-    if declared.table in OTHER_WAYS: raise ValueError(f"{declared.name} is a trait as last known, which has no window; choose a feature of a table of events")
+    if declared.table in OTHER_WAYS: raise ValueError(f"{declared.name} is not counted, so it has no window; choose a feature of a table of events")
     name = f"{_WINDOW.sub('', declared.name)}_{'ever' if window_days is None else f'{window_days}d'}"
     words = _reworded(declared, window_days)
     counted = "since the data begin" if window_days is None else f"over the {window_days} days before the cutoff"
@@ -111,11 +114,26 @@ def filter_choices(
     found = {c.name: values(c) for c in TABLES[table].columns if c.name != "is_time_derived"} if table in TABLES and table not in OTHER_WAYS else {}
     return {name: choices for name, choices in found.items() if choices}
 
-# %% ../../nbs/api/explorers/76_feature_cells.ipynb #6a99e414
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #d6270fcd
 def _said(value)->str: return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else str(value)
 
 def _filtered(where, column, values): return tuple(pair for pair in where if pair[0] != column) + ((column, tuple(values)),)
 
+def _refuse_filter(declared, column, values, choices):
+    if column not in choices:
+        known = ', '.join(choices) or 'nothing: it has no column with few values'
+        raise ValueError(f"rows of {declared.table} cannot be chosen by {column!r}; choose by {known}")
+    strange = [value for value in values if value not in choices[column]]
+    if strange or not values:
+        raise ValueError(f"{column} has no value {strange[0] if strange else 'chosen'!r}; it has {', '.join(map(_said, choices[column]))}")
+
+def _in_a_name(column, value, choices):
+    "A value as part of a name: plain letters and digits; its place in the list where it has none."
+    words = f"{column} {_said(value)}" if isinstance(value, bool) else value
+    plain = unicodedata.normalize("NFKD", words).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "_", plain)[:40].strip("_") or f"{column}_{choices[column].index(value) + 1}"
+
+# %% ../../nbs/api/explorers/76_feature_cells.ipynb #d136620e
 def with_filter(
     declared:Feature, # A declaration
     column:str, # One of `choices`
@@ -123,19 +141,16 @@ def with_filter(
     choices:dict[str, tuple[str|bool, ...]], # From `filter_choices`
 )->Feature: # The same feature where the filter is the same
     "A feature that counts other rows. Raises `ValueError` for a column or value that cannot be chosen."
-    if column not in choices:
-        raise ValueError(f"rows of {declared.table} cannot be chosen by {column!r}; choose by {', '.join(choices) or 'nothing: it has no column with few values'}")
-    strange = [value for value in values if value not in choices[column]]
-    if strange or not values:
-        raise ValueError(f"{column} has no value {strange[0] if strange else 'chosen'!r}; it has {', '.join(map(_said, choices[column]))}")
+    _refuse_filter(declared, column, values, choices)
     if dict(declared.where).get(column) == tuple(values): return declared
     where, per = _filtered(declared.where, column, values), declared.per
     is_both = per is not None and per.table == declared.table and column not in dict(per.where)
     window = _WINDOW.search(declared.name)
-    suffix = "_or_".join(re.sub(r"[^a-z0-9]+", "_", f"{column} {_said(v)}".lower() if isinstance(v, bool) else v.lower()).strip("_") for v in values)
-    return replace(declared, name=f"{_WINDOW.sub('', declared.name)}_{suffix}{window[0] if window else ''}", where=where,
-                   per=replace(per, where=_filtered(per.where, column, values)) if is_both else per,
-                   definition=f"{declared.definition} Only rows whose {column} is {' or '.join(map(_said, values))}{'' if per is None or is_both else ' are counted'}.")
+    name = f"{_WINDOW.sub('', declared.name)}_{'_or_'.join(_in_a_name(column, v, choices) for v in values)}{window[0] if window else ''}"
+    ending = "" if per is None or is_both else " are counted"
+    if is_both: per = replace(per, where=_filtered(per.where, column, values))
+    said = f"{declared.definition} Only rows whose {column} is {' or '.join(map(_said, values))}{ending}."
+    return replace(declared, name=name, definition=said, where=where, per=per)
 
 # %% ../../nbs/api/explorers/76_feature_cells.ipynb #a1eefc04
 def features_list(

@@ -7,22 +7,25 @@ A feature is paid for every day: its table has to arrive, be read, and be kept. 
 # %% auto #0
 __all__ = ['declared_or_none', 'feature_needs', 'of_same_table', 'table_seconds']
 
-# %% ../../nbs/api/explorers/75_feature_costs.ipynb #941612a1
+# %% ../../nbs/api/explorers/75_feature_costs.ipynb #f2a50770
+from collections.abc import Mapping
 from time import perf_counter
 import pandas as pd
 from .feature_rows import FeatureRows
 from ..features.catalogue import feature
 from ..features.declarations import OTHER_WAYS, Feature
+from ..features.own_features import own_features
 from ..features.point_in_time import behind, feature_table
 from ..workspace.errors import DataError, ParameterError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/explorers/75_feature_costs.ipynb #2678483e
+# %% ../../nbs/api/explorers/75_feature_costs.ipynb #5ca3b188
 def declared_or_none(
     name:str, # A column of a training set or frame
+    own:Mapping[str, Feature]|None = None, # Features of the workspace, from `own_features`
 )->Feature|None: # Its declaration; None where nobody declared it
     "The declaration behind a column, if there is one."
-    try: return feature(name)
+    try: return feature(name, own or {})
     except ParameterError: return None
 
 def feature_needs(
@@ -32,13 +35,14 @@ def feature_needs(
     if declared.table in OTHER_WAYS: return (f"{declared.table}.{declared.column}",)
     return tuple(f"{table}.{column}" for table, column in behind(declared))
 
-# %% ../../nbs/api/explorers/75_feature_costs.ipynb #5cb324cc
+# %% ../../nbs/api/explorers/75_feature_costs.ipynb #6fbf9ba0
 def of_same_table(
     rows:FeatureRows, # Rows to explore
     declared:Feature, # One of its features
+    own:Mapping[str, Feature]|None = None, # Features of the workspace, from `own_features`
 )->list[str]: # Names, the feature's own among them
     "Explored features that one pass over the same table computes."
-    found = {name: declared_or_none(name) for name in rows.features}
+    found = {name: declared_or_none(name, own) for name in rows.features}
     return [name for name, each in found.items() if each is not None and each.table == declared.table]
 
 def table_seconds(
@@ -47,11 +51,13 @@ def table_seconds(
     rows:FeatureRows, # Explored features; customers and cutoffs of the last training period are asked for
     declared:Feature, # The feature in question
 )->float: # Seconds for all explored features of its table
-    "How long computing the features of one table takes now. Raises `DataError` where the frame has no customers and cutoffs, or the source not the table."
+    """How long computing the features of one table takes now. Raises `DataError` where the frame has no customers and cutoffs,
+    or the source not the table."""
     if not {"customer_id", "cutoff"} <= set(rows.frame):
         raise DataError("The frame has no customer_id and cutoff to compute features for.", "Explore the training set of a model.",
                         column="customer_id")
     spine = rows.frame.loc[rows.within(rows.training[-1:]), ["customer_id", "cutoff"]].reset_index(drop=True)
+    names = of_same_table(rows, declared, own_features(workspace))
     start = perf_counter()
-    feature_table(workspace, source, spine, of_same_table(rows, declared))
+    feature_table(workspace, source, spine, names)
     return perf_counter() - start

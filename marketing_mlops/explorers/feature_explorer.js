@@ -16,7 +16,13 @@ const HOW = "Choose a feature; click a day to look at its rows alone. Keys: Tab 
 
 const text = (x, y, anchor, words, look = "mmf-tick") => svg("text", { x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor, class: look }, words);
 const clip = (words, length) => (words.length <= length ? words : `${words.slice(0, Math.max(1, length - 1))}…`);
-const tickText = (value, digits, isRate) => (isRate ? `${(100 * value).toFixed(Math.max(0, digits - 2))} %` : value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })).replace("-", "−");
+function tickText(value, digits, isRate) {       // has to fit beside the axis
+  if (isRate) return `${(100 * value).toFixed(Math.max(0, digits - 2))} %`.replace("-", "−");
+  if (Math.abs(value) < 10 ** -digits / 2) return "0";
+  if (digits > 3) return value.toExponential(1).replace(".0e", "e").replaceAll("-", "−");
+  if (Math.abs(value) >= 1e5) return value.toLocaleString("en-US", { notation: "compact", maximumFractionDigits: 2 }).replace("-", "−");
+  return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
+}
 
 function option(value, words, chosen) { const node = html("option", { value }, words); node.selected = chosen; return node; }
 function choice(id, label, onChange) {
@@ -123,7 +129,8 @@ function makeCourse(choose) {
 
   function panel(index, title, values, isRate, draw) {
     const top = index * (PANEL.height + 20) + 18 + PANEL.top, bottom = top + PANEL.height - PANEL.top - PANEL.bottom, axis = scaleOf(values, bottom, top, isRate);
-    return svg("g", { class: "mmf-panel" }, text(PANEL.left, top - 10, "start", title, "mmf-name"), ...gridLines(axis, width, PANEL, 2, isRate), ...draw(axis, top));
+    const heading = values.some((v) => v !== null) ? title : `${title}: no value`, room = Math.floor((width - PANEL.left) / LETTER);
+    return svg("g", { class: "mmf-panel" }, text(PANEL.left, top - 10, "start", clip(heading, room), "mmf-name"), ...gridLines(axis, width, PANEL, 2, isRate), ...draw(axis, top));
   }
   const band = (axis, low, high) => sides().flatMap((side) => {        // training rows and held-out rows are not joined
     const there = side.filter((i) => low[i] !== null && high[i] !== null), at = (i, values) => `${middle(i).toFixed(1)} ${axis.at(values[i]).toFixed(1)}`;
@@ -175,7 +182,7 @@ function makeList(spec, id, actions) {
     const tick = html("input", { type: "checkbox", tabindex: "-1", "aria-label": `Tick ${f.name}` });
     const bar = html("span", { class: "mmf-bar" });
     bar.style.transform = `scaleX(${clamp((f.gain ?? 0) / most, 0, 1)})`;
-    const button = html("button", { type: "button", class: "mmf-feature", tabindex: "-1", title: f.definition || f.name, "aria-label": `${f.name}, ${f.said}` },
+    const button = html("button", { type: "button", class: "mmf-feature", tabindex: "-1", title: f.definition ? `${f.name}: ${f.definition}` : f.name, "aria-label": `${f.name}, ${f.said}` },
       html("span", { class: "mmf-label" }, f.name), html("span", { class: "mmf-figure" }, f.gain_said), html("span", { class: "mmf-track" }, bar), html("span", { class: "mmf-flags" }, f.flags));
     let rest = 0;
     button.addEventListener("click", () => actions.choose(f.name));
@@ -267,7 +274,7 @@ function render({ model, el }) {
     scale.fill(about.is_category ? [["quantile", "one per value"]] : spec.scales, about.is_category ? "quantile" : settings.scale);
     period.fill([["", spec.training], ...spec.periods.map((words, i) => [i, words])], settings.period ?? "");
     const same = about.window_days === null ? "as declared (all)" : `as declared (${about.window_days} days)`;
-    windows.fill(about.table && about.table !== "traits" ? [["", same], ...spec.windows.filter((d) => d !== about.window_days).map((d) => [d, `${d} days`]), ...(about.window_days === null ? [] : [[0, "all"]])] : [["", "no window"]], settings.window ?? "");
+    windows.fill(about.has_window ? [["", same], ...spec.windows.filter((d) => d !== about.window_days).map((d) => [d, `${d} days`]), ...(about.window_days === null ? [] : [[0, "all"]])] : [["", "no window"]], settings.window ?? "");
     column.fill([["", "(no further filter)"], ...columns.map((c) => [c, c.replaceAll("_", " ")])], settings.filter?.[0] ?? "");
     only.node.hidden = !settings.filter;
     if (settings.filter) only.fill(choicesOf(settings.filter[0]).map((v) => [JSON.stringify(v), String(saidOf(v))]), JSON.stringify(settings.filter[1]));
@@ -283,7 +290,7 @@ function render({ model, el }) {
     related.replaceChildren(...profile.related.map((r) => {
       const bar = html("span", { class: "mmx-hbar" });
       bar.style.transform = `scaleX(${Math.abs(r.relation ?? 0)})`;
-      const node = html("button", { type: "button", class: "mmx-row", title: r.how, "aria-label": `${r.feature}: ${r.said}, ${r.how}` }, html("span", { class: "mmx-label" }, r.feature), html("span", { class: "mmx-track" }, html("span", { class: "mmx-hghost" }), bar), html("span", { class: "mmx-count" }, r.said));
+      const node = html("button", { type: "button", class: "mmx-row", title: `${r.feature}, ${r.how}`, "aria-label": `${r.feature}: ${r.said}, ${r.how}` }, html("span", { class: "mmx-label" }, r.feature), html("span", { class: "mmx-track" }, html("span", { class: "mmx-hghost" }), bar), html("span", { class: "mmx-count" }, r.said));
       node.addEventListener("click", () => change({ feature: r.feature, window: null, filter: null }));
       return node;
     }), ...(profile.related.length ? [] : [html("p", { class: "mmx-note" }, "There is no other feature.")]));

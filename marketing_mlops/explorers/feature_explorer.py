@@ -7,7 +7,7 @@ Use `FeatureExplorer` before a feature enters a model, and again when a model ha
 # %% auto #0
 __all__ = ['outcome_words', 'FeatureExplorer']
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #9ed2392f
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #88736f23
 from collections.abc import Mapping
 from dataclasses import replace
 import pandas as pd
@@ -16,7 +16,7 @@ from .build_progress import show_progress
 from .feature_cells import filter_choices
 from .feature_charts import check_chosen, first_settings, taken_texts
 from .feature_costs import declared_or_none, table_seconds
-from .feature_messages import estimate_words, figure_name
+from .feature_messages import estimate_words, figure_name, gain_digits
 from .feature_pictures import bins_table, draw_feature
 from .feature_profiles import FeatureProfile, overview, profile_feature, study_features
 from .feature_rows import FeatureRows, rows_of_model
@@ -43,7 +43,7 @@ def _rows_with_notes(workspace, model, spec):
     meant = outcome_words(spec.get("outcome") or {})
     return replace(rows, notes=(*rows.notes, *((f"Outcome: {meant}.",) if meant else ()), *((said,) if said else ())))
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #a218e097
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #367d7912
 class FeatureExplorer:
     "Features of a model or a frame, one by one."
     def __init__(self,
@@ -57,7 +57,7 @@ class FeatureExplorer:
         spec = read_params(self.workspace).model(rows) if isinstance(rows, str) else {}
         self.source, self.rows = spec.get("source"), _rows_with_notes(self.workspace, rows, spec) if spec else rows
         own = own_features(self.workspace) if self.workspace else {}
-        declared = {name: found for name in self.rows.features if (found := own.get(name) or declared_or_none(name)) is not None}
+        declared = {name: found for name in self.rows.features if (found := declared_or_none(name, own)) is not None}
         with show_progress("Looking at features", len(self.rows.frame)*len(self.rows.features)) as report:
             self.study = study_features(self.rows, metric or (review_figure(spec)[0].name if spec else None), declared, progress=report)
         self.filters, self.settings, self._charts = self._choices(), first_settings(self.study), None
@@ -138,12 +138,13 @@ def features(self:FeatureExplorer
     "The ticked features for params.yaml."
     return taken_texts(self.study, self.settings, self.filters)["list"]
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #3e6161b9
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #5e6de644
 @patch
 def snapshot(self:FeatureExplorer,
     minimum_rows:int = 10, # Bins with fewer rows are not shown, >= 1
 )->Snapshot: # sentence, svg, table, code
     "What the explorer shows now, without a widget."
-    profile = self.profile()
-    sentence = f"{self.rows.name}: {profile.name}, {profile.scope}. {profile.sentence} Gain alone in {figure_name(self.study.figure)}: {estimate_words(profile.gain, 3, True)}."
+    profile, study = self.profile(), self.study
+    gain = f"Gain alone in {figure_name(study.figure)}: {estimate_words(profile.gain, gain_digits(study), True)}."
+    sentence = f"{self.rows.name}: {profile.name}, {profile.scope}. {profile.sentence} {gain}"
     return Snapshot(sentence, draw_feature(profile, self.rows.name, minimum_rows), bins_table(profile, minimum_rows), self.code())

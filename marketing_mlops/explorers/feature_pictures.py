@@ -38,7 +38,7 @@ def bins_table(
         return dict(value=b.bin, rows=f"{b.n:,}", share=show_rate(b.share, 1), outcome=outcome, interval=interval)
     return pd.DataFrame([row(b) for _, b in told_bins(profile, minimum_rows).iterrows()], columns=["value", "rows", "share", "outcome", "interval"])
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #4d888bde
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #50a96925
 @dataclass(frozen=True)
 class Panel:
     "A rectangle of a picture with a scale."
@@ -61,10 +61,10 @@ def panel_for(
 )->Panel:
     "A panel in which all values can be seen."
     known = np.append(values[np.isfinite(values)], [0.]*with_zero)
-    low, high = (known.min(), known.max()) if len(known) else (0., 1.)
+    low, high = (float(known.min()), float(known.max())) if len(known) else (0., 1.)
     return Panel(*place, max(1, steps), low, high if high > low else low + 1)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #2e8f1e35
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #ecf4a620
 _unprintable = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]") # not allowed in XML, however written
 
 def _words(x:float, y:float, text:str, look:str = "muted", anchor:str = "start")->str:
@@ -78,7 +78,8 @@ def _grid(panel:Panel, is_rate:bool, heading:str)->str:
     chosen = list(ticks)[::2] if panel.bottom - panel.top < 120 and len(ticks) > 3 else list(ticks)
     def line(tick):
         said = f"{100*tick:.3g} %" if is_rate else f"{tick:,.4g}"
-        return f'<path d="M{panel.left:.1f} {panel.y(tick):.1f}H{panel.right:.1f}" class="grid"/>' + _words(panel.left - 6, panel.y(tick) + 4, said, anchor="end")
+        drawn = f'<path d="M{panel.left:.1f} {panel.y(tick):.1f}H{panel.right:.1f}" class="grid"/>'
+        return drawn + _words(panel.left - 6, panel.y(tick) + 4, said, anchor="end")
     return "".join(map(line, chosen)) + _words(panel.left, panel.top - 10, heading)
 
 def _line(panel:Panel, values:Sequence[float], sides:Sequence[bool])->str:
@@ -91,7 +92,8 @@ def _line(panel:Panel, values:Sequence[float], sides:Sequence[bool])->str:
     return "".join(drawn)
 
 def _whiskers(panel:Panel, low:Sequence[float], high:Sequence[float], look:str = "whisker")->str:
-    return "".join(f'<path d="M{panel.x(i):.1f} {panel.y(a):.1f}V{panel.y(b):.1f}" class="{look}"/>' for i, (a, b) in enumerate(zip(low, high)) if math.isfinite(a))
+    def line(i, a, b): return f'<path d="M{panel.x(i):.1f} {panel.y(a):.1f}V{panel.y(b):.1f}" class="{look}"/>'
+    return "".join(line(i, a, b) for i, (a, b) in enumerate(zip(low, high)) if math.isfinite(a))
 
 # %% ../../nbs/api/explorers/82_feature_pictures.ipynb #151bac9f
 def draw_bins(
@@ -114,12 +116,13 @@ def draw_bins(
             last = panel.x(i) + 3.1*len(label) + 6
     return "".join(parts)
 
-# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #63dfbead
+# %% ../../nbs/api/explorers/82_feature_pictures.ipynb #40cf2df9
 def _days(panel:Panel, course:pd.DataFrame)->str:
     "Days below a panel; those with held-out rows say so."
     wide = (panel.right - panel.left)/panel.steps
     every = max(1, math.ceil(72/wide))
-    held = "".join(f'<rect x="{panel.x(i) - wide/2:.1f}" y="72" width="{wide:.1f}" height="216" class="band"/>' for i, is_held in enumerate(course.is_held_out) if is_held)
+    def shade(i): return f'<rect x="{panel.x(i) - wide/2:.1f}" y="72" width="{wide:.1f}" height="216" class="band"/>'
+    held = "".join(shade(i) for i, is_held in enumerate(course.is_held_out) if is_held)
     return held + "".join(_words(panel.x(i), 304, period.partition(",")[0], anchor="middle") for i, period in enumerate(course.period) if i % every == 0)
 
 def draw_course(
@@ -134,7 +137,8 @@ def draw_course(
     shaded = ", shaded: held out" if course.is_held_out.any() and not course.is_held_out.all() else ""
     said = f"median and quartiles{f', {profile.unit}' if profile.unit else ''}" if is_number else column
     spread = _whiskers(below, *(course[end] for end in ends)) if is_number else ""
-    upper = _grid(above, profile.is_rate, f"outcome over time{shaded}") + _whiskers(above, course.low, course.high) + _line(above, course["mean"], course.is_held_out)
+    upper = _grid(above, profile.is_rate, f"outcome over time{shaded}") + _whiskers(above, course.low, course.high)
+    upper += _line(above, course["mean"], course.is_held_out)
     return _days(below, course) + upper + _grid(below, not is_number, _clipped(said, 40)) + spread + _line(below, course[column], course.is_held_out)
 
 # %% ../../nbs/api/explorers/82_feature_pictures.ipynb #f5efe45b

@@ -8,13 +8,13 @@
 __all__ = ['FEWEST_ROWS', 'FeatureStudy', 'study_features', 'overview', 'FeatureProfile', 'show_outcome', 'bins_sentence',
            'feature_meaning', 'profile_feature']
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #e3360e44
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #b090edff
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
-from ..contracts.glossary import glossary, term_key
-from .feature_bins import BinnedFeature, BinScale, bin_feature, outcome_by_bin, over_time
+from ..contracts.glossary import Term, glossary, term_key
+from .feature_bins import BinnedFeature, BinScale, bin_feature, outcome_by_bin, outcome_by_period, over_time
 from .feature_costs import declared_or_none, feature_needs
 from .feature_relations import ComparedRows, compared_rows, related_features
 from .feature_rows import FeatureRows
@@ -26,7 +26,7 @@ from ..training.feature_review_costs import bytes_per_row
 from ..training.feature_review_figures import ReviewFigure
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #802f2e50
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #2f9edfd9
 @dataclass(frozen=True)
 class FeatureStudy:
     "Features of a table, looked at once."
@@ -37,8 +37,10 @@ class FeatureStudy:
     compared:ComparedRows=field(repr=False) # For relations
     gains:dict[str, Estimate|NotMeasurable]=field(repr=False) # Alone, by feature
     drifts:dict[str, dict[str, Estimate|NotMeasurable]]=field(repr=False) # By feature and what is compared
+    outcomes:pd.DataFrame=field(repr=False) # From `outcome_by_period`
+    words:Mapping[str, Term]=field(repr=False) # The glossary when the study was made
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #2449b5d5
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #76a46f05
 def _gain(rows, binned, figure, split):
     try: return gain_alone(rows, binned, figure, split)
     except NotMeasurable as reason: return reason
@@ -57,7 +59,7 @@ def study_features(
         binned[name] = bin_feature(rows, name)
         gains[name], drifts[name] = _gain(rows, binned[name], figure, split), drift_of(rows, binned[name])
         progress(i + 1, len(rows.features), name)
-    return FeatureStudy(rows, figure, declared, binned, compared_rows(rows), gains, drifts)
+    return FeatureStudy(rows, figure, declared, binned, compared_rows(rows), gains, drifts, outcome_by_period(rows), glossary())
 
 # %% ../../nbs/api/explorers/77_feature_profiles.ipynb #3d1ee6a0
 def _megabytes(values): return bytes_per_row(values)*len(values)/1e6
@@ -96,7 +98,7 @@ class FeatureProfile:
     megabytes:float=0. # Memory of its values
     sentence:str="" # What the bins say
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #14a308f3
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #ff301856
 def show_outcome(
     value:float, # A rate in [0, 1], or an amount; NaN is not measured
     is_rate:bool, # Which of the two
@@ -112,7 +114,8 @@ def bins_sentence(
 )->str: # One sentence
     "Where the outcome is commonest and rarest, and whether that is more than chance."
     told = bins[(bins.n >= FEWEST_ROWS) & bins.low.notna()]
-    if len(told) < 2: return "Too few customers to tell one value from another." if len(bins) > 1 else "Every customer has the same value."
+    if len(bins) == 1: return "No customer has a value." if bins.bin[0] == "missing" and bins.special[0] else "Every customer has the same value."
+    if len(told) < 2: return "Too few customers to tell one value from another."
     top, least = told.loc[told["mean"].idxmax()], told.loc[told["mean"].idxmin()]
     highest, lowest = (show_outcome(each["mean"], is_rate) for each in (top, least))
     if least.high_at_once >= top.low_at_once: return f"No two values differ by more than chance allows; the outcome is {lowest} to {highest}."
@@ -120,16 +123,16 @@ def bins_sentence(
     def said(b): return f"{b.bin} ({show_outcome(b['mean'], is_rate)}, {show_interval(b.low, b.high, unit, digits)})"
     return f"The outcome is {'commonest' if is_rate else 'highest'} at {said(top)} and {'rarest' if is_rate else 'lowest'} at {said(least)}."
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #18674bb8
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #79b64faa
 def feature_meaning(
     study:FeatureStudy, # From `study_features`
     name:str, # One of its features
 )->tuple[str, str]: # Definition and unit, "" where nobody wrote them
     "What a feature means: from its declaration, else from the glossary."
-    about = study.declared.get(name) or glossary().get(term_key(name))
+    about = study.declared.get(name) or study.words.get(term_key(name))
     return (about.definition, about.unit) if about is not None else ("", "")
 
-# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #30b679b9
+# %% ../../nbs/api/explorers/77_feature_profiles.ipynb #30dc916a
 def profile_feature(
     study:FeatureStudy, # From `study_features`
     name:str, # One of its features
@@ -143,9 +146,10 @@ def profile_feature(
                              f"Choose one of {', '.join(list(study.binned)[:12])}.", key="feature")
     if period is not None and not 0 <= period < len(rows.periods): raise ValueError(f"period must lie in 0 to {len(rows.periods) - 1}, got {period}")
     binned = study.binned[name] if scale == "quantile" else bin_feature(rows, name, scale)
-    bins = outcome_by_bin(rows, binned, None if period is None else [period]).query("n > 0").reset_index(drop=True)
+    bins = outcome_by_bin(rows, binned, None if period is None else [period])
+    bins = bins[bins.n > 0].reset_index(drop=True)
     scope = rows.periods[period].text if period is not None else "all training rows" if rows.held_out else "all rows"
     needs = feature_needs(study.declared[name]) if name in study.declared else ()
-    course, related = over_time(rows, binned), related_features(study.compared, study.binned, name)
+    course, related = over_time(rows, binned, study.outcomes), related_features(study.compared, study.binned, name)
     return FeatureProfile(name, *feature_meaning(study, name), rows.is_rate, scope, bins, course, related, study.gains[name], study.drifts[name],
                           needs, _megabytes(rows.frame[name]), bins_sentence(bins, rows.is_rate))

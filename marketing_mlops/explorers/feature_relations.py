@@ -41,7 +41,7 @@ def rank_correlations(
         found = (products/n - sums*sums.T/n**2)/np.sqrt(spread*spread.T)
     return np.where((spread > 1e-9) & (spread.T > 1e-9), np.clip(found, -1, 1), np.nan)
 
-# %% ../../nbs/api/explorers/73_feature_relations.ipynb #cff0c13c
+# %% ../../nbs/api/explorers/73_feature_relations.ipynb #20a70d44
 register_term(Term("related_feature", "Another feature that moves with this one; 1 means that knowing one is knowing the other, 0 that it does not help.",
                    "0 to 1, with a sign between numbers", "model-owner@example.com"))
 
@@ -55,7 +55,7 @@ class ComparedRows:
 
 def compared_rows(
     rows:FeatureRows, # Rows to explore
-)->ComparedRows: # Without a held-out row, unless all are
+)->ComparedRows: # Without a held-out row
     "What `related_features` needs, computed once per table."
     found = np.flatnonzero(rows.within(rows.training))
     found = found[np.linspace(0, len(found) - 1, min(len(found), MOST_PAIRED_ROWS)).astype(int)]
@@ -65,7 +65,7 @@ def compared_rows(
     ranks = rank_columns(numbers)
     return ComparedRows(found, numbers, ranks, pd.DataFrame(rank_correlations(ranks), names, names))
 
-# %% ../../nbs/api/explorers/73_feature_relations.ipynb #1920fca7
+# %% ../../nbs/api/explorers/73_feature_relations.ipynb #14d5d9b5
 def rank_ratios(
     ranks:np.ndarray, # From `rank_columns`
     codes:np.ndarray, # Name of every row, from 0
@@ -73,6 +73,7 @@ def rank_ratios(
     """Correlation ratio of names and each number, without the part that chance contributes.
     Source: Fisher 1925 (eta); bias removed as in Kelley 1935 (epsilon squared)"""
     known, width = np.isfinite(ranks), ranks.shape[1]
+    if not width: return np.zeros(0)
     values, key = np.where(known, ranks, 0).astype(float), (codes.astype(np.int64)[:, None]*width + np.arange(width)).ravel()
     sizes, sums = (np.bincount(key, each.ravel()).reshape(-1, width) for each in (known, values))
     n = known.sum(0)

@@ -114,7 +114,7 @@ def _periods(when, is_held_out):
     at = lambda cutoff: None if pd.isna(cutoff) else pd.Timestamp(cutoff, tz="UTC")
     return tuple(Period(at(cutoff), bool(held), n) for (cutoff, held), n in rows.size().items()), rows.ngroup().to_numpy()
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #59b4e816
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #c533373d
 def _customers(frame, entity):
     "The number of each row's customer; every row is one where the frame has no such column."
     if entity not in frame: return np.arange(len(frame))
@@ -124,7 +124,9 @@ def _customers(frame, entity):
 
 def _held_out(frame):
     is_held_out = (frame["split"] == "held_out").to_numpy(dtype=bool) if "split" in frame else np.zeros(len(frame), dtype=bool)
-    if is_held_out.all(): raise DataError("All rows are held out, and what is chosen by looking at them cannot be judged by them.", "Explore the training rows, or drop the column split.", column="split")
+    if is_held_out.all():
+        raise DataError("All rows are held out, and what is chosen by looking at them cannot be judged by them.",
+                        "Explore the training rows, or drop the column split.", column="split")
     return is_held_out
 
 # %% ../../nbs/api/explorers/71_feature_rows.ipynb #96f6cc69
@@ -133,7 +135,7 @@ def _notes(outcome, values, arm):
             "The rows are of an experiment: the outcome by value is that of all arms together.": arm.max() > 0}
     return tuple(words for words, applies in said.items() if applies)
 
-# %% ../../nbs/api/explorers/71_feature_rows.ipynb #114d9c31
+# %% ../../nbs/api/explorers/71_feature_rows.ipynb #2325ca5e
 def rows_of_frame(
     frame:pd.DataFrame, # One row per customer and cutoff
     outcome:str, # Column with 0 and 1, or an amount; never missing
@@ -151,7 +153,8 @@ def rows_of_frame(
     names = _feature_names(frame, features, {*ROLES, outcome, cutoff, entity})
     arm = pd.factorize(frame["arm"])[0] if "arm" in frame else np.zeros(len(frame), dtype=int)
     complete = _cutoffs(frame, "matured_at" if "matured_at" in frame else cutoff).to_numpy("datetime64[us]")
-    return FeatureRows(name, frame, names, outcome, values, _customers(frame, entity), arm, *_periods(when, _held_out(frame)), complete, _notes(outcome, values, arm))
+    periods, period_of = _periods(when, _held_out(frame))
+    return FeatureRows(name, frame, names, outcome, values, _customers(frame, entity), arm, periods, period_of, complete, _notes(outcome, values, arm))
 
 # %% ../../nbs/api/explorers/71_feature_rows.ipynb #0b413f26
 def rows_of_model(

@@ -44,8 +44,8 @@ def _latest(rows, chosen):
 
 def _begin(rows, later): return np.datetime64(min(rows.periods[i].cutoff for i in later).tz_localize(None))
 
-# %% ../../nbs/api/explorers/74_feature_worth.ipynb #664124eb
-register_term(Term("gain_alone", "How much better customers are told apart by this one feature than by chance, in the model's figure, on later training rows.",
+# %% ../../nbs/api/explorers/74_feature_worth.ipynb #ad80fec1
+register_term(Term("gain_alone", "How much better customers are told apart by this one feature than by chance, in the model's figure, on training rows it was not learned from: later ones where there are any.",
                    "unit of the figure", "model-owner@example.com"))
 
 def earlier_means(

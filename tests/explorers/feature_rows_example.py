@@ -14,6 +14,8 @@ def leaving(n=600, seed=7):
     df["visits_90d"] = rng.poisson(np.repeat([3, 4, 6], n)).astype(float)
     df["trait.channel"] = rng.choice(["email", "<b>fair</b> 🌷", None], 3*n, p=[.8, .15, .05])
     df[HOSTILE] = np.where(rng.random(3*n) < .2, np.nan, rng.normal(size=3*n))
+    df["net_revenue_365d"] = np.where(df.orders_90d > 0, rng.lognormal(12, 3, 3*n), 0)
+    df["small"] = rng.normal(0, 1e-7, 3*n)
     df["label"] = (rng.random(3*n) < .7*np.exp(-loyal/2)).astype(int)
     df["split"] = np.where(df.cutoff == months[-1], "held_out", "train")
     return df

@@ -6,11 +6,12 @@ import pytest
 from feature_rows_example import HOSTILE, leaving, leaving_rows
 from marketing_mlops.explorers.feature_bins import bin_feature, outcome_by_bin, over_time
 from marketing_mlops.explorers.feature_cells import feature_cell, feature_yaml, filter_choices, with_filter, with_window
+from marketing_mlops.explorers.feature_costs import table_seconds
 from marketing_mlops.explorers.feature_explorer import FeatureExplorer
 from marketing_mlops.explorers.feature_relations import rank_columns, rank_correlations
 from marketing_mlops.explorers.feature_rows import rows_of_frame
 from marketing_mlops.features.catalogue import FEATURES, feature
-from marketing_mlops.features.declarations import OTHER_WAYS
+from marketing_mlops.features.declarations import OTHER_WAYS, Feature, Tally
 from marketing_mlops.features.own_features import own_features
 from marketing_mlops.measurement.redundancy import rank_correlation
 from marketing_mlops.workspace.places import find_workspace
@@ -69,6 +70,38 @@ def test_what_is_written_for_params_yaml_is_read_back_as_it_was(tmp_path):
         (tmp_path/"params.yaml").write_text(feature_yaml(own), encoding="utf-8")
         assert own_features(find_workspace(tmp_path))[own.name].version == own.version
 
+SENT = Tally("contacts", "count", where=(("kind", ("send",)),))
+@pytest.mark.parametrize("changed", [
+    dict(entity="household", window_days=90, missing=0.), dict(entity="account", aggregation="last", column="channel"),
+    dict(per=SENT, window_days=30), dict(per=SENT, smoothing=(1e-5, 200.), max_age_days=2.5, owner="media@example.com"),
+    dict(per=Tally("touchpoints", "sum", "engagement_seconds"), entity="household", means_missing="Never: no visit, \"none\"."),
+    dict(where=(("kind", ("visit", "open")), ("is_machine_open", (False,)), ("channel", ("yes", "1e3", "null", "2026-01-01", "a: b", "~", "🌷", "y\u2028z", "\x85")),)),
+    dict(where=(("engagement_seconds", (1.5, 2e-5, 1e22)),))])
+def test_a_declaration_is_the_same_after_both_ways_out(changed, tmp_path):
+    declared = Feature(**dict(name="own_share", definition="Of the <b>household</b>: yes, 🌷.", unit="share", table="touchpoints", aggregation="count") | changed)
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n")
+    (tmp_path/"params.yaml").write_text(feature_yaml(declared), encoding="utf-8")
+    assert own_features(find_workspace(tmp_path))["own_share"] == declared
+    assert eval(feature_cell(declared).rpartition("register_feature")[2], dict(Feature=Feature, Tally=Tally)) == declared
+
+def test_every_filter_there_is_makes_a_feature_that_can_be_declared():
+    choices = {"channel": ("email", "Пошта", "🌷", "<b>", "a"*80, "123", " ")}
+    names = [with_filter(feature("clicks_90d"), "channel", (value,), choices).name for value in choices["channel"]]
+    assert len(set(names)) == len(names) and not set(names) & set(FEATURES)
+
+def test_the_time_of_a_team_s_own_feature_is_that_of_its_table(tmp_path, monkeypatch):
+    (tmp_path/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n")
+    own = Feature("own_visits_9d", "Visits.", "visits", "touchpoints", "count", window_days=9)
+    (tmp_path/"params.yaml").write_text(feature_yaml(own))
+    asked = []
+    monkeypatch.setattr("marketing_mlops.explorers.feature_costs.feature_table", lambda workspace, source, spine, names: asked.extend(names))
+    table_seconds(find_workspace(tmp_path), "shop", rows_of_frame(leaving().assign(own_visits_9d=1.), "label", "cutoff"), own)
+    assert asked == ["visits_90d", "own_visits_9d"]
+
+def test_a_table_of_names_alone_can_be_explored():
+    explorer = FeatureExplorer(rows_of_frame(leaving(), "label", "cutoff", features=["trait.channel"]))
+    assert explorer.profile().related.empty and explorer.snapshot().table.shape[0] == 3
+
 def test_every_feature_takes_another_window_and_filter():
     for declared in FEATURES.values():
         if declared.table in OTHER_WAYS: continue
@@ -89,7 +122,8 @@ def test_a_saved_picture_has_no_markup_of_names_and_no_small_bins(explorer):
 def test_features_without_any_value_or_of_one_value_are_shown():
     df = leaving().assign(never=np.nan, always="x", infinite=np.inf)
     explorer = FeatureExplorer(rows_of_frame(df, "label", "cutoff", features=["never", "always", "infinite", "orders_90d"]))
-    for name in explorer.rows.features: explorer.select(name); explorer.snapshot()
+    said = {name: explorer.select(name) for name in explorer.rows.features if explorer.snapshot().svg}
+    assert said["never"] == said["infinite"] == "No customer has a value." and said["always"] == "Every customer has the same value."
     assert explorer.overview().feature[0] == "orders_90d" and shown(explorer, "missing").missing["infinite"] == 1
 
 def test_an_infinite_value_counts_as_missing_everywhere(explorer):

@@ -88,6 +88,13 @@ def test_in_lab_names_with_markup_are_shown_as_text(page):
     assert page.inner_text(".mmf-big") == HOSTILE and page.locator(".mmf img, .mmf b").count() == 0
     assert "Leaving <b>soon</b>" in page.inner_text(".mmx-header")
 
+def test_in_lab_no_word_of_a_chart_is_cut_off(page, library):
+    for name in library.rows.features:
+        choose(page, name)
+        outside = page.evaluate("""[...document.querySelectorAll('.mmf-plot text')].filter(t => { const a = t.getBoundingClientRect(), b = t.closest('.mmf-card').getBoundingClientRect();
+            return a.width && (a.left < b.left || a.right > b.right) }).map(t => t.textContent)""")
+        assert outside == []
+
 def test_in_lab_everything_has_a_name(page):
     nameless = page.evaluate("""[...document.querySelectorAll('.mmf input, .mmf select, .mmf button, .mmf [role=img], .mmf pre')]
         .filter(n => !(n.getAttribute('aria-label') || n.textContent.trim() || n.labels?.length)).length""")
@@ -95,6 +102,7 @@ def test_in_lab_everything_has_a_name(page):
 
 def test_in_lab_a_telephone_shows_it_dark_quiet_and_without_sideways_scrolling(page, opened):
     narrow(page)
+    choose(page, "net_revenue_365d")
     wide = page.evaluate("Math.max(...[...document.querySelectorAll('.mmf *')].filter(n => !n.closest('pre')).map(n => n.getBoundingClientRect().right)) - document.querySelector('.mmf').getBoundingClientRect().right")
     assert wide <= 4
     colour = page.evaluate("getComputedStyle(document.querySelector('.mmf-card')).backgroundColor")
