@@ -6,12 +6,14 @@ from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.sources.simulator import simulate
 from marketing_mlops.workspace.places import Workspace
-from marketing_mlops.workspace.settings import Settings
+from marketing_mlops.workspace.settings import Market, Settings
+
+MARKETS = {"DE": Market("DE", "Europe/Berlin", holidays="DE"), "US": Market("US", "America/New_York", holidays="US")}
 
 class Shop:
     "A workspace with one source `shop`, whose accepted tables are written row by row."
     def __init__(self, root):
-        self.workspace = Workspace(Path(root), Settings("development", Path(root)))
+        self.workspace = Workspace(Path(root), Settings("development", Path(root), markets=MARKETS))
         self.folder = self.workspace.accepted("shop")
 
     def accept(self, **tables):

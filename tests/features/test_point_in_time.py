@@ -1,7 +1,9 @@
 """Rows as of a cutoff: what may enter them, and what may not."""
 from datetime import datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings, strategies as st
 from marketing_mlops.features.catalogue import FEATURES, feature
@@ -16,75 +18,123 @@ CUTOFF = datetime(2026, 3, 1, tzinfo=timezone.utc)
 EARLIER = CUTOFF - timedelta(days=40)
 NAMES = ["recency_days", "orders_90d", "orders_365d", "orders_ever", "net_revenue_365d", "sales_ever", "average_order_value_365d",
          "clicks_90d", "visits_90d", "engagement_seconds_90d", "contacts_90d", "trait.age_band"]
+SIGNALS = ["contacts_7d", "discount_share_365d", "discounted_order_share_ever",
+         "return_rate_365d", "products_365d", "categories_ever", "weekend_order_share_365d", "evening_order_share_ever", "night_visit_share_365d", "search_visit_share_365d",
+         "mobile_visit_share_ever", "email_click_rate_365d", "opens_90d", "machine_open_share_ever", "complaints_ever", "unsubscribes_365d"]
+CLOCKS = dict(ada=ZoneInfo("Europe/Berlin"), ben=ZoneInfo("America/New_York"), cem=ZoneInfo("UTC"))
 SPINE = pd.DataFrame(dict(customer_id=["ada", "ben", "ada"], cutoff=pd.to_datetime([EARLIER, CUTOFF, CUTOFF])))
 PEOPLE = ["ada", "ben", "cem"]
 MICROSECOND = timedelta(microseconds=1)
 # Distances to the cutoffs that matter: the bounds of every window, and a microsecond to either side of them.
 EDGES = [CUTOFF - timedelta(days=days) + step*MICROSECOND for days in (0, 40, 90, 130, 365, 405) for step in (-1, 0, 1)]
+KINDS = ["sale", "gift", "return", "click", "visit", "open", "machine_open", "send", "delivery", "complaint", "unsubscribe", "trait"]
 moments = st.one_of(st.sampled_from(EDGES), st.datetimes(datetime(2024, 12, 1), datetime(2026, 4, 1), timezones=st.just(timezone.utc)))
 delays = st.one_of(st.just(timedelta(0)), st.timedeltas(timedelta(0), timedelta(days=60)))
 
 @st.composite
 def events(draw):
     at = draw(moments)
-    return dict(kind=draw(st.sampled_from(["sale", "gift", "return", "click", "visit", "send", "delivery", "trait"])), customer=draw(st.sampled_from(PEOPLE)),
+    return dict(kind=draw(st.sampled_from(KINDS)), customer=draw(st.sampled_from(PEOPLE)),
                 occurred_at=at, known_at=at + draw(delays), number=draw(st.integers(1, 5_000)))
+
+def price_of(each): return 0 if each["kind"] == "gift" else each["number"]/100
+def discount_of(each): return each["number"]/1000 if each["kind"] == "sale" and each["number"] % 3 == 0 else 0
+def product_of(each): return f"p{each['number'] % 5}"
+def device_of(each): return ("mobile", "desktop", None)[each["number"] % 3]
+def visited_by(each): return ("search", "direct")[each["number"] % 2]
 
 def tables_of(found):
     "Canonical rows of a list of events."
-    tables = dict(orders=[], order_lines=[], touchpoints=[], contacts=[], traits=[])
+    tables = dict(orders=[], order_lines=[], touchpoints=[], contacts=[], traits=[], products=[dict(product_id=f"p{i}", category=f"k{i % 3}") for i in range(5)],
+                  customers=[dict(customer_id=who, market=market, first_seen_at=datetime(2024, 1, 1, tzinfo=timezone.utc)) for who, market in (("ada", "DE"), ("ben", "US"), ("cem", None))])
     for i, each in enumerate(found):
         times = dict(occurred_at=each["occurred_at"], known_at=each["known_at"])
         who, kind = dict(customer_id=each["customer"]), each["kind"]
         if kind in ("sale", "gift", "return"):
             tables["orders"].append(dict(order_id=f"o{i}", **who, **times))
             tables["order_lines"].append(dict(order_line_id=f"l{i}", order_id=f"o{i}", kind="return" if kind == "return" else "sale", quantity=-1 if kind == "return" else 1,
-                                              unit_price=0 if kind == "gift" else each["number"]/100, currency="EUR", **times))
-        elif kind in ("click", "visit"):
-            tables["touchpoints"].append(dict(touchpoint_id=f"t{i}", kind=kind, channel="email", engagement_seconds=each["number"]/10 if kind == "visit" else None, **who, **times))
-        elif kind in ("send", "delivery"): tables["contacts"].append(dict(contact_id=f"m{i}", kind=kind, channel="email", **who, **times))
+                                              unit_price=price_of(each), discount=discount_of(each), product_id=product_of(each), currency="EUR", **times))
+        elif kind in ("click", "visit", "open", "machine_open"):
+            visit = dict(engagement_seconds=each["number"]/10, device=device_of(each), channel=visited_by(each)) if kind == "visit" else dict(channel="email", contact_id=f"m{each['number'] % 4}")
+            tables["touchpoints"].append(dict(touchpoint_id=f"t{i}", kind=kind.removeprefix("machine_"), is_machine_open=kind == "machine_open" if "open" in kind else None, **visit, **who, **times))
+        elif kind in ("send", "delivery", "complaint", "unsubscribe"): tables["contacts"].append(dict(contact_id=f"m{i}", kind=kind, channel="email", campaign_id="spring", **who, **times))
         else: tables["traits"].append(dict(trait="age_band", value=str(each["number"]), known_when="timestamp", **who, **times))
     return tables
 
 # One event of each sort, long past, so that every table is there.
 ALWAYS = [dict(kind=kind, customer="eve", occurred_at=datetime(2024, 1, 1, tzinfo=timezone.utc), known_at=datetime(2024, 1, 1, tzinfo=timezone.utc), number=1)
-          for kind in ("sale", "click", "send", "trait")]
+          for kind in ("sale", "visit", "click", "open", "machine_open", "send", "trait")]
 
 def computed(shop, found, names=NAMES, spine=SPINE):
     return feature_table(shop.accept(**tables_of([*ALWAYS, *found])), "shop", spine, names)
 
 SETTINGS = dict(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True, database=None)
 
-@settings(max_examples=12, **SETTINGS)
-@given(before=st.lists(events(), max_size=12), after=st.lists(events(), min_size=1, max_size=6), lateness=st.integers(0, 100))
+@settings(max_examples=3, **SETTINGS)
+@given(before=st.lists(events(), min_size=4, max_size=30), after=st.lists(events(), min_size=4, max_size=20), lateness=st.integers(0, 100))
 def test_no_event_known_at_or_after_the_cutoff_changes_a_row(shop, before, after, lateness):
     # the added events happened whenever they like, before the cutoff too; they only became known at it or later
     added = [each | dict(known_at=max(each["known_at"], CUTOFF) + timedelta(hours=lateness)) for each in after]
     pd.testing.assert_frame_equal(computed(shop, [*before, *added]), computed(shop, before))
 
-@settings(max_examples=8, **SETTINGS)
-@given(before=st.lists(events(), max_size=12), after=st.lists(events(), min_size=1, max_size=6))
+@settings(max_examples=3, **SETTINGS)
+@given(before=st.lists(events(), min_size=4, max_size=30), after=st.lists(events(), min_size=4, max_size=20))
 def test_no_event_that_happens_at_or_after_the_cutoff_changes_a_row(shop, before, after):
     # known early, as an appointment is, and still to come
     added = [each | dict(occurred_at=max(each["occurred_at"], CUTOFF), known_at=CUTOFF - timedelta(days=1)) for each in after]
     rows = computed(shop, [*before, *added]), computed(shop, before)
     pd.testing.assert_frame_equal(*[each[SPINE.cutoff == CUTOFF] for each in rows])
 
+def random_events(rng, n):
+    "Events of a year and more, many at a bound, a third of them known late."
+    def instant(): return EDGES[rng.integers(len(EDGES))] if rng.random() < .3 else CUTOFF - timedelta(seconds=int(rng.integers(0, 450*86_400)))
+    def one():
+        at = instant()
+        return dict(kind=KINDS[rng.integers(len(KINDS))], customer=PEOPLE[rng.integers(3)], occurred_at=at, number=int(rng.integers(1, 5_000)),
+                    known_at=at + timedelta(hours=int(rng.integers(0, 900)))*(rng.random() < .3))
+    return [each for each in (one() for _ in range(n)) if each["kind"] != "trait"]
+
+def shuffled(workspace, seed):
+    "The accepted tables in another order of their rows."
+    for path in workspace.accepted("shop").glob("*.parquet"): pq.write_table((rows := pq.read_table(path)).take(np.random.default_rng(seed).permutation(len(rows))), path)
+    return workspace
+
+def test_no_registered_feature_knows_what_became_known_later_or_in_which_order_rows_stand(shop):
+    rng, names = np.random.default_rng(3), [name for name, each in FEATURES.items() if each.entity == "customer"]
+    past, later = random_events(rng, 150), [each | dict(known_at=max(each["known_at"], CUTOFF)) for each in random_events(rng, 80)]
+    spine = pd.DataFrame(dict(customer_id=PEOPLE*2, cutoff=pd.to_datetime([CUTOFF]*3 + [EARLIER]*3)))
+    before = computed(shop, past, names, spine)
+    workspace = shuffled(shop.accept(**tables_of([*ALWAYS, *past, *later])), 1)
+    pd.testing.assert_frame_equal(feature_table(workspace, "shop", spine, names), before)
+    assert before[names].notna().any().sum() > .9*len(names)
+
 def by_hand(found, customer, cutoff):
     "The features of one row, from the sentences of their definitions."
     known = [each for each in [*ALWAYS, *found] if each["customer"] == customer and each["known_at"] < cutoff and each["occurred_at"] < cutoff]
     def within(days, *kinds): return [each for each in known if each["kind"] in kinds and (days is None or each["occurred_at"] >= cutoff - timedelta(days=days))]
-    def money(rows): return sum((-1 if each["kind"] == "return" else each["kind"] == "sale")*each["number"] for each in rows)/100
+    def money(rows): return sum((-1 if each["kind"] == "return" else 1)*price_of(each) - discount_of(each) for each in rows)
+    def share(some, rows): return len([each for each in rows if some(each)])/len(rows) if rows else np.nan
+    def at(each): return each["occurred_at"].astimezone(CLOCKS[customer])
+    placed, bought, visits, opens = [each for each in within(None, "visit") if device_of(each)], within(None, "sale"), within(365, "visit"), within(None, "open", "machine_open")
     year, told = within(365, "sale"), {each["occurred_at"]: str(each["number"]) for each in known if each["kind"] == "trait"}
     return dict(recency_days=(cutoff - max(each["occurred_at"] for each in within(None, "sale")))//timedelta(days=1) if within(None, "sale") else np.nan,
                 orders_90d=len(within(90, "sale")), orders_365d=len(year), orders_ever=len(within(None, "sale")),
                 net_revenue_365d=money(within(365, "sale", "gift", "return")), sales_ever=money(within(None, "sale")),
                 average_order_value_365d=money(year)/len(year) if year else np.nan,
                 clicks_90d=len(within(90, "click")), visits_90d=len(within(90, "visit")), contacts_90d=len(within(90, "send")),
-                engagement_seconds_90d=sum(each["number"] for each in within(90, "visit"))/10) | {"trait.age_band": told[max(told)] if told else np.nan}
+                engagement_seconds_90d=sum(each["number"] for each in within(90, "visit"))/10,
+                contacts_7d=len(within(7, "send")), discount_share_365d=sum(map(discount_of, year))/sum(map(price_of, year)) if year else np.nan,
+                discounted_order_share_ever=share(lambda each: discount_of(each) > 0, bought), return_rate_365d=(len(within(365, "return")) + 1)/(len(year) + 10),
+                products_365d=len(set(map(product_of, year))), categories_ever=len({int(product_of(each)[1]) % 3 for each in bought}),
+                weekend_order_share_365d=share(lambda each: at(each).weekday() >= 5, year), evening_order_share_ever=share(lambda each: at(each).hour >= 18, bought),
+                night_visit_share_365d=share(lambda each: at(each).hour < 6, visits), search_visit_share_365d=share(lambda each: visited_by(each) == "search", visits),
+                mobile_visit_share_ever=share(lambda each: device_of(each) == "mobile", placed),
+                email_click_rate_365d=(len({each["number"] % 4 for each in within(365, "click")}) + 1)/(len(within(365, "send")) + 50), opens_90d=len(within(90, "open")),
+                machine_open_share_ever=share(lambda each: each["kind"] == "machine_open", opens), complaints_ever=len(within(None, "complaint")),
+                unsubscribes_365d=len(within(365, "unsubscribe"))) | {"trait.age_band": told[max(told)] if told else np.nan}
 
-@settings(max_examples=12, **SETTINGS)
-@given(found=st.lists(events(), max_size=20))
+@settings(max_examples=3, **SETTINGS)
+@given(found=st.lists(events(), min_size=10, max_size=40))
 @example(found=[dict(kind=kind, customer="ada", occurred_at=at, known_at=at, number=100) for at in EDGES for kind in ("sale", "visit", "send")])
 def test_features_are_what_their_definitions_say_at_every_bound(shop, found):
     # two traits of one moment break the table's key, so only the first is kept
@@ -93,10 +143,23 @@ def test_features_are_what_their_definitions_say_at_every_bound(shop, found):
         key = (each["customer"], each["occurred_at"]) if each["kind"] == "trait" else len(kept)
         if key not in seen: kept.append(each)
         seen.add(key)
-    expected = pd.DataFrame([by_hand(kept, customer, cutoff.to_pydatetime()) for customer, cutoff in zip(SPINE.customer_id, SPINE.cutoff)])[NAMES]
-    found = computed(shop, kept)[NAMES]
-    pd.testing.assert_frame_equal(found.drop(columns="trait.age_band"), expected.drop(columns="trait.age_band").astype("float64"), rtol=1e-12)
-    assert found["trait.age_band"].fillna("none").tolist() == expected["trait.age_band"].fillna("none").tolist()
+    compare(shop, kept, NAMES, SPINE)
+
+def compare(shop, found, names, spine):
+    expected = pd.DataFrame([by_hand(found, customer, cutoff.to_pydatetime()) for customer, cutoff in zip(spine.customer_id, spine.cutoff)])[names]
+    values = computed(shop, found, names, spine)[names]
+    texts = [name for name in names if name.startswith("trait.")]
+    pd.testing.assert_frame_equal(values.drop(columns=texts), expected.drop(columns=texts).astype("float64"), rtol=1e-12)
+    for name in texts: assert values[name].fillna("none").tolist() == expected[name].fillna("none").tolist()
+
+# Sales at the moments at which clocks change, a weekend begins in one market and not in the other, or an evening does.
+CLOCK_CHANGES = pd.to_datetime(["2025-03-30 00:59:59.9Z", "2025-03-30 01:00Z", "2025-10-26 00:59Z", "2025-10-26 16:59:59.9Z", "2025-10-26 17:00Z", "2025-10-31 22:59Z", "2025-10-31 23:00Z",
+                                "2025-11-02 05:59Z", "2025-11-02 06:00Z", "2025-11-03 04:59Z"], format="ISO8601").to_pydatetime()
+
+def test_baskets_discounts_habits_and_messages_are_what_their_definitions_say(shop):
+    turns = [dict(kind=kind, customer=who, occurred_at=at, known_at=at, number=3) for who in PEOPLE for at in CLOCK_CHANGES for kind in ("sale", "visit")]
+    spine = pd.DataFrame(dict(customer_id=PEOPLE*2, cutoff=pd.to_datetime([CUTOFF]*3 + [EARLIER - timedelta(days=100)]*3)))
+    compare(shop, [*random_events(np.random.default_rng(5), 250), *turns], SIGNALS, spine)
 
 def test_a_window_holds_its_first_instant_and_not_its_last(shop):
     def at(moment): return dict(kind="sale", customer="ben", occurred_at=moment, known_at=moment, number=100)
