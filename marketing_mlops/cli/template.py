@@ -18,12 +18,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from string import Template
 
-# %% ../../nbs/api/cli/60_template.ipynb #b9daf545
+# %% ../../nbs/api/cli/60_template.ipynb #a0ca03a0
 TEMPLATE_FILES = (
     "settings.ini", "params.yaml", "schedule.yaml", "dvc.yaml", ".gitattributes", ".gitignore", ".dvc/config", ".dvc/.gitignore", ".dvcignore",
     "nbs/jobs/*.ipynb", "nbs/jobs/.notest", "nbs/reports/*.ipynb", "nbs/reports/.notest",
     "data/sources/retailer/mapping.yaml", "data/live/retailer_*.json", "data/ledger/README.md",
     "data/many/dvc.yaml", "data/many/params.yaml",
+    "benchmarks/results/feature_leaks.json", # how often a suspicion is right, for the report on features
 )
 
 # %% ../../nbs/api/cli/60_template.ipynb #46951a53

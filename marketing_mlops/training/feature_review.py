@@ -1,4 +1,4 @@
-"""Which features carry a model, which cost more than they bring, and which are suspicious: one call, one record.
+"""Which features carry a model, which bring next to nothing, and which are suspicious: one call, one record.
 
 Call `review_features` with a model's training set and its entry in `params.yaml` before its features are settled, and again when the model is trained anew after a year. It compares the features on the rows to learn from, by the model's own figure, and gives a `FeatureReview`: what to do with each feature, the suspicion of a leak, and the tables behind both. The report `feature_review` shows it.
 
@@ -9,7 +9,7 @@ The review proposes and removes nothing. A feature leaves a model when somebody 
 # %% auto #0
 __all__ = ['taken_away', 'review_features']
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #31e4407c
+# %% ../../nbs/api/training/39_feature_review.ipynb #578ab10a
 from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from .feature_review_advice import FeatureAdvice, advise
 from .feature_review_costs import cost_table
 from .feature_review_gains import alone_figures, gains_alone, gains_in_pairs, gains_lost, gains_shuffled
 from .feature_review_leaks import leak_suspicion, suspects
-from .feature_review_plans import MOST_REVIEWED_ROWS, ReviewPlan, figure_estimate, judge_folds, learn_folds, review_plan
+from .feature_review_plans import MOST_REVIEWED_ROWS, LearnedSubset, ReviewPlan, figure_estimate, judge_folds, learn_folds, review_plan
 from .feature_review_records import SPARE_TOGETHER, FeatureReview
 from .feature_review_steadiness import missingness_table, steadiness_table
 from ..workspace.places import Workspace
@@ -67,13 +67,18 @@ def _pairs_of(likeness:pd.DataFrame)->list[dict]:
     rows = [dict(feature=first, other=second, association=likeness.loc[first, second]) for i, first in enumerate(likeness) for second in list(likeness)[i+1:]]
     return _records(pd.DataFrame(rows, columns=["feature", "other", "association"]).sort_values("association", ascending=False, na_position="last", kind="stable"))
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #d289a81f
+# %% ../../nbs/api/training/39_feature_review.ipynb #3171da50
 def _records(table:pd.DataFrame)->list[dict]:
     "Rows as plain values, rounded so that two machines agree; None where missing."
     plain = table.round(6).astype(object)
     return plain.where(plain.notna(), None).to_dict("records")
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #805b9de6
+def _gains(plan:ReviewPlan, whole:np.ndarray, alone:dict, learned:list[LearnedSubset], lost:pd.DataFrame, advice:list[FeatureAdvice])->dict[str, pd.DataFrame]:
+    "What features reach and what is lost without them, by name of the table."
+    lost = pd.concat([lost, _spare_lost(plan, whole, advice)])
+    return dict(alone=gains_alone(plan, alone), pairs=gains_in_pairs(plan, alone), lost=lost, shuffled=gains_shuffled(plan, learned, whole))
+
+# %% ../../nbs/api/training/39_feature_review.ipynb #e7fa6efa
 def review_features(
     rows:TrainingSet, # Of which only the rows to learn from are used
     spec:Mapping[str, str|float|list|Mapping], # The model's entry in params.yaml
@@ -90,6 +95,6 @@ def review_features(
     lost, suspicion = gains_lost(plan, whole, taken_away(plan, groups, own)), leak_suspicion(plan, whole, alone)
     gain = figure_estimate(plan, plan.figure.gain(whole, judge_folds(plan, [])))
     advice = _advice(plan, lost, gain, groups, suspects(suspicion))
-    tables = dict(alone=gains_alone(plan, alone), pairs=gains_in_pairs(plan, alone), lost=pd.concat([lost, _spare_lost(plan, whole, advice)]), shuffled=gains_shuffled(plan, learned, whole)) | _beside(plan, rows.features, workspace)
+    tables = _gains(plan, whole, alone, learned, lost, advice) | _beside(plan, rows.features, workspace)
     return FeatureReview(plan.model, spec["task"], spec["algorithm"]["name"], plan.figure.name, plan.folds.sentence, plan.note, len(plan.train), len(plan.judged),
                          figure_estimate(plan, whole), gain, suspicion, advice, groups, {name: _records(table) for name, table in tables.items()} | dict(likeness=_pairs_of(likeness)))

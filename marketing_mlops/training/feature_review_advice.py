@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from ..contracts.glossary import Term, register_term
 from ..measurement.intervals import Estimate
 
-# %% ../../nbs/api/training/38_feature_review_advice.ipynb #c1b7500f
+# %% ../../nbs/api/training/38_feature_review_advice.ipynb #8260c8c3
 ADVICE = {"suspicious": "Find out when it is written before anybody relies on it.",
           "harms": "Take it out: without it the model is better on rows it was not learned from.",
           "carries": "Keep it: without it the model is worse.",
           "shares": "Keep one of its group: they say the same, and without all of them the model is worse.",
-          "spare": "It brings less than it costs; take it out, or say why it stays.",
+          "spare": "It brings less than a fiftieth of what all features bring; take it out, or say why it stays.",
           "open": "These rows cannot tell whether it brings anything.",
           "set_aside": "Nothing could be learned from it in one of the folds."}
 for _word, _definition in ADVICE.items(): register_term(Term(f"feature_{_word}", _definition, owner="model-owner@example.com"))
 WORTHWHILE_SHARE = .02 # Of the gain of all features over none: what a feature has to be worth
 
-# %% ../../nbs/api/training/38_feature_review_advice.ipynb #4da74f43
+# %% ../../nbs/api/training/38_feature_review_advice.ipynb #64063ba1
 @dataclass(frozen=True)
 class FeatureAdvice:
     "What to do with one feature."
@@ -48,18 +48,18 @@ def advise(
     group = next((" + ".join(each) for each in groups if name in each), None)
     said = f"Without it {found.value:+.4f} ({found.low:+.4f} to {found.high:+.4f}) of {gain.value:.4f} is lost."
     if name in suspected: return FeatureAdvice(name, "suspicious", f"{said} See the suspicion.")
-    if found.high < 0: return FeatureAdvice(name, "harms", said)
+    if found.high < 0: return FeatureAdvice(name, "harms", f"Without it the model is better by {-found.value:.4f} ({-found.high:.4f} to {-found.low:.4f}); all features bring {gain.value:.4f}.")
     if found.low > 0: return FeatureAdvice(name, "carries", said)
     if group and lost[group].low > 0: return FeatureAdvice(name, "shares", f"Without {group} {lost[group].value:+.4f} ({lost[group].low:+.4f} to {lost[group].high:+.4f}) is lost; without it alone {found.value:+.4f}.")
     if is_all and gain.low > 0 and found.high <= worth: return FeatureAdvice(name, "spare", f"{said} Worthwhile would be {worth:.4f}.")
     return FeatureAdvice(name, "open", said)
 
-# %% ../../nbs/api/training/38_feature_review_advice.ipynb #7df4cb05
+# %% ../../nbs/api/training/38_feature_review_advice.ipynb #0de414b8
 _SAID = {"suspicious": ("{names} may have been written down after the outcome; find out when.",)*2,
          "harms": ("One feature harms the model on rows it was not learned from: {names}.", "{n} features harm the model on rows it was not learned from: {names}."),
          "carries": ("One feature carries the model: {names}.", "{n} features carry the model: {names}."),
          "shares": ("{names} is needed only together with what resembles it.", "{n} features share what they know, and one of each group would do: {names}."),
-         "spare": ("One feature brings less than it costs: {names}.", "{n} features bring less than they cost: {names}."),
+         "spare": ("One feature brings next to nothing: {names}.", "{n} features bring next to nothing: {names}."),
          "set_aside": ("One feature could not be compared: {names}.", "{n} features could not be compared: {names}."),
          "open": ("Of one feature these rows cannot tell what it brings: {names}.", "Of {n} features these rows cannot tell what they bring: {names}.")}
 
