@@ -17,25 +17,24 @@ from typing import Literal
 import pandas as pd
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/features/91_conditions.ipynb #c8cf9524
+# %% ../../nbs/api/features/91_conditions.ipynb #aa125ac6
 @dataclass(frozen=True)
 class Operator:
     "One question that can be asked of a feature."
-    says:str # In words, between the feature and the value
     takes:Literal["number", "value", "values", "nothing"] # What it compares with; a value is a number or a text
-    holds:Callable[[pd.Series, object], pd.Series] # (values of the feature, value of the condition) → True or False; missing values are dealt with elsewhere
+    holds:Callable[[pd.Series, float|int|str|tuple[float|int|str, ...]|None], pd.Series] # (values of the feature, value of the condition) → True or False; missing values are dealt with elsewhere
 
 OPERATORS:dict[str, Operator] = {
-    ">": Operator("above", "number", lambda values, value: values > value),
-    ">=": Operator("at least", "number", lambda values, value: values >= value),
-    "<": Operator("below", "number", lambda values, value: values < value),
-    "<=": Operator("at most", "number", lambda values, value: values <= value),
-    "==": Operator("equal to", "value", lambda values, value: values == value),
-    "!=": Operator("other than", "value", lambda values, value: values != value),
-    "in": Operator("one of", "values", lambda values, value: values.isin(value)),
-    "not in": Operator("none of", "values", lambda values, value: ~values.isin(value)),
-    "is missing": Operator("not known", "nothing", lambda values, value: values.isna()),
-    "is not missing": Operator("known", "nothing", lambda values, value: values.notna())}
+    ">": Operator("number", lambda values, value: values > value),
+    ">=": Operator("number", lambda values, value: values >= value),
+    "<": Operator("number", lambda values, value: values < value),
+    "<=": Operator("number", lambda values, value: values <= value),
+    "==": Operator("value", lambda values, value: values == value),
+    "!=": Operator("value", lambda values, value: values != value),
+    "in": Operator("values", lambda values, value: values.isin(value)),
+    "not in": Operator("values", lambda values, value: ~values.isin(value)),
+    "is missing": Operator("nothing", lambda values, value: values.isna()),
+    "is not missing": Operator("nothing", lambda values, value: values.notna())}
 
 # %% ../../nbs/api/features/91_conditions.ipynb #f43197c3
 @dataclass(frozen=True)

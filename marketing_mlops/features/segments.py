@@ -21,7 +21,7 @@ from .declarations import Feature
 from .entities import ENTITIES
 from ..workspace.places import canonical_json
 
-# %% ../../nbs/api/features/92_segments.ipynb #c31628aa
+# %% ../../nbs/api/features/92_segments.ipynb #2f8ff754
 SEGMENT_TERMS = {
     "segment_set": "Segments that belong together, such as the stages of a customer's life; says whether they exclude each other and cover everybody.",
     "membership": "That a customer was in a segment at a cutoff, with the version of the segment.",
@@ -33,7 +33,7 @@ SEGMENT_TERMS = {
     "share_ratio": "The smallest share of a segment among groups of people, divided by the largest; 1 where all have the same.",
     "reachable_share": "Share of a segment that has agreed to be addressed for a purpose, as known at the cutoff.",
 }
-for name, says in SEGMENT_TERMS.items(): register_term(Term(name, says))
+for _name, _says in SEGMENT_TERMS.items(): register_term(Term(_name, _says))
 
 # %% ../../nbs/api/features/92_segments.ipynb #1cb4fea1
 @dataclass(frozen=True)
