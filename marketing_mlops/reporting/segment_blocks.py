@@ -158,7 +158,7 @@ def ratio_rows(
     columns = ["attribute", "kind", "segment", "groups", "ratio", "low", "high", "strength"]
     return pd.DataFrame(rows, columns=columns).sort_values(["kind", "attribute", "ratio"], key=lambda each: each != "protected" if each.name == "kind" else each, ignore_index=True)
 
-# %% ../../nbs/api/reporting/87_segment_blocks.ipynb #f4f0817a
+# %% ../../nbs/api/reporting/87_segment_blocks.ipynb #6e09f1cd
 def ratios_block(
     review:SegmentReview, # From `review_segments`
 )->Block: # A sentence where no attribute could be looked at
@@ -166,7 +166,7 @@ def ratios_block(
     rows = ratio_rows(review)
     if rows.empty: return Block('<p class="line unknown">No attribute of people was looked at.</p>', "No attribute of people was looked at.")
     rows = rows[(rows.groupby("attribute").cumcount() < SHOWN_SEGMENTS) | (rows.high < review.evidence.declared.rules.share_ratio)]
-    shown = rows.assign(interval=[show_interval(low, high, "number") for low, high in zip(rows.low, rows.high)])[["attribute", "kind", "segment", "groups", "ratio", "interval", "strength"]]
+    shown = rows.assign(interval=[show_interval(low, high, "number").replace(" ", "\u00a0") for low, high in zip(rows.low, rows.high)])[["attribute", "kind", "segment", "groups", "ratio", "interval", "strength"]]
     hints = dict(ratio="Smallest share of the segment among the groups, divided by the largest", interval="Holds over all pairs of groups, segments and attributes together",
                  strength="Cramér's V; 0: the segments say nothing about the attribute; 1: they tell it")
     labels = dict(attribute="Attribute", kind="Watched as", segment="Segment", groups="Least / most often", ratio="Share ratio", interval="Between", strength="Association")
