@@ -8,18 +8,19 @@ The answer is a `Verdict`. `fail` says that the same data and the same declarati
 
 # %% auto #0
 __all__ = ['MOST_CUSTOMERS', 'REQUEST_DAYS', 'differing_values', 'sampled', 'compared_values', 'value_reasons', 'ages_at_request',
-           'age_reasons', 'parity']
+           'age_reasons', 'edited_reasons', 'parity']
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #bb0495a7
-from collections.abc import Sequence
+# %% ../../nbs/api/features/99_online_parity.ipynb #53f2a34f
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 import numpy as np
 import pandas as pd
 from ..contracts.counts import counted
 from ..contracts.verdict import Reason, Verdict, judged
+from .declarations import Feature
 from .event_rows import open_events
 from .materialisation import tables_hash
-from .online_rows import Generation, feature_versions, unpacked_rows
+from .online_rows import Generation, declared_version, unpacked_rows
 from .online_stores import OnlineStore, open_online_store
 from .online_values import USUAL_AGE_DAYS, age_of, beyond_limit
 from .own_features import own_features
@@ -38,7 +39,7 @@ def differing_values(
         return int(((ours != theirs).fillna(True) & ~(ours.isna() & theirs.isna())).sum())
     return {name: found for name in offline if (found := n(name))}
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #99b181f8
+# %% ../../nbs/api/features/99_online_parity.ipynb #352dfd82
 MOST_CUSTOMERS = 10_000
 
 def sampled(
@@ -55,12 +56,13 @@ def compared_values(
 )->tuple[int, dict[str, int], bool]: # Customers compared, what `differing_values` finds, and whether the tables are those of the materialisation
     "Stored values held against values computed now as of the same cutoff."
     found = store.read(generation.shelf, asked := sampled(store.entities(generation.shelf)))
-    kept = [i for i,packed in enumerate(found.packed) if packed]
-    spine = pd.DataFrame({"customer_id": pd.Series([asked[i] for i in kept], dtype="str"), "cutoff": pd.Timestamp(found.generation.cutoff).as_unit("us")})
+    kept, generation = [i for i,packed in enumerate(found.packed) if packed], found.generation
+    if not kept: return 0, {}, True
+    spine = pd.DataFrame({"customer_id": pd.Series([asked[i] for i in kept], dtype="str"), "cutoff": pd.Timestamp(generation.cutoff).as_unit("us")})
     with open_events(workspace, generation.source) as events:
         offline = features_of(events, spine, generation.versions)[list(generation.versions)]
-        is_same = tables_hash(events) == found.generation.tables
-    return len(kept), differing_values(offline, unpacked_rows([found.packed[i] for i in kept], found.generation)), is_same
+        is_same = tables_hash(events) == generation.tables
+    return len(kept), differing_values(offline, unpacked_rows([found.packed[i] for i in kept], generation)), is_same
 
 # %% ../../nbs/api/features/99_online_parity.ipynb #a04d45bf
 def value_reasons(
@@ -107,7 +109,19 @@ def age_reasons(
     if late: said += f" Served as missing now: {', '.join(late)}."
     return [Reason("age_at_request", said, most, limit, step, "fail" if late else "review" if most > limit else "pass")]
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #87694d7b
+# %% ../../nbs/api/features/99_online_parity.ipynb #423732bc
+def edited_reasons(
+    generation:Generation, # That is shown
+    own:Mapping[str, Feature], # Features the workspace has declared, from `own_features`
+)->list[Reason]: # None where every feature is declared as it was stored
+    "What can be said of features that were edited, renamed or taken away since."
+    def said(name, stored):
+        declared = declared_version(name, own)
+        now = f"declared in version {declared} now" if declared else "not declared any more"
+        return Reason("other_version", f"{name} is stored in version {stored} and {now}.", stored, declared, f"Run `mmops materialise {generation.shelf}`.", "unknown")
+    return [said(name, stored) for name,stored in generation.versions.items() if declared_version(name, own) != stored]
+
+# %% ../../nbs/api/features/99_online_parity.ipynb #d973f685
 def parity(
     workspace:Workspace, # With accepted tables; its settings say which store
     shelf:str, # Named like the model
@@ -117,7 +131,6 @@ def parity(
     store, subject = open_online_store(workspace), f"{shelf} online"
     if not (history := store.history(shelf)):
         return judged(subject, [Reason("not_materialised", f"{store.address} holds no values for {shelf}.", severity="unknown", next_step=f"Run `mmops materialise {shelf}`.")])
-    generation, declared = history[0], feature_versions(history[0].versions, own_features(workspace))
-    edited = [Reason("other_version", f"{name} is stored in version {stored} and declared in version {declared[name]} now.", stored, declared[name], f"Run `mmops materialise {shelf}`.", "unknown")
-              for name,stored in generation.versions.items() if declared[name] != stored]
+    generation = history[0]
+    edited = edited_reasons(generation, own_features(workspace))
     return judged(subject, (edited or value_reasons(*compared_values(workspace, store, generation), shelf)) + age_reasons(history, clock))

@@ -52,7 +52,7 @@ def beyond_limit(
     "The features that are too old to be served."
     return tuple(name for name,limit in (generation.limits or {}).items() if age_days > limit)
 
-# %% ../../nbs/api/features/98_online_values.ipynb #5bab6238
+# %% ../../nbs/api/features/98_online_values.ipynb #64d88bf6
 @dataclass(frozen=True)
 class StoredValues:
     "What is known of some customers at a request."
@@ -64,6 +64,7 @@ class StoredValues:
     @property
     def is_aged(self)->bool: "Whether the age deserves a word although no limit was passed."; return self.age_days > USUAL_AGE_DAYS
 
+# %% ../../nbs/api/features/98_online_values.ipynb #234ae1c3
 def look_up(
     store:OnlineStore, # From `open_online_store`
     shelf:str, # Named like the model

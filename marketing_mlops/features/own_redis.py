@@ -7,18 +7,19 @@ Use `own_redis` to see how a model is served from Redis before somebody has set 
 # %% auto #0
 __all__ = ['own_redis']
 
-# %% ../../nbs/api/features/97_own_redis.ipynb #a7dd5126
+# %% ../../nbs/api/features/97_own_redis.ipynb #0465eeee
 import shutil, subprocess, tempfile, time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from ..workspace.errors import MmopsError
 
-# %% ../../nbs/api/features/97_own_redis.ipynb #bf50bed3
+# %% ../../nbs/api/features/97_own_redis.ipynb #ca8dcb7f
 @contextmanager
 def own_redis(
     *options:str, # Further settings of the server, such as "--maxmemory", "3mb"
 )->Iterator[str|None]: # Its address; None where redis-server is not installed
-    "A Redis server that lasts as long as the block."
+    "A Redis server that lasts as long as the block. Raises `MmopsError` where it does not start."
     program = shutil.which("redis-server")
     if program is None:
         yield None
@@ -28,6 +29,7 @@ def own_redis(
     server = subprocess.Popen([program, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while server.poll() is None and not (folder/"socket").exists(): time.sleep(.005)
+        if server.poll() is not None: raise MmopsError(f"redis-server did not start with the settings {' '.join(options) or 'of this page'}.", "Try them on its command line, which says why.")
         yield f"unix://{folder/'socket'}?db=0"
     finally:
         server.terminate()

@@ -9,12 +9,12 @@ The bundle decides, not `params.yaml`: for a champion these are the features tha
 # %% auto #0
 __all__ = ['check_declared', 'shelf_plan', 'materialise_model', 'model_parity']
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #df1b3897
+# %% ../../nbs/api/jobs/28_online_models.ipynb #ca0d35ba
 from collections.abc import Callable, Mapping
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.materialisation import ShelfPlan, materialise
 from ..features.online_parity import parity
-from ..features.online_rows import Generation, feature_versions
+from ..features.online_rows import Generation, declared_version
 from ..features.online_stores import open_online_store
 from ..features.online_values import VersionMismatch, check_versions
 from ..features.own_features import own_features
@@ -25,17 +25,19 @@ from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import WorkspaceError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #1dae0fed
+# %% ../../nbs/api/jobs/28_online_models.ipynb #05abd9b6
 def check_declared(
     workspace:Workspace, # With the features a team has declared
     bundle:Bundle, # Whose features are to be stored
 )->None:
-    "Raises `VersionMismatch` for a feature that is declared otherwise than in training, or a bundle that does not say."
-    model, trained_on = bundle.parameters["model"], bundle.feature_versions
-    for name,declared in feature_versions(bundle.features, own_features(workspace)).items():
-        if trained_on.get(name) == declared: continue
+    "Raises `VersionMismatch` for a feature that is declared otherwise than in training or not any more, or a bundle that does not say."
+    model, trained_on, own = bundle.parameters["model"], bundle.feature_versions, own_features(workspace)
+    for name in bundle.features:
+        declared = declared_version(name, own)
+        if declared and trained_on.get(name) == declared: continue
+        now = f"declared in version {declared} now" if declared else "not declared any more"
         wanted = f"trained on version {trained_on[name]}" if name in trained_on else "built before bundles named the versions of features"
-        raise VersionMismatch(f"{name} is declared in version {declared} now, and {model} was {wanted}; stored values could not be served.",
+        raise VersionMismatch(f"{name} is {now}, and {model} was {wanted}; stored values could not be served.",
             f"Train and release {model} again, or put the declaration of {name} back.", feature=name, stored=declared, wanted=trained_on.get(name))
 
 # %% ../../nbs/api/jobs/28_online_models.ipynb #bb21af5a

@@ -18,16 +18,18 @@ from ..registry.input_schemas import RowProblem
 from .prediction_requests import RequestRefused
 from ..workspace.clock import Clock
 
-# %% ../../nbs/api/serving/15_stored_rows.ipynb #b1365d64
+# %% ../../nbs/api/serving/15_stored_rows.ipynb #a0a467c1
 LONGEST_ID = 200 # characters
 
 def customers_by_id(
     rows:Sequence[dict], # From `read_question`
 )->dict[int, str]: # Place of the row, counted from 0 → customer
-    "Rows that give a `customer_id` and no feature. Raises `RequestRefused` for an id that is no text."
+    "Rows that give a `customer_id` and no feature. Raises `RequestRefused` for an id that is no text, or a cutoff beside it."
     found = {i: row["customer_id"] for i,row in enumerate(rows) if "customer_id" in row and row.keys() <= {"customer_id", "cutoff"}}
     wrong = [i for i,each in found.items() if not isinstance(each, str) or not 0 < len(each) <= LONGEST_ID]
     if wrong: raise RequestRefused(f"The customer_id of row {wrong[0]} (counted from 0) is no text of 1 to {LONGEST_ID} characters.", 'Send it as text, such as {"customer_id": "…"}.')
+    dated = [i for i in found if rows[i].get("cutoff") is not None]
+    if dated: raise RequestRefused(f"Row {dated[0]} (counted from 0) names a cutoff, and values are looked up as they are stored now.", "Leave the cutoff out, or send the features of that moment in the row.")
     return found
 
 # %% ../../nbs/api/serving/15_stored_rows.ipynb #2524fd79

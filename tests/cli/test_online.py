@@ -71,6 +71,14 @@ def test_an_edited_declaration_is_refused_before_anything_is_computed(shop, caps
     assert code == 1 and len(errors) == 2 and "mugs_90d is declared in version" in errors[0] and versions_of(find_workspace(shop.root))["mugs_90d"] in errors[0]
     assert typed(capsys, "parity")[0] == 1
 
+def test_a_declaration_that_was_taken_away_is_named_and_its_values_are_not_judged(shop, capsys):
+    typed(capsys, "materialise")
+    write_text(shop.path("params.yaml"), PARAMS.replace("mugs_90d:", "cups_90d:"))
+    code, _, errors = typed(capsys, "materialise")
+    assert code == 1 and len(errors) == 2 and "mugs_90d is not declared any more" in errors[0]
+    code, said, _ = typed(capsys, "parity")
+    assert code == 1 and "churn: unknown" in said and "mugs_90d is stored in version" in said and "not declared any more" in said
+
 def test_a_bundle_of_another_declaration_fails_parity_and_names_both_versions(shop, capsys):
     typed(capsys, "materialise")
     build(shop, versions_of(shop) | {"mugs_90d": "0123456789ab"})

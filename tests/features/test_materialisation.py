@@ -67,7 +67,8 @@ def test_parity_of_very_many_looks_at_some_of_them(stored, monkeypatch):
 
 def test_a_declaration_that_was_edited_is_unknown_and_not_a_pass(stored, monkeypatch):
     place, _ = stored
-    monkeypatch.setattr(online_parity, "feature_versions", lambda names, own: materialisation.feature_versions(names, own) | {"clicks_90d": "0123456789ab"})
+    declared = online_parity.declared_version
+    monkeypatch.setattr(online_parity, "declared_version", lambda name, own: "0123456789ab" if name == "clicks_90d" else declared(name, own))
     verdict = parity(place, "churn", at(15, 12))
     assert verdict.status == "unknown" and [reason.message.split()[0] for reason in verdict.reasons if reason.severity == "unknown"] == ["clicks_90d"]
 
