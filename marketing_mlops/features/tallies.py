@@ -25,7 +25,7 @@ from ..workspace.errors import DataError
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/68_tallies.ipynb #8479d7e3
+# %% ../../nbs/api/features/68_tallies.ipynb #a163efc3
 MOST_CUTOFFS = 60 # Different cutoffs up to which tiles are used
 FEWEST_ROWS = 3 # Rows of the spine for each entity from which on they are
 
@@ -38,6 +38,7 @@ class Way:
 WAYS:dict[str, Callable[["ibis.Table", pd.DataFrame, str, list[WindowedTally]], "ibis.Table"]] = {   # (contributions, spine, key, asked) → tallies by row_
     "range join": range_join, "range join of values": value_join, "tiles": tile_join, "tiles of values": different_join}
 
+# %% ../../nbs/api/features/68_tallies.ipynb #9e03d36d
 def is_dense(
     spine:pd.DataFrame, # With the key and cutoff
     key:str, # Column that names the entity
@@ -45,6 +46,7 @@ def is_dense(
     "Whether the same entities are asked often enough for tiles."
     return len(spine) > 0 and spine.cutoff.nunique() <= MOST_CUTOFFS and len(spine) >= FEWEST_ROWS*spine[key].nunique()
 
+# %% ../../nbs/api/features/68_tallies.ipynb #f458b808
 def ways_for(
     asked:Iterable[WindowedTally], # Of one table
     over_tiles:bool, # Whether the spine is dense, see `is_dense`

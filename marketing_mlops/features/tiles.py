@@ -71,7 +71,7 @@ def of_entities(
     kept = given if since is None else given.filter(given.occurred_at >= instant(since))
     return kept.join(entities, key).drop(key)
 
-# %% ../../nbs/api/features/64_tiles.ipynb #42edc9ef
+# %% ../../nbs/api/features/64_tiles.ipynb #5ec260f8
 def tiled(
     given:"ibis.Table", # From `of_entities`
     bounds:pd.DatetimeIndex, # From `boundaries`
@@ -83,6 +83,7 @@ def tiled(
     placed = given.filter(arrived < instant(bounds[-1])).mutate(tile_=tile_number(given.occurred_at, bounds), known_tile_=tile_number(arrived, bounds))
     return placed.group_by("entity_", "tile_", "known_tile_").aggregate(**{name: MERGES[merge](placed[name]) for name, merge in columns.items()})
 
+# %% ../../nbs/api/features/64_tiles.ipynb #5d258d04
 def numbered_spine(
     spine:pd.DataFrame, # With cutoff
     numbers:np.ndarray, # From `entity_numbers`
@@ -116,7 +117,7 @@ def tile_join(
     parts = {each.column(i): (part_column(each.tally, i), part.merge) for each in asked for i, part in enumerate(AGGREGATIONS[each.tally.aggregation].parts)}
     return met.group_by("row_").aggregate(**{name: MERGES[merge](met[column]) for name, (column, merge) in parts.items()})
 
-# %% ../../nbs/api/features/64_tiles.ipynb #42e6d823
+# %% ../../nbs/api/features/64_tiles.ipynb #df7e96de
 def latest_of_each(
     given:"ibis.Table", # From `of_entities`
     column:str, # Of contributions whose different values are counted
@@ -131,6 +132,7 @@ def latest_of_each(
     found = newest.mutate(until_=newest.from_.min().over(later).fill_null(len(bounds)))
     return found.filter(found.until_ > found.from_).select("entity_", "occurred_at", "from_", "until_")
 
+# %% ../../nbs/api/features/64_tiles.ipynb #763f6bd2
 def different_join(
     given:"ibis.Table", # From `contributions`
     spine:pd.DataFrame, # With the key and cutoff
