@@ -10,7 +10,7 @@ The shape is what makes a single rule about time possible. An order line has no 
 __all__ = ['ROWS_OF', 'EventSource', 'open_events', 'source_end', 'line_rates', 'order_line_rows', 'customer_rows', 'restated',
            'media_rows', 'event_rows']
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #4edf38b0
+# %% ../../nbs/api/features/20_event_rows.ipynb #df4e1b8c
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from ..contracts.money import common_currency, converted
 from ..contracts.schemas import canonical_frame
 from .aggregations import SCALE, ten_thousandths
 from .declarations import Feature
-from .engines import open_engine
+from .engines import open_engine, read_rows
 from .entities import ENTITIES
 from .own_features import own_features
 from ..sources.ingestion import accepted_tables, table_path
@@ -34,7 +34,7 @@ from ..workspace.places import Workspace
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/20_event_rows.ipynb #162003c0
+# %% ../../nbs/api/features/20_event_rows.ipynb #014e26df
 @dataclass(frozen=True)
 class EventSource:
     "A source's accepted tables with an engine that can read them."
@@ -50,7 +50,7 @@ class EventSource:
 
     def read(self, table:str)->"ibis.Table":
         "The rows of a table as they are. Raises `DataError` where the source has none."
-        if table in self.tables: return self.engine.read_parquet(str(self.tables[table]))
+        if table in self.tables: return read_rows(self.engine, self.tables[table])
         raise DataError(f"Source {self.name!r} has no table {table}; it has {', '.join(self.tables)}.",
                         f"Map a file to the table {table}, or leave out what needs it.", file=table)
 
