@@ -33,10 +33,13 @@ Modules:
 - `marketing_mlops.explorers.uplift_explorer`: How many customers to reach, at which costs: profit of a model's ranking against nobody, everybody and the best single arm
 - `marketing_mlops.explorers.uplift_pictures`: The curve of an uplift explorer as a picture, for pages that are saved
 - `marketing_mlops.features.aggregations`: How many rows become one number: what a feature may count, add up, compare or date.
-- `marketing_mlops.features.attention_signals`: Whether a customer still looks: her visits, her clicks, and how often she is written to.
+- `marketing_mlops.features.attention_signals`: Whether a customer still looks: her visits, how long they last, how she comes and on which device.
+- `marketing_mlops.features.calendar_features`: The season and the holidays around each cutoff, on the calendar of each customer's market.
 - `marketing_mlops.features.catalogue`: Every feature there is, by its name: those that come with the package, those of a team, and the traits.
 - `marketing_mlops.features.computed_columns`: Columns a feature may name although no table has them, and what they are made from.
 - `marketing_mlops.features.conditions`: What a segment asks of a customer, as data: a feature, an operator, a value.
+- `marketing_mlops.features.creative_rates`: Click rates that borrow strength from all creatives known before the same cutoff.
+- `marketing_mlops.features.creative_signals`: How often an advertisement or a mail is clicked, told so that a hundred impressions are not believed like a million.
 - `marketing_mlops.features.declarations`: What a model may know, written down as data: whom it describes, which rows count, how far back, and what missing means.
 - `marketing_mlops.features.eligibility`: Who may be learned from and who may be scored: consent first, then activity, and the holdout marked.
 - `marketing_mlops.features.engines`: Where features are computed: DuckDB on this machine, or Spark on many, by the same definitions.
@@ -44,8 +47,11 @@ Modules:
 - `marketing_mlops.features.event_rows`: The accepted tables of a source as rows that belong to a customer and carry the moment they became known.
 - `marketing_mlops.features.experiment_outcomes`: What the people of an experiment did in their outcome window, counted as the readout counts it.
 - `marketing_mlops.features.feature_views`: What several features share, said once: one view for each signal, one feature for each of its windows.
+- `marketing_mlops.features.habit_signals`: On which days and at what time a customer shops and looks, by the clock where she lives.
 - `marketing_mlops.features.labels`: What happened after the cutoff, for the rows whose answer is already complete.
+- `marketing_mlops.features.local_times`: What the clock on the wall said when something happened, in every market and on every engine.
 - `marketing_mlops.features.materialisation`: The features of every customer as of one moment, computed as in training and stored for look-up
+- `marketing_mlops.features.message_signals`: How a customer takes what is sent to her: clicks, opens, how often she is written to, complaints and farewells.
 - `marketing_mlops.features.online_parity`: Whether a customer has the same features online as offline, value for value, and how old they are when somebody asks
 - `marketing_mlops.features.online_redis`: Stored features in a Redis that several machines share; the one module that knows Redis
 - `marketing_mlops.features.online_rows`: One customer's features as a few bytes, and the facts without which nobody could read them
@@ -55,12 +61,15 @@ Modules:
 - `marketing_mlops.features.own_features`: A signal of your own, declared in params.yaml: one entry, no code.
 - `marketing_mlops.features.point_in_time`: One row for each row of a spine, holding what was known of the customer at her cutoff and nothing else.
 - `marketing_mlops.features.range_joins`: Tallies of any spine in one pass: every event meets the rows that may know of it.
+- `marketing_mlops.features.row_columns`: Discounts, returns, baskets, categories and times of day as columns of the rows a feature counts, made only where one asks for them.
+- `marketing_mlops.features.score_features`: What another model said of a customer, as far as it had been said before the cutoff, with its age and the bundle it came from.
+- `marketing_mlops.features.season_signals`: What the calendar says at the cutoff: the season, the day of the week, and how near the next public holiday is.
 - `marketing_mlops.features.segment_members`: Who was in which segment at which cutoff, as a table that can be kept, joined and handed on.
 - `marketing_mlops.features.segment_rules`: What a segment set is held against, declared beside its segments and before anybody has looked.
 - `marketing_mlops.features.segment_sets`: Segments that belong together, written by a team under `segments:` in params.yaml.
 - `marketing_mlops.features.segments`: A group of customers with a name, a sentence, an owner and a version, so that two people who say "loyal" mean the same.
-- `marketing_mlops.features.shopping_signals`: Recency, frequency, monetary value and what else order lines tell of a customer.
-- `marketing_mlops.features.short_windows`: Features that look back further than the data reach, so that a year on the label is only eight months in the rows.
+- `marketing_mlops.features.shopping_signals`: Recency, frequency, monetary value, baskets, discounts, returns and breadth: what order lines tell of a customer.
+- `marketing_mlops.features.short_windows`: Features that look back further than the data reach: said where it is true of some rows, refused where it is true of all.
 - `marketing_mlops.features.spines`: Who may be learned from, and as of when: the rows of a training set before anything is known about them.
 - `marketing_mlops.features.splits`: Which rows a model learns from and which are kept to judge it, so that the judgement holds on the day the model is used.
 - `marketing_mlops.features.tallies`: The values behind the features of a spine, by whichever way is quicker, with the same result.
@@ -172,6 +181,7 @@ Modules:
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
 - `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
+- `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which carry the model, which bring next to nothing, which are suspicious.
 - `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or what was wrong.
 - `marketing_mlops.reporting.grid_pages`: One page for thirty reports: what each says, which failed, and the way to all of them.
 - `marketing_mlops.reporting.grid_values`: `--for-each market`: which markets? The values of a parameter, found in the data, and every combination of them.
@@ -209,14 +219,18 @@ Modules:
 - `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
 - `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
 - `marketing_mlops.serving.service`: Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
+- `marketing_mlops.serving.stored_rows`: A row that brings only a `customer_id` is filled in from the online store, or refused with a reason
 - `marketing_mlops.sources.mailing_models`: A list of who got the mail becomes the model entry that will read the mailing out
 - `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
 - `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
+- `marketing_mlops.training.feature_review`: Which features carry a model, which bring next to nothing, and which are suspicious: one call, one record.
+- `marketing_mlops.training.feature_review_advice`: One word for each feature: it carries the model, shares what it knows, is spare, is suspicious, or these rows cannot tell.
 - `marketing_mlops.training.feature_review_costs`: What a feature costs beside its gain: how late its rows become known, what it reads, how much room it takes.
 - `marketing_mlops.training.feature_review_draws`: Training sets of drawn customers, with and without a feature that gives the answer away, to find out how often a suspicion is right.
 - `marketing_mlops.training.feature_review_figures`: By which figure features are compared: the model's own, with an interval that counts customers and not rows.
 - `marketing_mlops.training.feature_review_folds`: Earlier rows to learn from and later rows to judge by, within the rows a model is trained on.
 - `marketing_mlops.training.feature_review_gains`: What each feature brings: alone, with one other, when it is taken away, and when its values are shuffled.
+- `marketing_mlops.training.feature_review_leaks`: A feature that explains nearly everything was perhaps written down after the outcome. Ask, before anybody is pleased.
 - `marketing_mlops.training.feature_review_plans`: Everything fixed before features are compared: rows, folds, figure, algorithm; and what any set of features reaches under it.
 - `marketing_mlops.training.feature_review_steadiness`: Whether a feature means the same from cutoff to cutoff, and for whom it is missing.
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
