@@ -24,7 +24,6 @@ TEMPLATE_FILES = (
     "nbs/jobs/*.ipynb", "nbs/jobs/.notest", "nbs/reports/*.ipynb", "nbs/reports/.notest",
     "data/sources/retailer/mapping.yaml", "data/live/retailer_*.json", "data/ledger/README.md",
     "data/many/dvc.yaml", "data/many/params.yaml",
-    "benchmarks/results/feature_leaks.json", # how often a suspicion is right, for the report on features
 )
 
 # %% ../../nbs/api/cli/60_template.ipynb #46951a53
