@@ -17,6 +17,10 @@ def pytest_collection_finish():
     "Thousands of tests are thousands of objects that every garbage collection would look at again."
     gc.freeze()
 
+import hypothesis
+hypothesis.settings.register_profile("suite", deadline=None)   # a busy machine is no fault of the code
+hypothesis.settings.load_profile("suite")
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     "Root of this repository."

@@ -23,7 +23,7 @@ from ..contracts.money import common_currency, converted
 from ..contracts.schemas import canonical_frame
 from .aggregations import SCALE, ten_thousandths
 from .declarations import Feature
-from .engines import open_engine, read_rows
+from .engines import open_engine, engine_rows
 from .entities import ENTITIES
 from .own_features import own_features
 from ..sources.ingestion import accepted_tables, table_path
@@ -50,7 +50,7 @@ class EventSource:
 
     def read(self, table:str)->"ibis.Table":
         "The rows of a table as they are. Raises `DataError` where the source has none."
-        if table in self.tables: return read_rows(self.engine, self.tables[table])
+        if table in self.tables: return engine_rows(self.engine, self.tables[table])
         raise DataError(f"Source {self.name!r} has no table {table}; it has {', '.join(self.tables)}.",
                         f"Map a file to the table {table}, or leave out what needs it.", file=table)
 
