@@ -12,6 +12,7 @@ from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.slow                                # minutes on a busy machine
 CLUSTER, MACHINE = "local-cluster[2,1,1024]", "local[2]"
 FEW = 60 # Entities without an unusual id
 
