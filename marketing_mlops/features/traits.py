@@ -9,9 +9,10 @@ The most dangerous columns of a marketing file are traits. The length of a sales
 # %% auto #0
 __all__ = ['TOO_LATE', 'usable_traits', 'too_late', 'trait_values']
 
-# %% ../../nbs/api/features/60_traits.ipynb #cd2c10b2
+# %% ../../nbs/api/features/60_traits.ipynb #26ca9d0a
 from collections.abc import Iterable
 import pandas as pd
+from .aggregations import AGGREGATIONS, MERGES
 from .event_rows import EventSource, open_events
 from .windows import spine_rows
 from ..workspace.errors import DataError, ParameterError, closest
@@ -47,7 +48,7 @@ def too_late(
     return DataError(f"{feature} of source {source!r} is known {when}, so no model may learn from it.",
                      f"Remove {feature} from features: in params.yaml; if it is known earlier, say so under `known:` in the source's mapping.yaml.", column=feature)
 
-# %% ../../nbs/api/features/60_traits.ipynb #bc81a7fb
+# %% ../../nbs/api/features/60_traits.ipynb #bded25f3
 def trait_values(
     events:EventSource, # An open source with traits
     spine:pd.DataFrame, # customer_id, cutoff
@@ -62,6 +63,8 @@ def trait_values(
     if "is_time_derived" in rows.columns:
         is_known = is_known | (joined.is_time_derived & (joined.known_when == "before_contact") & (joined.known_at == joined.cutoff))
     known = joined.filter(is_known)
-    latest = {name: known[column].argmax(known.occurred_at, where=(known.trait == name) & known[column].notnull()) for name, column in columns.items()}
+    last = AGGREGATIONS["last"]
+    latest = {name: MERGES["largest"](last.parts[0].of(known, column), known.trait == name) for name, column in columns.items()}
     found = known.group_by("row_").aggregate(**latest).to_pandas().set_index("row_").reindex(range(len(spine)))
-    return found.astype({name: "float64" if column == "number" else "str" for name, column in columns.items()}).reset_index(drop=True)
+    types = {name: "float64" if column == "number" else "str" for name, column in columns.items()}
+    return found.apply(last.value).astype(types).reset_index(drop=True)

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 from marketing_mlops.features.aggregations import AGGREGATIONS
 from marketing_mlops.features.declarations import Tally
+from marketing_mlops.features.event_rows import open_events
 from marketing_mlops.features.range_joins import WindowedTally, contributions
 from marketing_mlops.features.tallies import FEWEST_ROWS, WAYS, rows_per_entity, ways_for
+from marketing_mlops.features.traits import trait_values
 
 NOON = datetime(2026, 3, 29, 1, tzinfo=timezone.utc)          # clocks change in Europe
 DAY, MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
@@ -78,6 +80,13 @@ def test_the_last_of_several_at_one_instant_is_the_one_known_later(duckdb_backen
     events = [same | dict(channel="push", seconds=1., late=timedelta(0)), same | dict(channel="email", seconds=9., late=timedelta(hours=2)), same | dict(channel=None, seconds=None, late=timedelta(hours=3))]
     asked = [WindowedTally(Tally("touchpoints", "last", column), None) for column in ("channel", "seconds")]
     for over_tiles in (False, True): assert [values[0] for values in computed(duckdb_backend, events, [("ada", NOON)], over_tiles, asked).values()] == ["email", 9.]
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_traits_of_one_instant_the_one_known_later_counts(shop, order):
+    told = dict(customer_id="ada", trait="job", known_when="timestamp", occurred_at=NOON)
+    stated = [told | dict(value="teacher", known_at=NOON + 2*DAY), told | dict(value="student", known_at=NOON + DAY)][::order]
+    spine = pd.DataFrame(dict(customer_id="ada", cutoff=[NOON + 2*DAY, NOON + 3*DAY])).astype({"cutoff": "datetime64[us, UTC]"})
+    with open_events(shop.accept(traits=stated), "shop") as events: assert trait_values(events, spine, ["job"]).job.tolist() == ["student", "teacher"]
 
 def test_few_cutoffs_of_the_same_customers_go_over_tiles():
     weekly = pd.date_range("2026-01-05", periods=12, freq="7D", tz="UTC")

@@ -4,11 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from marketing_mlops.cli.template import copy_template
 from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.features.training_sets import TrainingSet
-from marketing_mlops.reporting.feature_blocks import features_answer, features_sentence, features_word, leak_rates_block, review_model
+from marketing_mlops.reporting.feature_blocks import features_answer, features_sentence, features_word, review_model
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import StageError
@@ -67,12 +66,6 @@ def test_what_these_rows_leave_open_is_no_pass(shop):
     vague = replace(review, advice=[replace(each, word="open" if i else "carries") for i, each in enumerate(review.advice)])
     assert features_word(vague) == "unknown" and "2 cannot be judged on these rows" in features_sentence(vague)
     assert "Add customers or cutoffs" in str(features_answer(vague))
-
-def test_a_new_workspace_knows_how_often_a_suspicion_is_right(tmp_path, repository):
-    copy_template(repository, tmp_path)
-    said = str(leak_rates_block(find_workspace(tmp_path)))
-    recorded = json.loads((repository/"benchmarks"/"results"/"feature_leaks.json").read_text())["kinds"][0]
-    assert "strong leak" in said and f"{100*recorded['suspected']/recorded['draws']:.1f} %" in said
 
 def test_a_model_without_features_ends_in_two_lines(shop):
     with pytest.raises(StageError) as ended: run_report("feature_review", dict(model="letters"), shop)
