@@ -12,7 +12,7 @@ def amounts(n, mean, variance): return SampleMeanStatistic(n=n, sum=n*mean, sum_
 def share(successes, n): return ProportionStatistic(sum=successes, n=n)
 
 CASES = [("amounts", (21_307, 1.422617, 315.2118), (21_306, .652789, 134.2864), 42_000), ("amounts", (600, 22., 90.), (540, 20., 80.), 5_000),
-         ("amounts", (9_500, 4.1, 900.), (500, 3.9, 840.), 10_000), ("shares", (260, 3_000), (180, 3_000), 12_000), ("shares", (3_894, 21_307), (2_262, 21_306), 5_000)]
+         ("amounts", (9_500, 14.1, 900.), (500, 13.9, 840.), 10_000), ("shares", (260, 3_000), (180, 3_000), 12_000), ("shares", (3_894, 21_307), (2_262, 21_306), 5_000)]
 
 def answer(kind, treated, control, planned, alpha):
     arm = {"amounts": amounts, "shares": share}[kind]
