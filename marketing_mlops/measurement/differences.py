@@ -68,7 +68,7 @@ def difference_of_proportions(
     arms = [Moments(e.n, e.value, e.value*(1-e.value)) for e in (treated, control)]
     return Difference(estimate, z, 2*float(ndtr(-abs(z))), "pooled z", *arms)
 
-# %% ../../nbs/api/measurement/20_differences.ipynb #1fc57728
+# %% ../../nbs/api/measurement/20_differences.ipynb #c5ffc477
 def welch_freedom(
     treated:Moments, # The treated arm
     control:Moments, # The control arm
@@ -78,7 +78,7 @@ def welch_freedom(
     # relative to their sum, or very small amounts would underflow
     total = treated.error_variance + control.error_variance
     shares = [arm.error_variance/total for arm in (treated, control)]
-    return 1/sum(share**2/(arm.n-1) for share, arm in zip(shares, (treated, control)) if share)
+    return 1/sum(share**2/arm.freedom for share, arm in zip(shares, (treated, control)) if share)
 
 # %% ../../nbs/api/measurement/20_differences.ipynb #35f569d2
 def check_comparable(

@@ -104,7 +104,7 @@ def proportion_interval(
     high = 1. if successes == n else float(max(centre+half, p))
     return Estimate(p, low, high, level, int(n), "Wilson", "share")
 
-# %% ../../nbs/api/measurement/10_intervals.ipynb #0ba8dd30
+# %% ../../nbs/api/measurement/10_intervals.ipynb #106a9453
 @dataclass(frozen=True)
 class Moments:
     "Number of customers, their mean and how much they differ."
@@ -115,6 +115,10 @@ class Moments:
     @property
     def error_variance(self)->float: # Squared standard error of the mean
         return self.variance/self.n
+
+    @property
+    def freedom(self)->int: # Degrees of freedom of the variance
+        return self.n - 1
 
 # %% ../../nbs/api/measurement/10_intervals.ipynb #3e8cbc59
 def as_amounts(
@@ -144,7 +148,7 @@ def moments(
     mean, variance = (amounts[0], 0.) if same else (amounts.mean(), amounts.var(ddof=1))
     return Moments(len(amounts), float(mean), float(variance))
 
-# %% ../../nbs/api/measurement/10_intervals.ipynb #3b8c2a9e
+# %% ../../nbs/api/measurement/10_intervals.ipynb #05471ff3
 def mean_interval(
     values:np.ndarray|Moments, # One number per customer, or their moments
     level:float=.95,           # Confidence level, in (0, 1)
@@ -158,5 +162,5 @@ def mean_interval(
     if m.variance == 0:
         raise NotMeasurable(f"All {m.n} customers have the same value {m.mean:g}, so its uncertainty cannot be judged.",
                             "Check the outcome file, or wait until customers differ.", code="no_variation")
-    half = float(stdtrit(m.n-1, (1+level)/2))*math.sqrt(m.error_variance)
+    half = float(stdtrit(m.freedom, (1+level)/2))*math.sqrt(m.error_variance)
     return Estimate(m.mean, m.mean-half, m.mean+half, level, m.n, "t", unit)

@@ -8,7 +8,7 @@ Welch's interval assumes that the mean of an arm is nearly normal. Most of the t
 
 # %% auto #0
 __all__ = ['DRAWN_AT_ONCE', 'FEWEST_SPENDERS', 'sums_of_groups', 'resampled_moments', 'effective_spenders', 'check_spenders',
-           'draws_for', 'bootstrap_difference', 'resampled_t']
+           'draws_for', 'bootstrap_difference', 'resampled_difference', 'resampled_t']
 
 # %% ../../nbs/api/measurement/50_resampling.ipynb #2d68b99f
 import math
@@ -72,7 +72,7 @@ def draws_for(
     "Draws that leave 25 beyond each end of the interval."
     return max(1_000, math.ceil(50/(1-check_level(level))-1e-9))
 
-# %% ../../nbs/api/measurement/50_resampling.ipynb #c9e1b02d
+# %% ../../nbs/api/measurement/50_resampling.ipynb #2adf5516
 def bootstrap_difference(
     treated:np.ndarray, # One number per treated customer
     control:np.ndarray, # The same of the control arm
@@ -85,9 +85,21 @@ def bootstrap_difference(
     Source: Efron & Tibshirani 1993, section 12.5"""
     arms = as_amounts(treated), as_amounts(control)
     check_spenders(*arms)
-    m1, m0 = map(moments, arms)
+    return resampled_difference(*arms, level, unit, seed=seed)
+
+# %% ../../nbs/api/measurement/50_resampling.ipynb #070859ff
+def resampled_difference(
+    treated:np.ndarray, # One independent number per treated customer or group
+    control:np.ndarray, # The same of the control arm
+    level:float=.95,    # Confidence level, in (0, 1)
+    unit:str="units",   # Currency such as "EUR", or what is counted
+    *,
+    seed:int=0,         # Same seed, same interval
+)->Estimate: # In `unit`
+    "Mean of the treated minus mean of the control numbers, by bootstrap t. Raises `NotMeasurable` without spread."
+    m1, m0 = moments(treated), moments(control)
     check_comparable(m1, m0)
-    t = resampled_t(*arms, draws_for(level), np.random.default_rng(seed))
+    t = resampled_t(treated, control, draws_for(level), np.random.default_rng(seed))
     gain, error = m1.mean-m0.mean, math.sqrt(m1.error_variance+m0.error_variance)
     above, below = np.quantile(t, [(1-level)/2, (1+level)/2])
     return Estimate(gain, float(gain-below*error), float(gain-above*error), level, m1.n+m0.n, "bootstrap t", unit)
