@@ -150,8 +150,9 @@ def arms_fit(values:dict)->Iterator[tuple[str, str]]:
     if control and control not in arms:
         yield "control", f"control {control!r} is not among the arms {', '.join(arms)}.{closest(control, arms)}"
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #0f7975a1
+# %% ../../nbs/api/measurement/80_experiments.ipynb #6fc34cc7
 STOPPING_RULES = {"fixed_horizon": "read once, when the planned customers are in and the planned end has passed",
+                  "always_valid": "read as often as anybody likes, by wider intervals that are narrowest at the planned customers",
                   "none_known": "nobody wrote down how many customers or until when; every readout says so"}
 
 @experiment_rule
@@ -162,6 +163,8 @@ def plan_fits(values:dict)->Iterator[tuple[str, str]]:
         yield "stopping_rule", f"stopping_rule is {rule!r}; allowed: {', '.join(STOPPING_RULES)}.{closest(rule, STOPPING_RULES)}"
     if rule == "fixed_horizon" and not (values.keys() & {"planned_customers", "planned_end"}):
         yield "planned_customers", "planned_customers or planned_end is missing; a fixed horizon needs one of them, and without a plan the rule is none_known"
+    if rule == "always_valid" and "planned_customers" not in values:
+        yield "planned_customers", "planned_customers is missing; always_valid needs it to know where its intervals should be narrowest"
 
 # %% ../../nbs/api/measurement/80_experiments.ipynb #59768402
 @experiment_rule
