@@ -6,8 +6,8 @@ The checks that protect a readout before it is computed: arms nobody planned, pe
 
 # %% auto #0
 __all__ = ['SPLIT_ALARM_RATE', 'USUAL_WINDOW_DAYS', 'promised_arms', 'arm_counts', 'find_wrong_arms', 'chi_square_tail',
-           'find_wrong_split', 'find_two_arms', 'find_overlaps', 'find_late_registration', 'instant_from',
-           'find_unwanted_contacts']
+           'find_wrong_split', 'find_two_arms', 'find_uncounted_people', 'find_overlaps', 'find_late_registration',
+           'instant_from', 'find_unwanted_contacts']
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #7339d3c3
 import math
@@ -102,6 +102,18 @@ def find_two_arms(evidence:Evidence)->list[Finding]:
             (SELECT experiment_id, min(row_) AS first_row FROM assignments GROUP BY experiment_id, customer_id HAVING count(DISTINCT arm) > 1) GROUP BY ALL ORDER BY ALL"""):
         found.append(Finding("two_arms", "assignments", "arm", f"{counted(n, 'person is', 'people are')} in more than one arm of {name} (rows {', '.join(map(str, rows))}{', …' if n > len(rows) else ''}).", "fail", n, 0, tuple(rows),
                              "Keep the first assignment of each person, or leave these people out of every arm."))
+    return found
+
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #b7b177fb
+@register_check("uncounted_people", "People who were assigned and set aside, or assigned more than once.")
+def find_uncounted_people(evidence:Evidence)->list[Finding]:
+    account = evidence.accounts.get("assignments", {})
+    n, n_read, again = (account.get(key, 0) for key in ("n_rejected", "n_read", "n_repeated"))
+    reasons, found = "; ".join(reason.partition(": ")[2] for reason in account.get("rejected", {})), []
+    if n: found.append(Finding("assignments_set_aside", "assignments", "arm", f"{n:,} of {n_read:,} rows are set aside ({100*n/n_read:.2g} %): {reasons}.", "review", n, 0,
+                               next_step="Find out how this came about, and read the experiment out once without everybody who has such a row; the decision should not change."))
+    if again: found.append(Finding("assigned_again", "assignments", "customer_id", f"{counted(again, 'row repeats', 'rows repeat')} an assignment of somebody who has one already; one row of each person counts.", "review", again, 0,
+                                   next_step="Find out why somebody was assigned again; only the first assignment was drawn."))
     return found
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #6a3edfab

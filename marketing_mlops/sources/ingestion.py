@@ -23,7 +23,7 @@ from .mappings import Mapping, read_mapping
 from .raw_files import RawRows, read_rows
 from .typed_tables import TypedTable, typed_table
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #daf15e76
+# %% ../../nbs/api/sources/70_ingestion.ipynb #4c810b1a
 @dataclass(frozen=True)
 class TableAccount:
     "What became of the rows of one table."
@@ -39,6 +39,7 @@ class TableAccount:
     file:str="" # Raw file the rows come from
     unused:tuple[str, ...]=() # Its columns that no table uses
     columns:dict[str, str]=field(default_factory=dict) # Canonical column → the file's own, so that a finding can name it
+    n_repeated:int=0 # Of the rows left out, those whose person or thing has another row that stayed
 
     @property
     def newest_day(self)->str: "The day of the newest event, with its zone; '' without events."; return f"{self.newest_event[:10]} ({self.zone})" if self.newest_event else ""
@@ -157,7 +158,7 @@ def _write_private(typed, files, identifiers, private, mapping):
         rejected = t.rejected.drop(columns="value").reset_index()
         pd.concat([rejected, raw.reset_index(drop=True)], axis=1).astype("str").to_parquet(Path(private)/f"rejected_{name}.parquet", index=False)
 
-# %% ../../nbs/api/sources/70_ingestion.ipynb #175f4c1a
+# %% ../../nbs/api/sources/70_ingestion.ipynb #4195749a
 def _account(typed, df, mapping):
     t = mapping.tables[typed.name]
     reasons = (typed.rejected["column"] + ": " + typed.rejected["reason"]).value_counts().sort_index()
@@ -167,7 +168,7 @@ def _account(typed, df, mapping):
                         newest.tz_convert(zone).isoformat() if newest is not None else None, zone,
                         {to: f"{d.rule}" + (f": {d.note}" if d.note else "") for to, d in t.derived.items()},
                         {to: k for to, k in known.items() if k != "known_at"}, t.file, typed.unused,
-                        {c.to: name for name, c in t.columns.items()})
+                        {c.to: name for name, c in t.columns.items()}, typed.n_repeated)
 
 # %% ../../nbs/api/sources/70_ingestion.ipynb #c0a5d2d0
 def ingest(

@@ -20,7 +20,7 @@ from .identities import masked, redacted
 from .mappings import ColumnMapping, Mapping, TableMapping
 from .raw_files import RawRows
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #a1d10977
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #7b5b7216
 @dataclass(frozen=True)
 class TypedTable:
     "One canonical table made from one raw file, before identities are hashed."
@@ -30,17 +30,18 @@ class TypedTable:
     n_read:int # Rows in the file, unreadable ones included
     n_left_out:int # Rows the mapping leaves out by `where` or `one_row_per`
     unused:tuple[str, ...]=() # Columns of the file the mapping does not use for any table
+    n_repeated:int=0 # Of the rows left out, those whose thing has another row that stayed
 
     @property
     def n_rejected(self)->int: "Rows set aside."; return self.rejected.index.nunique()
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #f949eb8d
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #3834e65d
 def check_header(
     rows:RawRows, # As read
     mapping:Mapping, # Of the source
 )->tuple[str, ...]: # Columns of the file that no table uses
     "Raises DataError naming every mapped column the file does not have."
-    used = {c for t in mapping.tables.values() if t.file == rows.name for c in [*t.columns, *t.where, *t.leave_out]}
+    used = {c for t in mapping.tables.values() if t.file == rows.name for c in [*t.columns, *t.where, *t.leave_out, *(c for each in t.contradictions for c in each.texts)]}
     unused = tuple(c for c in rows.frame if c not in used)
     gone = [c for c in used if c not in rows.frame]
     if not gone: return unused
@@ -107,7 +108,7 @@ def _gathered(values, raw, t, mapping):
     typed = _derived(typed, raw, t, mapping)
     return _one_trait_a_row(values, typed, t) if long else typed
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #c2c8731c
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #85fa0071
 def typed_table(
     rows:RawRows, # As read
     t:TableMapping, # The table to make
@@ -118,7 +119,7 @@ def typed_table(
     unused = check_header(rows, mapping)
     raw, unlisted = _wanted(rows.frame, t)
     values, faults = _converted(raw, t, mapping)
-    faults += [unlisted, pd.DataFrame({"column": "", "reason": rows.unreadable.values(), "value": ""}, index=list(rows.unreadable))]
+    faults += [unlisted, _contradicting(raw, t), pd.DataFrame({"column": "", "reason": rows.unreadable.values(), "value": ""}, index=list(rows.unreadable))]
     broken = set().union(*(f.index for f in faults))
     keep = ~raw.index.isin(broken)
     frame = _gathered({name: v[keep] for name, v in values.items()}, raw[keep], t, mapping)
@@ -129,9 +130,9 @@ def typed_table(
     _refuse_too_many(rejected, n_read, rows, t, mapping)
     frame = _one_of_each(frame, raw, t, mapping, rows.name)
     left_out = len(rows.frame) - len(raw) - len(unlisted) + n_full - len(frame)
-    return TypedTable(t.table, frame, rejected, n_read, left_out, unused)
+    return TypedTable(t.table, frame, rejected, n_read, left_out, unused, n_full - len(frame))
 
-# %% ../../nbs/api/sources/60_typed_tables.ipynb #c1bc60ed
+# %% ../../nbs/api/sources/60_typed_tables.ipynb #c6dcc7fb
 def _among(raw, column, texts):
     text = raw[column].str.strip()
     return text.isin(texts) | (text != "" if "*" in texts else False)
@@ -146,6 +147,12 @@ def _wanted(raw, t):
         raw = raw[taken]
     return raw, pd.concat([pd.DataFrame({"column": s.name, "reason": "is listed neither under where nor under leave_out", "value": [repr(redacted(v)) for v in s]}, index=s.index)
                            for s in strange]) if strange else pd.DataFrame(columns=["column", "reason", "value"])
+
+def _contradicting(raw, t):
+    "Rows with all texts of a contradiction, as faults."
+    def rows_of(c): return raw.index[pd.concat([raw[column].str.strip() == text for column, text in c.texts.items()], axis=1).all(axis=1)]
+    found = [pd.DataFrame({"column": ", ".join(c.texts), "reason": c.reason, "value": ""}, index=rows_of(c)) for c in t.contradictions]
+    return pd.concat(found) if found else pd.DataFrame(columns=["column", "reason", "value"])
 
 def _missing(frame, table):
     empty = [(row, c) for c in table.required if c in frame for row in frame.index[frame[c].isna()]]
