@@ -9,12 +9,12 @@ The way never changes a value. A spine that asks the same customers again and ag
 # %% auto #0
 __all__ = ['MOST_CUTOFFS', 'FEWEST_ROWS', 'WAYS', 'Way', 'rows_per_entity', 'ways_for', 'table_rows', 'computed', 'tally_values']
 
-# %% ../../nbs/api/features/68_tallies.ipynb #8f2b8723
+# %% ../../nbs/api/features/68_tallies.ipynb #1ec79741
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 import pandas as pd
-from .aggregations import AGGREGATIONS
+from .aggregations import AGGREGATIONS, undated
 from .event_rows import EventSource, event_rows
 from .entities import ENTITIES
 from .range_joins import WindowedTally, contributions, range_join, value_join
@@ -87,12 +87,12 @@ def computed(
     except (OperationNotDefinedError, UnsupportedOperationError) as e:
         raise DataError(f"{names} cannot be computed with {events.engine.name}: {e}", "Set feature_engine = duckdb in settings.ini, or declare the feature differently.") from e
 
-# %% ../../nbs/api/features/68_tallies.ipynb #3456e168
+# %% ../../nbs/api/features/68_tallies.ipynb #1eb6eb7d
 def _expressions(events:EventSource, rows:"ibis.Table", spine:pd.DataFrame, key:str, ways:list[Way], names:str)->"Iterable[ibis.Table]":
     for way in ways:
         asked, tallies = list(way.asked), list(dict.fromkeys(each.tally for each in way.asked))
         read = table_rows(events, rows, asked[0].tally.table, asked, names)
-        yield WAYS[way.name](contributions(read, key, tallies), spine, key, asked)
+        yield undated(WAYS[way.name](contributions(read, key, tallies), spine, key, asked))
 
 def tally_values(
     events:EventSource, # An open source

@@ -9,10 +9,10 @@ The most dangerous columns of a marketing file are traits. The length of a sales
 # %% auto #0
 __all__ = ['TOO_LATE', 'usable_traits', 'too_late', 'trait_values']
 
-# %% ../../nbs/api/features/60_traits.ipynb #26ca9d0a
+# %% ../../nbs/api/features/60_traits.ipynb #1cb02fe0
 from collections.abc import Iterable
 import pandas as pd
-from .aggregations import AGGREGATIONS, MERGES
+from .aggregations import AGGREGATIONS, MERGES, undated
 from .event_rows import EventSource, open_events
 from .windows import spine_rows
 from ..workspace.errors import DataError, ParameterError, closest
@@ -48,7 +48,7 @@ def too_late(
     return DataError(f"{feature} of source {source!r} is known {when}, so no model may learn from it.",
                      f"Remove {feature} from features: in params.yaml; if it is known earlier, say so under `known:` in the source's mapping.yaml.", column=feature)
 
-# %% ../../nbs/api/features/60_traits.ipynb #bded25f3
+# %% ../../nbs/api/features/60_traits.ipynb #77f28184
 def trait_values(
     events:EventSource, # An open source with traits
     spine:pd.DataFrame, # customer_id, cutoff
@@ -63,8 +63,8 @@ def trait_values(
     if "is_time_derived" in rows.columns:
         is_known = is_known | (joined.is_time_derived & (joined.known_when == "before_contact") & (joined.known_at == joined.cutoff))
     known = joined.filter(is_known)
-    last = AGGREGATIONS["last"]
-    latest = {name: MERGES["largest"](last.parts[0].of(known, column), known.trait == name) for name, column in columns.items()}
-    found = known.group_by("row_").aggregate(**latest).to_pandas().set_index("row_").reindex(range(len(spine)))
+    part = AGGREGATIONS["last"].parts[0]
+    latest = {name: MERGES[part.merge](part.of(known, column), known.trait == name) for name, column in columns.items()}
+    found = undated(known.group_by("row_").aggregate(**latest)).to_pandas().set_index("row_").reindex(range(len(spine)))
     types = {name: "float64" if column == "number" else "str" for name, column in columns.items()}
-    return found.apply(last.value).astype(types).reset_index(drop=True)
+    return found.astype(types).reset_index(drop=True)

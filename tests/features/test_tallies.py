@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import example, given, settings, strategies as st
-from marketing_mlops.features.aggregations import AGGREGATIONS
+from marketing_mlops.features.aggregations import AGGREGATIONS, undated
 from marketing_mlops.features.declarations import Tally
 from marketing_mlops.features.event_rows import open_events
 from marketing_mlops.features.range_joins import WindowedTally, contributions
@@ -41,7 +41,7 @@ def computed(backend, events, rows, over_tiles, asked):
     seen = pd.DataFrame([{name: value for name, value in each.items() if name != "late"} | dict(known_at=each["occurred_at"] + each["late"]) for each in events], columns=list(COLUMN_TYPES))
     table = ibis.memtable(seen, schema=COLUMN_TYPES)
     spine = pd.DataFrame(rows, columns=["customer_id", "cutoff"]).astype({"cutoff": "datetime64[us, UTC]"})
-    found = [backend.to_pyarrow(WAYS[way.name](contributions(table, "customer_id", list(dict.fromkeys(each.tally for each in way.asked))), spine, "customer_id", list(way.asked))).to_pandas().set_index("row_")
+    found = [backend.to_pyarrow(undated(WAYS[way.name](contributions(table, "customer_id", list(dict.fromkeys(each.tally for each in way.asked))), spine, "customer_id", list(way.asked)))).to_pandas().set_index("row_")
              for way in ways_for(asked, float("inf") if over_tiles else 0)]
     parts = pd.concat(found, axis=1).reindex(range(len(spine)))
     return {each: AGGREGATIONS[each.tally.aggregation].value(*(parts[each.column(i)] for i in range(len(AGGREGATIONS[each.tally.aggregation].parts)))) for each in asked}
