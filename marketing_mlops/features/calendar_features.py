@@ -50,7 +50,7 @@ def days_around(
         return np.where(inside, sign*(there[np.clip(places, 0, len(there) - 1)] - days).days.to_numpy(), np.nan)
     return distance(before, -1), distance(after, 1)
 
-# %% ../../nbs/api/features/61_calendar_features.ipynb #dd2b5129
+# %% ../../nbs/api/features/61_calendar_features.ipynb #430fabf7
 def _circle(place:np.ndarray, name:str)->dict[str, np.ndarray]: return {f"{name}_sine": np.sin(2*np.pi*place), f"{name}_cosine": np.cos(2*np.pi*place)}
 
 def calendar_facts(
@@ -61,8 +61,8 @@ def calendar_facts(
     "Season and holidays at instants."
     local = pd.DatetimeIndex(cutoffs).tz_convert(zone).tz_localize(None)
     days = local.normalize()
-    year = (days.dayofyear - 1)/np.where(days.is_leap_year, 366, 365)
-    facts = _circle(year, "year") | _circle(2*year, "half_year") | _circle(days.dayofweek/7, "week")
+    year = (days.day_of_year - 1)/np.where(days.is_leap_year, 366, 365)
+    facts = _circle(year, "year") | _circle(2*year, "half_year") | _circle(days.day_of_week/7, "week")
     since, to = days_around(days, holiday_dates(calendar, int(days.year.min()) - 1, int(days.year.max()) + 1)) if len(days) else (np.array([]), np.array([]))
     near = {name: np.where(np.isnan(each), np.nan, each <= HOLIDAY_DAYS) for name, each in (("holiday_past", since), ("holiday_ahead", to))}
     return pd.DataFrame(facts | dict(days_since_holiday=since, days_to_holiday=to) | near, index=cutoffs.index).astype("float64").round(12)
