@@ -84,7 +84,7 @@ def auc_difference(
     half, p_value = halfway_and_p(gain, [below, above], level)
     return PairedDifference(Estimate(gain, gain-half, gain+half, level, len(first), "DeLong, paired", "AUC"), *values, p_value)
 
-# %% ../../nbs/api/measurement/73_paired_models.ipynb #0fe2fda6
+# %% ../../nbs/api/measurement/73_paired_models.ipynb #821bf7b9
 def squared_losses(
     happened:np.ndarray, # 1 or True where the outcome happened, else 0 or False
     p:np.ndarray,        # Claimed chances, in [0, 1]
@@ -98,11 +98,11 @@ def log_losses(
     happened:np.ndarray, # 1 or True where the outcome happened, else 0 or False
     p:np.ndarray,        # Claimed chances, in [0, 1]
 )->np.ndarray: # One loss per customer, 0 or more, in natural units
-    "Surprise at what happened. Raises `ValueError` for what is no chance, or where the impossible happened."
+    "Surprise at what happened. Raises `ValueError` for what is no chance, `NotMeasurable` where the impossible happened."
     happened, p = as_amounts(happened), as_amounts(p)
     if ((p < 0) | (p > 1)).any(): raise ValueError(f"chances must lie in [0, 1], got {p.min():g} to {p.max():g}; rank other scores, they have no loss")
     of_it = np.where(happened == 1, p, 1-p)
-    if not of_it.all(): raise ValueError(f"what was claimed to be impossible happened, first at row {int(np.argmin(of_it))}; no chance may be exactly 0 or 1")
+    if not of_it.all(): raise NotMeasurable(f"What was claimed to be impossible happened, first at row {int(np.argmin(of_it))}: the log loss has no end.", "Give no chance of exactly 0 or 1.", code="impossible_happened")
     return -np.log(of_it)
 
 # %% ../../nbs/api/measurement/73_paired_models.ipynb #00d1d8d2
