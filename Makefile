@@ -4,7 +4,7 @@ MODEL ?=
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run lab test test-slow docs bench lock
+.PHONY: help run lab test test-edges test-slow docs bench lock
 
 help:
 	@$(PYTHON) tasks.py --help
@@ -12,5 +12,5 @@ help:
 run:
 	@$(PYTHON) tasks.py run $(MODEL) $(ARGS)
 
-lab test test-slow docs bench lock:
+lab test test-edges test-slow docs bench lock:
 	@$(PYTHON) tasks.py $@ $(ARGS)

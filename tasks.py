@@ -4,7 +4,8 @@
     python3 tasks.py run                 the demo: simulated retailer, data quality, campaign readout
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
     python3 tasks.py lab                 JupyterLab on the notebooks
-    python3 tasks.py test                all tests and all pages; with Spark where Java 17 is installed
+    python3 tasks.py test                all pages, and all tests that stay within one process or two
+    python3 tasks.py test-edges          where other programs begin: pipelines from nothing, Spark, browser, JupyterLab, a new installation
     python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
     python3 tasks.py docs                the documentation site, in _docs/
     python3 tasks.py bench               the benchmarks, recorded in benchmarks/results/
@@ -112,14 +113,21 @@ def lab(*options):
     say("JupyterLab: stop it with Ctrl-C")
     call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/20_explore_a_table.ipynb", *options)
 
-def test(*options):
-    install("spark" if shutil.which("java") else "dev")   # without Java the tests on Spark are skipped, and say so
+def run_tests(which, *options):
     workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
-    say("pages: every notebook in a process of its own")
     # one thread per worker: two that each take all cores wait for one another
+    call(BIN/"python", "-m", "pytest", "-n", workers, "--dist", "worksteal", "-m", which, *options, OMP_NUM_THREADS="1")
+
+def test(*options):
+    install("dev")
+    say("pages: every notebook in a process of its own")
     call(BIN/"python", "tests/house/run_pages.py", OMP_NUM_THREADS="1")
     say("tests")
-    call(BIN/"python", "-m", "pytest", "-n", workers, "--dist", "worksteal", "-m", "not slow", *options, OMP_NUM_THREADS="1")
+    run_tests("not slow and not edges and not browser", *options)
+
+def test_edges(*options):
+    install("spark" if shutil.which("java") else "dev")   # without Java the tests on Spark are skipped, and say so
+    run_tests("(edges or browser) and not slow", *options)
 
 def test_slow(*options):
     install("dev")
@@ -148,7 +156,7 @@ def lock():
         narrower = [] if name == "dev" else ["-c", LOCKS["dev"]]
         call(BIN/"uv", "pip", "compile", "pyproject.toml", *[x for g in names for x in ("--group", g)], *narrower, *common, "-o", LOCKS[name])
 
-TASKS = {"run": run, "lab": lab, "test": test, "test-slow": test_slow, "docs": docs, "bench": bench, "lock": lock}
+TASKS = {"run": run, "lab": lab, "test": test, "test-edges": test_edges, "test-slow": test_slow, "docs": docs, "bench": bench, "lock": lock}
 
 def main(arguments):
     if not arguments or arguments[0] in ("-h", "--help", "help"): print(__doc__); return

@@ -8,6 +8,8 @@ from marketing_mlops.sources.drafts import Question, Wishes
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
 from marketing_mlops.workspace.params import read_yaml
 
+pytestmark = pytest.mark.edges
+
 def french_files(folder, seed=11, shuffled=False):
     "Orders and assignments under names that stand nowhere in this repository."
     rng = np.random.default_rng(seed)

@@ -7,6 +7,8 @@ from marketing_mlops.cli.template import SHIPPED, SHIPPED_NAMES, copy_template, 
 from marketing_mlops.workspace.errors import ParameterError, WorkspaceError
 from marketing_mlops.workspace.params import read_yaml
 
+pytestmark = pytest.mark.edges
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 

@@ -15,6 +15,8 @@ from marketing_mlops.registry.origins import note_origin
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.places import find_workspace, write_json, write_text
 
+pytestmark = pytest.mark.edges
+
 PARAMS = """sources: {shop: {kind: file}}
 models:
   churn: {owner: model-owner@example.com, purpose: Win back, audience: Customers, source: shop, task: propensity, consent_purpose: email}

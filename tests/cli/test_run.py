@@ -8,6 +8,8 @@ from marketing_mlops.cli.run import many_table, model_lines
 from marketing_mlops.cli.status import candidate_words, saved_readout
 from marketing_mlops.workspace.places import find_workspace, write_json
 
+pytestmark = pytest.mark.edges
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 

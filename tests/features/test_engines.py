@@ -12,7 +12,7 @@ from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace
 
 HERE = Path(__file__).parent
-pytestmark = pytest.mark.slow                                # minutes on a busy machine
+pytestmark = pytest.mark.edges
 CLUSTER, MACHINE = "local-cluster[2,1,1024]", "local[2]"
 FEW = 60 # Entities without an unusual id
 
@@ -23,7 +23,7 @@ def without_spark():
     "Why Spark cannot be tested here; None where it can."
     if not shutil.which("java"): return "there is no Java on this machine; Spark needs Java 17"
     try: import pyspark  # noqa: F401
-    except ImportError: return "pyspark is not installed; make test installs it where there is Java"
+    except ImportError: return "pyspark is not installed; make test-edges installs it where there is Java"
 
 on_spark_only = pytest.mark.skipif(without_spark() is not None, reason=str(without_spark()))
 

@@ -4,6 +4,8 @@ from pathlib import Path
 import filelock
 import pytest
 
+pytestmark = pytest.mark.edges
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 READOUT = Path("data/report/retailer_promo_uplift/campaign_readout.html")

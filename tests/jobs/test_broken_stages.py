@@ -6,7 +6,7 @@ from workspace_outputs import fingerprint, until
 from marketing_mlops.jobs.runs import latest_run
 from marketing_mlops.workspace.places import find_workspace
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="kills processes of the warm worker")
+pytestmark = [pytest.mark.edges, pytest.mark.skipif(sys.platform != "linux", reason="kills processes of the warm worker")]
 STAGES = dict(ingest=("source", "retailer"), validate=("source", "retailer"), report=("model", "retailer_promo_uplift"))
 STAGES_IN_TIME = ["ingest", "validate", pytest.param("report", marks=pytest.mark.slow)] # a report stage makes four pages, and is made twice
 BIN = Path(sys.executable).parent

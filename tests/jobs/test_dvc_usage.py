@@ -8,6 +8,8 @@ from marketing_mlops.jobs.runs import list_runs
 from marketing_mlops.workspace.errors import AlreadyRunning, MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
+pytestmark = pytest.mark.edges
+
 BIN = Path(sys.executable).parent
 MODEL = "retailer_promo_uplift"
 

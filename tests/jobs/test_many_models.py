@@ -37,6 +37,8 @@ place = find_workspace()
 with swap_folder(place.output("score", model)) as into: write_json(into/"scores.json", dict(n=4))"""}
 MANY = """from marketing_mlops.jobs.many_models import make_models
 from marketing_mlops.workspace.places import find_workspace
+
+pytestmark = pytest.mark.edges
 done = make_models(find_workspace(), source)
 done.raise_failures()"""
 

@@ -3,6 +3,8 @@ import json, subprocess, sys
 from pathlib import Path
 import pytest
 
+pytestmark = pytest.mark.edges
+
 STORM = Path(__file__).with_name("storm.py")
 
 def weather(tmp_path, rounds, seed):
