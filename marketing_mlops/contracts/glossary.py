@@ -36,7 +36,7 @@ def term_key(
     "The spelling under which a word is looked up: no capitals, underscores for blanks and hyphens."
     return "_".join(str(name).casefold().replace("-", " ").replace("_", " ").split())
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #b93fccb9
+# %% ../../nbs/api/contracts/90_glossary.ipynb #70133369
 EXPERIMENT_TERMS = {
     "experiment": "A comparison whose arms were drawn at random, registered with its goal before the first assignment.",
     "arm": "One of the treatments of an experiment, the control included.",
@@ -47,17 +47,21 @@ EXPERIMENT_TERMS = {
     "diagnostic": "A metric that helps to understand a result and decides nothing.",
     "outcome_window": "Days after the assignment whose events count.",
     "worthwhile_effect": "The smallest effect in money that justifies the action, fixed before the result is known.",
-    "stopping_rule": "When an experiment ends; fixed_horizon means at the planned size and not earlier.",
+    "stopping_rule": "When an experiment ends; fixed_horizon means at the planned size and not earlier, always_valid at any look, by wider intervals.",
+    "detectable_effect": "The smallest effect an experiment of a given size sees with the promised chance.",
+    "power": "The chance that an experiment sees an effect of a given size, such as 0.8.",
     "sample_ratio": "Whether the arms got the shares of people they were meant to get.",
 }
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #c6c6f5fa
+# %% ../../nbs/api/contracts/90_glossary.ipynb #f4478d3e
 ESTIMATE_TERMS = {
     "difference": "The metric in an arm minus the metric in the control, in the metric's unit.",
     "relative_lift": "The difference divided by the metric in the control; 0.10 means ten percent more.",
     "interval": "The range of values the data are compatible with, at the stated level.",
     "level": "Share of intervals that contain the true value in the long run, such as 0.95.",
     "p_value": "How often a difference this large would arise if there were none.",
+    "sequential_interval": "An interval that holds at all looks together, so that an experiment may be watched while it runs.",
+    "discovery": "A finding on a list of which, on average, at most a stated share is luck; worth a second look and no decision.",
     "incremental": "Caused: it would not have happened otherwise. Used only where an experiment, a holdout or a calibrated mix model shows it.",
     "attributed_revenue": "Revenue credited to contacts by a rule; says nothing about what they caused.",
     "set_afterwards": "Label of an experiment whose goal was written down after the first assignment.",
