@@ -1,6 +1,6 @@
 """What an experiment will take: weeks, contacts, money, and what the control group goes without.
 
-Use this page when somebody asks whether a test is worth running. `plan_experiment` turns an `ExperimentDesign`, a `Baseline` and the effect hoped for into an `ExperimentPlan`: customers, the day of the reading, what the contacts cost and what is forgone in the control group. `visible_by_week` shows the same the other way round, when the weeks are given: what could be seen after one, two or eight.
+Use this page when somebody asks whether a test is worth running. `plan_experiment` turns an `ExperimentLayout`, a `Baseline` and the effect hoped for into an `ExperimentPlan`: customers, the day of the reading, what the contacts cost and what is forgone in the control group. `visible_by_week` shows the same the other way round, when the weeks are given: what could be seen after one, two or eight.
 
 Money belongs beside the sample size, because both sides of it are choices. Half as many customers cost half as much and see an effect 1.4 times as large, and no calculation says which of the two a team should want."""
 
@@ -8,15 +8,15 @@ Money belongs beside the sample size, because both sides of it are choices. Half
 
 # %% auto #0
 __all__ = ['assignment_days', 'reading_day', 'CampaignTerms', 'contact_bill', 'forgone_gain', 'ExperimentPlan', 'plan_experiment',
-           'visible_by_week', 'design_of']
+           'visible_by_week', 'layout_of']
 
-# %% ../../nbs/api/measurement/62_plan_costs.ipynb #7af45845
+# %% ../../nbs/api/measurement/62_plan_costs.ipynb #0e69163d
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
 import pandas as pd
 from ..contracts.verdict import markdown_table
-from .experiment_plans import Baseline, ExperimentDesign, detectable_effect, planned_power, planned_size
+from .experiment_plans import Baseline, ExperimentLayout, detectable_effect, planned_power, planned_size
 from .experiments import Experiment
 from .figures_in_words import in_words
 from .intervals import NotMeasurable
@@ -39,7 +39,7 @@ def reading_day(
     "When a test may be read."
     return starts_on + timedelta(days=assigned_days+outcome_window_days)
 
-# %% ../../nbs/api/measurement/62_plan_costs.ipynb #05f29913
+# %% ../../nbs/api/measurement/62_plan_costs.ipynb #12288f1a
 @dataclass(frozen=True)
 class CampaignTerms:
     "What it takes to run an experiment."
@@ -50,23 +50,23 @@ class CampaignTerms:
     goal_value:float = 1.       # Money one unit of the goal is worth, above 0
 
 def contact_bill(
-    design:ExperimentDesign, # Share of each arm
+    layout:ExperimentLayout, # Share of each arm
     terms:CampaignTerms,     # Cost of a contact in each arm
     n_customers:int,         # In all arms together
 )->float: # In the terms' currency
     "What the contacts of an experiment cost."
-    unknown = sorted(set(terms.contact_costs) - set(design.arms))
-    if unknown: raise ValueError(f"contact_costs names {', '.join(unknown)}; the arms are {', '.join(design.arms)}")
-    return sum(n_customers*design.arms[arm]*cost for arm, cost in terms.contact_costs.items())
+    unknown = sorted(set(terms.contact_costs) - set(layout.arms))
+    if unknown: raise ValueError(f"contact_costs names {', '.join(unknown)}; the arms are {', '.join(layout.arms)}")
+    return sum(n_customers*layout.arms[arm]*cost for arm, cost in terms.contact_costs.items())
 
 def forgone_gain(
-    design:ExperimentDesign, # Share of the control arm
+    layout:ExperimentLayout, # Share of the control arm
     terms:CampaignTerms,     # What one unit of the goal is worth
     effect:float,            # Gain per treated customer hoped for, in the goal's unit
     n_customers:int,         # In all arms together
 )->float: # In the terms' currency; negative for a treatment that is feared to harm
     "What the control group goes without, should the effect be as hoped."
-    return n_customers*design.arms[design.control]*effect*terms.goal_value
+    return n_customers*layout.arms[layout.control]*effect*terms.goal_value
 
 # %% ../../nbs/api/measurement/62_plan_costs.ipynb #d30c3a0b
 @dataclass(frozen=True)
@@ -90,24 +90,24 @@ class ExperimentPlan:
                 ["contacts", in_words(self.contacts, self.currency)], ["forgone in the control group", in_words(self.forgone, self.currency)]]
         return markdown_table(["plan", "what it takes"], rows)
 
-# %% ../../nbs/api/measurement/62_plan_costs.ipynb #8d9ad849
+# %% ../../nbs/api/measurement/62_plan_costs.ipynb #fc358802
 def plan_experiment(
-    design:ExperimentDesign, # Who gets what, and how the result will be read
+    layout:ExperimentLayout, # Who gets what, and how the result will be read
     baseline:Baseline,       # What customers do without the treatment
     effect:float,            # Gain hoped for per treated customer, in the baseline's unit
     terms:CampaignTerms,     # Traffic, outcome window and costs
-    n_customers:int|None=None, # In all arms together; None: as many as the design's chance takes
+    n_customers:int|None=None, # In all arms together; None: as many as the layout's chance takes
 )->ExperimentPlan: # With power and detectable effect at that size
     "What an experiment takes. Raises `NotMeasurable` for an effect on the threshold, or where the size given is too small for any."
-    n = planned_size(design, baseline, effect) if n_customers is None else n_customers
+    n = planned_size(layout, baseline, effect) if n_customers is None else n_customers
     days = assignment_days(n, terms.daily_customers)
-    return ExperimentPlan(n, days, days+terms.outcome_window_days, effect, planned_power(design, baseline, effect, n),
-                          detectable_effect(design, baseline, n), contact_bill(design, terms, n), forgone_gain(design, terms, effect, n),
+    return ExperimentPlan(n, days, days+terms.outcome_window_days, effect, planned_power(layout, baseline, effect, n),
+                          detectable_effect(layout, baseline, n), contact_bill(layout, terms, n), forgone_gain(layout, terms, effect, n),
                           baseline.unit, terms.currency)
 
-# %% ../../nbs/api/measurement/62_plan_costs.ipynb #3e21ae19
+# %% ../../nbs/api/measurement/62_plan_costs.ipynb #437e2c83
 def visible_by_week(
-    design:ExperimentDesign, # Who gets what, and how the result will be read
+    layout:ExperimentLayout, # Who gets what, and how the result will be read
     baseline:Baseline,       # What customers do without the treatment
     terms:CampaignTerms,     # Traffic, outcome window and costs
     weeks:tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12), # Weeks of assignment, each at least 1
@@ -116,16 +116,16 @@ def visible_by_week(
     rows = []
     for count in weeks:
         n = math.floor(7*count*terms.daily_customers)
-        try: seen, note = detectable_effect(design, baseline, n), ""
+        try: seen, note = detectable_effect(layout, baseline, n), ""
         except NotMeasurable as refusal: seen, note = None, refusal.problem
-        rows.append(dict(weeks=count, customers=n, detectable=seen, contacts=contact_bill(design, terms, n), note=note))
+        rows.append(dict(weeks=count, customers=n, detectable=seen, contacts=contact_bill(layout, terms, n), note=note))
     return pd.DataFrame(rows).astype({"detectable": "Float64"})
 
-# %% ../../nbs/api/measurement/62_plan_costs.ipynb #8f3b0958
-def design_of(
+# %% ../../nbs/api/measurement/62_plan_costs.ipynb #526a6fe4
+def layout_of(
     experiment:Experiment, # Arms, worthwhile effect, level and stopping rule
     power:float=.8,        # Chance of seeing the effect, in (0, 1)
-)->ExperimentDesign: # Threshold in the goal's own unit
-    "The design of an experiment as it is registered."
-    return ExperimentDesign(experiment.arms, experiment.control, experiment.worthwhile_effect/experiment.goal_value,
+)->ExperimentLayout: # Threshold in the goal's own unit
+    "The layout of an experiment as it is registered."
+    return ExperimentLayout(experiment.arms, experiment.control, experiment.worthwhile_effect/experiment.goal_value,
                             stopping_rule=experiment.stopping_rule, level=experiment.level, power=power)

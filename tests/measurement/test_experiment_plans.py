@@ -4,18 +4,18 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from statsmodels.stats.power import NormalIndPower
 from statsmodels.stats.proportion import samplesize_proportions_2indep_onetail
-from marketing_mlops.measurement.experiment_plans import (Baseline, ExperimentDesign, detectable_effect, measurable_size, planned_power,
+from marketing_mlops.measurement.experiment_plans import (Baseline, ExperimentLayout, detectable_effect, measurable_size, planned_power,
     planned_size, reading_level, share_baseline)
 from marketing_mlops.measurement.intervals import NotMeasurable
 
-HALVES = ExperimentDesign({"control": .5, "treated": .5}, "control")
+HALVES = ExperimentLayout({"control": .5, "treated": .5}, "control")
 
-def design(share, level=.95, power=.8): return ExperimentDesign({"control": 1-share, "treated": share}, "control", level=level, power=power)
+def layout(share, level=.95, power=.8): return ExperimentLayout({"control": 1-share, "treated": share}, "control", level=level, power=power)
 
 @pytest.mark.parametrize("share", [.5, .8, .05])
 @pytest.mark.parametrize("level,power", [(.95, .8), (.9, .95), (.99, .5)])
 def test_power_size_and_detectable_effect_agree_with_statsmodels(share, level, power):
-    chosen, n, effect, spread = design(share, level, power), 40_000, 1.3, 36.
+    chosen, n, effect, spread = layout(share, level, power), 40_000, 1.3, 36.
     baseline, ratio, oracle = Baseline(50, spread**2, "EUR"), (1-share)/share, NormalIndPower()
     expected = oracle.power(effect/spread, n*share, 1-level, ratio, alternative="two-sided")
     # two-sided power counts findings on the wrong side too
@@ -36,7 +36,7 @@ def test_sizes_for_shares_are_near_those_of_the_pooled_test(rate, rise):
 @given(st.floats(.005, .9), st.floats(.02, .98), st.floats(.55, .95), st.integers(0, 2))
 def test_the_three_questions_have_answers_that_fit(rate, share, power, treated):
     arms = {"control": 1-share} | {f"treated {i}": share/(treated+1) for i in range(treated+1)}
-    chosen, baseline = ExperimentDesign(arms, "control", power=power), share_baseline(rate)
+    chosen, baseline = ExperimentLayout(arms, "control", power=power), share_baseline(rate)
     n = 3*measurable_size(chosen, baseline)
     try: effect = detectable_effect(chosen, baseline, n)
     except NotMeasurable: return

@@ -2,10 +2,10 @@
 from datetime import date
 import pytest
 from hypothesis import given, strategies as st
-from marketing_mlops.measurement.experiment_plans import Baseline, ExperimentDesign, share_baseline
+from marketing_mlops.measurement.experiment_plans import Baseline, ExperimentLayout, share_baseline
 from marketing_mlops.measurement.plan_costs import CampaignTerms, assignment_days, contact_bill, plan_experiment, reading_day, visible_by_week
 
-MAIL = ExperimentDesign({"none": .5, "mail": .3, "letter": .2}, "none")
+MAIL = ExperimentLayout({"none": .5, "mail": .3, "letter": .2}, "none")
 TERMS = CampaignTerms(2_500, 14, {"mail": .03, "letter": .85}, "EUR")
 
 @given(st.integers(1, 10**7), st.floats(.5, 10**6))
