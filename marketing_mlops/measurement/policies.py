@@ -23,12 +23,15 @@ from .intervals import Estimate, NotMeasurable
 from .policy_profits import Economics, PolicyParts, check_known_arms, check_rows_of, check_chances, number_arms, policy_parts, profit_difference, read_economics
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #77edadc1
+# %% ../../nbs/api/measurement/97_policies.ipynb #b5ef21dd
 TARGETING_TERMS = {
     "learned_policy": "The rule of a model: which customer gets which arm.",
     "best_single_arm": "The arm, perhaps the control, that would have earned most on the training rows had all customers been given it.",
     "targeting_depth": "Share of customers reached when they are taken in the order of their predicted gain.",
     "qini_coefficient": "How far the curve of gains lies, averaged over all depths, above that of a random order; in the outcome's unit per customer.",
+    "auuc": "Area under the uplift curve. Here the mean height of the curve of gains above nothing; other programs divide it by something, so the convention has to be named.",
+    "shuffle_p_value": "Share of random deals of the same scores or choices that do as well as the real ones; small means better than chance.",
+    "gain_slope": "How much of the predicted differences in gain between customers is real: 1 is right, 0 knows nothing.",
     "uplift_at_depth": "What an arm changes among the customers with the best scores, down to a depth.",
 }
 for name, definition in TARGETING_TERMS.items(): register_term(Term(name, definition))
@@ -47,16 +50,17 @@ def choose_arms(
                                                       rows=np.flatnonzero(gains.isna().any(axis=1))[:5].tolist())
     return profits.idxmax(axis=1).astype(object).where(profits.max(axis=1) > 0, control)
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #1995616f
+# %% ../../nbs/api/measurement/97_policies.ipynb #a67b95c5
 def pick_single_arm(
-    training:pd.DataFrame,  # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say train
+    training:pd.DataFrame,  # `arm`, `spend` and, where there are, `unsubscribed`, `chance` of the arm got; a column `split` must say train
     economics:Mapping[str, float|str]|Economics, # Margin and costs
     control:str,            # The arm without a contact
 )->str: # An arm, perhaps the control
     "The arm that would have earned most, had all training customers been given it."
     check_rows_of(training, "train")
-    prices, figures = read_economics(economics), training.assign(unsubscribed=training.get("unsubscribed", 0.))
-    means = figures[["spend", "unsubscribed"]].astype(float).groupby(figures["arm"].astype(object)).mean()
+    prices, figures, arm = read_economics(economics), training.assign(unsubscribed=training.get("unsubscribed", 0.)), training["arm"].astype(object)
+    amounts, weight = figures[["spend", "unsubscribed"]].astype(float), 1/figures["chance"] if "chance" in figures else None
+    means = amounts.groupby(arm).mean() if weight is None else amounts.mul(weight, axis=0).groupby(arm).sum().div(weight.groupby(arm).sum(), axis=0)
     if control not in means.index: raise DataError(f"No training row has the control {control!r}.", "Pass the arm without a contact.", column="arm")
     profit = means["spend"]*prices.margin - means["unsubscribed"]*prices.unsubscribe_cost - prices.contact_cost*(means.index != control)
     return profit.sort_index().idxmax()
@@ -124,9 +128,9 @@ def _notes(rows, economics):
     if economics.unsubscribe_cost and "unsubscribed" not in rows: return ("Unsubscribes were not measured; their cost is left out.",)
     return ()
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #44dfbc5e
+# %% ../../nbs/api/measurement/97_policies.ipynb #c7bef466
 def policy_values(
-    held_out:pd.DataFrame, # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say held_out
+    held_out:pd.DataFrame, # `arm`, `spend` and, where there are, `unsubscribed`, `chance` of the arm got; a column `split` must say held_out
     chosen:pd.Series,      # The arm the learned policy gives each row, same index
     *,
     shares:Mapping[str, float], # Chance of each arm in the campaign, control included

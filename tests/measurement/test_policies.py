@@ -225,3 +225,17 @@ def test_on_hillstrom_the_mails_to_all_earn_what_the_readout_says(hillstrom):
     rows = df.drop(columns="split")
     found = policy_values(rows, rows["arm"].astype(object), shares=HILLSTROM, economics=dict(margin=1.), control="No E-Mail", best_single_arm="Mens E-Mail")
     assert found.values["Mens E-Mail"].value == pytest.approx(.769827, abs=1e-6) and found.values["Womens E-Mail"].value == pytest.approx(.424412, abs=1e-6)
+
+def test_known_chances_give_a_policy_its_true_profit_where_good_customers_were_preferred():
+    rng = np.random.default_rng(77)
+    n, economics = 20_000, Economics(margin=.5, contact_cost=.5, currency="EUR")
+    good = rng.random(n) < .5
+    chance = np.where(good, .8, .3)
+    mailed = rng.random(n) < chance
+    rows = pd.DataFrame(dict(arm=np.where(mailed, "mail", "none"), spend=rng.exponential(10, n)*(1+good) + 4.*mailed*~good, chance=np.where(mailed, chance, 1-chance)))
+    chosen = pd.Series(np.where(good, "none", "mail"))
+    asked = dict(shares={"none": .5, "mail": .5}, economics=economics, control="none", best_single_arm="mail")
+    known, plain = policy_values(rows, chosen, **asked), policy_values(rows.drop(columns="chance"), chosen, **asked)
+    truth = (.5*4-.5)/2
+    assert known.values["learned"].low < truth < known.values["learned"].high
+    assert plain.values["mail"].low > known.values["mail"].high
