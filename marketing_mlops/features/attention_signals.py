@@ -13,31 +13,36 @@ __all__ = ['TENURE', 'VISITS', 'CHANNELS', 'CHANNEL_MIX', 'DEVICES', 'DEVICE_MIX
 from .declarations import Tally
 from .feature_views import FeatureView, Signal
 
-# %% ../../nbs/api/features/13_attention_signals.ipynb #aae3a1c4
+# %% ../../nbs/api/features/13_attention_signals.ipynb #c3596cc2
 _VISITS = (("kind", ("visit",)),)
 _NO_VISIT = "No visit of hers is known in the window."
 TENURE = FeatureView("customers", owner="customer-data@example.com", signals=(
-    Signal("tenure_days", "Whole days since the source first recorded the customer", "days", "days_since_first", means_missing="The source does not say since when it knows her."),))
+    Signal("tenure_days", "Whole days since the source first recorded the customer", "days", "days_since_first",
+           means_missing="The source does not say since when it knows her."),))
 VISITS = FeatureView("touchpoints", where=_VISITS, signals=(
     Signal("visits", "Visits, where the visitor was known,", "visits", "count", window_days=(30, 90, 365), missing=0.),
-    Signal("last_visit_days", "Whole days since the last visit where she was known", "days", "days_since_last", means_missing="No visit of hers is known."),
-    Signal("engagement_seconds", "Seconds of visits with the page in view", "seconds", "sum", "engagement_seconds", window_days=(30, 90, 365), missing=0.),
-    Signal("seconds_per_visit", "Seconds with the page in view, mean of the visits whose length is known,", "seconds", "mean", "engagement_seconds", window_days=(90, 365), means_missing=_NO_VISIT)))
+    Signal("last_visit_days", "Whole days since the last visit where she was known", "days", "days_since_last",
+           means_missing="No visit of hers is known."),
+    Signal("engagement_seconds", "Seconds of visits with the page in view", "seconds", "sum", "engagement_seconds",
+           window_days=(30, 90, 365), missing=0.),
+    Signal("seconds_per_visit", "Seconds with the page in view, mean of the visits whose length is known,", "seconds", "mean", "engagement_seconds",
+           window_days=(90, 365), means_missing=_NO_VISIT)))
 
-# %% ../../nbs/api/features/13_attention_signals.ipynb #a2282650
+# %% ../../nbs/api/features/13_attention_signals.ipynb #cd6656b6
 CHANNELS = ("direct", "search", "social", "email", "affiliate", "display") # Channels of visits that have a share
 _ALL_VISITS = Tally("touchpoints", "count", where=_VISITS)
 CHANNEL_MIX = FeatureView("touchpoints", where=_VISITS, signals=(
-    *(Signal(f"{channel}_visit_share", f"Share of her visits that came by {channel}", "share", "count", window_days=(365, None), where=(("channel", (channel,)),),
-             per=_ALL_VISITS, means_missing=_NO_VISIT) for channel in CHANNELS),
+    *(Signal(f"{channel}_visit_share", f"Share of her visits that came by {channel}", "share", "count",
+             window_days=(365, None), where=(("channel", (channel,)),), per=_ALL_VISITS, means_missing=_NO_VISIT) for channel in CHANNELS),
     Signal("visit_channels", "Different channels of her visits", "channels", "distinct", "channel", window_days=(365,), missing=0.),
     Signal("last_visit_channel", "Channel of her last visit", "", "last", "channel", means_missing="No visit of hers is known.")))
 
-# %% ../../nbs/api/features/13_attention_signals.ipynb #741045e0
+# %% ../../nbs/api/features/13_attention_signals.ipynb #78e0caad
 DEVICES = ("desktop", "mobile", "tablet", "other") # As in the table touchpoints
 _KNOWN_DEVICE = (*_VISITS, ("device", DEVICES))
 DEVICE_MIX = FeatureView("touchpoints", where=_VISITS, signals=(
-    *(Signal(f"{device}_visit_share", f"Share of her visits on {device} devices, of those whose device is known,", "share", "count", window_days=(365, None), where=(("device", (device,)),),
-             per=Tally("touchpoints", "count", where=_KNOWN_DEVICE), means_missing="The device of none of her visits is known.") for device in DEVICES[:3]),
+    *(Signal(f"{device}_visit_share", f"Share of her visits on {device} devices, of those whose device is known,", "share", "count",
+             window_days=(365, None), where=(("device", (device,)),), per=Tally("touchpoints", "count", where=_KNOWN_DEVICE),
+             means_missing="The device of none of her visits is known.") for device in DEVICES[:3]),
     Signal("devices", "Different kinds of devices she visited on", "devices", "distinct", "device", window_days=(365,), missing=0.)))
 ATTENTION:tuple[FeatureView, ...] = (TENURE, VISITS, CHANNEL_MIX, DEVICE_MIX) # Every view of this page

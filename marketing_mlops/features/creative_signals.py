@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .declarations import Tally
 from .feature_views import FeatureView, Signal
 
-# %% ../../nbs/api/features/13_creative_signals.ipynb #472ece8a
+# %% ../../nbs/api/features/13_creative_signals.ipynb #12d2f22c
 @dataclass(frozen=True)
 class CreativeRate:
     "What is counted of a creative, and of how many."
@@ -22,13 +22,18 @@ class CreativeRate:
     shown:Tally # How often they could have
 
 _MAIL = ("channel", ("email",))
+_MAIL_CLICKS = Tally("touchpoints", "distinct", "contact_id", (("kind", ("click",)), _MAIL))
+_MAILS_SENT = Tally("contacts", "count", where=(("kind", ("send",)), _MAIL))
 CREATIVE_RATES:dict[str, CreativeRate] = { # By the column of a feature
     "media": CreativeRate(Tally("media", "sum", "clicks"), Tally("media", "sum", "impressions")),
-    "email": CreativeRate(Tally("touchpoints", "distinct", "contact_id", (("kind", ("click",)), _MAIL)), Tally("contacts", "count", where=(("kind", ("send",)), _MAIL)))}
+    "email": CreativeRate(_MAIL_CLICKS, _MAILS_SENT)}
 
-# %% ../../nbs/api/features/13_creative_signals.ipynb #dcf44a88
-_UNKNOWN = "No creative was shown to anybody before the cutoff."
+# %% ../../nbs/api/features/13_creative_signals.ipynb #92b3b68c
+def _drawn(name:str, says:str, rate:str)->Signal:
+    return Signal(name, f"{says}, drawn towards the rate of all creatives by empirical Bayes,", "share", "drawn together", rate,
+                  window_days=(90, None), means_missing="No creative was shown to anybody before the cutoff.")
+
 CREATIVE_CLICKS = FeatureView("creative_rates", entity="creative", owner="media@example.com", signals=(
-    Signal("creative_click_rate", "Clicks per impression of a creative as its platform states them, drawn towards the rate of all creatives by empirical Bayes,", "share", "drawn together", "media", window_days=(90, None), means_missing=_UNKNOWN),
-    Signal("creative_email_click_rate", "Messages clicked per message sent with a creative, drawn towards the rate of all creatives by empirical Bayes,", "share", "drawn together", "email", window_days=(90, None), means_missing=_UNKNOWN)))
+    _drawn("creative_click_rate", "Clicks per impression of a creative as its platform states them", "media"),
+    _drawn("creative_email_click_rate", "Messages clicked per message sent with a creative", "email")))
 CREATIVES:tuple[FeatureView, ...] = (CREATIVE_CLICKS,) # Every view of this page

@@ -14,7 +14,7 @@ from .computed_columns import PARTS_OF_DAY
 from .declarations import Tally
 from .feature_views import FeatureView, Signal
 
-# %% ../../nbs/api/features/13_habit_signals.ipynb #5235f4b1
+# %% ../../nbs/api/features/13_habit_signals.ipynb #40df061f
 def clock_shares(
     what:str, # Such as order; the shares are called weekend_order_share, evening_order_share and so on
     says:str, # What is counted, in words, such as purchases
@@ -22,14 +22,17 @@ def clock_shares(
     means_missing:str, # What it means that there are none
 )->tuple[Signal, ...]: # Weekend, then each of `PARTS_OF_DAY`, over a year and ever
     "Shares at weekends and by time of day."
-    times = [("weekend", f"Share of her {says} at weekends", ("is_weekend", (True,)))]
-    times += [(part, f"Share of her {says} in the {part} ({6*i} to {6*i + 6} o'clock)", ("part_of_day", (part,))) for i, part in enumerate(PARTS_OF_DAY)]
-    return tuple(Signal(f"{name}_{what}_share", f"{words} where she lives", "share", of.aggregation, of.column, (365, None), (condition,), per=of, means_missing=means_missing)
-                 for name, words, condition in times)
+    def share(name, when, condition):
+        return Signal(f"{name}_{what}_share", f"Share of her {says} {when} where she lives", "share", of.aggregation, of.column,
+                      window_days=(365, None), where=(condition,), per=of, means_missing=means_missing)
+    quarters = (share(part, f"in the {part} ({6*i} to {6*i + 6} o'clock)", ("part_of_day", (part,))) for i, part in enumerate(PARTS_OF_DAY))
+    return share("weekend", "at weekends", ("is_weekend", (True,))), *quarters
 
-# %% ../../nbs/api/features/13_habit_signals.ipynb #1bd89003
+# %% ../../nbs/api/features/13_habit_signals.ipynb #5895216c
 _PURCHASES = Tally("order_lines", "distinct", "order_id", (("is_purchase", (True,)),))
 _VISITS = Tally("touchpoints", "count", where=(("kind", ("visit",)),))
-SHOPPING_HOURS = FeatureView("order_lines", where=_PURCHASES.where, signals=clock_shares("order", "purchases", _PURCHASES, "She bought nothing in the window."))
-VISITING_HOURS = FeatureView("touchpoints", where=_VISITS.where, signals=clock_shares("visit", "visits", _VISITS, "No visit of hers is known in the window."))
+SHOPPING_HOURS = FeatureView("order_lines", where=_PURCHASES.where,
+                             signals=clock_shares("order", "purchases", _PURCHASES, "She bought nothing in the window."))
+VISITING_HOURS = FeatureView("touchpoints", where=_VISITS.where,
+                             signals=clock_shares("visit", "visits", _VISITS, "No visit of hers is known in the window."))
 HABITS:tuple[FeatureView, ...] = (SHOPPING_HOURS, VISITING_HOURS) # Every view of this page

@@ -13,24 +13,28 @@ __all__ = ['FATIGUE', 'CLICKS', 'OPENS', 'MACHINES', 'ANSWERS', 'MESSAGES']
 from .declarations import Tally
 from .feature_views import FeatureView, Signal
 
-# %% ../../nbs/api/features/13_message_signals.ipynb #69c7b8a9
+# %% ../../nbs/api/features/13_message_signals.ipynb #bff943da
 FATIGUE = FeatureView("contacts", where=(("kind", ("send",)),), signals=(
     Signal("contacts", "Messages sent", "messages", "count", window_days=(7, 30, 90), missing=0.),
-    Signal("contacted_campaigns", "Different campaigns she was sent messages of", "campaigns", "distinct", "campaign_id", window_days=(90,), missing=0.),
+    Signal("contacted_campaigns", "Different campaigns she was sent messages of", "campaigns", "distinct", "campaign_id",
+           window_days=(90,), missing=0.),
     Signal("last_contact_days", "Whole days since the last message was sent", "days", "days_since_last", means_missing="She was never written to.")))
 
-# %% ../../nbs/api/features/13_message_signals.ipynb #81241d49
+# %% ../../nbs/api/features/13_message_signals.ipynb #882746b4
 _MAILS = Tally("contacts", "count", where=(("kind", ("send",)), ("channel", ("email",))))
-_USUAL_CLICKS, _USUAL_OPENS = (.02, 50), (.20, 20) # Usual rate, and how many messages it is worth
+_USUAL_CLICKS = (.02, 50) # Usual rate, and how many messages it is worth
 CLICKS = FeatureView("touchpoints", where=(("kind", ("click",)),), signals=(
     Signal("clicks", "Links clicked", "clicks", "count", window_days=(90, 365), missing=0.),
     Signal("last_click_days", "Whole days since she last clicked a link", "days", "days_since_last", means_missing="She never clicked."),
-    Signal("email_click_rate", "E-mails clicked per e-mail sent, drawn towards 2 % as by fifty further e-mails,", "share", "distinct", "contact_id", window_days=(365, None),
-           where=(("channel", ("email",)),), per=_MAILS, smoothing=_USUAL_CLICKS)))
+    Signal("email_click_rate", "E-mails clicked per e-mail sent, drawn towards 2 % as by fifty further e-mails,", "share", "distinct", "contact_id",
+           window_days=(365, None), where=(("channel", ("email",)),), per=_MAILS, smoothing=_USUAL_CLICKS)))
+
+# %% ../../nbs/api/features/13_message_signals.ipynb #b51e1a98
+_USUAL_OPENS = (.20, 20) # Usual rate, and how many messages it is worth
 OPENS = FeatureView("touchpoints", where=(("kind", ("open",)), ("is_machine_open", (False,))), signals=(
     Signal("opens", "Messages opened by a person, opens by machines left out,", "opens", "count", window_days=(90, 365), missing=0.),
-    Signal("email_open_rate", "E-mails opened by a person per e-mail sent, drawn towards 20 % as by twenty further e-mails,", "share", "distinct", "contact_id", window_days=(365, None),
-           where=(("channel", ("email",)),), per=_MAILS, smoothing=_USUAL_OPENS)))
+    Signal("email_open_rate", "E-mails opened by a person per e-mail sent, drawn towards 20 % as by twenty further e-mails,", "share", "distinct", "contact_id",
+           window_days=(365, None), where=(("channel", ("email",)),), per=_MAILS, smoothing=_USUAL_OPENS)))
 
 # %% ../../nbs/api/features/13_message_signals.ipynb #34471e88
 _OPENS = (("kind", ("open",)), ("is_machine_open", (True, False)))
@@ -39,7 +43,7 @@ MACHINES = FeatureView("touchpoints", where=(("kind", ("open",)), ("is_machine_o
     Signal("machine_open_share", "Share of the opens of her messages that a program made", "share", "count", window_days=(365, None),
            per=Tally("touchpoints", "count", where=_OPENS), means_missing="None of her messages was opened, by whomever.")))
 
-# %% ../../nbs/api/features/13_message_signals.ipynb #227db5fb
+# %% ../../nbs/api/features/13_message_signals.ipynb #e9af27df
 def _answers(name:str, says:str, unit:str, kind:str)->Signal:
     return Signal(name, says, unit, "count", window_days=(365, None), where=(("kind", (kind,)),), missing=0.)
 
@@ -47,5 +51,6 @@ ANSWERS = FeatureView("contacts", signals=(
     _answers("complaints", "Times she marked a message as unwanted", "complaints", "complaint"),
     _answers("unsubscribes", "Times she unsubscribed", "unsubscriptions", "unsubscribe"),
     _answers("bounces", "Messages that could not be delivered", "messages", "bounce"),
-    Signal("last_unsubscribe_days", "Whole days since she last unsubscribed", "days", "days_since_last", where=(("kind", ("unsubscribe",)),), means_missing="She never unsubscribed.")))
+    Signal("last_unsubscribe_days", "Whole days since she last unsubscribed", "days", "days_since_last",
+           where=(("kind", ("unsubscribe",)),), means_missing="She never unsubscribed.")))
 MESSAGES:tuple[FeatureView, ...] = (FATIGUE, CLICKS, OPENS, MACHINES, ANSWERS) # Every view of this page

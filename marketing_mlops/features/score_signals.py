@@ -10,9 +10,10 @@ __all__ = ['SCORE_FACTS', 'score_feature']
 # %% ../../nbs/api/features/13_score_signals.ipynb #81abef3e
 from .declarations import Feature
 
-# %% ../../nbs/api/features/13_score_signals.ipynb #50ea5d73
-SCORE_FACTS = {"score": ("score", "Latest score of the model {model} that had been made before the cutoff."),
-               "score_age_days": ("days", "Whole days since the latest score of the model {model} was made.")} # First part of the name → unit, definition
+# %% ../../nbs/api/features/13_score_signals.ipynb #8a33ffb2
+SCORE_FACTS:dict[str, tuple[str, str]] = { # First part of the name → unit, definition
+    "score": ("score", "Latest score of the model {model} that had been made before the cutoff."),
+    "score_age_days": ("days", "Whole days since the latest score of the model {model} was made.")}
 
 def score_feature(
     name:str, # score.MODEL or score_age_days.MODEL
@@ -21,4 +22,5 @@ def score_feature(
     fact, _, model = name.partition(".")
     if fact not in SCORE_FACTS or not model: return None
     unit, says = SCORE_FACTS[fact]
-    return Feature(name, says.format(model=model), unit, "scores", "latest score", model, owner="model-owner@example.com", means_missing=f"She had not been scored by {model} yet.")
+    return Feature(name, says.format(model=model), unit, "scores", "latest score", model,
+                   owner="model-owner@example.com", means_missing=f"She had not been scored by {model} yet.")

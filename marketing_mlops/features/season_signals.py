@@ -12,19 +12,27 @@ __all__ = ['SEASON_HARMONICS', 'HOLIDAY_DAYS', 'HOLIDAYS', 'CALENDAR', 'SEASONS'
 # %% ../../nbs/api/features/13_season_signals.ipynb #f8ac497c
 from .feature_views import FeatureView, Signal
 
-# %% ../../nbs/api/features/13_season_signals.ipynb #b7a912d8
+# %% ../../nbs/api/features/13_season_signals.ipynb #6725fa32
 _PERIODS = {"year": "the year", "half_year": "the half year", "week": "the week"}
 _MOVES = ("sine", "cosine")
-SEASON_HARMONICS = tuple(Signal(f"{period}_{move}", f"{move.capitalize()} of the place of the cutoff in {words}, where the customer lives", "-1 to 1", "of the cutoff", f"{period}_{move}")
-                         for period, words in _PERIODS.items() for move in _MOVES)
+def _harmonic(period:str, move:str)->Signal:
+    says = f"{move.capitalize()} of the place of the cutoff in {_PERIODS[period]}, where the customer lives"
+    return Signal(f"{period}_{move}", says, "-1 to 1", "of the cutoff", f"{period}_{move}")
 
-# %% ../../nbs/api/features/13_season_signals.ipynb #b18418c6
-HOLIDAY_DAYS = 14 # How near a holiday is near
+SEASON_HARMONICS:tuple[Signal, ...] = tuple(_harmonic(period, move) for period in _PERIODS for move in _MOVES)
+
+# %% ../../nbs/api/features/13_season_signals.ipynb #1a02bb47
+HOLIDAY_DAYS = 14 # Up to how many days a holiday is near
 _NO_CALENDAR = "The customer's market has no holiday calendar, or she has no market."
-HOLIDAYS = (
-    Signal("days_to_holiday", "Days from the cutoff to the next public holiday where the customer lives", "days", "of the cutoff", "days_to_holiday", means_missing=_NO_CALENDAR),
-    Signal("days_since_holiday", "Days from the last public holiday where the customer lives to the cutoff", "days", "of the cutoff", "days_since_holiday", means_missing=_NO_CALENDAR),
-    Signal("holiday_ahead", f"Whether a public holiday lies in the {HOLIDAY_DAYS} days after the cutoff, where the customer lives", "0 or 1", "of the cutoff", "holiday_ahead", means_missing=_NO_CALENDAR),
-    Signal("holiday_past", f"Whether a public holiday lies in the {HOLIDAY_DAYS} days before the cutoff, where the customer lives", "0 or 1", "of the cutoff", "holiday_past", means_missing=_NO_CALENDAR))
+
+def _holiday(name:str, unit:str, says:str)->Signal: return Signal(name, says, unit, "of the cutoff", name, means_missing=_NO_CALENDAR)
+
+HOLIDAYS:tuple[Signal, ...] = (
+    _holiday("days_to_holiday", "days", "Days from the cutoff to the next public holiday where the customer lives"),
+    _holiday("days_since_holiday", "days", "Days from the last public holiday where the customer lives to the cutoff"),
+    _holiday("holiday_ahead", "0 or 1", f"Whether a public holiday lies in the {HOLIDAY_DAYS} days after the cutoff, where the customer lives"),
+    _holiday("holiday_past", "0 or 1", f"Whether a public holiday lies in the {HOLIDAY_DAYS} days before the cutoff, where the customer lives"))
+
+# %% ../../nbs/api/features/13_season_signals.ipynb #de585f19
 CALENDAR = FeatureView("calendar", (*SEASON_HARMONICS, *HOLIDAYS), max_age_days=1)
 SEASONS:tuple[FeatureView, ...] = (CALENDAR,) # Every view of this page

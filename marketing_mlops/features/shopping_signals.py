@@ -13,7 +13,7 @@ __all__ = ['PURCHASES', 'MONEY', 'BASKET', 'DISCOUNTS', 'RETURNS', 'BREADTH', 'S
 from .declarations import Tally
 from .feature_views import FeatureView, Signal
 
-# %% ../../nbs/api/features/12_shopping_signals.ipynb #0453fe72
+# %% ../../nbs/api/features/12_shopping_signals.ipynb #bbf5217c
 _BOUGHT = (("is_purchase", (True,)),)
 _ORDERS = Tally("order_lines", "distinct", "order_id", _BOUGHT)
 _NO_PURCHASE = "She bought nothing in the window."
@@ -21,33 +21,38 @@ _NO_PURCHASE = "She bought nothing in the window."
 PURCHASES = FeatureView("order_lines", where=_BOUGHT, signals=(
     Signal("recency_days", "Whole days since the last purchase", "days", "days_since_last", means_missing="She never bought anything."),
     Signal("orders", "Purchases", "orders", "distinct", "order_id", window_days=(30, 90, 180, 365, None), missing=0.)))
+
+# %% ../../nbs/api/features/12_shopping_signals.ipynb #485ed8f6
 MONEY = FeatureView("order_lines", owner="finance@example.com", signals=(
-    Signal("net_revenue", "Net revenue, returns subtracted on their own day,", "reporting currency", "sum", "net_amount", window_days=(90, 180, 365, None), missing=0.),
+    Signal("net_revenue", "Net revenue, returns subtracted on their own day,", "reporting currency", "sum", "net_amount",
+           window_days=(90, 180, 365, None), missing=0.),
     Signal("sales", "Amount of all sales, after discount and tax, returns not subtracted,", "reporting currency", "sum", "sale_amount",
            window_days=(None,), where=_BOUGHT, missing=0.),
     Signal("average_order_value", "Amount of sales after discount and tax, divided by the purchases,", "reporting currency", "sum", "sale_amount",
            window_days=(180, 365, None), where=_BOUGHT, per=_ORDERS, means_missing=_NO_PURCHASE)))
 
-# %% ../../nbs/api/features/12_shopping_signals.ipynb #88fb6ea8
+# %% ../../nbs/api/features/12_shopping_signals.ipynb #26e178b1
 BASKET = FeatureView("order_lines", where=_BOUGHT, signals=(
-    Signal("pieces_per_order", "Pieces bought, divided by the purchases,", "pieces", "sum", "quantity", window_days=(180, 365, None), per=_ORDERS, means_missing=_NO_PURCHASE),
-    Signal("products_per_order", "Different products in a purchase, on average,", "products", "distinct", "basket_item", window_days=(365, None), per=_ORDERS, means_missing=_NO_PURCHASE)))
+    Signal("pieces_per_order", "Pieces bought, divided by the purchases,", "pieces", "sum", "quantity",
+           window_days=(180, 365, None), per=_ORDERS, means_missing=_NO_PURCHASE),
+    Signal("products_per_order", "Different products in a purchase, on average,", "products", "distinct", "basket_item",
+           window_days=(365, None), per=_ORDERS, means_missing=_NO_PURCHASE)))
 
-# %% ../../nbs/api/features/12_shopping_signals.ipynb #b7f92cef
+# %% ../../nbs/api/features/12_shopping_signals.ipynb #9a15036a
 DISCOUNTS = FeatureView("order_lines", where=_BOUGHT, owner="finance@example.com", signals=(
     Signal("discount_share", "Discounts as a share of the prices before discount", "share", "sum", "discount_amount", window_days=(180, 365, None),
            per=Tally("order_lines", "sum", "list_amount", _BOUGHT), means_missing=_NO_PURCHASE),
-    Signal("discounted_order_share", "Share of the purchases with a discount on at least one line", "share", "distinct", "order_id", window_days=(365, None),
-           where=(("is_discounted", (True,)),), per=_ORDERS, means_missing=_NO_PURCHASE)))
+    Signal("discounted_order_share", "Share of the purchases with a discount on at least one line", "share", "distinct", "order_id",
+           window_days=(365, None), where=(("is_discounted", (True,)),), per=_ORDERS, means_missing=_NO_PURCHASE)))
 
-# %% ../../nbs/api/features/12_shopping_signals.ipynb #751fe098
+# %% ../../nbs/api/features/12_shopping_signals.ipynb #81d8aa6c
 _USUAL_RETURNS = (.10, 10) # One line in ten, worth ten lines
 RETURNS = FeatureView("order_lines", where=(("kind", ("return",)),), owner="sales-data@example.com", signals=(
     Signal("returned_lines", "Order lines sent back", "lines", "count", window_days=(365, None), missing=0.),
-    Signal("return_rate", "Order lines sent back per line bought, drawn towards 10 % as by ten further lines,", "share", "count", window_days=(365, None),
-           per=Tally("order_lines", "count", where=_BOUGHT), smoothing=_USUAL_RETURNS),
-    Signal("returned_amount_share", "Amount paid back for returns, as a share of the sales,", "share", "sum", "returned_amount", window_days=(365, None),
-           per=Tally("order_lines", "sum", "sale_amount", _BOUGHT), means_missing=_NO_PURCHASE)))
+    Signal("return_rate", "Order lines sent back per line bought, drawn towards 10 % as by ten further lines,", "share", "count",
+           window_days=(365, None), per=Tally("order_lines", "count", where=_BOUGHT), smoothing=_USUAL_RETURNS),
+    Signal("returned_amount_share", "Amount paid back for returns, as a share of the sales,", "share", "sum", "returned_amount",
+           window_days=(365, None), per=Tally("order_lines", "sum", "sale_amount", _BOUGHT), means_missing=_NO_PURCHASE)))
 
 # %% ../../nbs/api/features/12_shopping_signals.ipynb #9a51ed87
 BREADTH = FeatureView("order_lines", where=_BOUGHT, signals=(
