@@ -45,35 +45,50 @@ def engine_rows(
     unsaid = [name for name, kind in rows.schema().items() if kind.is_timestamp() and kind.timezone is None]
     return rows.cast({name: "timestamp('UTC', 6)" for name in unsaid}) if unsaid else rows
 
-# %% ../../nbs/api/features/18_engines.ipynb #7167c2f7
-_SPARK = {"spark.sql.session.timeZone": "UTC", "spark.sql.execution.arrow.pyspark.enabled": "true", "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
-_HERE = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.sql.shuffle.partitions": str(2*(os.cpu_count() or 1))} # Unless there is a cluster
+# %% ../../nbs/api/features/18_engines.ipynb #6ca0f9f3
+_SPARK = {"spark.sql.session.timeZone": "UTC", "spark.sql.execution.arrow.pyspark.enabled": "true",
+          "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+_HERE = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+         "spark.sql.shuffle.partitions": str(2*(os.cpu_count() or 1))} # Unless there is a cluster
 
-def _session(master:str)->"pyspark.sql.SparkSession":
+def _session(
+    master:str, # As Spark names it, such as local[*] or spark://host:7077
+)->"pyspark.sql.SparkSession":
     "The session of this process, stopped at its end if it was not there."
     from pyspark.sql import SparkSession
     if there := SparkSession.getActiveSession(): return there
     builder = SparkSession.builder.appName("marketing_mlops").master(master)
-    for key, value in (_SPARK | (_HERE if master.startswith("local") else {})).items(): builder = builder.config(key, value)
+    wanted = _SPARK | (_HERE if master.startswith("local") else {})
+    for key, value in wanted.items(): builder = builder.config(key, value)
     session = builder.getOrCreate()
     atexit.register(session.stop)
     return session
+
+# %% ../../nbs/api/features/18_engines.ipynb #65ed189b
+def _ready()->None:
+    "Raises `WorkspaceError` where Spark cannot start."
+    try: import ibis, pyspark
+    except ImportError:
+        raise WorkspaceError("The features are to be computed on Spark, which is not installed.",
+                             "Install the extra spark: pip install -r requirements-spark.lock") from None
+    if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
+        raise WorkspaceError("The features are to be computed on Spark, and there is no Java on this machine.",
+                             "Install Java 17 (Debian: openjdk-17-jre-headless), or set feature_engine = duckdb in settings.ini.")
 
 @contextmanager
 def spark_engine(
     workspace:Workspace, # Not written to
 )->"Iterator[ibis.BaseBackend]": # The session stays
     "Spark on `SPARK_MASTER`, this machine where nothing is set. Raises `WorkspaceError` where it cannot start."
-    try: import ibis, pyspark
-    except ImportError: raise WorkspaceError("The features are to be computed on Spark, which is not installed.", "Install the extra spark: pip install -r requirements-spark.lock") from None
-    if not shutil.which("java") and not os.environ.get("JAVA_HOME"):
-        raise WorkspaceError("The features are to be computed on Spark, and there is no Java on this machine.", "Install Java 17 (Debian: openjdk-17-jre-headless), or set feature_engine = duckdb in settings.ini.")
+    _ready()
+    import ibis
     session = _session(os.environ.get("SPARK_MASTER", "local[*]"))
     session.conf.set("spark.sql.session.timeZone", "UTC")
     yield ibis.pyspark.connect(session)
 
-# %% ../../nbs/api/features/18_engines.ipynb #bf80bc62
-ENGINES:dict[str, Callable[[Workspace], "AbstractContextManager[ibis.BaseBackend]"]] = {"duckdb": duckdb_engine, "pyspark": spark_engine}
+# %% ../../nbs/api/features/18_engines.ipynb #bdc606e0
+ENGINES:dict[str, Callable[[Workspace], "AbstractContextManager[ibis.BaseBackend]"]] = { # By the name in settings.ini
+    "duckdb": duckdb_engine, "pyspark": spark_engine}
 
 @contextmanager
 def open_engine(
@@ -83,5 +98,6 @@ def open_engine(
     "The engine features are computed with. Raises `ParameterError` for one there is not."
     wanted = name or workspace.settings.feature_engine
     if wanted not in ENGINES:
-        raise ParameterError(f"There is no feature engine {wanted!r}; there are {', '.join(ENGINES)}.{closest(wanted, ENGINES)}", "Correct feature_engine in settings.ini.", key="feature_engine")
+        raise ParameterError(f"There is no feature engine {wanted!r}; there are {', '.join(ENGINES)}.{closest(wanted, ENGINES)}",
+                             "Correct feature_engine in settings.ini.", key="feature_engine")
     with ENGINES[wanted](workspace) as engine: yield engine
