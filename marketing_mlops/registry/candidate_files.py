@@ -26,14 +26,14 @@ from ..training.candidates import Candidate
 from ..workspace.errors import DataError, MmopsError
 from ..workspace.places import canonical_json, write_json
 
-# %% ../../nbs/api/registry/80_candidate_files.ipynb #d434b8b4
+# %% ../../nbs/api/registry/80_candidate_files.ipynb #2f7d1abe
 def scorer_of(
     candidate:Candidate, # Fitted
     features:list[str], # In the order of the model
     outcome:str, # Name of what a propensity model predicts, such as no_order
 )->dict[str, bytes]: # Graphs by outcome or arm
     "The graphs of a candidate. Raises `UnwritableModel` where a step cannot be repeated exactly."
-    if hasattr(candidate.estimator, "models_"): return uplift_graphs(candidate.estimator)
+    if hasattr(candidate.estimator, "arm_scores"): return uplift_graphs(candidate.estimator)
     return {outcome: propensity_graph(candidate.estimator, features)}
 
 class DisagreeingScorer(MmopsError): "Graph and estimator say different things; field `verdict`."
@@ -44,7 +44,7 @@ def check_agreement(
     real:pd.DataFrame, # All rows of the training set
 )->Verdict: # Passed
     "How graph and estimator compare on real and on made-up rows. Raises `DisagreeingScorer`."
-    graphs = scorer if hasattr(candidate.estimator, "models_") else next(iter(scorer.values()))
+    graphs = scorer if hasattr(candidate.estimator, "arm_scores") else next(iter(scorer.values()))
     found = agreement(candidate.estimator, graphs, real)
     if found.passed: return found
     worst = next(reason for reason in found.reasons if reason.severity == found.status)

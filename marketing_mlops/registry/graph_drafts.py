@@ -7,31 +7,25 @@ Write a scorer by hand with `GraphDraft` and close it with `finished_graph`: tha
 # %% auto #0
 __all__ = ['OPSETS', 'GraphDraft', 'finished_graph', 'UnwritableModel', 'unwritable']
 
-# %% ../../nbs/api/registry/20_graph_drafts.ipynb #cfa67ebe
+# %% ../../nbs/api/registry/20_graph_drafts.ipynb #ef448978
 from typing import TYPE_CHECKING
 import numpy as np
+from fastcore.basics import patch
 from ..workspace.errors import MmopsError
 if TYPE_CHECKING: from onnx import NodeProto, TensorProto, ValueInfoProto
 
-# %% ../../nbs/api/registry/20_graph_drafts.ipynb #d4f3acbd
+# %% ../../nbs/api/registry/20_graph_drafts.ipynb #905e1610
 class GraphDraft:
     "A graph while it is written: inputs, constants and operations."
-    def __init__(self): self.inputs,self.constants,self.nodes = {},[],[]
+    def __init__(self): self.inputs,self.fixed,self.constants,self.nodes = {},{},[],[]
     def input(self,
         feature:str, # Its name, as the bundle lists it
         is_text:bool, # A category, missing as ""; otherwise a 32-bit number, missing as NaN
     )->str: # Name of the value, one for each row
         "One column of the features; a number becomes a 64-bit one. Raises `UnwritableModel` for one that is used as both."
+        if feature in self.fixed: return self.repeated(self.fixed[feature])
         if self.inputs.setdefault(feature, is_text) != is_text: raise unwritable(f"uses {feature} both as a number and as a category")
         return feature if is_text else self.add("Cast", feature, to=11)   # 11: 64-bit floats
-
-    def constant(self,
-        values:np.ndarray|list[float]|list[int]|list[str], # Whole numbers and texts stay what they are, other numbers become 64-bit floats
-    )->str: # Name of the value
-        "Numbers or texts that do not depend on the customer."
-        self.constants.append(_tensor(f"constant_{len(self.constants)}", np.asarray(values)))
-        return self.constants[-1].name
-
     def add(self,
         operator:str, # Of ONNX, such as "Div"
         *inputs:str, # Names of values
@@ -41,6 +35,15 @@ class GraphDraft:
         "One operation."
         self.nodes.append(_node(operator, inputs, f"value_{len(self.nodes)}", domain, attributes))
         return self.nodes[-1].output[0]
+
+# %% ../../nbs/api/registry/20_graph_drafts.ipynb #4a80afd5
+@patch
+def constant(self:GraphDraft,
+    values:np.ndarray|list[float]|list[int]|list[str], # Whole numbers and texts stay what they are, other numbers become 64-bit floats
+)->str: # Name of the value
+    "Numbers or texts that do not depend on the customer."
+    self.constants.append(_tensor(f"constant_{len(self.constants)}", np.asarray(values)))
+    return self.constants[-1].name
 
 # %% ../../nbs/api/registry/20_graph_drafts.ipynb #390bc2e2
 def _tensor(name:str, values:np.ndarray)->"TensorProto":
@@ -86,3 +89,12 @@ def unwritable(
     "The error for a model that no graph can repeat."
     return UnwritableModel(f"The model {what}, which cannot be written as a graph exactly.",
                            "Use one-hot encoded categories, imputation, scaling and a listed learner, or add the step to the registry's graphs.", step=what)
+
+# %% ../../nbs/api/registry/20_graph_drafts.ipynb #ba8bfbe0
+@patch
+def repeated(self:GraphDraft,
+    value:str|float, # A text or a number
+)->str: # Name of the value, one for each row
+    "The same for every customer; an input before it tells how many there are. Raises `UnwritableModel` without any."
+    if not self.inputs: raise unwritable("reads no feature of the customer")
+    return self.add("Expand", self.constant([[value]]), self.add("Shape", next(iter(self.inputs))))

@@ -10,7 +10,7 @@ The comparison is not a formality. Conversions go wrong silently: the usual conv
 __all__ = ['AGREEMENT_TOLERANCE', 'AGREEMENT_ROWS', 'AGREEMENT_MOST', 'propensity_graph', 'uplift_graphs', 'model_scores',
            'graph_scores', 'feature_kinds', 'agreement']
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #0bae9321
+# %% ../../nbs/api/registry/40_graphs.ipynb #b4b09bf9
 from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from .graph_rows import open_graph, run_graph
 from .probe_rows import probe_rows, split_values
 if TYPE_CHECKING:
     from marketing_mlops.models.propensity import PropensityModel
-    from marketing_mlops.models.uplift_models import TLearner
+    from marketing_mlops.models.arm_scores import ArmPart, ArmScore, UpliftModel
     from sklearn.pipeline import Pipeline
 
 # %% ../../nbs/api/registry/40_graphs.ipynb #5a8e4670
@@ -39,25 +39,38 @@ def propensity_graph(
         log_odds = draft.add("Add", draft.add("Mul", log_odds, draft.constant([-a])), draft.constant([-b]))
     return finished_graph(draft, draft.add("Sigmoid", log_odds), columns)
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #c89b2ce0
-def uplift_graphs(
-    model:"TLearner", # Fitted: `models_`, one pipeline for each arm, the control included
-)->dict[str, bytes]: # Arm -> graph of the expected outcome under it
-    "One scorer for each arm. Raises `UnwritableModel` when a step cannot be repeated exactly."
-    def graph(pipeline):
-        draft = GraphDraft()
-        value = draft_learner(draft, pipeline[-1], draft_encoding(draft, pipeline[0]))
-        if hasattr(pipeline[-1], "classes_"): value = draft.add("Sigmoid", value)
-        return finished_graph(draft, value, list(draft.inputs))
-    return {arm: graph(model.models_[arm]) for arm in sorted(model.models_)}
+# %% ../../nbs/api/registry/40_graphs.ipynb #3b7eab06
+def _draft_arm_part(draft:GraphDraft, part:"ArmPart")->str:
+    draft.fixed = dict(part.fixed)
+    value = draft_learner(draft, part.pipeline[-1], draft_encoding(draft, part.pipeline[0]))
+    if part.is_chance: value = draft.add("Sigmoid", value)
+    return value if part.weight == 1 else draft.add("Mul", value, draft.constant([part.weight]))
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #470957c0
+def _score_graph(score:"ArmScore", first:tuple[str, bool])->bytes:
+    "The graph of a score; `first` is the feature that tells a graph without parts how many rows there are."
+    draft = GraphDraft()
+    values = [_draft_arm_part(draft, part) for part in score.parts]
+    if not values: draft.input(*first)
+    if not values or score.constant: values.append(draft.repeated(float(score.constant)))
+    total = values[0]
+    for value in values[1:]: total = draft.add("Add", total, value)
+    return finished_graph(draft, total, list(draft.inputs))
+
+# %% ../../nbs/api/registry/40_graphs.ipynb #ca5618d1
+def uplift_graphs(
+    model:"UpliftModel", # Fitted: `arm_scores`, `numeric`, `categorical`
+)->dict[str, bytes]: # Arm -> graph of its score, the control included
+    "One scorer for each arm. Raises `UnwritableModel` when a step cannot be repeated exactly."
+    first = [*((name, False) for name in model.numeric), *((name, True) for name in model.categorical)][0]
+    return {arm: _score_graph(score, first) for arm,score in sorted(model.arm_scores().items())}
+
+# %% ../../nbs/api/registry/40_graphs.ipynb #9c84644f
 def model_scores(
-    model:"PropensityModel|TLearner|Pipeline", # Fitted
+    model:"PropensityModel|UpliftModel|Pipeline", # Fitted
     frame:pd.DataFrame, # The features
 )->pd.DataFrame: # Column "probability", "value", or one gain for each arm but the control
     "What the model itself says."
-    if hasattr(model, "models_"): return model.predict(frame).reset_index(drop=True)
+    if hasattr(model, "arm_scores"): return model.predict(frame).reset_index(drop=True)
     if hasattr(model, "predict_proba"): return pd.DataFrame({"probability": np.asarray(model.predict_proba(frame))[:, 1]})
     return pd.DataFrame({"value": np.asarray(model.predict(frame), float)})
 
@@ -72,24 +85,30 @@ def graph_scores(
     if control not in expected: raise ValueError(f"control must be one of {', '.join(expected)}, got {control!r}")
     return pd.DataFrame({arm: values - expected[control] for arm,values in expected.items() if arm != control})
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #4745cc17
+# %% ../../nbs/api/registry/40_graphs.ipynb #da23b536
 AGREEMENT_TOLERANCE = 1e-5   # largest difference between graph and model
 AGREEMENT_ROWS = 10_000      # real rows wanted
 AGREEMENT_MOST = 50_000      # evenly chosen real rows are enough beyond that
 
+def _pipelines(model)->"tuple[list[Pipeline], set[str]]":
+    "Every pipeline once, and the features that are decided and not asked for."
+    if not hasattr(model, "arm_scores"): return [getattr(model, "pipeline_", model)], set()
+    parts = [part for score in model.arm_scores().values() for part in score.parts]
+    return list({id(part.pipeline): part.pipeline for part in parts}.values()), {name for part in parts for name in part.fixed}
+
 def feature_kinds(
-    model:"PropensityModel|TLearner|Pipeline", # Fitted
+    model:"PropensityModel|UpliftModel|Pipeline", # Fitted
 )->tuple[list[str], list[str]]: # Features that are numbers, features that are categories
     "The features of a model, as its encoding treats them."
-    pipelines = [model.pipeline_] if hasattr(model, "pipeline_") else [*getattr(model, "models_", {"": model}).values()]
+    pipelines, fixed = _pipelines(model)
     if not hasattr(pipelines[0][0], "transformers_"): raise unwritable(f"begins with {type(pipelines[0][0]).__name__} instead of a ColumnTransformer")
     parts = [(step, list(columns)) for pipeline in pipelines for _,step,columns in pipeline[0].transformers_ if step != "drop"]
-    kinds = [dict.fromkeys(column for step,columns in parts if reads_categories(step) == wanted for column in columns) for wanted in (False, True)]
+    kinds = [dict.fromkeys(column for step,columns in parts if reads_categories(step) == wanted for column in columns if column not in fixed) for wanted in (False, True)]
     return list(kinds[0]), list(kinds[1])
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #6969d1d8
+# %% ../../nbs/api/registry/40_graphs.ipynb #755048a1
 def _all_splits(model)->dict[str, np.ndarray]:
-    pipelines = [model.pipeline_] if hasattr(model, "pipeline_") else [*getattr(model, "models_", {"": model}).values()]
+    pipelines, _ = _pipelines(model)
     found = [split_values(pipeline) for pipeline in pipelines]
     return {name: np.unique(np.concatenate([each[name] for each in found if name in each])) for name in sorted({name for each in found for name in each})}
 
@@ -100,9 +119,9 @@ def _apart(model, graph, rows:pd.DataFrame)->np.ndarray:
     found.columns = expected.columns if found.shape[1] == expected.shape[1] == 1 else found.columns
     return (found[expected.columns] - expected).abs().fillna(np.inf).max(axis=1).to_numpy()
 
-# %% ../../nbs/api/registry/40_graphs.ipynb #ebee8029
+# %% ../../nbs/api/registry/40_graphs.ipynb #e2d4749b
 def agreement(
-    model:"PropensityModel|TLearner|Pipeline", # Fitted
+    model:"PropensityModel|UpliftModel|Pipeline", # Fitted
     graph:bytes|dict[str, bytes], # Its scorer, or its scorers by arm
     frame:pd.DataFrame, # Real rows with the model's features, any number of them
 )->Verdict: # fail beyond the tolerance; unknown without rows

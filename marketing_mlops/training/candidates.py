@@ -10,7 +10,7 @@ A `Candidate` is not a model in use. It becomes one when its evaluation is good 
 __all__ = ['ESTIMATORS', 'fit_propensity', 'check_time_order', 'extra_unsubscribes', 'fit_uplift', 'answers_until', 'Candidate',
            'fit_candidate']
 
-# %% ../../nbs/api/training/10_candidates.ipynb #bb7113b9
+# %% ../../nbs/api/training/10_candidates.ipynb #028c73ae
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import numpy as np
@@ -18,8 +18,9 @@ import pandas as pd
 from ..features.training_sets import TrainingSet
 from ..measurement.policies import choose_arms, pick_single_arm
 from ..measurement.policy_profits import read_economics
+from ..models.arm_scores import UpliftModel
 from ..models.propensity import PropensityModel
-from ..models.uplift_models import TLearner
+from ..models.uplift_learners import uplift_learner
 from .model_specs import check_algorithm, check_learned_outcome, task_rules
 from ..workspace.errors import DataError
 
@@ -54,16 +55,17 @@ def extra_unsubscribes(
     rates = train.unsubscribed.astype(float).groupby(train.arm.astype(object)).mean()
     return (rates - rates[control]).clip(lower=0).drop(control).to_dict()
 
-# %% ../../nbs/api/training/10_candidates.ipynb #b9ae2659
+# %% ../../nbs/api/training/10_candidates.ipynb #213c8c0d
 def fit_uplift(
     rows:TrainingSet, # With both splits and a treatment
-    spec:Mapping[str, str|float|list|Mapping], # The model's entry: algorithm, experiment, economics
+    spec:Mapping[str, str|float|list|Mapping], # The model's entry: algorithm, experiment, economics, and learner where it is not one model per arm
     seed:int, # Same rows and seed, same model
-)->tuple[TLearner, pd.DataFrame, dict[str, str|dict|None]]: # Estimator; `gain_<arm>` and `chosen` of the held-out rows; best_single_arm and extra_unsubscribes of the training rows
+)->tuple[UpliftModel, pd.DataFrame, dict[str, str|dict|None]]: # Estimator; `gain_<arm>` and `chosen` of the held-out rows; best_single_arm and extra_unsubscribes of the training rows
     "Expected gain in spend of each arm over the control, and the arm that pays most. Raises `ParameterError` for an outcome that is no money."
     check_learned_outcome(rows.model, spec)
     control, train = spec["experiment"]["control"], rows.train
-    estimator = TLearner(spec["algorithm"], rows.numeric, rows.categorical, control, seed).fit(train[rows.features], train[rows.label], train[rows.treatment])
+    made = uplift_learner(spec.get("learner")).model(spec["algorithm"], rows.numeric, rows.categorical, control, seed)
+    estimator = made.fit(train[rows.features], train[rows.label], train[rows.treatment], spec["experiment"].get("arms"))
     gains = estimator.predict(rows.held_out[rows.features])
     economics = read_economics(spec["economics"] | {"currency": spec["experiment"]["currency"]})
     lost = extra_unsubscribes(train, control)
@@ -78,13 +80,13 @@ def answers_until(
     if "matured_at" not in train or train.matured_at.isna().all(): return None
     return f"{train.matured_at.max():%Y-%m-%d}"
 
-# %% ../../nbs/api/training/10_candidates.ipynb #2609d756
+# %% ../../nbs/api/training/10_candidates.ipynb #26e113b2
 @dataclass(frozen=True)
 class Candidate:
     "A fitted model and what it says of rows it has never seen."
     model:str # Key in params.yaml
     task:str # propensity or uplift
-    estimator:PropensityModel|TLearner # Fitted on the rows to learn from
+    estimator:PropensityModel|UpliftModel # Fitted on the rows to learn from
     held_out:pd.DataFrame # The held-out rows with `score`, or `gain_<arm>` and `chosen`
     facts:dict[str, int|str|list|dict|None] # What the rows to learn from say: n_training, answers_until (day of the last answer, None where not known), short_windows, and best_single_arm and extra_unsubscribes of an uplift model
 

@@ -8,10 +8,10 @@ A run of twenty thousand customers takes half a minute until it is time to look 
 
 # %% auto #0
 __all__ = ['GAIN_FIGURES', 'POLICY_GATES', 'TASK_RULES', 'SPEC_CHECKS', 'ranking_figures', 'policy_figures', 'TaskRules',
-           'task_rules', 'check_algorithm', 'check_learned_outcome', 'check_gates', 'check_economics',
+           'task_rules', 'check_algorithm', 'check_learned_outcome', 'check_learner', 'check_gates', 'check_economics',
            'check_experiment', 'check_keys', 'check_people', 'check_model_spec']
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #64f030f5
+# %% ../../nbs/api/training/05_model_specs.ipynb #0fc9cff8
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -27,6 +27,7 @@ from ..measurement.policies import judge_policy
 from ..measurement.policy_profits import read_economics
 from ..measurement.uplift_curves import qini_curve, uplift_at
 from ..models.learners import LEARNERS, read_algorithm
+from ..models.uplift_learners import UPLIFT_LEARNERS, uplift_learner
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import OPTIONAL_OF_A_MODEL, REQUIRED_OF_A_MODEL
 
@@ -54,7 +55,7 @@ def policy_figures(
     return (*POLICY_GATES, "learned_minus_best_rival", "profit_learned", *(f"profit_{arm}" for arm in arms),
             *(f"{figure}_{arm}" for arm in treated for figure in GAIN_FIGURES))
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #b1e3b0b7
+# %% ../../nbs/api/training/05_model_specs.ipynb #27df5015
 @dataclass(frozen=True)
 class TaskRules:
     "What the entry of a model has to say before anything is computed."
@@ -62,10 +63,11 @@ class TaskRules:
     predicts:tuple[Literal["classifier", "regressor"], ...] # What its algorithm may be, one of them at least
     figures:Callable[[Mapping], tuple[str, ...]] # Spec → figures a gate may name
     learns:tuple[str, ...]|None=None # Values `outcome.column` may have; None for all the source states
+    has_learners:bool=False # Whether `learner` may name a way of learning
 
 TASK_RULES:dict[str, TaskRules] = {
     "propensity": TaskRules(("algorithm",), ("classifier",), ranking_figures),
-    "uplift": TaskRules(("algorithm", "experiment", "economics"), ("regressor",), policy_figures, learns=("spend",))}
+    "uplift": TaskRules(("algorithm", "experiment", "economics"), ("regressor",), policy_figures, learns=("spend",), has_learners=True)}
 
 def task_rules(
     model:str, # Key in params.yaml
@@ -100,6 +102,20 @@ def check_learned_outcome(
     if column is None or allowed is None or column in allowed: return
     raise ParameterError(f"outcome.column is {column!r}; a model of the task {spec['task']} is held against costs in money and learns {', '.join(allowed)}.",
                          f"Write outcome.column: {allowed[0]}, or leave outcome out.", key="outcome.column")
+
+# %% ../../nbs/api/training/05_model_specs.ipynb #a1e8f9de
+def check_learner(
+    model:str, # Key in params.yaml
+    spec:Mapping[str, str|float|list|Mapping], # The model's entry: task, learner where it names one
+)->None:
+    "Raises `ParameterError` for a way of learning there is not, or one that does not suit the task."
+    if spec.get("learner") is None: return
+    if not task_rules(model, spec).has_learners:
+        raise ParameterError(f"learner is {spec['learner']!r}, but a model of the task {spec['task']} is learned in one way only.", "Remove learner.", key="learner")
+    way = uplift_learner(spec["learner"])
+    if way.learns_amounts: return
+    raise ParameterError(f"learner is {way.name!r}, which learns whether something happens; a model of the task {spec['task']} learns {', '.join(task_rules(model, spec).learns)}.",
+                         f"Choose one of {', '.join(name for name, each in UPLIFT_LEARNERS.items() if each.learns_amounts)}.", key="learner")
 
 # %% ../../nbs/api/training/05_model_specs.ipynb #030e29d1
 def check_gates(
@@ -154,8 +170,8 @@ def check_people(
     if purpose is not None and purpose not in allowed:
         raise ParameterError(f"consent_purpose is {purpose!r}; there are {', '.join(allowed)}.{closest(str(purpose), allowed)}", "Correct consent_purpose.", key="consent_purpose")
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #c6f28a41
-SPEC_CHECKS:tuple[Callable[[str, Mapping], None], ...] = (check_experiment, check_training_spec, task_rules, check_people, check_learned_outcome, check_algorithm,
+# %% ../../nbs/api/training/05_model_specs.ipynb #14f4c663
+SPEC_CHECKS:tuple[Callable[[str, Mapping], None], ...] = (check_experiment, check_training_spec, task_rules, check_people, check_learned_outcome, check_algorithm, check_learner,
                                                           check_gates, check_economics)
 
 def _placed(error:ParameterError, name:str, file:str)->ParameterError:

@@ -83,10 +83,10 @@ class Params:
         raise ParameterError(f"There is no {kind} {name!r}; known: {known}.{closest(name, among)}",
                              f"Correct the name, or declare it under {kind}s: in params.yaml.", file="params.yaml", key=f"{kind}s.{name}")
 
-# %% ../../nbs/api/workspace/50_params.ipynb #4b362238
+# %% ../../nbs/api/workspace/50_params.ipynb #414a9573
 TASKS = ("propensity", "uplift", "lifetime_value")
 REQUIRED_OF_A_MODEL = ("owner", "purpose", "audience", "source", "task")
-OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm", "consent_purpose", "cutoffs", "split", "economics",
+OPTIONAL_OF_A_MODEL = ("experiment", "outcome", "horizon", "primary_metric", "features", "algorithm", "learner", "consent_purpose", "cutoffs", "split", "economics",
                        "gates", "holdout", "release", "monitoring")
 
 # %% ../../nbs/api/workspace/50_params.ipynb #045fd4f2

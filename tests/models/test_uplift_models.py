@@ -6,7 +6,8 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_checks as checks
 from marketing_mlops.models.learners import NotLearnable
-from marketing_mlops.models.uplift_models import TLearner, treated_arms, is_chance, outcome_numbers
+from marketing_mlops.models.uplift_models import TLearner
+from marketing_mlops.models.uplift_rows import is_chance, outcome_numbers, treated_arms
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
 LINE, LOGIT = {"name": "linear_regression"}, {"name": "logistic_regression"}

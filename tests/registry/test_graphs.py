@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from marketing_mlops.models import encoders
+from marketing_mlops.models.arm_scores import ArmPart, ArmScore
 from marketing_mlops.models.propensity import PropensityModel
 from marketing_mlops.models.uplift_models import TLearner
 from marketing_mlops.registry import graph_rows
@@ -186,7 +187,7 @@ def test_amounts_summed_in_32_bits_are_refused():
     spend = 300 + 40*np.sin(rows.job) + rows.recency_days
     arms = {"no_mail": spend, "promo_mail": spend+1}
     models = {arm: Pipeline([("encoded", through("job", "recency_days")), ("learner", HistGradientBoostingRegressor(max_iter=60, random_state=0))]).fit(rows, y) for arm, y in arms.items()}
-    model = SimpleNamespace(models_=models, control="no_mail", predict=lambda frame: pd.DataFrame({"promo_mail": models["promo_mail"].predict(frame) - models["no_mail"].predict(frame)}))
+    model = SimpleNamespace(numeric=["job", "recency_days"], categorical=[], arm_scores=lambda: {arm: ArmScore((ArmPart(each),)) for arm, each in models.items()}, control="no_mail", predict=lambda frame: pd.DataFrame({"promo_mail": models["promo_mail"].predict(frame) - models["no_mail"].predict(frame)}))
     assert agreement(model, uplift_graphs(model), rows).passed
     assert agreement(model, {arm: converted(each, rows) for arm, each in models.items()}, rows).status == "fail"
 
@@ -211,7 +212,7 @@ def test_learners_of_three_classes_and_of_logarithms_are_refused():
     three = Pipeline([("encoded", through("job")), ("learner", HistGradientBoostingClassifier(max_iter=2))]).fit(rows, np.arange(600) % 3)
     with pytest.raises(UnwritableModel, match="3 classes"): propensity_graph(SimpleNamespace(pipeline_=three, sigmoid_=None), ["job"])
     counts = Pipeline([("encoded", through("job")), ("learner", HistGradientBoostingRegressor(max_iter=2, loss="poisson"))]).fit(rows, leaves)
-    with pytest.raises(UnwritableModel, match="logarithm"): uplift_graphs(SimpleNamespace(models_={"control": counts}))
+    with pytest.raises(UnwritableModel, match="logarithm"): uplift_graphs(SimpleNamespace(numeric=["job"], categorical=[], arm_scores=lambda: {"control": ArmScore((ArmPart(counts),))}))
 
 def test_one_wrong_row_among_many_is_enough(churn):
     model, rows = churn
