@@ -8,7 +8,7 @@ Two intervals that overlap prove nothing here. Both scores saw the same easy and
 
 # %% auto #0
 __all__ = ['FEWEST_OF_A_KIND', 'FEWEST_CARRYING', 'PairedDifference', 'check_carrying', 'halfway_and_p', 'auc_difference',
-           'squared_losses', 'log_losses', 'loss_difference', 'drawn_rows', 'paired_bootstrap', 'check_draws']
+           'squared_losses', 'log_losses', 'loss_difference', 'drawn_times', 'paired_bootstrap', 'check_draws']
 
 # %% ../../nbs/api/measurement/73_paired_models.ipynb #c846e57f
 import math
@@ -121,24 +121,19 @@ def loss_difference(
     half, p_value = halfway_and_p(gain, [first-second], check_level(level))
     return PairedDifference(Estimate(gain, gain-half, gain+half, level, len(first), "paired t", unit), *values, p_value)
 
-# %% ../../nbs/api/measurement/73_paired_models.ipynb #72ca3f22
-def drawn_rows(
+# %% ../../nbs/api/measurement/73_paired_models.ipynb #f59fc5bd
+def drawn_times(
     customers:np.ndarray,    # Of each row: which customer it belongs to, any labels
     rng:np.random.Generator, # Source of chance
-)->Callable[[], np.ndarray]: # A function that gives the positions of the rows of one draw
+)->Callable[[], np.ndarray]: # A function that gives how many times each row is in one draw
     "Customers drawn with replacement, each with all her rows."
     codes = pd.factorize(np.asarray(customers))[0]
-    order, sizes = np.argsort(codes, kind="stable"), np.bincount(codes)
-    starts, n = np.cumsum(sizes)-sizes, len(sizes)
-    def draw():
-        who = rng.integers(0, n, n)
-        within = np.arange(sizes[who].sum()) - np.repeat(np.cumsum(sizes[who])-sizes[who], sizes[who])
-        return order[np.repeat(starts[who], sizes[who]) + within]
-    return draw
+    n = int(codes.max()) + 1
+    return lambda: np.bincount(rng.integers(0, n, n), minlength=n)[codes].astype(float)
 
-# %% ../../nbs/api/measurement/73_paired_models.ipynb #277aad46
+# %% ../../nbs/api/measurement/73_paired_models.ipynb #eade03d7
 def paired_bootstrap(
-    figure:Callable[[np.ndarray, np.ndarray], float], # From positions of rows and their scores to the figure
+    figure:Callable[[np.ndarray], Callable[[np.ndarray], float]], # From scores to a function of how many times each row was drawn
     first:np.ndarray,  # A score of each row
     second:np.ndarray, # Another score of the same rows
     level:float=.95,   # Confidence level, in (0, 1)
@@ -150,14 +145,14 @@ def paired_bootstrap(
     Source: Efron 1979; Efron 1981, bias-corrected"""
     first, second = as_amounts(first), as_amounts(second)
     if len(first) != len(second): raise ValueError(f"every row needs both scores, got {len(first)} and {len(second)}")
-    draw = drawn_rows(np.arange(len(first)) if customers is None else customers, np.random.default_rng(seed))
-    def difference(rows): return figure(rows, first[rows]) - figure(rows, second[rows])
-    draws = np.array([difference(draw()) for _ in range(draws_for(level))])
+    if not len(first): raise NotMeasurable("There are no rows to compare the scores by.", "Check the held-out rows.", code="empty")
+    one, other = figure(first), figure(second)
+    draw = drawn_times(np.arange(len(first)) if customers is None else customers, np.random.default_rng(seed))
+    draws = np.array([one(times) - other(times) for times in (draw() for _ in range(draws_for(level)))], dtype=float)
     check_draws(draws)
-    everybody = np.arange(len(first))
-    values = float(figure(everybody, first)), float(figure(everybody, second))
-    bounds = bias_corrected_bounds(draws, values[0]-values[1], level)
-    return PairedDifference(Estimate(values[0]-values[1], *bounds, level, len(first), "paired bootstrap", "points"), *values)
+    values = [float(each(np.ones(len(first)))) for each in (one, other)]
+    gain = values[0] - values[1]
+    return PairedDifference(Estimate(gain, *bias_corrected_bounds(draws, gain, level), level, len(first), "paired bootstrap", "points"), *values)
 
 # %% ../../nbs/api/measurement/73_paired_models.ipynb #a0a2cf20
 def check_draws(

@@ -11,7 +11,7 @@ __all__ = ['PROPENSITY_FIGURES', 'COMPARED_FIGURES', 'FOUND_WORDS', 'NEXT_STEPS'
            'policy_profit', 'profit_between', 'FigureComparison', 'compared_figures', 'comparison_verdict',
            'RunComparison', 'compare_runs']
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #3e80f3c0
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #e8bc1629
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -24,7 +24,7 @@ from ..measurement.paired_models import (PairedDifference, auc_difference, log_l
                                                        squared_losses)
 from ..measurement.policies import policy_values
 from ..measurement.policy_profits import number_arms, policy_parts, profit_difference, read_economics
-from ..measurement.ranking import average_precision, gains_at, hits_within, precision_over_hits, score_groups
+from ..measurement.ranking import average_precision, gains_at, hits_within, precision_over_hits
 from .scored_runs import SameRows, ScoredRun
 from ..workspace.errors import ParameterError, closest
 
@@ -47,7 +47,7 @@ class ComparedFigure:
     difference:Callable[[SameRows, ComparisonPlan, float], PairedDifference] # (pair, plan, level) → first minus second
     less_is_better:bool=False # For errors
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #ca2a20e5
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #21339626
 def _seen(run:ScoredRun)->tuple[np.ndarray, np.ndarray]: return run.held_out.label.to_numpy(), run.held_out.score.to_numpy()
 
 def _of_losses(losses:Callable, unit:str)->tuple[Callable, Callable]:
@@ -57,14 +57,17 @@ def _of_losses(losses:Callable, unit:str)->tuple[Callable, Callable]:
     return alone, difference
 
 def _drawn(figure:Callable)->Callable:
-    "A difference by paired bootstrap; `figure` takes labels, scores and the plan."
+    "A difference by paired bootstrap; `figure` takes hits and customers by score, the best first, and the plan."
     def difference(pair, plan, level):
         happened, first = _seen(pair.first)
-        return paired_bootstrap(lambda rows, scores: float(figure(happened[rows] == 1, scores, plan)), first, _seen(pair.second)[1], level, customers=pair.first.customers, seed=plan.seed)
+        def of_scores(scores):
+            group = np.unique(-scores, return_inverse=True)[1]
+            return lambda times: float(figure(*(np.bincount(group, weights=each) for each in (times*happened, times)), plan))
+        return paired_bootstrap(of_scores, first, _seen(pair.second)[1], level, customers=pair.first.customers, seed=plan.seed)
     return difference
 
-def _precision(happened:np.ndarray, scores:np.ndarray, plan:ComparisonPlan)->float: return precision_over_hits(*score_groups(happened, scores))
-def _gains(happened:np.ndarray, scores:np.ndarray, plan:ComparisonPlan)->float: return hits_within(*score_groups(happened, scores), plan.depth)/happened.sum()
+def _precision(hits:np.ndarray, customers:np.ndarray, plan:ComparisonPlan)->float: return precision_over_hits(hits, customers)
+def _gains(hits:np.ndarray, customers:np.ndarray, plan:ComparisonPlan)->float: return hits_within(hits, customers, plan.depth)/hits.sum()
 
 # %% ../../nbs/api/training/54_run_comparisons.ipynb #34bcfe5d
 PROPENSITY_FIGURES = {
@@ -102,7 +105,7 @@ def profit_between(
 
 COMPARED_FIGURES:dict[str, dict[str, ComparedFigure]] = {"propensity": PROPENSITY_FIGURES, "uplift": {"profit": ComparedFigure("Profit per customer", policy_profit, profit_between)}}
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #a97507aa
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #6e80baf1
 @dataclass(frozen=True)
 class FigureComparison:
     "One figure of two runs, with the difference."
@@ -113,6 +116,8 @@ class FigureComparison:
     difference:PairedDifference|NotMeasurable # First minus second
     less_is_better:bool # For errors
 
+    @property
+    def is_money(self)->bool: "Whether the figure is an amount."; return self.name == "profit"
     @property
     def better(self)->Literal["first", "second", "open", "unknown"]: # "open" where the interval holds 0, "unknown" where there is none
         if isinstance(self.difference, NotMeasurable): return "unknown"
@@ -139,9 +144,11 @@ def compared_figures(
         return FigureComparison(name, figure.label, *(_or_reason(figure.alone, run, plan) for run in (pair.first, pair.second)), _or_reason(figure.difference, pair, plan, level), figure.less_is_better)
     return [compare(name, figures[name]) for name in sorted(figures, key=lambda name: name != plan.decisive)]
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #66ad3485
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #e4c4476b
 FOUND_WORDS = {"first": ("pass", "{first} is better than {second}"), "second": ("fail", "{first} is worse than {second}"),
                "open": ("review", "These rows do not show that {first} is better than {second}"), "unknown": ("unknown", "Whether {first} is better than {second} cannot be said")}
+def _signed(value:float)->str: return f"{value:+.4g}".replace("-", "−")
+
 NEXT_STEPS = {"pass": "", "fail": "Keep what it was held against.", "review": "Keep the simpler or the older of the two, or hold out more customers."}
 
 def comparison_verdict(
@@ -154,17 +161,18 @@ def comparison_verdict(
     says, found = words.format(first=first, second=second), figure.difference
     says = says[0].upper() + says[1:]
     if isinstance(found, NotMeasurable): return Verdict(first, status, [Reason("better_run", f"{says}. {found.problem}", next_step=found.remedy, severity=status)])
-    gap = "{:+.4g} ({:+.4g} to {:+.4g})".format(found.estimate.value, found.estimate.low, found.estimate.high).replace("-", "−")
-    message = f"{says}: {figure.label} {found.first:.4g} against {found.second:.4g} on the same {n:,} rows, a difference of {gap}{', and less is better' if figure.less_is_better else ''}."
+    gap, unit = found.estimate, f" {found.estimate.unit}" if figure.is_money else ""
+    message = (f"{says}: {figure.label} {found.first:.4g} against {found.second:.4g}{unit} on the same {n:,} rows, a difference of "
+               f"{_signed(gap.value)}{unit} ({_signed(gap.low)} to {_signed(gap.high)}){', and less is better' if figure.less_is_better else ''}.")
     return Verdict(first, status, [Reason("better_run", message, round(found.estimate.value, 6), 0., NEXT_STEPS[status], severity=status)])
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #0a0d3486
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #06400869
 @dataclass(frozen=True)
 class RunComparison:
     "Two runs on the same rows, as a reviewer reads them."
     first:str  # Name of the run in question
     second:str # Name of what it is held against
-    n:int        # Rows both held out
+    n:int      # Rows both held out
     left_out:int # Rows only one of them held out
     figures:list[FigureComparison] # The decisive one first
     verdict:Verdict # Whether the first is better
@@ -172,12 +180,21 @@ class RunComparison:
     @property
     def sentence(self)->str: "What was found, with its figures."; return self.verdict.reasons[0].message
 
+    def to_dict(self)->dict[str, str|int|dict|list]:
+        "Plain content for JSON."
+        def plain(each):
+            if isinstance(each, NotMeasurable): return dict(not_measured=each.problem, code=each.code)
+            return each.to_dict() if isinstance(each, Estimate) else each.estimate.to_dict() | dict(p_value=each.p_value)
+        figures = [dict(name=each.name, better=each.better) | {part: plain(getattr(each, part)) for part in ("first", "second", "difference")} for each in self.figures]
+        return dict(first=self.first, second=self.second, n=self.n, left_out=self.left_out, figures=figures, verdict=self.verdict.to_dict())
+
     def _repr_markdown_(self)->str:
         def shown(each): return each.problem if isinstance(each, NotMeasurable) else f"{each.value:.4g} ({each.low:.4g} to {each.high:.4g})"
         def between(each): return each if isinstance(each, NotMeasurable) else each.estimate
         table = markdown_table(["figure", self.first, self.second, "difference"], [[each.label, shown(each.first), shown(each.second), shown(between(each.difference))] for each in self.figures])
         return f"**{self.verdict.status}** · {self.sentence}\n\n{table}"
 
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #c574b435
 def compare_runs(
     pair:SameRows, # Two runs on the same rows, from `same_rows`
     plan:ComparisonPlan=ComparisonPlan(), # What was settled before

@@ -1,0 +1,64 @@
+"""The comparison of two runs, made as `mmops report` makes it, on a shop whose truth is known."""
+import json, shutil
+import numpy as np
+import pandas as pd
+import pytest
+from marketing_mlops.features.training_files import write_training_set
+from marketing_mlops.features.training_sets import TrainingSet
+from marketing_mlops.registry.candidate_files import write_candidate
+from marketing_mlops.reporting.compared_runs import check_not_learned, compared_pair
+from marketing_mlops.reporting.reports import run_report
+from marketing_mlops.training.candidates import fit_candidate
+from marketing_mlops.training.run_comparisons import compare_runs
+from marketing_mlops.workspace.errors import DataError, StageError
+from marketing_mlops.workspace.params import read_params
+from marketing_mlops.workspace.places import find_workspace, write_text
+
+PARAMS = """sources: {shop: {kind: file}}
+models:
+  churn: {owner: model-owner@example.com, purpose: Win back, audience: Customers, source: shop, task: propensity, features: [recency_days, trait.band],
+          algorithm: {name: hist_gradient_boosting, max_iter: 15}, primary_metric: auc, split: {held_out: last_cutoff}}
+"""
+
+def rows_of():
+    rng, months = np.random.default_rng(5), pd.date_range("2026-01-01", periods=4, freq="MS", tz="UTC")
+    rows = pd.DataFrame([dict(customer_id=f"c{i:03d}", cutoff=at, is_holdout=i % 20 == 0, matured_at=at + pd.Timedelta(days=28)) for at in months for i in range(400)])
+    rows["recency_days"] = rng.integers(0, 180, len(rows)).astype(float)
+    rows["label"] = (rng.random(len(rows)) < .1 + .5*rows.recency_days.between(40, 110)).astype(int)
+    rows["trait.band"] = pd.Series(rng.choice(["18-29", "<b>30+</b>"], len(rows)), dtype="str")
+    rows["split"] = np.where(rows.cutoff < months[3], "train", "held_out")
+    return TrainingSet("churn", rows, ["recency_days", "trait.band"], "label", None)
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory, repository):
+    folder, rows = tmp_path_factory.mktemp("shop"), rows_of()
+    write_text(folder/"settings.ini", "[DEFAULT]\nreporting_currency = EUR\n")
+    write_text(folder/"params.yaml", PARAMS)
+    (folder/"nbs"/"reports").mkdir(parents=True)
+    shutil.copy2(repository/"nbs"/"reports"/"compare_runs.ipynb", folder/"nbs"/"reports")
+    place = find_workspace(folder)
+    for name in ("features", "train"): place.output(name, "churn").mkdir(parents=True)
+    write_training_set(rows, place.output("features", "churn"))
+    write_candidate(fit_candidate(rows, read_params(place).model("churn")), rows, "no_order", place.output("train", "churn"))
+    return place
+
+def test_the_page_says_which_run_is_better_and_whose_treatment_would_change(shop):
+    page = run_report("compare_runs", dict(model="churn"), shop)
+    results = json.loads(page.with_suffix(".json").read_text())["results"]
+    assert results["verdict"] == "pass" and results["sentence"].startswith("Candidate is better than logistic regression: AUC")
+    assert "would be treated otherwise (" in (text := page.read_text())
+    assert "<b>30+</b>" not in text and "c001" not in text
+
+def test_the_same_model_trained_again_has_nothing_to_tell_apart(shop):
+    comparison = compare_runs(compared_pair("churn", "candidate", "retrained", shop))
+    assert comparison.verdict.status == "unknown" and all(each.better == "unknown" for each in comparison.figures)
+
+def test_a_bundle_that_may_have_seen_the_rows_is_refused(shop):
+    spec, held_out = read_params(shop).model("churn"), rows_of().held_out
+    check_not_learned(dict(spec) | dict(facts=dict(answers_until="2026-03-29")), dict(spec) | dict(split=dict(held_out=.5)), held_out)
+    with pytest.raises(DataError) as refused: check_not_learned(dict(spec) | dict(facts={}), dict(spec) | dict(split=dict(held_out=.5)), held_out)
+    assert "a day nobody noted" in str(refused.value)
+
+def test_a_word_that_is_no_run_ends_in_two_lines(shop):
+    with pytest.raises(StageError) as ended: run_report("compare_runs", dict(model="churn", against="champoin"), shop)
+    assert "Did you mean 'champion'" in str(ended.value) and str(ended.value).count("\n") == 1
