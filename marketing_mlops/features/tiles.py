@@ -22,7 +22,7 @@ from .windows import in_window
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/64_tiles.ipynb #5f96073d
+# %% ../../nbs/api/features/64_tiles.ipynb #16c54ccc
 def boundaries(
     cutoffs:pd.Series, # Of a spine, UTC
     window_days:int|None, # Of one window; None for all days
@@ -31,6 +31,7 @@ def boundaries(
     ends = pd.DatetimeIndex(cutoffs.unique())
     return (ends if window_days is None else ends.union(ends - pd.Timedelta(days=window_days))).sort_values()
 
+# %% ../../nbs/api/features/64_tiles.ipynb #cc48147a
 def instant(
     moment:pd.Timestamp, # UTC
 )->"ibis.Scalar": # As the engine writes it
@@ -51,7 +52,7 @@ def tile_number(
         return (instants < instant(bounds[middle])).ifelse(between(low, middle), between(middle + 1, high))
     return between(0, len(bounds))
 
-# %% ../../nbs/api/features/64_tiles.ipynb #e4289675
+# %% ../../nbs/api/features/64_tiles.ipynb #21fc3f62
 def entity_numbers(
     spine:pd.DataFrame, # With the key
     key:str, # Column that names the entity
@@ -59,7 +60,8 @@ def entity_numbers(
     "A number for each entity of a spine, in the order of appearance."
     import ibis
     numbers, names = pd.factorize(spine[key].astype("str"))
-    return numbers.astype(np.int32), ibis.memtable(pa.table({key: pa.array(names, pa.string()), "entity_": pa.array(np.arange(len(names)), pa.int32())}))
+    table = pa.table({key: pa.array(names, pa.string()), "entity_": pa.array(np.arange(len(names)), pa.int32())})
+    return numbers.astype(np.int32), ibis.memtable(table)
 
 def of_entities(
     given:"ibis.Table", # From `contributions`
@@ -71,7 +73,7 @@ def of_entities(
     kept = given if since is None else given.filter(given.occurred_at >= instant(since))
     return kept.join(entities, key).drop(key)
 
-# %% ../../nbs/api/features/64_tiles.ipynb #5ec260f8
+# %% ../../nbs/api/features/64_tiles.ipynb #85393333
 def tiled(
     given:"ibis.Table", # From `of_entities`
     bounds:pd.DatetimeIndex, # From `boundaries`
@@ -80,7 +82,8 @@ def tiled(
     "Contributions merged by stretch of time."
     import ibis
     arrived = ibis.greatest(given.occurred_at, given.known_at)
-    placed = given.filter(arrived < instant(bounds[-1])).mutate(tile_=tile_number(given.occurred_at, bounds), known_tile_=tile_number(arrived, bounds))
+    tiles = dict(tile_=tile_number(given.occurred_at, bounds), known_tile_=tile_number(arrived, bounds))
+    placed = given.filter(arrived < instant(bounds[-1])).mutate(**tiles)
     return placed.group_by("entity_", "tile_", "known_tile_").aggregate(**{name: MERGES[merge](placed[name]) for name, merge in columns.items()})
 
 # %% ../../nbs/api/features/64_tiles.ipynb #5d258d04
@@ -100,7 +103,7 @@ def numbered_spine(
         columns |= {f"first_{days}": number(start), f"start_{days}": start}
     return ibis.memtable(pa.Table.from_pandas(pd.DataFrame(columns), preserve_index=False))
 
-# %% ../../nbs/api/features/64_tiles.ipynb #75999e0d
+# %% ../../nbs/api/features/64_tiles.ipynb #79f966e8
 def tile_join(
     given:"ibis.Table", # From `contributions`
     spine:pd.DataFrame, # With the key and cutoff
@@ -114,8 +117,8 @@ def tile_join(
     tiles = tiled(of_entities(given, entities, key, None if days is None else bounds[0]), bounds, merges)
     met = numbered_spine(spine, numbers, bounds, [days]).join(tiles, "entity_")
     met = met.filter(met.known_tile_ < met.end_, True if days is None else met.tile_ >= met[f"first_{days}"])
-    parts = {each.column(i): (part_column(each.tally, i), part.merge) for each in asked for i, part in enumerate(AGGREGATIONS[each.tally.aggregation].parts)}
-    return met.group_by("row_").aggregate(**{name: MERGES[merge](met[column]) for name, (column, merge) in parts.items()})
+    def parts(each): return enumerate(AGGREGATIONS[each.tally.aggregation].parts)
+    return met.group_by("row_").aggregate(**{each.column(i): MERGES[part.merge](met[part_column(each.tally, i)]) for each in asked for i, part in parts(each)})
 
 # %% ../../nbs/api/features/64_tiles.ipynb #df7e96de
 def latest_of_each(
