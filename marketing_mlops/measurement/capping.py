@@ -48,7 +48,7 @@ def cap_from_history(
         raise NotMeasurable(f"{share:.4g} of the earlier customers have nothing, so the cap would be {cap:g}.", "Take a higher share.", code="no_variation")
     return cap
 
-# %% ../../nbs/api/measurement/51_capping.ipynb #b3c0ba18
+# %% ../../nbs/api/measurement/51_capping.ipynb #cc739c4c
 def capping_note(
     arms:dict[str, np.ndarray], # Amounts of each arm, not capped
     cap:float,                  # Largest amount that counts per customer, above 0
@@ -62,5 +62,5 @@ def capping_note(
     lost = sum(float((amounts - np.minimum(amounts, cap)).sum()) for amounts in arms.values())
     rule = f"{label} counts at most {cap:,.6g} {unit} per customer"
     if not any(beyond.values()): return f"{rule}; nobody had more."
-    share = f", which leaves out {lost/total:.1%} of the total" if total > 0 else ""
+    share = f", which leaves out {100*lost/total:.1f} % of the total" if total > 0 else ""
     return f"{rule}; {', '.join(f'{n:,} with {arm}' for arm, n in beyond.items())} had more{share}."

@@ -9,19 +9,20 @@ A result can only be trusted when the question was fixed before the answer was s
 # %% auto #0
 __all__ = ['VALUE_KINDS', 'REQUIRED_KEYS', 'OPTIONAL_KEYS', 'EXPERIMENT_RULES', 'STOPPING_RULES', 'SET_AFTERWARDS',
            'REGISTERED_BEFORE', 'Experiment', 'read_values', 'experiment_rule', 'arms_fit', 'plan_fits', 'money_fits',
-           'roles_fit', 'metrics_declared', 'what_to_write', 'read_experiment']
+           'roles_fit', 'design_fits', 'caps_fit', 'metrics_declared', 'what_to_write', 'read_experiment']
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #2e3a31b7
+# %% ../../nbs/api/measurement/80_experiments.ipynb #af4f5a6b
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fastcore.basics import patch
 from ..contracts.figures import METRICS
+from .designs import Design
 from ..workspace.clock import instant_of
 from ..workspace.errors import MmopsError, ParameterError, closest
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #10897c81
+# %% ../../nbs/api/measurement/80_experiments.ipynb #46a6dedc
 @dataclass(frozen=True)
 class Experiment:
     "A randomised comparison and what was promised about it."
@@ -47,6 +48,15 @@ class Experiment:
     registered_at:datetime|None = None # When this was written down; None: nobody knows
     eligibility:str = ""       # Who could be assigned
     level:float = .95          # Level at which all decisive intervals hold together
+    covariates:tuple[str, ...] = ()  # Columns known before the assignment that explain the outcome
+    clusters:str|None = None   # Column that names what was assigned; None: each unit by itself
+    strata:tuple[str, ...] = ()      # Columns that name the parts of the population, known before the assignment
+    segments:tuple[str, ...] = ()    # Columns by whose values the goal is read as well
+    caps:dict[str, float] = field(default_factory=dict) # Largest amount that counts per customer, by metric
+
+    @property
+    def design(self)->Design: # What it knows of customers beside the arm
+        return Design(self.covariates, self.clusters, self.strata)
 
     @property
     def contrasts(self)->tuple[tuple[str, str], ...]: # (arm, control) for every arm but the control
@@ -108,12 +118,12 @@ def _instant(value)->datetime:
 VALUE_KINDS = dict(text=_text, amount=_amount, positive=_positive, share=_share, level=_level, whole=_whole, names=_names,
              shares=_by_name(_positive), margins=_by_name(_positive), day=_day, instant=_instant)
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #21e57c63
+# %% ../../nbs/api/measurement/80_experiments.ipynb #0af00c22
 REQUIRED_KEYS = dict(name="text", hypothesis="text", objective="text", owner="text", control="text", arms="shares", goal="text",
                      worthwhile_effect="amount", currency="text", outcome_window_days="whole", stopping_rule="text")
 OPTIONAL_KEYS = dict(unit="text", guardrails="names", guardrail_margins="margins", diagnostics="names", goal_value="positive",
                      planned_customers="whole", planned_end="day", holdout="share", registered_at="instant",
-                     eligibility="text", level="level")
+                     eligibility="text", level="level", covariates="names", clusters="text", strata="names", segments="names", caps="margins")
 
 def read_values(
     spec:dict, # Keys and values as they stand in the file
@@ -185,6 +195,28 @@ def roles_fit(values:dict)->Iterator[tuple[str, str]]:
     for name in values.get("guardrail_margins", {}):
         if name not in guardrails:
             yield "guardrail_margins", f"guardrail_margins names {name!r}, which is no guardrail.{closest(name, guardrails)}"
+
+# %% ../../nbs/api/measurement/80_experiments.ipynb #4d6c5850
+def _outcomes(values): return {*filter(None, [values.get("goal")]), *values.get("guardrails", ()), *values.get("diagnostics", ())}
+
+@experiment_rule
+def design_fits(values:dict)->Iterator[tuple[str, str]]:
+    "No column named twice, no outcome among them, and not clusters with strata."
+    for key in ("covariates", "strata", "segments"):
+        named = values.get(key, ())
+        for name in sorted({n for n in named if named.count(n) > 1}): yield key, f"{key} names {name!r} more than once"
+        for name in sorted({*named} & _outcomes(values)):
+            yield key, f"{key} names {name!r}, an outcome of this experiment; name it as it was before the assignment"
+    if values.get("clusters") and values.get("strata"):
+        yield "strata", "strata cannot be combined with clusters; leave strata out, or assign customers one by one"
+
+@experiment_rule
+def caps_fit(values:dict)->Iterator[tuple[str, str]]:
+    "Caps for amounts per customer that the experiment measures."
+    for name in values.get("caps", {}):
+        if name not in _outcomes(values): yield "caps", f"caps names {name!r}, which this experiment does not measure.{closest(name, _outcomes(values))}"
+        elif name in METRICS and METRICS[name].kind not in ("mean", "total"):
+            yield "caps", f"caps names {name!r}, which is a {METRICS[name].kind}; only amounts per customer can be capped"
 
 # %% ../../nbs/api/measurement/80_experiments.ipynb #c8c4ff5e
 @experiment_rule

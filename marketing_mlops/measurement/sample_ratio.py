@@ -41,26 +41,27 @@ def chi_square(
     statistic = float(((observed-expected)**2/expected).sum())
     return statistic, float(chdtrc(len(shares)-1, statistic))
 
-# %% ../../nbs/api/measurement/70_sample_ratio.ipynb #c7e0e049
+# %% ../../nbs/api/measurement/70_sample_ratio.ipynb #7e4cbc0b
 SPLIT_ALARM = .001 # chance of a false alarm in a healthy experiment
 FEWEST_EXPECTED = 5 # customers per arm below which chi-square says nothing
 
-def _furthest(counts, shares):
+def _furthest(counts, shares, counted):
     total = sum(counts.values())
     arm = max(shares, key=lambda a: abs(counts.get(a, 0)-total*shares[a])/shares[a]**.5)
-    return f"{arm} has {counts.get(arm, 0):,} of {total:,} customers ({counts.get(arm, 0)/total:.2%}) where {shares[arm]:.2%} were planned"
+    return f"{arm} has {counts.get(arm, 0):,} of {total:,} {counted} ({counts.get(arm, 0)/total:.2%}) where {shares[arm]:.2%} were planned"
 
 def sample_ratio(
     counts:dict[str, int],   # Customers per arm
     shares:dict[str, float], # Promised share per arm, sum 1
+    counted:str="customers", # What was assigned, in the plural: customers, or "clusters" of them
 )->Verdict: # pass, fail, or unknown with too few customers
     "Whether the arms received the customers they were promised; raises ValueError for an arm nobody declared."
     check_shares(counts, shares)
     total, subject = sum(counts.values()), "sample ratio"
     if total*min(shares.values()) < FEWEST_EXPECTED:
-        return Verdict(subject, "unknown", [Reason("sample_ratio", f"{total:,} customers are too few to judge the split.", total,
-            FEWEST_EXPECTED/min(shares.values()), "Wait for more customers.", severity="unknown")])
+        return Verdict(subject, "unknown", [Reason("sample_ratio", f"{total:,} {counted} are too few to judge the split.", total,
+            FEWEST_EXPECTED/min(shares.values()), f"Wait for more {counted}.", severity="unknown")])
     statistic, p = chi_square(counts, shares)
     status, next_step = ("fail", "Find out what else decided who is in which arm; do not correct by weighting.") if p < SPLIT_ALARM else ("pass", "")
-    message = f"{_furthest(counts, shares)}; chi-square {statistic:.4f}, p {p:.3g}."
+    message = f"{_furthest(counts, shares, counted)}; chi-square {statistic:.4f}, p {p:.3g}."
     return Verdict(subject, status, [Reason("sample_ratio", message, p, SPLIT_ALARM, next_step, severity=status)])
