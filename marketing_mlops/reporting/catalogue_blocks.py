@@ -70,7 +70,7 @@ def catalogue_answer(
     table = table_block(shown)
     return Block(top.html + table.html, f"{top.text}\n{table.text}")
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #a45c5148
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #936d3e40
 def catalogue_chart(
     experiments:Sequence[PastExperiment], # Those on the page
 )->alt.LayerChart|Block: # A sentence where nothing can be drawn
@@ -81,7 +81,7 @@ def catalogue_chart(
     twice = drawn.arm.duplicated(keep=False)
     named = drawn.assign(arm=drawn.arm.where(~twice, drawn.arm + ", " + drawn.experiment)).sort_values("times_gain", ascending=False)
     worth = int((drawn.times_low > 1).sum())
-    title = f"{worth} of {counted(len(drawn), 'treatment')} {'was' if worth == 1 else 'were'} surely worth the money"
+    title = f"{worth} of {counted(len(drawn), 'treatment')} {'was' if worth == 1 else 'were'} clearly worth the money"
     return plot_intervals(named, label="arm", value="times_gain", low="times_low", high="times_high", unit="times", title=title, worthwhile=1)
 
 # %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #e57813be

@@ -47,7 +47,7 @@ class PastExperiment:
         said = [self.name, self.model, self.audience, self.word, self.sentence, *(str(self.promise.get(key, "")) for key in ("hypothesis", "objective", "goal", "eligibility"))]
         return " ".join([*said, *self.promise.get("arms", {}), *(lesson.text for lesson in self.lessons)])
 
-# %% ../../nbs/api/reporting/83_past_experiments.ipynb #8ca36440
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #e039c4c6
 READOUTS = ("campaign_readout", "experiment_readout") # Reports that read out an experiment
 
 def _from_results(results:Mapping, model:str, page:str)->PastExperiment|None:
@@ -67,9 +67,9 @@ def read_experiments(
 )->dict[str, PastExperiment]: # By name of the experiment
     "Every experiment that was read out: by the pipeline, or from a table of somebody's own."
     files = sorted(f for place in REPORT_PLACES for name in READOUTS for f in workspace.path("data").glob(f"{place}/{name}.json"))
-    found = [_from_results(_read_json(f).get("results", {}), str(_read_json(f).get("subject", "")), f.with_suffix(".html").relative_to(workspace.root).as_posix()) for f in files]
     runs = [latest_run(workspace, READOUTS[1], folder.name, "done") for folder in sorted(workspace.runs(READOUTS[1]).glob("*")) if folder.is_dir()]
-    found += [_from_results(run.results, "", run.page.relative_to(workspace.root).as_posix()) for run in runs if run]
+    found = [_from_results(run.results, "", run.page.relative_to(workspace.root).as_posix()) for run in runs if run]
+    found += [_from_results(_read_json(f).get("results", {}), str(_read_json(f).get("subject", "")), f.with_suffix(".html").relative_to(workspace.root).as_posix()) for f in files]
     return {test.name: test for test in found if test}
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #3a4d42a3

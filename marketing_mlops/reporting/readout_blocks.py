@@ -11,9 +11,10 @@ __all__ = ['COLUMN_OF', 'WORDS', 'REFUSED', 'TAKES_IN', 'CONDITIONS', 'gain_rows
            'data_sentence', 'unplanned_lines', 'readout_answer', 'arms_block', 'refused_words', 'deciding_ranges',
            'differences_block', 'gain_chart', 'conditions_block', 'sureness_block', 'quality_line', 'method_block']
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #a02b6124
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #58347e04
 import altair as alt
 import pandas as pd
+from ..contracts.counts import counted
 from ..contracts.glossary import term
 from ..contracts.metrics import metric
 from ..contracts.verdict import Reason, Verdict
@@ -39,31 +40,34 @@ def gain_rows(
         return dict(arm=contrast.arm, gain=gain.value, low=gain.low, high=gain.high)
     return pd.DataFrame([row(c) for c in readout.contrasts if c.role == "goal"]).astype(dict.fromkeys(["gain", "low", "high"], float))
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #f184c007
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #bdf97f45
 def readout_heading(
     campaign:Campaign, # A model's experiment, read out
+    kind:str="Campaign readout", # What the page calls itself
 )->PageHeading:
     "Title, labels and owner of a readout."
     e = campaign.experiment
     labels, name = [label for label in campaign.labels if label], f"{e.name}, {campaign.part}" if campaign.part else e.name
-    return page_heading(f"Campaign readout: {name}", e.hypothesis.rstrip(".") + ".", labels, owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
+    return page_heading(f"{kind}: {name}", e.hypothesis.rstrip(".") + ".", labels, owner=e.owner, objective=e.objective, model=campaign.model, source=campaign.source.name)
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #02d945f1
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #275e4db2
 def sure_lines(
     readout:Readout, # An experiment, read out
+    *,
+    with_method:bool=True, # Also say of which calculations the ranges are made
 )->list[str]: # One line per arm, the largest gain first, and what the level promises
     "How sure the gain of each arm is, for somebody without statistics."
     e, lines = readout.experiment, []
     for row in gain_rows(readout).sort_values("gain", ascending=False, na_position="last").itertuples():
         if pd.isna(row.gain): lines.append(f"{row.arm}: the gain could not be measured."); continue
         lines.append(f"{row.arm}: {show(row.gain, e.currency, 2, True)} per {e.unit}; compatible with the data is {show_interval(row.low, row.high, e.currency, 2, True)}.")
-    return lines + _promise(readout, int(gain_rows(readout).gain.notna().sum()))
+    return lines + _promise(readout, int(gain_rows(readout).gain.notna().sum()), with_method)
 
-def _promise(readout:Readout, n_ranges:int)->list[str]:
+def _promise(readout:Readout, n_ranges:int, with_method:bool)->list[str]:
     "What the level promises about the ranges, and what they are made of."
     if not n_ranges: return []
     many = "this range contains" if n_ranges == 1 else "both ranges contain" if n_ranges == 2 else "all of these ranges contain"
-    checked = any(isinstance(c.check, Estimate) for c in readout.contrasts)
+    checked = with_method and any(isinstance(c.check, Estimate) for c in readout.contrasts)
     made = "It takes in" if n_ranges == 1 else "Each takes in"
     more = f" {made} all that two calculations leave open, by formula and by resampling; each of them is given with the differences." if checked else ""
     return [f"With {100*readout.experiment.level:.4g} % confidence {many} the true gain.{more}"]
@@ -215,7 +219,7 @@ def sureness_block(
     said = readout.sentences["how_sure"]
     return Block(f"<p>{inline_html(said)}</p>", said)
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #1748b2a6
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #3087a04f
 def quality_line(
     facts:SourceFacts, # Where the figures come from
     address:str="data_quality.html", # The page with the details, beside the readout
@@ -237,6 +241,6 @@ def method_block(
     plan = [e.planned_customers and f"{e.planned_customers:,} customers", e.planned_end and f"until {e.planned_end}", e.stopping_rule.replace("_", " ")]
     methods = sorted({*readout.arm_table.method.dropna(), *readout.differences.method.dropna()})
     facts = {"Unit": e.unit, "Arms": ", ".join(f"{arm} {100*share:.4g} %" for arm, share in e.arms.items()), "Control": e.control, "Worthwhile effect": worth}
-    facts |= {"Registered": e.registered_at.date().isoformat() if e.registered_at else "no date known", "Outcome window": f"{e.outcome_window_days} days from each customer's assignment"}
+    facts |= {"Registered": e.registered_at.date().isoformat() if e.registered_at else "no date known", "Outcome window": f"{counted(e.outcome_window_days, 'day')} from each customer's assignment"}
     facts |= {"Confidence": f"{100*e.level:.4g} % for all intervals of the goal together", "Planned": ", ".join(filter(None, plan))}
     return facts_block(facts | {"Methods": ", ".join(methods), "Purpose": campaign.spec.get("purpose", "")})
