@@ -9,15 +9,17 @@ No learner is best everywhere, and none of them says how sure a single gain is. 
 # %% auto #0
 __all__ = ['UPLIFT_LEARNERS', 'DEFAULT_UPLIFT_LEARNER', 'UpliftLearner', 'uplift_learner']
 
-# %% ../../nbs/api/models/49_uplift_learners.ipynb #a8dd4623
+# %% ../../nbs/api/models/49_uplift_learners.ipynb #8fd5ab28
 from dataclasses import dataclass
 from .arm_scores import UpliftModel
+from .class_transformations import ClassTransformation
 from .doubly_robust import DRLearner
+from .imputed_effects import XLearner
 from .single_models import SLearner
 from .uplift_models import TLearner
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/models/49_uplift_learners.ipynb #0f5877fa
+# %% ../../nbs/api/models/49_uplift_learners.ipynb #9dc630dc
 @dataclass(frozen=True)
 class UpliftLearner:
     "A way of learning what an arm adds."
@@ -29,7 +31,9 @@ class UpliftLearner:
 UPLIFT_LEARNERS:dict[str, UpliftLearner] = {each.name: each for each in (
     UpliftLearner("t", "One model per arm, subtracted; the default.", TLearner),
     UpliftLearner("s", "One model of all arms that is told the arm; draws gains towards 0.", SLearner),
-    UpliftLearner("dr", "Learns the gain from doubly robust estimates, made in folds.", DRLearner))}
+    UpliftLearner("x", "Fills in the other arm's outcome and learns the difference; for arms of unlike size.", XLearner),
+    UpliftLearner("dr", "Learns the gain from doubly robust estimates, made in folds; for chances that differ.", DRLearner),
+    UpliftLearner("class_transformation", "One classifier per arm; for outcomes of zeros and ones alone.", ClassTransformation, learns_amounts=False))}
 
 # %% ../../nbs/api/models/49_uplift_learners.ipynb #3163e668
 DEFAULT_UPLIFT_LEARNER = "t"

@@ -4,6 +4,7 @@ import os, subprocess, sys
 FIT = """
 import hashlib, numpy as np, pandas as pd
 from marketing_mlops.models.propensity import PropensityModel
+from marketing_mlops.models.uplift_learners import UPLIFT_LEARNERS
 from marketing_mlops.models.uplift_models import TLearner
 rng = np.random.default_rng(0); n = 3_000
 X = pd.DataFrame({f"f{i}": rng.gamma(1, 100, n) for i in range(6)}).mask(rng.random((n, 6)) < .05)
@@ -15,6 +16,8 @@ for name in ("hist_gradient_boosting", "logistic_regression"):
     model = PropensityModel({"name": name}, names, ["channel"], seed=3).fit(X, y)
     print(digest(model.predict_proba(X)), *(each.hex() for each in model.sigmoid_))
 for name in ("hist_gradient_boosting", "linear_regression"): print(digest(TLearner({"name": name}, names, ["channel"], "none").fit(X, y*X["f1"].fillna(0), arm).predict(X)))
+for way in ("s", "x", "dr", "class_transformation"):
+    print(digest(UPLIFT_LEARNERS[way].model({"name": "hist_gradient_boosting", "max_iter": 5}, names, ["channel"], "none").fit(X[:900], y[:900], arm[:900]).predict(X)))
 """
 
 def fitted(threads):
@@ -23,7 +26,7 @@ def fitted(threads):
 
 def test_two_processes_fit_the_same_model_to_the_bit_whatever_threads_the_environment_gives():
     first = fitted(2)
-    assert len(first.splitlines()) == 4 and fitted(2) == first and fitted(1) == first
+    assert len(first.splitlines()) == 8 and fitted(2) == first and fitted(1) == first
 
 FORK = FIT + """
 import os, time

@@ -12,6 +12,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 from marketing_mlops.models import encoders
 from marketing_mlops.models.arm_scores import ArmPart, ArmScore
 from marketing_mlops.models.propensity import PropensityModel
+from marketing_mlops.models.uplift_learners import UPLIFT_LEARNERS
 from marketing_mlops.models.uplift_models import TLearner
 from marketing_mlops.registry import graph_rows
 from marketing_mlops.registry.graph_drafts import UnwritableModel
@@ -70,6 +71,34 @@ def test_uplift_graphs_agree_on_outcomes_that_happen_or_not(algorithm):
     arm = np.random.default_rng(1).choice(["no_mail", "promo_mail"], len(rows))
     model = TLearner(algorithm, NUMBERS, CATEGORIES, control="no_mail").fit(rows, buys, arm)
     assert agreement(model, uplift_graphs(model), rows).passed
+
+@pytest.mark.parametrize("way", UPLIFT_LEARNERS)
+def test_every_way_of_learning_a_gain_is_written_as_one_graph_per_arm(way):
+    rows, buys = customers()
+    arm = np.random.default_rng(1).choice(["No E-Mail", "Mens E-Mail", "Womens E-Mail"], len(rows), p=[.5, .3, .2])
+    spend = buys*rows.net_revenue_365d.fillna(20) if UPLIFT_LEARNERS[way].learns_amounts else buys
+    model = UPLIFT_LEARNERS[way].model(ALGORITHMS[0], NUMBERS, CATEGORIES, "No E-Mail").fit(rows, spend, arm)
+    graphs = uplift_graphs(model)
+    assert list(graphs) == ["Mens E-Mail", "No E-Mail", "Womens E-Mail"] and graphs == uplift_graphs(model)
+    verdict = agreement(model, graphs, rows)
+    assert verdict.passed and max(reason.value for reason in verdict.reasons) < 1e-12, verdict
+    asked = {each.name for graph in graphs.values() for each in open_graph(graph).get_inputs()}
+    assert asked <= set(FEATURES), "nobody is asked for the arm"
+
+@pytest.mark.parametrize("numeric, categorical", [(NUMBERS, []), ([], CATEGORIES)], ids=["numbers only", "categories only"])
+@pytest.mark.parametrize("way", [way for way, each in UPLIFT_LEARNERS.items() if each.learns_amounts])
+def test_an_uplift_model_may_have_features_of_one_kind_alone(way, numeric, categorical):
+    rows, buys = customers(400)
+    arm = np.random.default_rng(1).choice(["no_mail", "promo_mail"], len(rows))
+    model = UPLIFT_LEARNERS[way].model({"name": "linear_regression"}, numeric, categorical, "no_mail").fit(rows, buys + .5*(arm == "promo_mail"), arm)
+    assert agreement(model, uplift_graphs(model), rows).passed
+
+def test_a_graph_that_was_told_another_arm_is_found():
+    rows, buys = customers()
+    arm = np.random.default_rng(1).choice(["no_mail", "promo_mail"], len(rows))
+    model = UPLIFT_LEARNERS["s"].model(ALGORITHMS[0], NUMBERS, CATEGORIES, "no_mail").fit(rows, buys + .5*(arm == "promo_mail"), arm)
+    graphs = uplift_graphs(model)
+    assert agreement(model, {"no_mail": graphs["promo_mail"], "promo_mail": graphs["no_mail"]}, rows).status == "fail"
 
 def test_a_model_that_never_saw_a_gap_is_asked_about_one():
     rows, leaves = customers(missing=0)
