@@ -21,7 +21,7 @@ from .season_signals import HOLIDAY_DAYS
 from ..workspace.errors import DataError, WorkspaceError
 from ..workspace.settings import Market
 
-# %% ../../nbs/api/features/61_calendar_features.ipynb #8d4a94a6
+# %% ../../nbs/api/features/61_calendar_features.ipynb #d073e248
 @cache
 def holiday_dates(
     calendar:str, # Code of a country as in settings.ini, such as DE, UK, US; "" for none
@@ -33,7 +33,8 @@ def holiday_dates(
     import holidays
     try: found = holidays.country_holidays(calendar, years=range(first_year, last_year + 1), observed=False)
     except NotImplementedError:
-        raise WorkspaceError(f"There is no holiday calendar {calendar!r}.", "Name a country by its two letters as the fourth value of the market in settings.ini, such as DE, or none.") from None
+        raise WorkspaceError(f"There is no holiday calendar {calendar!r}.",
+                             "Name a country by its two letters as the fourth value of the market in settings.ini, such as DE, or none.") from None
     return tuple(sorted(pd.Timestamp(day) for day in found))
 
 # %% ../../nbs/api/features/61_calendar_features.ipynb #2fdae81d
@@ -50,8 +51,19 @@ def days_around(
         return np.where(inside, sign*(there[np.clip(places, 0, len(there) - 1)] - days).days.to_numpy(), np.nan)
     return distance(before, -1), distance(after, 1)
 
-# %% ../../nbs/api/features/61_calendar_features.ipynb #430fabf7
-def _circle(place:np.ndarray, name:str)->dict[str, np.ndarray]: return {f"{name}_sine": np.sin(2*np.pi*place), f"{name}_cosine": np.cos(2*np.pi*place)}
+# %% ../../nbs/api/features/61_calendar_features.ipynb #04358e37
+def _circle(place:np.ndarray, name:str)->dict[str, np.ndarray]:
+    return {f"{name}_sine": np.sin(2*np.pi*place), f"{name}_cosine": np.cos(2*np.pi*place)}
+
+def _seasons(days:pd.DatetimeIndex)->dict[str, np.ndarray]:
+    year = (days.day_of_year - 1)/np.where(days.is_leap_year, 366, 365)
+    return _circle(year, "year") | _circle(2*year, "half_year") | _circle(days.day_of_week/7, "week")
+
+def _holidays(days:pd.DatetimeIndex, calendar:str)->dict[str, np.ndarray]:
+    there = holiday_dates(calendar, int(days.year.min()) - 1, int(days.year.max()) + 1) if len(days) else ()
+    since, to = days_around(days, there)
+    near = {name: np.where(np.isnan(each), np.nan, each <= HOLIDAY_DAYS) for name, each in (("holiday_past", since), ("holiday_ahead", to))}
+    return dict(days_since_holiday=since, days_to_holiday=to) | near
 
 def calendar_facts(
     cutoffs:pd.Series, # Instants, UTC
@@ -59,13 +71,8 @@ def calendar_facts(
     calendar:str, # Code of the holiday calendar; "" for none
 )->pd.DataFrame: # One column for each fact, float64; rows as `cutoffs`
     "Season and holidays at instants."
-    local = pd.DatetimeIndex(cutoffs).tz_convert(zone).tz_localize(None)
-    days = local.normalize()
-    year = (days.day_of_year - 1)/np.where(days.is_leap_year, 366, 365)
-    facts = _circle(year, "year") | _circle(2*year, "half_year") | _circle(days.day_of_week/7, "week")
-    since, to = days_around(days, holiday_dates(calendar, int(days.year.min()) - 1, int(days.year.max()) + 1)) if len(days) else (np.array([]), np.array([]))
-    near = {name: np.where(np.isnan(each), np.nan, each <= HOLIDAY_DAYS) for name, each in (("holiday_past", since), ("holiday_ahead", to))}
-    return pd.DataFrame(facts | dict(days_since_holiday=since, days_to_holiday=to) | near, index=cutoffs.index).astype("float64").round(12)
+    days = pd.DatetimeIndex(cutoffs).tz_convert(zone).tz_localize(None).normalize()
+    return pd.DataFrame(_seasons(days) | _holidays(days, calendar), index=cutoffs.index).astype("float64").round(12)
 
 # %% ../../nbs/api/features/61_calendar_features.ipynb #d99ec7c5
 def _markets_of(events:EventSource, spine:pd.DataFrame)->pd.Series:
@@ -79,24 +86,32 @@ def _place(events:EventSource, market:str|None, markets:Mapping[str, Market])->t
     if market in markets: return markets[market].time_zone, markets[market].holidays
     return clock_zone(events, "customers"), next(iter(markets.values())).holidays if len(markets) == 1 else ""
 
-# %% ../../nbs/api/features/61_calendar_features.ipynb #4d0bb906
+# %% ../../nbs/api/features/61_calendar_features.ipynb #05577e6a
+def _check_customers(spine:pd.DataFrame, declared:list[Feature])->None:
+    if "customer_id" in spine: return
+    raise DataError(f"{declared[0].name} needs the customers' markets, and the spine names no customers.",
+                    "Use it in a model of customers.", column="customer_id")
+
+def _check_calendars(clocks:pd.Series, events:EventSource, declared:list[Feature])->None:
+    wanted = [each.name for each in declared if "holiday" in each.column]
+    if not wanted or not len(clocks) or any(calendar for _, calendar in clocks): return
+    raise DataError(f"{wanted[0]} needs a holiday calendar, and no customer of source {events.name!r} has a market with one.",
+                    "Map the column market of customers and name its calendar under [markets] in settings.ini, or remove the feature.",
+                    file="customers", column="market")
+
+# %% ../../nbs/api/features/61_calendar_features.ipynb #ae3fcad7
 def calendar_features(
     events:EventSource, # An open source
     spine:pd.DataFrame, # customer_id, cutoff; from position 0
     declared:list[Feature], # Features of the calendar
 )->pd.DataFrame: # One column per feature, float64, one row per row of the spine
     "What the calendar says at each cutoff. Raises `DataError` for a spine without customers, and where no market has a holiday calendar."
-    if "customer_id" not in spine: raise DataError(f"{declared[0].name} needs the customers' markets, and the spine names no customers.", "Use it in a model of customers.", column="customer_id")
+    _check_customers(spine, declared)
     markets = events.workspace.settings.markets if events.workspace else {}
     named = _markets_of(events, spine)
     places = {name: _place(events, name, markets) for name in named.dropna().unique()}
     clocks = pd.Series([places.get(name) or _place(events, None, markets) for name in named], index=spine.index, dtype="object")
-    if len(clocks) and not any(calendar for _, calendar in clocks) and any("holiday" in each.column for each in declared): _refuse(events, declared)
+    _check_calendars(clocks, events, declared)
     parts = [calendar_facts(spine.cutoff[some.index], *some.iloc[0]) for _, some in clocks.groupby(clocks.map(str))]
     facts = pd.concat(parts).reindex(spine.index) if parts else calendar_facts(spine.cutoff, "UTC", "")
     return pd.DataFrame({each.name: facts[each.column] for each in declared}, index=spine.index)
-
-def _refuse(events:EventSource, declared:list[Feature])->None:
-    name = next(each.name for each in declared if "holiday" in each.column)
-    raise DataError(f"{name} needs a holiday calendar, and no customer of source {events.name!r} has a market with one.",
-                    "Map the column market of customers and name its calendar under [markets] in settings.ini, or remove the feature.", file="customers", column="market")
