@@ -47,7 +47,7 @@ class ShuffleTest:
     def _repr_markdown_(self)->str:
         return f"p **{self.p_value:.3g}** one-sided, by {self.draws:,} shuffles of {self.n:,} customers (statistic {self.statistic:.2f})"
 
-# %% ../../nbs/api/measurement/99_uplift_tests.ipynb #2d08fba6
+# %% ../../nbs/api/measurement/99_uplift_tests.ipynb #88eef6e8
 def shuffle_test(
     standing:np.ndarray, # How high each customer stands: customers × columns
     gains:np.ndarray,    # Witnessed gain of each customer and column, same shape
@@ -58,14 +58,15 @@ def shuffle_test(
     """Permutation test of no connection. Raises `NotMeasurable` where nothing varies.
     Source: DiCiccio & Romano 2017; Phipson & Smyth 2010"""
     if draws < 99: raise ValueError(f"draws must be 99 or more, got {draws}; 999 resolve a p-value of 0.001")
-    standing, gains = standing-standing.mean(axis=0), gains-gains.mean(axis=0)
+    n = len(standing)
+    standing, gains = (np.ascontiguousarray((each-each.mean(axis=0)).T) for each in (standing, gains))
     def statistic(dealt):
-        each = (dealt*gains).sum(axis=1)
-        return each.sum()/size if (size := np.sqrt(each @ each)) else 0.
+        each = np.einsum("ij,ij->j", dealt, gains)
+        return each.sum()/size if (size := np.sqrt(np.square(each).sum())) else 0.
     found, rng = statistic(standing), np.random.default_rng(seed)
     if not found: raise NotMeasurable("Nobody stands higher than others, or nobody differs in gain.", "Check score and outcome.", code="no_variation")
-    as_good = sum(statistic(standing[rng.permutation(len(standing))]) >= found*(1-1e-12) for _ in range(draws))
-    return ShuffleTest(float((1+as_good)/(1+draws)), float(found), draws, len(standing))
+    as_good = sum(statistic(standing.take(rng.permutation(n), axis=1)) >= found - 1e-12*abs(found) for _ in range(draws))
+    return ShuffleTest(float((1+as_good)/(1+draws)), float(found), draws, n)
 
 # %% ../../nbs/api/measurement/99_uplift_tests.ipynb #9602e59c
 def _standing(score:np.ndarray, share:float|None)->np.ndarray:
