@@ -30,20 +30,20 @@ def arm_folds(
         found[ranked] = np.arange(len(rows)) % folds
     return found
 
-# %% ../../nbs/api/models/43_crossed_outcomes.ipynb #516b1779
+# %% ../../nbs/api/models/43_crossed_outcomes.ipynb #f096e892
 def crossed_outcomes(
     model:UpliftModel, # With algorithm, numeric, categorical, seed
     rows:UpliftRows, # From `learnable_rows`
     folds:np.ndarray, # From `arm_folds`
 )->pd.DataFrame: # One column per arm, the control first, rows as in `rows`; a chance or an amount
     "What each customer is expected to do in each arm. Raises `NotLearnable` for an arm that shows one outcome only without some fold."
-    names = (rows.control, *rows.arms)
+    names, alike = (rows.control, *rows.arms), np.ones(len(rows.outcomes))
     found = pd.DataFrame(np.nan, index=rows.frame.index, columns=names)
     for fold in np.unique(folds):
         for name in names:
             others = rows.rows_of(name) & (folds != fold)
             _check_others(name, rows.outcomes[others])
-            part = ArmPart(fit_part(model, rows, others, rows.outcomes, rows.is_chance))
+            part = ArmPart(fit_part(model, rows, others, rows.outcomes, rows.is_chance, alike))
             with threads_for(rows.frame.size): found.loc[folds == fold, name] = part.values(rows.frame[folds == fold])
     return found
 
