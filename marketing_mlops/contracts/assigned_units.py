@@ -81,13 +81,14 @@ def unit_values(
     if declared.kind in ("mean", "proportion"): numerator = numerator.where(denominator > 0, 0)
     return pd.DataFrame({windows.columns[0]: windows.iloc[:, 0], "numerator": numerator, "denominator": denominator}).reset_index(drop=True)
 
-# %% ../../nbs/api/contracts/84_assigned_units.ipynb #c590ca88
+# %% ../../nbs/api/contracts/84_assigned_units.ipynb #2d9dee11
 def _windows(declared:Metric, units:pd.DataFrame, start, end)->pd.DataFrame:
     "The unit's column first, its window, and its experiment where given."
     names = [name for name in UNIT_NAMES if name in units]
     if not names: raise ValueError(f"units needs one of the columns {', '.join(UNIT_NAMES)}; got {', '.join(map(str, units.columns))}")
     doubled = units[names[0]][units[names[0]].duplicated()]
     if len(doubled): raise ValueError(f"{names[0]} holds {doubled.iloc[0]!r} more than once; one row for each unit is allowed")
-    if declared.kind == "quantile": raise ValueError(f"{declared.name} is a quantile and has no value per unit; use metric_value")
+    if declared.kind == "quantile" and declared.unit_of_analysis != "customer":
+        raise ValueError(f"{declared.name} is a quantile over {declared.unit_of_analysis}s, of which a customer has several or none; use metric_value, or a quantile over customers")
     bounds = {name: bound if isinstance(bound, pd.Series) else None for name,bound in zip(_WINDOW, (start, end))}
     return units[[names[0], *(["experiment_id"] if "experiment_id" in units else [])]].assign(**bounds)

@@ -127,7 +127,7 @@ def resampled_by_design(
     found = resampled_difference(*(_independent(each, arm) for each, arm in zip(numbers, (treated, control))), level, unit)
     return replace(found, n=len(treated.numerators)+len(control.numerators))
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #ab2b9a87
+# %% ../../nbs/api/measurement/67_designs.ipynb #556afb96
 def estimate_by_design(
     values:ArmValues, # One arm, with clusters where they were assigned
     kind:str,         # One of `METRIC_KINDS`
@@ -136,7 +136,8 @@ def estimate_by_design(
 )->Estimate: # The figure of the arm
     "What an arm did, with an interval that counts what was assigned. Raises `NotMeasurable` where there is no figure."
     found = METRIC_KINDS[kind].estimate(values, level, unit)
-    if values.clusters is None or METRIC_KINDS[kind].numbers is None: return found
+    if values.clusters is None: return found
+    if METRIC_KINDS[kind].numbers is None: raise NotMeasurable(f"A {kind} cannot be clustered.", "Measure a mean or a share of such an arm.", code="no_numbers")
     clustered = mean_interval(clustered_moments(METRIC_KINDS[kind].numbers(values), values.clusters), level, unit)
     within = METRIC_KINDS[kind].bounds
     return replace(clustered, low=max(clustered.low, within[0]), high=min(clustered.high, within[1]), method=f"clustered {clustered.method}")

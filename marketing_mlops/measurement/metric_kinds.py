@@ -1,4 +1,4 @@
-"""Shares, amounts and ratios: how one arm is estimated, and how two are compared.
+"""Shares, amounts, ratios and quantiles: how one arm is estimated, and how two are compared.
 
 Use this page to add a kind of metric, or to see how the ones there are work. `METRIC_KINDS` is the only place that knows: tables, contrasts and readouts look a metric's kind up and call what they find. `ArmValues` is what the statistics see of an arm: one number per customer, and whatever else the experiment knows of her."""
 
@@ -7,16 +7,17 @@ Use this page to add a kind of metric, or to see how the ones there are work. `M
 # %% auto #0
 __all__ = ['METRIC_KINDS', 'ArmValues', 'ratio_numbers', 'MetricKind']
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #def6b1e0
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #92f7229d
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 import numpy as np
 from .differences import Difference, difference_of_means, difference_of_proportions
 from .intervals import Estimate, mean_interval, proportion_interval
+from .quantiles import difference_of_quantiles, quantile_interval
 from .ratios import ratio_moments
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #c762ea81
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #57e0231c
 @dataclass(frozen=True)
 class ArmValues:
     "What the customers of one arm did, by one metric."
@@ -25,6 +26,7 @@ class ArmValues:
     covariates:np.ndarray|None = None # One row per customer, one column per covariate; None without any
     clusters:np.ndarray|None = None # Name of each customer's cluster; None where customers were assigned
     strata:np.ndarray|None = None # Name of each customer's stratum; None without any
+    quantile:float = .5 # Share of customers below, for a quantile
 
 # %% ../../nbs/api/measurement/66_metric_kinds.ipynb #e18a30df
 def ratio_numbers(
@@ -35,7 +37,7 @@ def ratio_numbers(
     ratio = ratio_moments(values.numerators, values.denominators).mean
     return ratio + (values.numerators - ratio*values.denominators)/values.denominators.mean()
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #3679b5f2
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #f48981bd
 @dataclass(frozen=True)
 class MetricKind:
     "How metrics of one kind are estimated and compared."
@@ -55,4 +57,6 @@ METRIC_KINDS:dict[str, MetricKind] = {
                        lambda treated, control, level, unit: difference_of_means(treated.numerators, control.numerators, level, unit), _amounts),
     "ratio": MetricKind(lambda arm, level, unit: replace(mean_interval(_ratio(arm), level, unit), method="delta"),
                         lambda treated, control, level, unit: difference_of_means(_ratio(treated), _ratio(control), level, unit), ratio_numbers),
+    "quantile": MetricKind(lambda arm, level, unit: quantile_interval(arm.numerators, arm.quantile, level, unit),
+                           lambda treated, control, level, unit: difference_of_quantiles(treated.numerators, control.numerators, treated.quantile, level, unit)),
 }

@@ -23,15 +23,16 @@ from .intervals import as_amounts
 from .metric_kinds import ArmValues
 from ..workspace.errors import DataError, ParameterError, closest
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #04f8df7c
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #26d56cf8
 @dataclass(frozen=True)
 class MetricColumn:
     "How one column of a unit frame is measured."
     name:str  # The column
     label:str # For people: "Revenue per customer"
-    kind:Literal["proportion", "mean", "ratio"] # Share of customers, amount per customer, or ratio of sums
+    kind:Literal["proportion", "mean", "ratio", "quantile"] # Share of customers, amount per customer, ratio of sums, or quantile of an amount
     unit:str  # "share", a currency such as "EUR", or what is counted
     better:Literal["higher", "lower"] = "higher" # Which direction is good
+    quantile:float = .5 # Share of customers below, for a quantile; 0.5 is the median
     cap:float|None = None # Largest amount that counts per customer, above 0; None: all of it
 
     @property
@@ -42,8 +43,8 @@ class MetricColumn:
     def columns(self)->tuple[str, ...]: # All columns the metric needs
         return (self.name, self.denominator) if self.kind == "ratio" else (self.name,)
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #545e27d5
-MEASURED_AS = {"proportion": "proportion", "mean": "mean", "total": "mean", "ratio": "ratio"} # a total per assigned customer is a mean
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #f65abe11
+MEASURED_AS = {"proportion": "proportion", "mean": "mean", "total": "mean", "ratio": "ratio", "quantile": "quantile"} # a total per assigned customer is a mean
 
 def metric_column(
     name:str,     # A metric of `contracts.metrics`, e.g. "spend_per_customer"
@@ -52,14 +53,14 @@ def metric_column(
 )->MetricColumn: # The column has the metric's name
     "How a declared metric is measured in an experiment. Raises `TermError` for a name nobody declared."
     declared = metric(name)
-    if declared.kind not in MEASURED_AS:
-        raise ParameterError(f"{name} is a {declared.kind}, which cannot be compared between arms.", f"Choose a {', '.join(MEASURED_AS)} as {role}.", key=name)
+    if declared.kind == "quantile" and role == "goal":
+        raise ParameterError(f"{name} is a quantile, which does not add up to money, so it cannot be a goal.", "Use it as a guardrail or diagnostic.", key=name)
     if declared.direction == "neither" and role != "diagnostic":
         raise ParameterError(f"{name} has no direction that is good, so it cannot be a {role}.", "Use it as a diagnostic.", key=name)
     below_is_money = declared.denominator is not None and declared.denominator.is_money
     amount = currency if declared.numerator.is_money and not below_is_money else "units"
     better = "lower" if declared.direction == "lower" else "higher"
-    return MetricColumn(name, declared.label, MEASURED_AS[declared.kind], "share" if declared.kind == "proportion" else amount, better)
+    return MetricColumn(name, declared.label, MEASURED_AS[declared.kind], "share" if declared.kind == "proportion" else amount, better, declared.quantile)
 
 # %% ../../nbs/api/measurement/84_unit_frames.ipynb #bd08ff65
 def capped_column(
@@ -163,7 +164,7 @@ def check_units(
         raise DataError("The unit frame cannot be compared: " + "; ".join(text.rstrip(".") for _, text in faults) + ".",
                         f"Correct {', '.join(dict.fromkeys(c for c, _ in faults))} and read out again.", column=faults[0][0], faults=dict(faults))
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #c87f2daa
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #e59d0a46
 def _labels(units, columns)->np.ndarray:
     first, *others = (units[column].astype(str) for column in columns)
     return first.str.cat(others, sep=", ").to_numpy(dtype=object) if others else first.to_numpy(dtype=object)
@@ -178,7 +179,8 @@ def arm_values(
     rows = (units["arm"] == arm).to_numpy(dtype=bool)
     above, *below = (as_amounts(units[column].to_numpy()[rows]) for column in metric.columns)
     if metric.cap is not None: above = capped_amounts(above, metric.cap)
-    known = dict(covariates=units.loc[rows, list(design.covariates)].to_numpy(dtype=float)) if design.covariates else {}
+    known = {"quantile": metric.quantile}
+    if design.covariates: known["covariates"] = units.loc[rows, list(design.covariates)].to_numpy(dtype=float)
     if design.clusters: known["clusters"] = _labels(units[rows], [design.clusters])
     if design.strata: known["strata"] = _labels(units[rows], design.strata)
     return ArmValues(above, *below, **known)

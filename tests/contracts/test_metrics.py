@@ -275,7 +275,8 @@ def test_a_cap_limits_what_one_customer_counts_everywhere():
 def test_customers_without_anything_count_in_a_quantile():
     median = Metric("median_spend", "Median", "quantile", Quantity("order_lines", "line_amount"), Quantity("customers"), currency_rule="reporting", quantile=.75, definition="x.")
     assert metric_value(median, CAMPAIGN).value == 200   # of 0, 0, 0, 200, 600
-    with pytest.raises(ValueError, match="quantile"): unit_values(median, CAMPAIGN, pd.DataFrame({"unit_id": ["ann"]}))
+    assert unit_values(median, CAMPAIGN, pd.DataFrame({"unit_id": ["ann", "nobody"]})).numerator.tolist() == [600, 0]
+    with pytest.raises(ValueError, match="quantile over orders"): unit_values(replace(median, unit_of_analysis="order"), CAMPAIGN, pd.DataFrame({"unit_id": ["ann"]}))
 
 def test_the_night_the_clocks_change_has_one_day_in_its_market():
     at = [datetime(2026, 3, 28, 22, 30, tzinfo=UTC), datetime(2026, 3, 28, 23, 30, tzinfo=UTC), datetime(2026, 3, 29, 21, 59, tzinfo=UTC), datetime(2026, 3, 29, 22, 0, tzinfo=UTC)]
