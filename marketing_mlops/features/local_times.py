@@ -24,7 +24,7 @@ from ..sources.mappings import read_mapping
 if TYPE_CHECKING:
     import ibis
 
-# %% ../../nbs/api/features/60_local_times.ipynb #ff1f8300
+# %% ../../nbs/api/features/60_local_times.ipynb #4e713bca
 _FIRST, _LAST = datetime(1995, 1, 1, tzinfo=timezone.utc), datetime(2050, 1, 1, tzinfo=timezone.utc)
 
 def _offset(place:ZoneInfo, at:datetime)->int: return int(at.astimezone(place).utcoffset().total_seconds())
@@ -37,6 +37,7 @@ def _change_between(place:ZoneInfo, low:datetime, high:datetime)->datetime:
         low, high = (middle, high) if _offset(place, middle) == before else (low, middle)
     return high
 
+# %% ../../nbs/api/features/60_local_times.ipynb #09d04558
 @cache
 def offset_changes(
     zone:str, # IANA name, such as Europe/Berlin
@@ -51,20 +52,21 @@ def offset_changes(
         at += week
     return tuple(found)
 
-# %% ../../nbs/api/features/60_local_times.ipynb #7c891b6c
+# %% ../../nbs/api/features/60_local_times.ipynb #fb2cf5db
+def _offsets_of_year(zone:str, year:int)->dict[str, int|datetime]:
+    "The offset on New Year's Day, and each change of the year."
+    changes, new_year = offset_changes(zone), datetime(year, 1, 1, tzinfo=timezone.utc)
+    found = dict(seconds_0=[seconds for at, seconds in changes if at <= new_year][-1])
+    later = [change for change in changes if change[0] > new_year and change[0].year == year]
+    for i, (at, seconds) in enumerate(later, 1): found |= {f"from_{i}": at, f"seconds_{i}": seconds}
+    return found
+
 def clock_years(
     zones:Mapping[str, str], # Name of a clock, such as a market → IANA name of its zone
 )->pd.DataFrame: # clock_, year_, seconds_0; from_1, seconds_1 and so on where the offset changes in a year, else missing
     "Offsets of clocks, year by year."
-    rows = []
-    for clock, zone in zones.items():
-        changes = offset_changes(zone)
-        for year in range(_FIRST.year, _LAST.year):
-            new_year = datetime(year, 1, 1, tzinfo=timezone.utc)
-            before = [seconds for at, seconds in changes if at <= new_year][-1]
-            later = [(at, seconds) for at, seconds in changes if at > new_year and at.year == year]
-            rows.append(dict(clock_=clock, year_=year, seconds_0=before) | {f"{name}_{i}": value for i, change in enumerate(later, 1) for name, value in zip(("from", "seconds"), change)})
-    df = pd.DataFrame(rows)
+    years = range(_FIRST.year, _LAST.year)
+    df = pd.DataFrame([dict(clock_=clock, year_=year) | _offsets_of_year(zone, year) for clock, zone in zones.items() for year in years])
     return df.astype({name: "datetime64[us, UTC]" if name.startswith("from") else "Int64" for name in df.columns.drop("clock_")})
 
 # %% ../../nbs/api/features/60_local_times.ipynb #2c85d782
@@ -83,7 +85,7 @@ def with_wall_seconds(
     for i in range(1, n_changes + 1): seconds = (met.occurred_at >= met[f"from_{i}"]).fill_null(False).ifelse(met[f"seconds_{i}"], seconds)
     return met.mutate(wall_seconds=met.occurred_at.truncate("s").epoch_seconds().cast("int64") + seconds).select(*rows.columns, "wall_seconds")
 
-# %% ../../nbs/api/features/60_local_times.ipynb #65cb425e
+# %% ../../nbs/api/features/60_local_times.ipynb #46125455
 def is_weekend(
     seconds:"ibis.Value", # From `with_wall_seconds`
 )->"ibis.Value": # True on Saturday and Sunday
@@ -95,10 +97,9 @@ def part_of_day(
 )->"ibis.Value": # One of `PARTS_OF_DAY`
     "The quarter of the day a local time lies in."
     quarter = ((seconds % 86_400)//21_600).cast("int64")
-    later = quarter.cases(*enumerate(PARTS_OF_DAY[:-1]), else_=PARTS_OF_DAY[-1])
-    return later
+    return quarter.cases(*enumerate(PARTS_OF_DAY[:-1]), else_=PARTS_OF_DAY[-1])
 
-# %% ../../nbs/api/features/60_local_times.ipynb #d8efb56e
+# %% ../../nbs/api/features/60_local_times.ipynb #ede01203
 def clock_zone(
     events:EventSource, # An open source
     table:str, # A canonical table
@@ -109,6 +110,7 @@ def clock_zone(
     stated = read_mapping(folder).zone_of(table) if (folder/"mapping.yaml").is_file() else None
     return stated or (next(iter(markets.values())).time_zone if len(markets) == 1 else "UTC")
 
+# %% ../../nbs/api/features/60_local_times.ipynb #0ca4cdf5
 def named_market(
     events:EventSource, # An open source
     rows:"ibis.Table", # From `event_rows`
@@ -125,7 +127,7 @@ def named_market(
     placed = rows.mutate(market_=ibis.coalesce(*(rows[name].cast("string") for name in found)))
     return placed.drop(*(name for name in found if name != "market"))
 
-# %% ../../nbs/api/features/60_local_times.ipynb #9aeb53d5
+# %% ../../nbs/api/features/60_local_times.ipynb #6d23c945
 def with_wall_clock(
     events:EventSource, # An open source
     rows:"ibis.Table", # From `event_rows`
@@ -140,7 +142,8 @@ def with_wall_clock(
         zones |= {name: each.time_zone for name, each in markets.items()}
         placed = placed.mutate(clock_=placed.market_.isin(list(zones)).fill_null(False).ifelse(placed.market_, ""))
     timed = with_wall_seconds(placed, zones)
-    return timed.mutate(is_weekend=is_weekend(timed.wall_seconds), part_of_day=part_of_day(timed.wall_seconds)).select(*rows.columns, "is_weekend", "part_of_day")
+    told = timed.mutate(is_weekend=is_weekend(timed.wall_seconds), part_of_day=part_of_day(timed.wall_seconds))
+    return told.select(*rows.columns, "is_weekend", "part_of_day")
 
 # %% ../../nbs/api/features/60_local_times.ipynb #5a675fdf
 def zone_note(
