@@ -71,9 +71,9 @@ def card_answer(
 
 def _groups(card:ModelCard)->list[dict]: return (card.evaluation.get("tables") or {}).get("calibration") or []
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #d6699690
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #38563819
 CARD_FACTS = {"Purpose": "purpose", "Audience": "audience", "Owner": "owner", "Task": "task", "Source": "source", "Outcome": "outcome", "Experiment": "experiment",
-              "Cutoffs": "cutoffs", "Held out": "split", "Algorithm": "algorithm", "Kept untreated": "holdout", "Money": "economics", "Release rules": "release", "Watched for": "monitoring"}
+              "Cutoffs": "cutoffs", "Held out": "split", "Algorithm": "algorithm", "Gains learned": "learner", "Kept untreated": "holdout", "Money": "economics", "Release rules": "release", "Watched for": "monitoring"}
 
 def consent_words(
     card:ModelCard, # As `read_card` gathers it
@@ -86,7 +86,7 @@ def purpose_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block:
     "What the model is for, and how it was made."
-    needless = {"propensity": {"Experiment", "Money"}, "uplift": {"Outcome", "Cutoffs"}}.get(card.parameters.get("task"), set())
+    needless = {"propensity": {"Experiment", "Money", "Gains learned"}, "uplift": {"Outcome", "Cutoffs"}}.get(card.parameters.get("task"), set())
     shown = {label: spec_words(card.parameters, name) for label, name in CARD_FACTS.items() if label not in needless}
     experiment = card.parameters.get("experiment")
     if "Experiment" in shown and experiment: shown["Experiment"] = f"{known(experiment, 'name')}: {known(experiment, 'hypothesis')}"

@@ -178,3 +178,8 @@ def test_a_yes_that_did_not_know_a_refusal_is_not_shown_as_an_approval(shop, tmp
     assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
     shutil.copy2(office.path("data", "ledger", "a-writer-that-sorts-first.jsonl"), shop.path("data", "ledger"))
     assert blocks.approval_sentence(read_card("churn", shop)) == "Refused by data-protection@example.com on 2026-03-02: Consents were missing"
+
+def test_every_way_of_learning_gains_has_words_on_the_card():
+    from marketing_mlops.models.uplift_learners import DEFAULT_UPLIFT_LEARNER, UPLIFT_LEARNERS
+    from marketing_mlops.reporting.card_words import LEARNER_WORDS
+    assert LEARNER_WORDS.keys() == {None, *UPLIFT_LEARNERS} and LEARNER_WORDS[None] == LEARNER_WORDS[DEFAULT_UPLIFT_LEARNER]
