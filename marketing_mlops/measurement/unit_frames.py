@@ -121,7 +121,7 @@ def value_faults(
         elif metric.kind == "proportion" and not np.isin(values, (0, 1)).all():
             yield column, f"{column} must be 0 or 1 per customer, but is not in {_examples(units, ~np.isin(values, (0, 1)), column)}"
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #4f176ebb
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #367529da
 def covariate_faults(
     units:pd.DataFrame, # A unit frame
     name:str,           # A covariate
@@ -145,7 +145,7 @@ def design_faults(
     if design.clusters:
         arms = units.groupby(design.clusters)["arm"].nunique()
         split = arms.index[arms > 1]
-        if len(split): yield design.clusters, f"{len(split):,} of {len(arms):,} {design.clusters} have customers in several arms, first {', '.join(map(str, split[:5]))}"
+        if len(split): yield design.clusters, f"{len(split):,} of {len(arms):,} values of {design.clusters} have customers in several arms, first {', '.join(map(str, split[:5]))}"
 
 # %% ../../nbs/api/measurement/84_unit_frames.ipynb #eab61276
 def check_units(

@@ -9,7 +9,7 @@ A readout needs three things that live in three places: what was promised (`para
 # %% auto #0
 __all__ = ['campaign_assignments', 'campaign_units', 'Campaign', 'read_campaign', 'campaign_part_values']
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #1a89f01f
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #aae62c59
 from dataclasses import dataclass, replace
 from collections.abc import Mapping
 import pandas as pd
@@ -20,6 +20,7 @@ from ..measurement.exploratory_readouts import read_out_part
 from ..measurement.readouts import Readout, read_out
 from ..measurement.unit_frames import gather_units, metric_column
 from .campaign_parts import customers_of_part, part_name, part_values
+from .design_columns import design_columns
 from .provenance import SourceFacts, source_facts
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.params import read_params, seen_from_workspace
@@ -41,22 +42,22 @@ def campaign_assignments(
     raise DataError(f"Nobody was assigned to the experiment {experiment.name!r}; the assignments name {', '.join(names[:5]) or 'none'}.{closest(experiment.name, names)}",
                     "Correct experiment.name in params.yaml, or the column experiment_id in the mapping.", column="experiment_id")
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #793379b5
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #081731f5
 def campaign_units(
     experiment:Experiment, # Metrics, window and currency
     tables:Mapping, # Canonical tables by name
     settings:Settings|None=None, # Markets; None where money is in one currency
     part:Mapping[str, str|None]|None=None, # Market or channel whose customers count, see `reporting.campaign_parts`; None for all
-)->pd.DataFrame: # A unit frame: unit_id, arm, assigned_at, one column per metric
+)->pd.DataFrame: # A unit frame: unit_id, arm, assigned_at, one column per metric and per name of the design
     "One row per assigned customer with every metric of the experiment. Raises DataError for a metric the tables do not allow."
     units = customers_of_part(campaign_assignments(experiment, tables), part or {}, experiment, tables)
     local = replace(settings, reporting_currency=experiment.currency) if settings else None
     end = units.assigned_at + pd.Timedelta(days=experiment.outcome_window_days)
     values = {metric_column(name, experiment.currency, role): unit_values(name, tables, units, start=units.assigned_at, end=end, settings=local)
               for name, role in experiment.metrics.items()}
-    return gather_units(units, values)
+    return design_columns(experiment, gather_units(units, values), tables, settings)
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #a07081b2
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #ab8205fb
 @dataclass(frozen=True)
 class Campaign:
     "A model's experiment, read out."
@@ -75,7 +76,7 @@ class Campaign:
     def used_tables(self)->list[str]:
         "Tables the figures were counted from."
         read = {q.table for name in self.experiment.metrics for q in (metric(name).numerator, metric(name).denominator) if q}
-        told_apart = {"customers", "traits", "campaigns"} if self.part else set()
+        told_apart = {"customers", "traits", "campaigns"} if self.part or self.experiment.design.columns or self.experiment.segments else set()
         return [name for name in self.source.tables if name in read | {"assignments"} | told_apart]
 
 # %% ../../nbs/api/reporting/82_campaigns.ipynb #b2abe6b7
