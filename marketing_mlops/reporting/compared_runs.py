@@ -1,6 +1,6 @@
 """The two runs a comparison is asked for, found by what people call them: candidate, champion, the first digits of a hash, another algorithm.
 
-`find_run` turns a word into a `ScoredRun`: the candidate the pipeline made last, the champion, any bundle that is kept, another model of the same rows, or the same model trained again with another algorithm, other settings or another seed. `compared_pair` finds two of them and lays them side by side.
+`find_run` turns a word into a `ScoredRun`: the candidate the pipeline made last, the champion, any bundle that is kept, another model of the same rows, or the same model trained again with another algorithm, other settings or another seed. `compared_pair` finds two of them and lays them side by side; `found_again` fits both again and says whether the gain stands.
 
 Whichever run is asked for, it is judged on the rows the model's training set holds out today. A bundle of last year may have learned from some of them; then it would look better than it is, and it is refused. `RUN_KINDS` says which words there are, and a kind of your own is one more entry."""
 
@@ -8,9 +8,9 @@ Whichever run is asked for, it is judged on the rows the model's training set ho
 
 # %% auto #0
 __all__ = ['SIMPLEST', 'SPLIT_BY', 'RUN_KINDS', 'changed_settings', 'trained_again', 'check_not_learned', 'bundle_scores',
-           'bundle_run', 'RunKind', 'find_run', 'compared_pair']
+           'bundle_run', 'RunKind', 'find_run', 'compared_pair', 'entry_for', 'found_again']
 
-# %% ../../nbs/api/reporting/85_compared_runs.ipynb #dc4d8569
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #68f370b2
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +27,8 @@ from ..registry.bundles import Bundle, score_rows
 from ..registry.candidate_files import read_candidate
 from .model_cards import read_card
 from ..training.candidates import fit_candidate
+from ..training.gain_variation import LEARNED_GROUPS, gain_variation, variation_sentences
+from ..training.run_comparisons import ComparisonPlan
 from ..training.scored_runs import SameRows, ScoredRun, same_rows, scored_run
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.params import read_params
@@ -165,3 +167,29 @@ def compared_pair(
         raise DataError(f"{model} names no features, so there is nothing to compare.", "Name a model that is trained.", file="params.yaml")
     training = read_training_set(workspace.output("features", model))
     return same_rows(*(find_run(wish, model, training, workspace, seed=seed) for wish in (first, second)))
+
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #99f659ae
+def entry_for(
+    wish:str, # One of the words of `RUN_KINDS`
+    spec:Mapping[str, str|float|list|Mapping], # The model's entry in params.yaml
+)->Mapping[str, str|float|list|Mapping]|None: # None for a run that cannot be fitted from these rows
+    "The entry a run is fitted from."
+    if wish == "candidate": return spec
+    if not RUN_KINDS["again"].takes(wish, {}): return None
+    algorithm, _ = changed_settings(SIMPLEST[spec["task"]] if wish == "simple" else wish, spec["algorithm"], 0)
+    return dict(spec) | dict(algorithm=algorithm)
+
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #63245c5a
+def found_again(
+    model:str, # Key in params.yaml
+    first:str, second:str, # Words of `RUN_KINDS`
+    workspace:Workspace, # Where the model's files are
+    plan:ComparisonPlan, # Its decisive figure is looked at
+    n_seeds:int, # Further seeds; 0 does not look at all
+)->list[str]: # Sentences for the page
+    "Whether a gain stands when both models are fitted again; says so where nobody looked, or nobody can."
+    spec = read_params(workspace).model(model)
+    entries = [entry_for(wish, spec) for wish in (first, second)]
+    if None in entries: return [f"Not looked at: {(first, second)[entries.index(None)]} cannot be fitted again from these rows."]
+    if not n_seeds: return [f"Not looked at. The parameter seeds=3 fits both models {LEARNED_GROUPS + 4} times and says."]
+    return variation_sentences(gain_variation(read_training_set(workspace.output("features", model)), *entries, plan, n_seeds=n_seeds))

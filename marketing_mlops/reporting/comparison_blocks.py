@@ -1,6 +1,6 @@
 """The page on which two runs are compared: which is better, how sure that is, and whose treatment would change.
 
-The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page, one part of a comparison each. `comparison_heading` and `comparison_answer` are the first screen; `figures_table` and `differences_chart` say by how much one run is better, `moves_table` who would be contacted by one and not by the other.
+The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page, one part of a comparison each. `comparison_heading` and `comparison_answer` are the first screen; `figures_table` and `differences_chart` say by how much one run is better, `moves_table` who would be contacted by one and not by the other, `scores_block` how far they disagree.
 
 `comparison_plan` settles beforehand what decides, from the model's entry in `params.yaml`: its primary metric where it is compared, else the first figure of its task. Nothing is judged here, and no customer is shown."""
 
@@ -8,18 +8,19 @@ The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page,
 
 # %% auto #0
 __all__ = ['comparison_plan', 'comparison_heading', 'change_words', 'others_words', 'comparison_answer', 'figures_table',
-           'differences_chart', 'moves_table']
+           'differences_chart', 'moves_table', 'scores_block']
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #7bec9f2a
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #5bb0d4c3
 from collections.abc import Mapping
 import altair as alt
 import numpy as np
 import pandas as pd
 from ..measurement.intervals import Estimate, NotMeasurable
-from .blocks import Block, PageHeading, decision_block, page_heading, table_block
+from .blocks import Block, PageHeading, decision_block, inline_html, page_heading, table_block
 from .numbers import show_count, show_number, show_rate
 from .plots import plot_intervals
 from ..training.run_comparisons import COMPARED_FIGURES, ComparisonPlan, FigureComparison, RunComparison
+from ..training.score_differences import score_differences, score_sentences
 from ..training.scored_runs import SameRows, changed_share, treatment_moves
 
 # %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #322449b6
@@ -117,3 +118,12 @@ def moves_table(
     rows = treatment_moves(pair, depth)
     return table_block(rows, formats=dict(customers=show_count, share=lambda value: show_rate(value, 1)),
                        labels={"from": f"By {pair.second.name}", "to": f"By {pair.first.name}", "customers": "Customers", "share": "Share"})
+
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #8ccfa26e
+def scores_block(
+    pair:SameRows, # Two runs on the same rows
+    depth:float=.1, # Share of the customers a propensity model contacts, in (0, 1)
+)->Block:
+    "How far the scores of two runs lie apart, in words."
+    said = score_sentences(score_differences(pair, depth))
+    return Block("".join(f"<p>{inline_html(each)}</p>" for each in said), "\n".join(said))
