@@ -1,6 +1,6 @@
 """The page on which two runs are compared: which is better, how sure that is, and whose treatment would change.
 
-The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page, one part of a comparison each. `comparison_heading` and `comparison_answer` are the first screen; `figures_table` and `differences_chart` say by how much one run is better, `moves_table` who would be contacted by one and not by the other, `scores_block` how far they disagree.
+The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page, one part of a comparison each. `comparison_heading` and `comparison_answer` are the first screen; `figures_table` and `differences_chart` say by how much one run is better, `moves_table` who would be contacted by one and not by the other, `scores_block` how far they disagree, `profit_lines` whether the better one pays.
 
 `comparison_plan` settles beforehand what decides, from the model's entry in `params.yaml`: its primary metric where it is compared, else the first figure of its task. Nothing is judged here, and no customer is shown."""
 
@@ -8,14 +8,15 @@ The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page,
 
 # %% auto #0
 __all__ = ['comparison_plan', 'comparison_heading', 'change_words', 'others_words', 'comparison_answer', 'figures_table',
-           'differences_chart', 'moves_table', 'scores_block']
+           'differences_chart', 'moves_table', 'scores_block', 'profit_lines']
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #5bb0d4c3
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #fef6cd73
 from collections.abc import Mapping
 import altair as alt
 import numpy as np
 import pandas as pd
 from ..measurement.intervals import Estimate, NotMeasurable
+from ..measurement.loss_and_profit import ContactTerms, loss_and_profit, loss_profit_sentence
 from .blocks import Block, PageHeading, decision_block, inline_html, page_heading, table_block
 from .numbers import show_count, show_number, show_rate
 from .plots import plot_intervals
@@ -127,3 +128,19 @@ def scores_block(
     "How far the scores of two runs lie apart, in words."
     said = score_sentences(score_differences(pair, depth))
     return Block("".join(f"<p>{inline_html(each)}</p>" for each in said), "\n".join(said))
+
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #039bb3f6
+def profit_lines(
+    pair:SameRows, # Two runs on the same rows
+    value:float, # Money when the outcome happens to somebody who was contacted; 0 does not look
+    cost:float, # Money per contact
+    currency:str="EUR", # Of both
+)->list[str]: # Sentences for the page; empty for an uplift model, whose profit is compared anyway
+    "Whether a gain in log loss is a gain in money. Raises `ValueError` for a cost that is not between 0 and the value."
+    if pair.first.task != "propensity": return []
+    if not value: return ["Not looked at. The parameters value and contact_cost say what an outcome is worth and what a contact costs."]
+    found = loss_and_profit(pair.rows.label, pair.second.held_out.score, {pair.first.name: pair.first.held_out.score}, ContactTerms(value, cost, currency))
+    gain = found[0].profit
+    if isinstance(gain, NotMeasurable): return [loss_profit_sentence(found), gain.problem]
+    amounts = " to ".join(show_number(each, 3, signed=True) for each in (gain.estimate.low, gain.estimate.high))
+    return [loss_profit_sentence(found), f"Profit of {pair.first.name} beyond {pair.second.name}: {show_number(gain.estimate.value, 3, signed=True)} {currency} per customer ({amounts}), if what a contacted customer does is worth {show_number(value, 2)} and would not come without the contact."]
