@@ -7,15 +7,16 @@ Use this page to add a kind of metric, or to see how the ones there are work. `M
 # %% auto #0
 __all__ = ['METRIC_KINDS', 'ArmValues', 'ratio_numbers', 'MetricKind']
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #92f7229d
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #8165f1ee
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 import numpy as np
-from .differences import Difference, difference_of_means, difference_of_proportions
-from .intervals import Estimate, mean_interval, proportion_interval
+from .differences import Difference, difference_of_means
+from .intervals import Estimate, mean_interval
 from .quantiles import difference_of_quantiles, quantile_interval
 from .ratios import ratio_moments
+from .sufficient_sizes import share_difference, share_interval
 
 # %% ../../nbs/api/measurement/66_metric_kinds.ipynb #57e0231c
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def ratio_numbers(
     ratio = ratio_moments(values.numerators, values.denominators).mean
     return ratio + (values.numerators - ratio*values.denominators)/values.denominators.mean()
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #f48981bd
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #a5d36b30
 @dataclass(frozen=True)
 class MetricKind:
     "How metrics of one kind are estimated and compared."
@@ -51,8 +52,8 @@ def _ratio(values): return ratio_moments(values.numerators, values.denominators)
 def _amounts(values): return values.numerators
 
 METRIC_KINDS:dict[str, MetricKind] = {
-    "proportion": MetricKind(lambda arm, level, unit: proportion_interval(*_count(arm), level),
-                             lambda treated, control, level, unit: difference_of_proportions(*_count(treated), *_count(control), level), _amounts, (0., 1.)),
+    "proportion": MetricKind(lambda arm, level, unit: share_interval(*_count(arm), level),
+                             lambda treated, control, level, unit: share_difference(*_count(treated), *_count(control), level), _amounts, (0., 1.)),
     "mean": MetricKind(lambda arm, level, unit: mean_interval(arm.numerators, level, unit),
                        lambda treated, control, level, unit: difference_of_means(treated.numerators, control.numerators, level, unit), _amounts),
     "ratio": MetricKind(lambda arm, level, unit: replace(mean_interval(_ratio(arm), level, unit), method="delta"),
