@@ -21,7 +21,7 @@ import pandas as pd
 from .intervals import NotMeasurable
 from .uplift_curves import ScoredRows, area_over_chance, scored_rows
 
-# %% ../../nbs/api/measurement/99_uplift_conventions.ipynb #aee7262a
+# %% ../../nbs/api/measurement/99_uplift_conventions.ipynb #d421cd99
 @dataclass(frozen=True)
 class ReachedSums:
     "Sums over the customers reached, at each distinct score, best first."
@@ -34,7 +34,8 @@ class ReachedSums:
 def reached_sums(
     rows:ScoredRows, # Best score first
 )->ReachedSums:
-    "Customers and outcome of both arms, down to each distinct score."
+    "Customers and outcome of both arms, down to each distinct score. Raises `NotMeasurable` where all have the same outcome."
+    if np.ptp(rows.outcome) == 0: raise NotMeasurable(f"All customers have the outcome {rows.outcome[0]:g}, so no ranking can gain anything.", "Wait for outcomes.", code="no_variation")
     last = np.flatnonzero(np.append(np.diff(rows.score) != 0, True))
     def so_far(values): return np.cumsum(values)[last]
     by_arm = [[so_far(rows.weight*side), so_far(rows.weight*side*rows.outcome)] for side in (rows.treated, ~rows.treated)]
@@ -73,11 +74,10 @@ def house_auuc(
     sums = reached_sums(rows)
     return house_qini(rows) + float(counted_gain(sums)[-1]/sums.n1[-1])/2
 
-# %% ../../nbs/api/measurement/99_uplift_conventions.ipynb #05c700b8
+# %% ../../nbs/api/measurement/99_uplift_conventions.ipynb #9bd5ffd0
 def _share_of_perfect(curve:Callable[[ReachedSums], np.ndarray], rows:ScoredRows, perfect_score:np.ndarray)->float:
     "Area above chance as a share of that of a perfect ranking."
     if not rows.is_binary: raise NotMeasurable("A perfect ranking exists for outcomes of 0 and 1 only; these are amounts.", "Use house_qini for amounts.", code="not_binary")
-    if np.ptp(perfect_score) == 0: raise NotMeasurable("Nobody did it, or all are alike, so there is no perfect ranking.", "Wait for outcomes.", code="no_variation")
     order = np.argsort(-perfect_score, kind="stable")
     perfect = ScoredRows(perfect_score[order], *(getattr(rows, name)[order] for name in ("treated", "outcome", "weight")))
     areas = []

@@ -56,8 +56,7 @@ def test_known_chances_undo_a_preference_for_good_customers():
 
 def test_what_a_convention_cannot_divide_by_is_named_instead_of_counted():
     table = areas_by_convention(np.arange(40.), np.arange(40) % 2 == 0, np.zeros(40))
-    assert table.loc[["house_qini", "house_auuc"], "value"].to_list() == [0, 0]
-    assert table.drop(["house_qini", "house_auuc"])["value"].isna().all() and table.drop(["house_qini", "house_auuc"])["reason"].ne("").all()
+    assert table["value"].isna().all() and table["reason"].str.contains("have the outcome 0").all()
     with pytest.raises(NotMeasurable, match="ranks nobody"): areas_by_convention(np.ones(4), np.array([True, False]*2), np.ones(4))
     with pytest.raises(NotMeasurable, match="control has 0"): area_by("house_qini", np.arange(4.), np.ones(4, bool), np.ones(4))
     with pytest.raises(ValueError, match="strictly between"): area_by("house_qini", np.arange(4.), np.array([True, False]*2), np.ones(4), chance=np.array([0, .5, .5, .5]))

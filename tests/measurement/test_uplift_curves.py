@@ -94,9 +94,9 @@ def test_money_is_measured_in_its_currency_and_reversed_scores_mirror_the_coeffi
 def test_what_cannot_be_ranked_is_refused(score, treated, outcome, kind, says):
     with pytest.raises(kind, match=says): qini_curve(np.array(score, dtype=float), np.array(treated), np.array(outcome, dtype=float))
 
-def test_an_outcome_nobody_has_is_a_flat_curve_with_a_flat_band():
-    curve = qini_curve(np.arange(400.), np.arange(400) % 2 == 0, np.zeros(400))
-    assert (curve.points[["gain", "low", "high"]] == 0).all(axis=None) and curve.coefficient.value == 0
+@pytest.mark.parametrize("n_buyers", [0, 1, 20])
+def test_an_outcome_nobody_or_hardly_anybody_has_is_no_flat_curve_but_not_measurable(n_buyers):
+    with pytest.raises(NotMeasurable, match="15 are needed"): qini_curve(np.arange(400.), np.arange(400) % 2 == 0, (np.arange(400) < n_buyers).astype(float))
 
 def test_the_record_names_command_seed_and_commit_and_every_scenario(benchmark_script):
     benchmark = benchmark_script("uplift_error_rates").BENCHMARK
