@@ -44,7 +44,7 @@ def exploratory_decision(
     planned = f"An experiment planned for {part} alone, registered before its first assignment, could decide."
     return Decision(f"{experiment.name}: {part}", "part", "exploratory", sentence, conditions, experiment.owner, None, planned)
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #1e93defd
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #8d1200bc
 def _undecided(text:str)->str:
     "A sentence of a readout that does not claim that something was decided."
     return text.replace("and the decision rests on what either leaves open,", "and together they leave open")
@@ -58,7 +58,7 @@ def read_out_part(
 )->Readout: # Its decision is exploratory
     "Measure a part of an experiment. Raises `DataError` with everything wrong with `units`, `ValueError` for a part without a name."
     if not part.strip(): raise ValueError("a part needs a name for its readers, got ''; write for instance 'market DE'")
-    whole = read_out(experiment, units, clock=clock)
+    whole = read_out(replace(experiment, segments=()), units, clock=clock)
     conditions = tuple(unplanned_part(experiment, part) if v.subject == "reading plan" else v for v in whole.conditions)
     decision = exploratory_decision(experiment, part, conditions)
     happened = f"In {part} alone: {whole.sentences['what_happened']}"

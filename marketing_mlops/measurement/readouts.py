@@ -8,9 +8,9 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 
 # %% auto #0
 __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sentence', 'sureness_sentences', 'runner_up_sentence',
-           'Readout', 'labelled', 'columns_of', 'read_out', 'first_assignment', 'plain_records']
+           'Readout', 'labelled', 'first_assignment', 'columns_of', 'read_out', 'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #4aefe225
+# %% ../../nbs/api/measurement/95_readouts.ipynb #2371b2ad
 from dataclasses import dataclass, replace
 from datetime import datetime
 import pandas as pd
@@ -26,6 +26,7 @@ from .multiplicity import simultaneous_level
 from .reading_plans import has_ended, maturity_verdict, plan_verdict, window_closed
 from .readout_sentences import after_the_end, gain_sentence, guardrail_sentence
 from .sample_ratio import sample_ratio
+from .segments_of_experiments import SegmentGain, compare_segments, segment_sentences, segment_table
 from .unit_frames import MetricColumn, capped_column, check_units, metric_column
 from ..workspace.clock import Clock
 
@@ -91,7 +92,7 @@ def runner_up_sentence(
     level = simultaneous_level(experiment.level, len(experiment.contrasts))
     return gain_sentence(make_contrast(units, goal, (worth_it[0], worth_it[1]), role="diagnostic", level=level, experiment=experiment)) + " This comparison was not planned."
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #fda6bf32
+# %% ../../nbs/api/measurement/95_readouts.ipynb #43ea139f
 @dataclass(frozen=True)
 class Readout:
     "Everything an experiment said."
@@ -104,6 +105,7 @@ class Readout:
     sentences:dict[str, str]         # what_happened, how_sure, decision, would_change
     registration:str                 # "registered before the first assignment" or "set afterwards"
     clock:str                        # "live", "replay", or "" without a clock
+    segments:tuple[SegmentGain, ...] = () # The goal in each segment named beforehand
 
     @property
     def differences(self)->pd.DataFrame: # As `difference_table` returns it
@@ -117,10 +119,12 @@ class Readout:
     def label(self)->str: # "set afterwards, replay"
         return ", ".join(filter(None, (self.registration, self.clock)))
 
-    def _repr_markdown_(self)->str:
-        titles = dict(what_happened="What happened", how_sure="How sure", decision="Decision", would_change="What would change it")
-        return f"**{markdown_text(self.experiment.name)}** ({self.label})\n\n" + "\n\n".join(
-            f"**{title}.** {markdown_text(self.sentences[key])}" for key, title in titles.items())
+# %% ../../nbs/api/measurement/95_readouts.ipynb #bca4f60a
+@patch
+def _repr_markdown_(self:Readout)->str:
+    titles = dict(what_happened="What happened", how_sure="How sure", decision="Decision", would_change="What would change it")
+    return f"**{markdown_text(self.experiment.name)}** ({self.label})\n\n" + "\n\n".join(
+        f"**{title}.** {markdown_text(self.sentences[key])}" for key, title in titles.items())
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #3a214838
 def labelled(
@@ -133,6 +137,13 @@ def labelled(
     replayed = " This is a replay." if clock == "replay" else ""
     return replace(decision, sentence=f"{decision.sentence} The worthwhile effect was {registration}.{unplanned}{replayed}")
 
+# %% ../../nbs/api/measurement/95_readouts.ipynb #e254b89f
+def first_assignment(
+    units:pd.DataFrame, # A unit frame
+)->datetime|None: # None where nobody knows
+    "When the first customer was assigned."
+    return units["assigned_at"].min().to_pydatetime() if "assigned_at" in units and len(units) else None
+
 # %% ../../nbs/api/measurement/95_readouts.ipynb #38fb1d2d
 def columns_of(
     experiment:Experiment,           # Its metrics, currency and caps
@@ -142,7 +153,7 @@ def columns_of(
     declared = {name: metrics[name] if name in metrics else metric_column(name, experiment.currency, role) for name, role in experiment.metrics.items()}
     return {name: capped_column(column, experiment.caps.get(name, column.cap)) for name, column in declared.items()}
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #8b00ff02
+# %% ../../nbs/api/measurement/95_readouts.ipynb #b05eb50c
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -159,18 +170,14 @@ def read_out(
     decision, by_arm = decide_experiment(experiment, contrasts, conditions)
     registration, time = experiment.label(first_assignment(units)), clock.label if clock else ""
     decision, arms = labelled(decision, registration, time), arm_table(read, columns.values(), arms=experiment.arms, design=experiment.design)
-    said = sureness_sentences(experiment, contrasts), design_sentences(experiment, read, contrasts, columns), runner_up_sentence(read, columns[experiment.goal], by_arm, experiment)
+    segments = compare_segments(experiment, read, columns[experiment.goal])
+    said = (sureness_sentences(experiment, contrasts), design_sentences(experiment, read, contrasts, columns),
+            runner_up_sentence(read, columns[experiment.goal], by_arm, experiment), segment_sentences(experiment, segments))
     sentences = dict(what_happened=happened_sentence(experiment, arms, columns[experiment.goal]), decision=decision.sentence,
                      would_change=decision.would_change, how_sure=" ".join(filter(None, said)))
-    return Readout(experiment, arms, contrasts, conditions, decision, by_arm, sentences, registration, time)
+    return Readout(experiment, arms, contrasts, conditions, decision, by_arm, sentences, registration, time, segments)
 
-def first_assignment(
-    units:pd.DataFrame, # A unit frame
-)->datetime|None: # None where nobody knows
-    "When the first customer was assigned."
-    return units["assigned_at"].min().to_pydatetime() if "assigned_at" in units and len(units) else None
-
-# %% ../../nbs/api/measurement/95_readouts.ipynb #b8edd366
+# %% ../../nbs/api/measurement/95_readouts.ipynb #932357ec
 def plain_records(
     table:pd.DataFrame, # Columns of plain types
 )->list[dict]: # One dictionary per row; None where missing
@@ -181,7 +188,8 @@ def plain_records(
 @patch
 def to_dict(self:Readout)->dict: # JSON values only
     "What the manifest of a run keeps of a readout."
-    return dict(experiment=self.experiment.name, label=self.label, sentences=self.sentences, decision=self.decision.to_dict(),
+    segments = {"segments": plain_records(segment_table(self.segments))} if self.segments else {}
+    return segments | dict(experiment=self.experiment.name, label=self.label, sentences=self.sentences, decision=self.decision.to_dict(),
                 arm_decisions={arm: decision.to_dict() for arm, decision in self.arm_decisions.items()},
                 conditions=[condition.to_dict() for condition in self.conditions],
                 arms=plain_records(self.arm_table), differences=plain_records(self.differences))

@@ -18,6 +18,7 @@ from marketing_mlops.measurement.intervals import NotMeasurable, moments
 from marketing_mlops.measurement.metric_kinds import METRIC_KINDS, ArmValues
 from marketing_mlops.measurement.quantiles import difference_of_quantiles, quantile_interval
 from marketing_mlops.measurement.readouts import read_out
+from marketing_mlops.measurement.segments_of_experiments import compare_segments, same_gain, segment_sentences
 from marketing_mlops.measurement.strata import stratified_numbers
 from marketing_mlops.measurement.unit_frames import MetricColumn
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
@@ -234,11 +235,11 @@ def test_every_step_of_a_design_is_a_field_of_it():
 
 # --- watched ---
 def test_a_watched_experiment_is_read_by_closed_windows_and_wider_intervals():
-    units = customers(4_000).assign(assigned_at=pd.Timestamp("2026-03-01", tz="UTC") + pd.to_timedelta(np.arange(4_000)//100, unit="D"))
-    watched = read_experiment(BASE | dict(stopping_rule="always_valid", planned_customers=4_000))
+    units = customers(1_200).assign(assigned_at=pd.Timestamp("2026-03-01", tz="UTC") + pd.to_timedelta(np.arange(1_200)//30, unit="D"))
+    watched = read_experiment(BASE | dict(stopping_rule="always_valid", planned_customers=1_200))
     early, late = (read_out(watched, units, clock=ReplayClock(instant_of(day))) for day in ("2026-03-31", "2026-05-31"))
-    assert early.arm_table["n"].sum() == 1_700 and late.arm_table["n"].sum() == 4_000
-    once = read_out(read_experiment(BASE | dict(planned_customers=4_000)), units, clock=ReplayClock(instant_of("2026-05-31")))
+    assert early.arm_table["n"].sum() == 510 and late.arm_table["n"].sum() == 1_200
+    once = read_out(read_experiment(BASE), units, clock=ReplayClock(instant_of("2026-05-31")))
     widths = [r.contrasts[0].difference.estimate.high-r.contrasts[0].difference.estimate.low for r in (early, late, once)]
     assert widths[0] > widths[1] > 1.2*widths[2]
     lift, lift_once = late.contrasts[0].lift, once.contrasts[0].lift
@@ -260,3 +261,31 @@ def test_hillstrom_adjusted_for_the_past_keeps_its_gains(datasets, repository):
     assert adjusted.loc[("Mens E-Mail", "spend_per_customer"), "value"] == pytest.approx(.77, abs=.02)
     with_visits = read_out(replace(email, covariates=("visited",)), units.assign(visited=raw.visit)).decision
     assert with_visits.decision == "hold" and "visited differs between the arms" in with_visits.sentence
+
+# --- segments ---
+def test_segments_named_beforehand_are_read_beside_a_decision_they_do_not_touch():
+    units = customers(4_000, gain=5.)
+    plain, divided = (read_out(read_experiment(BASE | change), units) for change in ({}, dict(segments=["market"])))
+    assert divided.decision == plain.decision and divided.sentences["how_sure"].startswith(plain.sentences["how_sure"])
+    kept = divided.to_dict()["segments"]
+    assert [row["value"] for row in kept] == ["CH", "PL"] and all(row["low"] < 5 < row["high"] and row["level"] == .975 for row in kept)
+    assert "segments" not in plain.to_dict()
+
+def test_a_segment_without_a_column_is_missed_by_name():
+    with pytest.raises(DataError, match="Did you mean 'market'"): read_out(read_experiment(BASE | dict(segments=["markets"])), customers())
+
+def test_the_test_of_equal_gains_is_that_of_weighted_regression():
+    rng = np.random.default_rng(9)
+    gaps = [difference_of_means(rng.normal(g, 3, 200), rng.normal(0, 2, 150)) for g in (1, 2, 4)]
+    errors = np.array([d.treated.error_variance + d.control.error_variance for d in gaps])
+    fit = sm.WLS([d.estimate.value for d in gaps], np.ones(3), weights=1/errors).fit()
+    statistic, p = same_gain(gaps)
+    assert (statistic, p) == pytest.approx((float((fit.wresid**2).sum()), stats.chi2.sf(float((fit.wresid**2).sum()), 2)), rel=1e-9)
+
+def test_a_chance_winner_among_ten_segments_is_not_announced():
+    rng, announced, experiment = np.random.default_rng(10), 0, read_experiment(BASE | dict(segments=["group"]))
+    for seed in range(20):
+        units = customers(2_000, gain=0., seed=seed).assign(group=rng.integers(0, 10, 2_000).astype(str))
+        gains = compare_segments(experiment, units, MetricColumn("spend_per_customer", "Spend per customer", "mean", "EUR"))
+        announced += "more than chance, so read" in segment_sentences(experiment, gains)
+    assert announced <= 4
