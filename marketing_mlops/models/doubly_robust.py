@@ -1,6 +1,6 @@
 """The gain of each arm from what customers did beyond what was expected of them, weighted by their chance of the arm
 
-Use `DRLearner` when a campaign gave customers different, known chances of an arm, or when the outcome is mostly noise: it gives each customer an estimate of what an arm adds for her, and learns the gain from these estimates directly. "DR" is for doubly robust: the estimates are right on average if either the chances or the expected outcomes are right, and of a designed campaign the chances are known.
+Use `DRLearner` when gains have to be right on average whatever the models of outcomes get wrong, above all where a campaign gave customers different, known chances of an arm. It gives each customer an estimate of what an arm adds for her, and learns the gain from these estimates. "DR" is for doubly robust: the estimates are right on average if either the chances or the expected outcomes are right, and of a designed campaign the chances are known. What it pays is noise, most of all where an arm is small (`models.uplift_learners` has the figures).
 
 A single customer's estimate is worth next to nothing: it is her outcome, blown up. Only what is learned from thousands of them means something, and how sure that is, the evaluation of the policy on held-out rows says. No interval is given for a single gain."""
 

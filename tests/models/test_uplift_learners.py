@@ -140,3 +140,11 @@ def test_an_algorithm_of_chances_alone_cannot_learn_gains(way):
 def test_a_way_there_is_not_is_refused_with_those_there_are():
     with pytest.raises(ParameterError, match="known: t, s"): uplift_learner("T-learner")
     assert uplift_learner(None) is UPLIFT_LEARNERS["t"]
+
+def test_recorded_rankings_of_every_way_beat_drawing_lots_in_every_campaign():
+    import json
+    from pathlib import Path
+    recorded = json.loads((Path(__file__).parents[2]/"benchmarks"/"results"/"uplift_learners.json").read_text())
+    assert {row["learner"] for row in recorded["results"]} == set(UPLIFT_LEARNERS) and recorded["draws"] >= 30
+    for row in recorded["results"]:
+        if row["found"]: assert row["found"][0] - 3*row["found"][1] > .1, row
