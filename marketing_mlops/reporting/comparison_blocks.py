@@ -55,7 +55,7 @@ def change_words(
     says = f"Of {show_count(len(pair))} customers {show_count(round(changed.value*len(pair)))} would be treated otherwise ({show_rate(changed.value, 1)}, {show_rate(changed.low, 1)} to {show_rate(changed.high, 1)})"
     return says + (f", when the best {show_rate(depth, 0)} are contacted." if pair.first.task == "propensity" else ".")
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #1aa758bd
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #2b1347f3
 def others_words(
     comparison:RunComparison, # From `compare_runs`
 )->list[str]: # One sentence for each answer
@@ -69,17 +69,19 @@ def comparison_answer(
     pair:SameRows, # The rows it was made of
     depth:float=.1, # Share of the customers a propensity model contacts, in (0, 1)
     further:Mapping[str, str|list[str]]={}, # Further lines by name, such as Who is treated
+    *,
+    word:str="", # Above the sentence, where more than the figures decides; empty takes the word of the figures
 )->Block:
     "Which run is better, what else was found, whose treatment would change, and what to do."
     step = comparison.verdict.reasons[0].next_step
-    return decision_block(comparison.verdict.status, comparison.sentence, {"What else was found": others_words(comparison), "Whose treatment would change": change_words(pair, depth),
+    return decision_block(word or comparison.verdict.status, comparison.sentence, {"What else was found": others_words(comparison), "Whose treatment would change": change_words(pair, depth),
                           **further, "What to do": step or []})
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #29554ace
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #c827db85
 def _shown(each:Estimate|NotMeasurable, is_money:bool, signed:bool=False)->str|None:
     "A figure with its interval, kept on one line; missing where it was not measured."
     if isinstance(each, NotMeasurable): return None
-    digits = 2 if is_money else 4
+    digits = 2 if is_money else 4 if signed else 3
     value, low, high = (show_number(value, digits, signed=signed) for value in (each.value, each.low, each.high))
     return f"{value} ({low} to {high})".replace(" ", "\u00a0")
 
@@ -88,11 +90,10 @@ def figures_table(
 )->Block:
     "Every figure of both runs and its difference, with intervals."
     def difference(each:FigureComparison): return each.difference if isinstance(each.difference, NotMeasurable) else each.difference.estimate
-    found = {"first": comparison.first, "second": comparison.second, "open": "not told apart", "unknown": "not measurable"}
     rows = pd.DataFrame([dict(figure=each.label + " (less is better)"*each.less_is_better, first=_shown(each.first, each.is_money), second=_shown(each.second, each.is_money), difference=_shown(difference(each), each.is_money, signed=True),
-                              better=found[each.better], why=difference(each).problem if isinstance(difference(each), NotMeasurable) else "") for each in comparison.figures])
+                              why=difference(each).problem if isinstance(difference(each), NotMeasurable) else "") for each in comparison.figures])
     shown = rows if rows.why.any() else rows.drop(columns="why")
-    labels = dict(figure="Figure", first=comparison.first.capitalize(), second=comparison.second.capitalize(), difference="Difference", better="Better", why="Why not")
+    labels = dict(figure="Figure", first=comparison.first.capitalize(), second=comparison.second.capitalize(), difference="Difference", why="Why not")
     return table_block(shown, labels={name: labels[name] for name in shown}, formats=dict(first=str, second=str, difference=str),
                        hints=dict(difference="First minus second on the same rows; the first row decides at 95 %, the intervals of the others hold together at 95 %"))
 
@@ -120,13 +121,13 @@ def moves_table(
     return table_block(rows, formats=dict(customers=show_count, share=lambda value: show_rate(value, 1)),
                        labels={"from": f"By {pair.second.name}", "to": f"By {pair.first.name}", "customers": "Customers", "share": "Share"})
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #8ccfa26e
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #0b245c26
 def scores_block(
     pair:SameRows, # Two runs on the same rows
     depth:float=.1, # Share of the customers a propensity model contacts, in (0, 1)
 )->Block:
     "How far the scores of two runs lie apart, in words."
-    said = score_sentences(score_differences(pair, depth))
+    said = score_sentences(score_differences(pair, depth))[:2]       # how many would be treated otherwise stands on the first screen
     return Block("".join(f"<p>{inline_html(each)}</p>" for each in said), "\n".join(said))
 
 # %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #039bb3f6

@@ -62,7 +62,7 @@ def score_differences(
     return ScoreDifferences(pair.first.name, pair.second.name, len(pair), int((moved < SAME_SCORE).all(axis=1).sum()), typical, most,
                             None if None in ranks else min(ranks), changed_share(pair, depth))
 
-# %% ../../nbs/api/training/58_score_differences.ipynb #1a162827
+# %% ../../nbs/api/training/58_score_differences.ipynb #88c6efbb
 def score_sentences(
     found:ScoreDifferences, # From `score_differences`
 )->list[str]: # One sentence where nothing moved, else three
@@ -71,4 +71,4 @@ def score_sentences(
     order = "" if found.agreement is None else f"The order of the customers agrees with a rank correlation of {found.agreement:.2f}."
     changed = found.changed
     return [f"{found.first.capitalize()} and {found.second} say the same of {found.n_same:,} of {found.n:,} customers; half of the scores lie less than {found.typical:.3g} apart, 95 of 100 less than {found.most:.3g}.",
-            *([order] if order else []), f"{changed.value:.1%} of the customers would be treated otherwise ({changed.low:.1%} to {changed.high:.1%})."]
+            *([order] if order else []), f"{100*changed.value:.1f} % of the customers would be treated otherwise ({100*changed.low:.1f} to {100*changed.high:.1f} %)."]

@@ -1,5 +1,6 @@
 """The comparison of two runs, made as `mmops report` makes it, on a shop whose truth is known."""
 import json, shutil
+from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from marketing_mlops.features.training_sets import TrainingSet
 from marketing_mlops.registry.candidate_files import write_candidate
 from marketing_mlops.reporting.compared_runs import check_not_learned, compared_pair
 from marketing_mlops.reporting.reports import run_report
+from marketing_mlops.reporting.treatment_blocks import page_word, review_run, treated_line
 from marketing_mlops.training.candidates import fit_candidate
 from marketing_mlops.training.run_comparisons import compare_runs
 from marketing_mlops.workspace.errors import DataError, StageError
@@ -47,6 +49,7 @@ def test_the_page_says_which_run_is_better_and_whose_treatment_would_change(shop
     results = json.loads(page.with_suffix(".json").read_text())["results"]
     assert results["verdict"] == "pass" and results["sentence"].startswith("Candidate is better than logistic regression: AUC")
     assert "would be treated otherwise (" in (text := page.read_text())
+    assert results["treated"]["word"] == "unknown" and "not recorded for these customers" in text          # the shop records no trait.age_band
     assert "<b>30+</b>" not in text and "c001" not in text
 
 def test_the_same_model_trained_again_has_nothing_to_tell_apart(shop):
@@ -62,3 +65,11 @@ def test_a_bundle_that_may_have_seen_the_rows_is_refused(shop):
 def test_a_word_that_is_no_run_ends_in_two_lines(shop):
     with pytest.raises(StageError) as ended: run_report("compare_runs", dict(model="churn", against="champoin"), shop)
     assert "Did you mean 'champion'" in str(ended.value) and str(ended.value).count("\n") == 1
+
+def test_a_better_model_that_leaves_a_group_alone_is_for_review(shop):
+    pair = compared_pair("churn", "retrained", "simple", shop)
+    young = (pair.rows["trait.band"] == "18-29").to_numpy()
+    unequal = replace(pair.first, held_out=pair.rows.assign(score=np.where(young, pair.rows.score + 1, pair.rows.score)))
+    review, comparison = review_run(unequal, "trait.band", ["recency_days", "trait.band"]), compare_runs(pair)
+    assert (comparison.verdict.status, review.word, page_word(comparison, review)) == ("pass", "review", "review")
+    assert any("Ask data-protection@example.com" in line for line in treated_line(review))
