@@ -146,7 +146,19 @@ _FEATURE_COMMANDS = (
             ('mmops features unretire clicks_90d --as marketing@example.com --reason "the new tracker counts the same"',), "Run `mmops features list` to see whether it is retired."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #df6d1cdf
+# %% ../../nbs/api/cli/20_commands.ipynb #b08806b7
+_EXPERIMENT_COMMANDS = (
+    Command("experiments list", "experiment_commands:show_experiments", "every test: what was asked, decided and learnt",
+            ("mmops experiments list", 'mmops experiments list --search "shipping margin"')),
+    Command("experiments similar", "experiment_commands:show_similar", "the past tests that come nearest to a planned one",
+            ('mmops experiments similar "Free shipping raises revenue per customer"',)),
+    Command("experiments register", "experiment_commands:register_promise", "copy the promise of a test into the ledger before it begins",
+            ("mmops experiments register retailer_promo_uplift --as marketing@example.com",), "Run `mmops ledger` to see whether it is registered."),
+    Command("experiments learnt", "experiment_commands:keep_lesson", "keep what a test taught, for whoever plans the next one",
+            ('mmops experiments learnt promo_mail_2026 --text "Small orders doubled; set a minimum" --as marketing@example.com',), "Run `mmops ledger` to see whether it is kept."),
+)
+
+# %% ../../nbs/api/cli/20_commands.ipynb #5a27682c
 _ALERT_COMMANDS = (
     Command("schedule repair", "schedule_repair:repair_schedules", "make the records of schedules again from the evidence, where they are damaged",
             ("mmops schedule repair",), "Run it again."),
@@ -155,7 +167,7 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(
