@@ -7,6 +7,8 @@ from hypothesis import given, strategies as st
 from scipy import optimize
 from marketing_mlops.measurement.differences import difference_of_means, difference_of_proportions
 from marketing_mlops.measurement.intervals import Moments, NotMeasurable
+from marketing_mlops.measurement.sequential_shares import log_winnings, watched_share
+from marketing_mlops.measurement.sufficient_sizes import exact_interval
 from marketing_mlops.measurement.sequential_intervals import (always_valid_p_value, always_valid_reach, as_always_valid, equivalent_level,
     first_look_worth)
 
@@ -54,13 +56,32 @@ def test_the_interval_is_narrowest_about_where_it_was_planned(level):
 def test_a_first_look_waits_for_those_who_did_not_as_well():
     rare, common = difference_of_proportions(20, 1_000, 40, 1_000), difference_of_proportions(980, 1_000, 960, 1_000)
     assert first_look_worth(rare) == pytest.approx(first_look_worth(common)) == pytest.approx(20)
-    for gain in (rare, common):
-        with pytest.raises(NotMeasurable) as refused: as_always_valid(gain, 2_000)
-        assert refused.value.code == "few_spenders" and refused.value.fields["share"] == pytest.approx(20/30)
+    for gain in (rare, common): assert as_always_valid(gain, 2_000).estimate.method == "exact always valid"
+    assert as_always_valid(difference_of_proportions(60, 1_000, 80, 1_000), 2_000).estimate.method == "always valid"
 
-def test_nobody_in_one_arm_is_no_first_look():
-    with pytest.raises(NotMeasurable) as refused: as_always_valid(difference_of_proportions(120, 2_000, 0, 2_000), 4_000)
-    assert refused.value.code == "few_spenders" and refused.value.fields["share"] is None
+def test_amounts_wait_for_those_who_spend():
+    with pytest.raises(NotMeasurable) as refused: as_always_valid(difference_of_means(Moments(1_000, .02, .0196), Moments(1_000, .04, .0384)), 2_000)
+    assert refused.value.code == "few_spenders" and refused.value.fields["share"] == pytest.approx(20/30, rel=1e-2)
+
+def test_nobody_in_one_arm_is_watched_all_the_same():
+    found = as_always_valid(difference_of_proportions(120, 2_000, 0, 2_000), 4_000)
+    assert found.estimate.low > 0 and found.p_value < 1e-6
+
+@given(st.integers(0, 400), st.integers(0, 10_000), st.floats(.5, .999))
+def test_an_exact_sequence_holds_the_rate_seen_and_reaches_further_than_one_reading(successes, others, level):
+    n = successes + others
+    if not n: return
+    watched, once = watched_share(successes, n, level), exact_interval(successes, n, level)
+    assert 0 <= watched.low <= successes/n <= watched.high <= 1
+    assert watched.high >= once.high - 1e-9 and watched.low <= once.low + 1e-9
+    for end in (watched.low, watched.high):
+        if 0 < end < 1: assert log_winnings(end, successes, n) == pytest.approx(-math.log(1-level), abs=1e-5)
+
+def test_the_bet_is_fair():
+    # the expected winnings against the true rate are one, whatever the number of customers
+    from scipy.stats import binom
+    for n, rate in ((1, .3), (12, .05), (60, .5)):
+        assert sum(binom.pmf(x, n, rate)*math.exp(log_winnings(rate, x, n)) for x in range(n+1)) == pytest.approx(1, rel=1e-9)
 
 def test_the_shape_is_taken_from_the_heavier_tail():
     heavy, light = Moments(20_000, 2., 2_000.), Moments(1_000, 2., 20.)
