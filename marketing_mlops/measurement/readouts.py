@@ -10,12 +10,13 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sentence', 'sureness_sentences', 'runner_up_sentence',
            'Readout', 'labelled', 'first_assignment', 'columns_of', 'read_out', 'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #2371b2ad
+# %% ../../nbs/api/measurement/95_readouts.ipynb #ce4b575c
 from dataclasses import dataclass, replace
 from datetime import datetime
 import pandas as pd
 from fastcore.basics import patch
 from ..contracts.verdict import Decision, Verdict, markdown_text
+from .arm_starts import arm_start_verdict
 from .arm_tables import arm_table
 from .contrasts import Contrast, compare_arms, difference_table, make_contrast
 from .design_sentences import design_sentences
@@ -30,19 +31,21 @@ from .segments_of_experiments import SegmentGain, compare_segments, segment_sent
 from .unit_frames import MetricColumn, capped_column, check_units, metric_column
 from ..workspace.clock import Clock
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #df577a2e
+# %% ../../nbs/api/measurement/95_readouts.ipynb #8090b9c5
 def conditions_for(
     experiment:Experiment,  # Its shares and its plan
     units:pd.DataFrame,     # A unit frame; `assigned_at` where known
     clock:Clock|None=None,  # What time it is; needed when an end was planned
-)->tuple[Verdict, ...]: # Sample ratio, reading plan, and outcome window where it can be judged
+)->tuple[Verdict, ...]: # Sample ratio, reading plan, outcome window where it can be judged, and arms that were not there all the time
     "What must hold before figures mean anything."
     assigned = units.drop_duplicates(experiment.clusters) if experiment.clusters else units
     counts = assigned["arm"].value_counts()
     split = sample_ratio({arm: int(counts.get(arm, 0)) for arm in experiment.arms}, experiment.arms, "clusters" if experiment.clusters else "customers")
     plan, read = plan_verdict(experiment, len(units), clock), units_to_read(experiment, units, clock)
-    if "assigned_at" not in units or clock is None: return split, plan
-    return split, plan, maturity_verdict(read["assigned_at"], experiment.outcome_window_days, clock)
+    if "assigned_at" not in units: return split, plan
+    starts = arm_start_verdict(assigned["arm"], assigned["assigned_at"], experiment.arms)
+    windows = [] if clock is None else [maturity_verdict(read["assigned_at"], experiment.outcome_window_days, clock)]
+    return split, plan, *windows, *([] if starts.passed else [starts])
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #08d3dc4f
 READ_WHILE_OPEN = ("always_valid",) # stopping rules under which customers with an open window are left for a later reading

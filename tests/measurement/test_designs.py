@@ -289,3 +289,15 @@ def test_a_chance_winner_among_ten_segments_is_not_announced():
         gains = compare_segments(experiment, units, MetricColumn("spend_per_customer", "Spend per customer", "mean", "EUR"))
         announced += "more than chance, so read" in segment_sentences(experiment, gains)
     assert announced <= 4
+
+# --- arms that start late ---
+@pytest.mark.parametrize("first_day,status", [(0, "pass"), (2, "fail"), (8, "fail")])
+def test_an_arm_that_appears_after_the_start_decides_nothing(first_day, status):
+    at = pd.Timestamp("2026-03-01", tz="UTC") + pd.to_timedelta(np.arange(4_000)//200, unit="D")
+    units = customers(4_000, gain=8.).assign(assigned_at=at)
+    units = units[(units.arm == "none") | (np.arange(4_000)//200 >= first_day)]
+    shares = units.arm.value_counts(normalize=True).to_dict()
+    readout = read_out(read_experiment(BASE | dict(arms=shares)), units, clock=ReplayClock(instant_of("2026-06-01")))
+    found = [v.status for v in readout.conditions if v.subject == "arm starts"]
+    assert readout.sample_ratio.passed and found == ([] if status == "pass" else ["fail"])
+    assert (readout.decision.decision == "hold") == (status == "fail")
