@@ -29,11 +29,11 @@ def transformed_classes(
     chance = (rows.chances[arm]/(rows.chances[arm] + rows.chances[rows.control])).to_numpy()
     return np.where(treated, rows.outcomes, 1 - rows.outcomes), .5/np.where(treated, chance, 1 - chance)
 
-# %% ../../nbs/api/models/48_class_transformations.ipynb #1e335a8f
+# %% ../../nbs/api/models/48_class_transformations.ipynb #31917c91
 class ClassTransformation(UpliftModel):
     "Expected gain of each arm over the control in an outcome of zeros and ones, from one classifier per arm."
     def __init__(self,
-        algorithm:dict,           # `name` and settings, as under `algorithm:` of a spec; one that predicts chances
+        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec; one that predicts chances
         numeric:list[str],        # Features that are numbers
         categorical:list[str],    # Features that are text
         control:str,              # The arm the others are held against

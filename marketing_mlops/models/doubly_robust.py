@@ -31,11 +31,11 @@ def doubly_robust_gains(
     control = corrected(rows.control)
     return pd.DataFrame({name: corrected(name) - control for name in rows.arms})
 
-# %% ../../nbs/api/models/44_doubly_robust.ipynb #1661a45e
+# %% ../../nbs/api/models/44_doubly_robust.ipynb #aa53a809
 class DRLearner(UpliftModel):
     "Expected gain of each arm over the control, learned from doubly robust estimates."
     def __init__(self,
-        algorithm:dict,           # `name` and settings, as under `algorithm:` of a spec
+        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec
         numeric:list[str],        # Features that are numbers
         categorical:list[str],    # Features that are text
         control:str,              # The arm the others are held against

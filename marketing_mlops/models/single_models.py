@@ -9,7 +9,7 @@ What it is bad at is easily forgotten: the arm is one feature among many, mostly
 # %% auto #0
 __all__ = ['ARM_FEATURE', 'SLearner']
 
-# %% ../../nbs/api/models/42_single_models.ipynb #7870d21e
+# %% ../../nbs/api/models/42_single_models.ipynb #fe9b2470
 from collections.abc import Mapping
 import numpy as np
 import pandas as pd
@@ -18,14 +18,15 @@ from .arm_scores import ArmPart, ArmScore, UpliftModel
 from .encoders import encoded_pipeline
 from .learners import classifier_for, regressor_for, threads_for
 from .uplift_rows import learnable_rows
+from ..workspace.errors import ParameterError
 
-# %% ../../nbs/api/models/42_single_models.ipynb #7755824a
+# %% ../../nbs/api/models/42_single_models.ipynb #0b0202f0
 ARM_FEATURE = "assigned arm" # what the model is told beside the customer's own features
 
 class SLearner(UpliftModel):
     "Expected gain of each arm over the control, from one model of all arms."
     def __init__(self,
-        algorithm:dict,           # `name` and settings, as under `algorithm:` of a spec
+        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec
         numeric:list[str],        # Features that are numbers
         categorical:list[str],    # Features that are text
         control:str,              # The arm the others are held against
@@ -34,7 +35,7 @@ class SLearner(UpliftModel):
         self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
         self.control, self.seed = control, seed
 
-# %% ../../nbs/api/models/42_single_models.ipynb #c0fbd370
+# %% ../../nbs/api/models/42_single_models.ipynb #b83bfc2f
 @patch
 def fit(self:SLearner,
     X:pd.DataFrame,         # Features of customers who were in the experiment
@@ -43,6 +44,8 @@ def fit(self:SLearner,
     chances:pd.DataFrame|Mapping[str, float]|None=None, # Known chance of each arm, for all alike or one row per customer; None: the shares found
 )->SLearner: # Fitted
     "Learn what customers do, told their arm. Raises `NotLearnable`, `DataError`, `ParameterError`."
+    if ARM_FEATURE in (*self.numeric, *self.categorical):
+        raise ParameterError(f"The feature {ARM_FEATURE!r} has the name under which this learner is told the arm.", "Give the feature another name.", key="features")
     rows = learnable_rows(self, X, y, arm, chances)
     make, told = classifier_for if rows.is_chance else regressor_for, rows.frame.assign(**{ARM_FEATURE: rows.arm})
     pipeline = encoded_pipeline(make(self.algorithm, self.seed), self.numeric, [*self.categorical, ARM_FEATURE])

@@ -37,7 +37,7 @@ def treated_arms(
     if len(found) == 1: raise NotLearnable(f"All {len(arm):,} rows are in the control {control!r}.", "Add rows of a treated arm.", column="arm", rows=len(arm))
     return [each for each in found if each != control]
 
-# %% ../../nbs/api/models/37_uplift_rows.ipynb #c92e5d20
+# %% ../../nbs/api/models/37_uplift_rows.ipynb #ee70a28d
 def outcome_numbers(
     y:pd.Series|np.ndarray, # Outcome per customer: 0/1, booleans or amounts
 )->np.ndarray: # float64
@@ -51,7 +51,7 @@ def outcome_numbers(
 
 def is_chance(
     outcomes:np.ndarray, # Finite numbers
-    algorithm:dict,      # `name` and settings
+    algorithm:dict[str, str|float], # `name` and settings
 )->bool: # Whether to learn a chance
     "True for outcomes of zeros and ones with an algorithm that predicts chances."
     return set(np.unique(outcomes)) <= {0., 1.} and read_algorithm(algorithm)[0].classifier is not None
