@@ -9,14 +9,13 @@ Sequential intervals by formula have to wait for some thirty customers who did i
 # %% auto #0
 __all__ = ['log_winnings', 'watched_share', 'watched_share_difference']
 
-# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #43e18c09
+# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #9a62e204
 import math
 from dataclasses import replace
-from scipy.special import betaln, xlog1py, xlogy
 from .differences import Difference, difference_of_proportions
 from .intervals import Estimate, check_count, check_level
 
-# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #8b64d15b
+# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #b0a1757a
 def log_winnings(
     rate:float,    # Rate that is bet against, in [0, 1]
     successes:int, # Customers who did it
@@ -24,8 +23,11 @@ def log_winnings(
 )->float: # Logarithm of what one unit has become; 0 before the first customer
     """What a bet against a rate has won by now.
     Source: Robbins 1970; Waudby-Smith & Ramdas 2020, with the prior of Jeffreys"""
-    mixed = betaln(successes+.5, n-successes+.5) - betaln(.5, .5)
-    return float(mixed - xlogy(successes, rate) - xlog1py(n-successes, -rate))
+    others = n - successes
+    mixed = math.lgamma(successes+.5) + math.lgamma(others+.5) - math.lgamma(n+1) - math.log(math.pi)
+    # a rate of 0 or 1 is lost as soon as one customer contradicts it
+    if (rate <= 0 and successes) or (rate >= 1 and others): return math.inf
+    return mixed - (successes and successes*math.log(rate)) - (others and others*math.log1p(-rate))
 
 def watched_share(
     successes:int,    # Customers who did it, 0 ≤ successes ≤ n
@@ -36,11 +38,10 @@ def watched_share(
     Source: Robbins 1970; Waudby-Smith & Ramdas 2020, section 2"""
     from scipy.optimize import brentq
     check_level(level); check_count(successes, n)
-    share, limit = successes/n, -math.log(1-level)
+    share, limit, edge = successes/n, -math.log(1-level), 1e-12
     def left_over(rate): return limit - log_winnings(rate, successes, n)
-    tiny = 1e-15
-    low = 0. if successes == 0 else brentq(left_over, share*1e-12, share) if left_over(share*1e-12) < 0 else 0.
-    high = 1. if successes == n else brentq(left_over, max(share, tiny), 1-tiny) if left_over(1-tiny) < 0 else 1.
+    low = brentq(left_over, edge*share, share) if successes and left_over(edge*share) < 0 else 0.
+    high = brentq(left_over, share, 1-edge*(1-share)) if successes < n and left_over(1-edge*(1-share)) < 0 else 1.
     return Estimate(share, float(low), float(high), level, int(n), "exact always valid", "share")
 
 # %% ../../nbs/api/measurement/64_sequential_shares.ipynb #a992efa1
