@@ -1,6 +1,6 @@
 """The two runs a comparison is asked for, found by what people call them: candidate, champion, the first digits of a hash, another algorithm.
 
-`find_run` turns a word into a `ScoredRun`: the candidate the pipeline made last, the champion, any bundle that is kept, another model of the same rows, or the same model trained again with another algorithm, other settings or another seed. `compared_pair` finds two of them and lays them side by side; `found_again` fits both again and says whether the gain stands.
+`run_called` turns a word into a `ScoredRun`: the candidate the pipeline made last, the champion, any bundle that is kept, another model of the same rows, or the same model trained again with another algorithm, other settings or another seed. `compared_pair` finds two of them and lays them side by side; `found_again` fits both again and says whether the gain stands.
 
 Whichever run is asked for, it is judged on the rows the model's training set holds out today. A bundle of last year may have learned from some of them; then it would look better than it is, and it is refused. `RUN_KINDS` says which words there are, and a kind of your own is one more entry."""
 
@@ -8,7 +8,7 @@ Whichever run is asked for, it is judged on the rows the model's training set ho
 
 # %% auto #0
 __all__ = ['SIMPLEST', 'SPLIT_BY', 'RUN_KINDS', 'changed_settings', 'trained_again', 'check_not_learned', 'bundle_scores',
-           'bundle_run', 'RunKind', 'find_run', 'compared_pair', 'entry_for', 'found_again']
+           'bundle_run', 'RunKind', 'run_called', 'compared_pair', 'entry_for', 'found_again']
 
 # %% ../../nbs/api/reporting/85_compared_runs.ipynb #68f370b2
 import re
@@ -138,8 +138,8 @@ RUN_KINDS:dict[str, RunKind] = {
     "again": RunKind(f"retrained, simple, {', '.join(LEARNERS)}, or settings such as max_iter=100 seed=1", lambda wish, models: wish in ("retrained", "simple") or wish in LEARNERS or "=" in wish, _again),
     "model": RunKind("another model of the same rows", lambda wish, models: wish in models, _other)}
 
-# %% ../../nbs/api/reporting/85_compared_runs.ipynb #eac98336
-def find_run(
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #4ecbc7d2
+def run_called(
     wish:str, # One of the words of `RUN_KINDS`
     model:str, # Key in params.yaml
     training:TrainingSet, # The rows as they are now
@@ -154,7 +154,7 @@ def find_run(
     known = ["candidate", "champion", "retrained", "simple", *LEARNERS, *models]
     raise ParameterError(f"There is no run {wish!r}.{closest(wish, known)}", f"Write one of: {'; '.join(each.says for each in RUN_KINDS.values())}.", key="run")
 
-# %% ../../nbs/api/reporting/85_compared_runs.ipynb #4432db3b
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #26d78a3b
 def compared_pair(
     model:str, # Key in params.yaml
     first:str, second:str, # Words of `RUN_KINDS`: the run in question, and what it is held against
@@ -162,11 +162,11 @@ def compared_pair(
     *,
     seed:int=0, # Of a model that is trained again
 )->SameRows:
-    "Two runs of a model on the rows it holds out today. Raises `DataError` for a model that is not trained, `ParameterError` and `DataError` as `find_run` and `same_rows`."
+    "Two runs of a model on the rows it holds out today. Raises `DataError` for a model that is not trained, `ParameterError` and `DataError` as `run_called` and `same_rows`."
     if not trains(read_params(workspace).model(model)):
         raise DataError(f"{model} names no features, so there is nothing to compare.", "Name a model that is trained.", file="params.yaml")
     training = read_training_set(workspace.output("features", model))
-    return same_rows(*(find_run(wish, model, training, workspace, seed=seed) for wish in (first, second)))
+    return same_rows(*(run_called(wish, model, training, workspace, seed=seed) for wish in (first, second)))
 
 # %% ../../nbs/api/reporting/85_compared_runs.ipynb #99f659ae
 def entry_for(
