@@ -15,7 +15,7 @@ from dataclasses import replace
 from .differences import Difference, difference_of_proportions
 from .intervals import Estimate, check_count, check_level
 
-# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #b0a1757a
+# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #5a347036
 def log_winnings(
     rate:float,    # Rate that is bet against, in [0, 1]
     successes:int, # Customers who did it
@@ -27,8 +27,10 @@ def log_winnings(
     mixed = math.lgamma(successes+.5) + math.lgamma(others+.5) - math.lgamma(n+1) - math.log(math.pi)
     # a rate of 0 or 1 is lost as soon as one customer contradicts it
     if (rate <= 0 and successes) or (rate >= 1 and others): return math.inf
+    if n == 0: return 0. # nothing has been wagered; rounding would leave a trace
     return mixed - (successes and successes*math.log(rate)) - (others and others*math.log1p(-rate))
 
+# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #41474fce
 def watched_share(
     successes:int,    # Customers who did it, 0 ≤ successes ≤ n
     n:int,            # Customers observed until now
