@@ -6,8 +6,8 @@ The checks that protect a readout before it is computed: arms nobody planned, pe
 
 # %% auto #0
 __all__ = ['SPLIT_ALARM_RATE', 'USUAL_WINDOW_DAYS', 'promised_arms', 'arm_counts', 'find_wrong_arms', 'chi_square_tail',
-           'find_wrong_split', 'find_two_arms', 'find_uncounted_people', 'find_overlaps', 'find_late_registration',
-           'instant_from', 'find_unwanted_contacts']
+           'find_wrong_split', 'find_late_arms', 'find_two_arms', 'find_uncounted_people', 'find_overlaps',
+           'find_late_registration', 'instant_from', 'find_unwanted_contacts']
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #7339d3c3
 import math
@@ -92,6 +92,25 @@ def _split_of(name, counts, arms):
     told = ", ".join(f"{arm} {counts.get(arm, 0):,} of {n:,.0f} planned" for arm, n in expected.items())
     return [Finding("sample_ratio", "assignments", "arm", f"chance does not explain the split of {name}: {told} (p = {p:.2g}).", "fail", float(f"{p:.6g}"), SPLIT_ALARM_RATE,
                     next_step="Find out what else decided who is in which arm; weighting does not mend it.")]
+
+# %% ../../nbs/api/sources/92_experiment_checks.ipynb #8740de55
+_OF_ARMS = """WITH people AS (SELECT experiment_id, arm, occurred_at FROM assignments WHERE arm IS NOT NULL AND occurred_at IS NOT NULL),
+    arms AS (SELECT experiment_id, arm, min(occurred_at) AS first_, max(occurred_at) AS last_ FROM people GROUP BY ALL)
+    SELECT experiment_id, a.arm, strftime(first_, '%Y-%m-%d'), count(*) FILTER (p.occurred_at < first_ - INTERVAL 1 DAY), strftime(last_, '%Y-%m-%d'), count(*) FILTER (p.occurred_at > last_ + INTERVAL 1 DAY)
+    FROM arms a JOIN people p USING (experiment_id) GROUP BY experiment_id, a.arm, first_, last_ ORDER BY experiment_id, a.arm"""
+
+@register_check("late_arms", "Arms that were added while the experiment ran, or ended before it did.")
+def find_late_arms(evidence:Evidence)->list[Finding]:
+    if not evidence.has("assignments", "experiment_id", "arm", "occurred_at"): return []
+    promises, found = promised_arms(evidence), []
+    for name, arm, first, before, last, after in evidence.ask(_OF_ARMS):
+        share = promises.get(name, {}).get(arm)
+        if not share or share >= 1: continue   # told by the check of arms
+        for n, said in ((before, f"begins on {first}, after {before:,} people of other arms"), (after, f"ends on {last}, before {after:,} people of other arms")):
+            if (1 - share)**n >= SPLIT_ALARM_RATE: continue
+            found.append(Finding("late_arm", "assignments", "occurred_at", f"the arm {arm!r} of {name} {said}.", "review", n, 0,
+                                 next_step="Compare only people of the days on which all arms were drawn, in a readout of their own."))
+    return found
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #d13d5aee
 @register_check("two_arms", "People who are in two arms of one experiment.")
