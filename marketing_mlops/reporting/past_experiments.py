@@ -47,15 +47,19 @@ class PastExperiment:
         said = [self.name, self.model, self.audience, self.word, self.sentence, *(str(self.promise.get(key, "")) for key in ("hypothesis", "objective", "goal", "eligibility"))]
         return " ".join([*said, *self.promise.get("arms", {}), *(lesson.text for lesson in self.lessons)])
 
-# %% ../../nbs/api/reporting/83_past_experiments.ipynb #e039c4c6
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #18eb1f5b
 READOUTS = ("campaign_readout", "experiment_readout") # Reports that read out an experiment
+
+def _is_sound(readout:Mapping)->bool:
+    "Whether everything held that has to hold before a figure means anything."
+    return all(each.get("status") not in ("fail", "unknown") for each in readout.get("conditions") or ())
 
 def _from_results(results:Mapping, model:str, page:str)->PastExperiment|None:
     "A test as its readout tells it."
     readout, word = results.get("readout"), results.get("decision")
     if not isinstance(readout, Mapping) or not readout.get("experiment") or word == "exploratory": return None
     return PastExperiment(readout["experiment"], results.get("promise") or {}, model, word=str(word or NOT_READ), sentence=readout.get("sentences", {}).get("decision", ""),
-                          gains=tuple(results.get("gains") or ()), labels=tuple(filter(None, results.get("labels") or ())), owner=results.get("owner", ""), page=page)
+                          gains=tuple(results.get("gains") or ()) if _is_sound(readout) else (), labels=tuple(filter(None, results.get("labels") or ())), owner=results.get("owner", ""), page=page)
 
 def _read_json(path:Path)->Mapping:
     try: found = json.loads(path.read_text(encoding="utf-8"))
