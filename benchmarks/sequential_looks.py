@@ -51,7 +51,7 @@ def sequential(differences, planned):
 
 def announced(differences): return any(d.estimate.low > 0 or d.estimate.high < 0 for d in differences)
 
-SHARES = {"1 % of 100 a day": dict(rate=.01, per_day=(100, 100)), "5 % of 100 a day": dict(rate=.05, per_day=(100, 100)),
+SHARES = {"0.1 % of 100 a day": dict(rate=.001, per_day=(100, 100)), "0.5 % of 475 and 25 a day": dict(rate=.005, per_day=(475, 25)), "1 % of 100 a day": dict(rate=.01, per_day=(100, 100)), "5 % of 100 a day": dict(rate=.05, per_day=(100, 100)),
           "30 % of 40 a day": dict(rate=.3, per_day=(40, 40)), "5 % of 475 and 25 a day": dict(rate=.05, per_day=(475, 25))}
 AMOUNTS = {"normal amounts, 10 a day": dict(draw=normal, per_day=(10, 10)), "gamma spend, 100 a day": dict(draw=gamma_spend, per_day=(100, 100)),
            "lognormal spend, 100 a day": dict(draw=lognormal_spend, per_day=(100, 100)),
@@ -61,6 +61,10 @@ HOLDOUT = {"lognormal spend, 475 and 25 a day": dict(draw=lognormal_spend, per_d
 
 @scenario("false_alarm", "95 % sequential interval excludes zero on any of 60 days although nothing differs", 2_000, (0, .05), **SHARES)
 def shares_alarm(rng, rate, per_day): return announced(sequential(shares_by_day(rng, (rate, rate), per_day), DAYS*sum(per_day)))
+
+@scenario("false_alarm", "the sequential p-value is below 5 % on any of 60 days although nothing differs", 2_000, (0, .05),
+          **{"0.1 % of 100 a day": dict(rate=.001, per_day=(100, 100)), "0.5 % of 100 a day": dict(rate=.005, per_day=(100, 100))})
+def rare_alarm(rng, rate, per_day): return any(d.p_value < .05 for d in sequential(shares_by_day(rng, (rate, rate), per_day), DAYS*sum(per_day)))
 
 @scenario("false_alarm", "95 % sequential interval excludes zero on any of 60 days although nothing differs", 2_000, (0, .05), **AMOUNTS)
 def amounts_alarm(rng, draw, per_day): return announced(sequential(amounts_by_day(rng, draw, per_day), DAYS*sum(per_day)))
