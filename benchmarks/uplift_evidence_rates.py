@@ -11,6 +11,9 @@ import sys
 import numpy as np
 import pandas as pd
 from counting.error_rates import ErrorRates, holds
+from marketing_mlops.measurement.chosen_depths import choose_on_half
+from marketing_mlops.measurement.intervals import Estimate
+from marketing_mlops.measurement.policies import policy_values
 from marketing_mlops.measurement.policy_profits import Economics
 from marketing_mlops.measurement.uplift_calibration import gain_slope
 from marketing_mlops.measurement.uplift_curves import qini_curve, scored_rows, uplift_at
@@ -87,5 +90,27 @@ def weighed_uplift_held(rng, n):
 def weighed_coefficient_held(rng, n):
     x, z, treated, chance, outcome = campaign(rng, n, rising=.20, even=False)
     return holds(qini_curve(x, treated, outcome, chance=chance, seed=int(rng.integers(2**31))).coefficient, .20/12)
+
+# --- a depth chosen on one half: a mail adds 4 x and costs 1 at a margin of one half, so it pays above x = .5 ---
+def chosen_and_judged(rng, n, rising=4., noise=0.):
+    "What the depth chosen on one half is said to earn beyond nobody on the other, and what it earns there."
+    x, arm = rng.random(n), np.where(rng.random(n) < .5, "mail", "none")
+    gain, mail = rising*x if rising else np.full(n, 2.), arm == "mail"
+    rows = pd.DataFrame(dict(arm=arm, spend=(rng.random(n) < .4)*rng.gamma(2, .5, n)*(10 + gain*mail)/.4))
+    asked = dict(shares={"none": .5, "mail": .5}, economics=Economics(margin=.5, contact_cost=1.), control="none")
+    chosen = choose_on_half(rows, pd.DataFrame(dict(mail=x + noise*rng.normal(size=n))), **asked, seed=int(rng.integers(2**31)))
+    found = policy_values(rows.loc[chosen.index], chosen, **asked, best_single_arm="mail").values["learned"]
+    return found, float(((.5*gain[chosen.index]-1)*(chosen == "mail")).mean())
+
+@scenario("coverage", "95 % interval holds the profit of a depth chosen on the other half, where it is measurable", 2_000, (.935, .965), **{"2,000 customers": dict(n=2_000)})
+def chosen_depth_held(rng, n):
+    found, truth = chosen_and_judged(rng, n, noise=.2)
+    while not isinstance(found, Estimate): found, truth = chosen_and_judged(rng, n, noise=.2)
+    return holds(found, truth)
+
+@scenario("false_alarm", "a depth of a random ranking chosen on the other half is said to earn where the mail earns its cost, at most 2.5 % promised", 2_000, (0, .035), **{"2,000 customers": dict(n=2_000)})
+def blind_depth_earns(rng, n):
+    found, _ = chosen_and_judged(rng, n, rising=0.)
+    return isinstance(found, Estimate) and found.low > 0
 
 if __name__ == "__main__": BENCHMARK.main(*sys.argv[1:])
