@@ -36,7 +36,7 @@ def term_key(
     "The spelling under which a word is looked up: no capitals, underscores for blanks and hyphens."
     return "_".join(str(name).casefold().replace("-", " ").replace("_", " ").split())
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #70133369
+# %% ../../nbs/api/contracts/90_glossary.ipynb #46da252e
 EXPERIMENT_TERMS = {
     "experiment": "A comparison whose arms were drawn at random, registered with its goal before the first assignment.",
     "arm": "One of the treatments of an experiment, the control included.",
@@ -51,6 +51,10 @@ EXPERIMENT_TERMS = {
     "detectable_effect": "The smallest effect an experiment of a given size sees with the promised chance.",
     "power": "The chance that an experiment sees an effect of a given size, such as 0.8.",
     "sample_ratio": "Whether the arms got the shares of people they were meant to get.",
+    "covariate": "Something known of each customer before the assignment that explains part of the outcome, such as last year's spend.",
+    "cluster": "A group of customers who were assigned together, such as those of a shop or a household.",
+    "stratum": "A part of the population, known before the assignment, within which arms are compared.",
+    "cap": "The largest amount that counts per customer, fixed before the result is known.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #f4478d3e

@@ -10,8 +10,9 @@ Only the past may be used. A figure that the treatment itself could change, such
 __all__ = ['FEWEST_PER_COVARIATE', 'SUSPICIOUS', 'covariate_slopes', 'check_usable', 'check_known_before', 'adjusted_amounts',
            'variance_saved']
 
-# %% ../../nbs/api/measurement/28_covariates.ipynb #cdfd4d14
+# %% ../../nbs/api/measurement/28_covariates.ipynb #260534de
 import numpy as np
+from .clusters import clustered_moments
 from .differences import difference_of_means
 from .intervals import NotMeasurable, as_amounts
 
@@ -47,27 +48,29 @@ def check_usable(
             raise NotMeasurable(f"All customers have the same {name}, {column[0]:g}, so it explains nothing.",
                                 f"Leave {name} out of the covariates.", code="no_variation")
 
-# %% ../../nbs/api/measurement/28_covariates.ipynb #e8b162f9
+# %% ../../nbs/api/measurement/28_covariates.ipynb #0993c9dc
 def check_known_before(
     treated:np.ndarray,    # One row per treated customer, one column per covariate
     control:np.ndarray,    # The same of the control arm
     names:tuple[str, ...], # What the columns are called
+    clusters:tuple[np.ndarray, np.ndarray]|None=None, # Name of each customer's cluster, by arm; None where customers were assigned
 )->None:
     "Raise `NotMeasurable` for a covariate that differs between arms that were drawn at random."
-    for name, mine, others in zip(names, treated.T, control.T):
-        found = difference_of_means(mine, others)
+    for name, *columns in zip(names, treated.T, control.T):
+        found = difference_of_means(*(columns if clusters is None else map(clustered_moments, columns, clusters)))
         if found.p_value < SUSPICIOUS/len(names):
             raise NotMeasurable(f"{name} differs between the arms, {found.treated.mean:.4g} against {found.control.mean:.4g} (p {found.p_value:.2g}), "
                                 "which nothing known before the assignment does.",
                                 f"Use {name} as it was before the assignment, or leave it out of the covariates.", code="measured_after")
 
-# %% ../../nbs/api/measurement/28_covariates.ipynb #c384c8b1
+# %% ../../nbs/api/measurement/28_covariates.ipynb #a834f4bd
 def adjusted_amounts(
     treated:np.ndarray,            # One outcome per treated customer
     control:np.ndarray,            # The same of the control arm
     treated_covariates:np.ndarray, # One row per treated customer, one column per covariate; none missing
     control_covariates:np.ndarray, # The same of the control arm
     names:tuple[str, ...],         # What the covariates are called
+    clusters:tuple[np.ndarray, np.ndarray]|None=None, # Name of each customer's cluster, by arm; None where customers were assigned
 )->tuple[np.ndarray, np.ndarray]: # Outcomes of the treated and the control arm without what the past explains
     "Outcomes less what covariates explain. Raises `NotMeasurable` for covariates of no use, or measured after the assignment."
     arms = as_amounts(treated), as_amounts(control)
@@ -75,7 +78,7 @@ def adjusted_amounts(
     if any(len(amounts) != len(past) for amounts, past in zip(arms, pasts)):
         raise ValueError(f"one row of covariates per customer is needed, got {len(pasts[0])} and {len(pasts[1])} for {len(arms[0])} and {len(arms[1])}")
     everybody = np.concatenate(pasts)
-    check_usable(everybody, names); check_known_before(*pasts, names)
+    check_usable(everybody, names); check_known_before(*pasts, names, clusters)
     slopes, middle = covariate_slopes(np.concatenate(arms), everybody), everybody.mean(axis=0)
     return tuple(amounts - (past-middle)@slopes for amounts, past in zip(arms, pasts))
 

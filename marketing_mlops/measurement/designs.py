@@ -37,7 +37,7 @@ class Design:
 
 PLAIN = Design()
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #3a188e47
+# %% ../../nbs/api/measurement/67_designs.ipynb #dda9a571
 Pair = tuple[np.ndarray, np.ndarray] # Numbers of the treated and of the control arm, one per customer
 
 @dataclass(frozen=True)
@@ -48,7 +48,8 @@ class DesignStep:
     said:Callable[[Design], str] # For readers: "adjusted for what was known before"
 
 def _without_past(numbers, arms, design):
-    return adjusted_amounts(*numbers, *(arm.covariates for arm in arms), design.covariates)
+    clusters = tuple(arm.clusters for arm in arms) if design.clusters else None
+    return adjusted_amounts(*numbers, *(arm.covariates for arm in arms), design.covariates, clusters)
 
 def _by_stratum(numbers, arms, design):
     return stratified_numbers(*numbers, *(arm.strata for arm in arms))
