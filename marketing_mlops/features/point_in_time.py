@@ -99,13 +99,20 @@ FEATURES_OF_TABLE:dict[str, Callable[[EventSource, pd.DataFrame, list[Feature]],
     "traits": trait_features, "calendar": calendar_features, "creative_rates": creative_rates, "scores": score_features}
 
 # %% ../../nbs/api/features/70_point_in_time.ipynb #5d9a97e9
+def _linking(table:str, entity:str)->set[tuple[str, str]]:
+    "(table, column) that say whose the rows of a table are; to a household and an account a customer leads."
+    key, there = ENTITIES[entity].key, columns_for_features(table)
+    if not ENTITIES[entity].of_customers: return {(table, key)} if key in there else set()
+    return {(table, key if key in there else "customer_id"), ("customers", "customer_id"), ("customers", key)}
+
 def behind(
     declared:Feature, # Of tables of events
 )->dict[tuple[str, str], None]: # (table, column) of the source, in order
-    "The columns of the source that a feature depends on, its times and its entity among them."
-    read = {(each.table, name) for each in declared.tallies for name in (*each.columns, ENTITIES[declared.entity].key, "occurred_at")}
-    known = {(table, name) for table, name in read if name in columns_for_features(table)}
-    return dict.fromkeys(pair for table, name in sorted(known) for pair in columns_behind(table, name))
+    "The columns of the source that a feature depends on, its times and what leads to its entity among them."
+    tables = {each.table for each in declared.tallies}
+    read = {(each.table, name) for each in declared.tallies for name in each.columns} | {(table, "occurred_at") for table in tables if "occurred_at" in columns_for_features(table)}
+    linking = set().union(*(_linking(table, declared.entity) for table in tables))
+    return dict.fromkeys(pair for table, name in sorted(read | linking) for pair in columns_behind(table, name))
 
 def refuse_late(
     events:EventSource, # An open source

@@ -1,8 +1,10 @@
 """Declarations nobody could compute, and values that stay what they are."""
 import json
 from dataclasses import replace
+from pathlib import Path
 import pandas as pd
 import pytest
+from marketing_mlops.features.catalogue import FEATURES
 from marketing_mlops.features.declarations import Feature, Tally
 from marketing_mlops.features.event_rows import open_events, source_end
 from marketing_mlops.features.own_features import own_features
@@ -92,3 +94,7 @@ def test_a_table_without_rows_does_not_end_a_source(shop):
     file = shop.folder/"order_lines.parquet"
     pq.write_table(pq.read_table(file)[:0], file)
     with open_events(workspace, "shop") as events: assert source_end(events) == pd.Timestamp(AT)
+
+def test_features_of_the_package_keep_the_versions_that_bundles_were_trained_on():
+    recorded = json.loads(Path(__file__).with_name("feature_versions.json").read_text())   # of a feature whose values change, the new version is recorded
+    assert {name: FEATURES[name].version for name in recorded} == recorded

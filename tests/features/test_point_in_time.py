@@ -11,7 +11,8 @@ from marketing_mlops.features.declarations import Feature
 from marketing_mlops.features.event_rows import EventSource
 from marketing_mlops.contracts.schemas import TABLES
 from marketing_mlops.features.computed_columns import COMPUTED_COLUMNS
-from marketing_mlops.features.point_in_time import feature_table, refuse_late
+from marketing_mlops.features.point_in_time import behind, feature_table, refuse_late
+from marketing_mlops.training.feature_review_costs import columns_read, only_readers
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
 CUTOFF = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -216,6 +217,23 @@ def test_what_is_made_from_a_late_column_is_late(table, column, refused, allowed
     for name in refused:
         with pytest.raises(DataError, match=f"{name} of source 'shop' is known only after the outcome"): refuse_late(source, [feature(name)])
     refuse_late(source, map(feature, allowed))
+
+@pytest.mark.parametrize("entity, table, linking", [
+    ("household", "orders", {("orders", "customer_id"), ("customers", "customer_id"), ("customers", "household_id")}),
+    ("account", "orders", {("orders", "account_id"), ("customers", "customer_id"), ("customers", "account_id")}),
+    ("account", "order_lines", {("orders", "customer_id"), ("customers", "customer_id"), ("customers", "account_id")}),
+    ("campaign", "contacts", {("contacts", "campaign_id")}), ("customer", "orders", {("orders", "customer_id")})])
+def test_a_feature_depends_on_the_columns_that_lead_to_whom_it_describes(entity, table, linking):
+    declared = Feature("counted_180d", "Counted.", "rows", table, "count", entity=entity, window_days=180)
+    assert set(behind(declared)) == linking | {(table, "occurred_at")}
+    assert {".".join(pair) for pair in linking} < set(columns_read(declared))
+    for pair in linking:
+        with pytest.raises(DataError, match="counted_180d of source 'shop' is known only during"): refuse_late(EventSource("shop", {}, None, "EUR", late={pair: "during"}), [declared])
+
+def test_a_table_that_leads_to_households_is_not_read_by_tenure_alone():
+    at_home = Feature("household_orders_180d", "Orders of her household.", "orders", "orders", "count", entity="household", window_days=180)
+    assert only_readers([feature("tenure_days"), feature("recency_days")])["tenure_days"] == ("customers",)
+    assert only_readers([feature("tenure_days"), at_home])["tenure_days"] == ()
 
 def test_every_computed_column_is_made_from_columns_a_source_may_map():
     for table, computed in COMPUTED_COLUMNS.items():
