@@ -67,7 +67,7 @@ def models_with_bundle(
     if found: return found
     raise WorkspaceError("No model of this workspace has a bundle, so there is nothing to materialise.", "Build one with `mmops run`.")
 
-# %% ../../nbs/api/cli/68_online.ipynb #b3114ef3
+# %% ../../nbs/api/cli/68_online.ipynb #84ffa32e
 def _each(models:Iterable[str], do:Callable[[str], bool])->int:
     "Do something for each model; its two lines where it fails, and exit code 1 where any did."
     code = 0
@@ -80,6 +80,7 @@ def _each(models:Iterable[str], do:Callable[[str], bool])->int:
 def materialise_models(
     *model:str, # Models to store; every one that has a bundle if not given
     at:str=None, # Cutoff: a day such as 2026-03-31 or an instant with its zone; the end of the source if not given
+    older:bool=False, # Replace what is stored even where it is newer
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->int: # Exit code: 1 where a model could not be stored
     "Computes the features of every customer a model may be used for, as of one moment, and shows them in the online store when they are complete."
@@ -87,7 +88,7 @@ def materialise_models(
     found = find_workspace(workspace)
     params = read_params(found)
     def store(name):
-        with _bar(name) as progress: stored = materialise_model(found, name, params.model(name), at=at, progress=progress)
+        with _bar(name) as progress: stored = materialise_model(found, name, params.model(name), at=at, older=older, progress=progress)
         print(f"{name}: {counted(stored.n, 'customer')}, {counted(len(stored.versions), 'feature')} as of {stored.cutoff:%Y-%m-%d %H:%M} UTC", flush=True)
         return True
     return _each(model or models_with_bundle(found, params), store)

@@ -10,7 +10,7 @@ What to store is a `ShelfPlan`: the model's features, its source, and whom they 
 __all__ = ['CHUNK_ROWS', 'cutoff_for', 'ShelfPlan', 'packed_chunks', 'tables_hash', 'text_features', 'draft_generation',
            'materialise']
 
-# %% ../../nbs/api/features/98_materialisation.ipynb #e4e85c60
+# %% ../../nbs/api/features/98_materialisation.ipynb #d937aa1a
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ from .declarations import Feature
 from .eligibility import Eligible, eligible_rows
 from .event_rows import EventSource, open_events, source_end
 from .online_rows import Generation, feature_versions, packed_rows
-from .online_stores import open_online_store
+from .online_stores import OnlineStore, open_online_store
 from .own_features import own_features
 from .point_in_time import features_of
+from .short_windows import short_windows
 from .spines import as_cutoff, customer_candidates
 from .traits import usable_traits
 from ..workspace.clock import Clock, WallClock
@@ -105,21 +106,32 @@ def draft_generation(
     return Generation(plan.shelf, plan.source, asked.frame.cutoff.iloc[0].to_pydatetime(), clock.now(), feature_versions(plan.features, events.own),
         text_features(events, declared), limits, events.as_of, tables_hash(events), asked.dropped)
 
-# %% ../../nbs/api/features/98_materialisation.ipynb #00a84710
+# %% ../../nbs/api/features/98_materialisation.ipynb #a2372cfd
+def _refuse_older(store:OnlineStore, shelf:str, cutoff:pd.Timestamp)->None:
+    shown = store.shown(shelf)
+    if shown is None or cutoff >= shown.cutoff: return
+    raise ParameterError(f"{shelf} is served as of {shown.cutoff:%Y-%m-%d %H:%M} UTC; values as of {cutoff:%Y-%m-%d %H:%M} UTC are older.",
+                         "Name a later cutoff, or add --older to go back on purpose.", key="at")
+
+# %% ../../nbs/api/features/98_materialisation.ipynb #f3a63f86
 def materialise(
     workspace:Workspace, # With accepted tables; its settings say which store
     plan:ShelfPlan, # What to store, and of whom
     *,
     at:str|date|datetime|None=None, # Cutoff; None takes the end of the source
+    older:bool=False, # Whether newer values may be replaced
     progress:Callable[[int, int], None]|None=None, # Told how many customers are done, of how many
     clock:Clock=WallClock(), # When it is computed
 )->Generation: # As it is shown now
-    "Compute and store the features of a model. Raises `DataError` where nobody may be stored, and `AlreadyRunning`, `OnlineStoreError`, `ParameterError`; the values before are then shown as before."
+    """Compute and store the features of a model. Raises `DataError` where nobody may be stored and for a window that the data do not fill, `ParameterError`
+    for a cutoff ahead or before the one that is shown, and `AlreadyRunning`, `OnlineStoreError`; the values before are then shown as before."""
     store, _ = open_online_store(workspace), feature_versions(plan.features, own_features(workspace))   # what is misspelt is found before anything is read
     with open_events(workspace, plan.source) as events:
-        candidates = customer_candidates(events, [cutoff_for(events, at, clock)])
-        asked = eligible_rows(events, candidates, purpose=plan.purpose, active_days=plan.active_days)
+        cutoff = cutoff_for(events, at, clock)
+        if not older: _refuse_older(store, plan.shelf, cutoff)
+        asked = eligible_rows(events, customer_candidates(events, [cutoff]), purpose=plan.purpose, active_days=plan.active_days)
         if asked.frame.empty:
             raise DataError(f"Nobody of source {plan.source!r} may be stored for {plan.shelf}.", "Look at the cutoff, and at consent_purpose and outcome.active_days of the model.", file=plan.source)
+        short_windows(events, asked.frame, [feature(name, events.own) for name in plan.features])
         draft = draft_generation(events, plan, asked, clock)
         return store.write(draft, packed_chunks(events, asked.frame, draft, progress))

@@ -1,6 +1,6 @@
 """Features that look back further than the data reach: said where it is true of some rows, refused where it is true of all.
 
-Ask `short_windows` before features are computed for a spine: it names every feature whose window begins before the history of its table, at one cutoff at least. `features.training_sets` keeps the answer with the rows, and the model card says it.
+Ask `short_windows` before features are computed for a spine: it names every feature whose window begins before the history of its table, at one cutoff at least. `features.training_sets` keeps the answer with the rows, and the model card says it. `feature_table`, `materialise` and the review of segments ask too, for what it refuses.
 
 A feature called `orders_365d` promises a year. At a cutoff 244 days after the first order was recorded it counts 244 days, and the number is too small by the orders nobody wrote down. Nothing looks wrong: the values are plausible, only lower at early cutoffs than at late ones, and a model that learns at the early ones and is used at the late ones has learned from another feature of the same name. The rows are kept, because most of a year is better than none; but whoever signs the model has to know. Where not a single row has a full year, the name is simply wrong, and the feature is refused."""
 
@@ -16,6 +16,7 @@ import pandas as pd
 from .catalogue import FEATURES
 from .declarations import OTHER_WAYS, Feature
 from .event_rows import EventSource, event_rows, open_events
+from .feature_problems import for_features
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/features/75_short_windows.ipynb #456ffa66
@@ -35,7 +36,7 @@ class ShortWindow:
 
     def to_dict(self)->dict[str, str|int]: "Plain content for JSON."; return asdict(self)
 
-# %% ../../nbs/api/features/75_short_windows.ipynb #0a3e46b9
+# %% ../../nbs/api/features/75_short_windows.ipynb #98e9e7a6
 def history_begins_at(
     events:EventSource, # An open source
     table:str, # A canonical table of events
@@ -44,31 +45,39 @@ def history_begins_at(
     "The first event of a table. Raises `DataError` for a table the source does not have."
     return pd.Timestamp(event_rows(events, table, entity).occurred_at.min().execute())
 
-# %% ../../nbs/api/features/75_short_windows.ipynb #5004e361
-def _histories(events:EventSource, spine:pd.DataFrame, declared:list[Feature])->dict[str, pd.Series]:
-    "Whole days of data before each cutoff, by the name of the feature."
+def _beginnings(events:EventSource, declared:list[Feature])->dict[str, pd.Timestamp]:
+    "When the history of each feature begins, by its name; NaT where a table is empty."
     tables = {each.name: [(tally.table, each.entity) for tally in each.tallies] for each in declared}
-    begins = {each: history_begins_at(events, *each) for each in dict.fromkeys(each for some in tables.values() for each in some)}
-    def days(some): return ((spine.cutoff - max(begins[each] for each in some))//pd.Timedelta(days=1)).fillna(0).clip(lower=0)
-    return {name: days(some) for name, some in tables.items()}
+    begins = {}
+    for each in dict.fromkeys(each for some in tables.values() for each in some):
+        with for_features(name for name, some in tables.items() if each in some): begins[each] = history_begins_at(events, *each)
+    return {name: max(begins[each] for each in some) for name, some in tables.items()}
 
+# %% ../../nbs/api/features/75_short_windows.ipynb #11ec1970
 def short_windows(
     events:EventSource, # An open source
     spine:pd.DataFrame, # customer_id, cutoff; the rows that were kept
     declared:Iterable[Feature], # Features to be computed for them
 )->tuple[ShortWindow, ...]: # In the order of `declared`; empty where all data reach far enough
-    "The features whose windows begin before the data. Raises `DataError` for a window that no row of the spine can fill."
-    windowed = [each for each in declared if each.window_days is not None and each.table not in OTHER_WAYS]
-    found = []
-    for (name, history), days in zip(_histories(events, spine, windowed).items(), (each.window_days for each in windowed)):
-        n_rows = int((history < days).sum())
-        if n_rows and n_rows == len(spine): _refuse(events, name, days, int(history.max()))
-        if n_rows: found.append(ShortWindow(name, days, int(history.min()), n_rows))
+    "The features whose windows begin before the data. Raises `DataError` for a window that no row of the spine can fill, and for cutoffs before any data."
+    counted, found = [each for each in declared if each.table not in OTHER_WAYS], []
+    begins = _beginnings(events, counted)
+    for each in counted:
+        history = ((spine.cutoff - begins[each.name])//pd.Timedelta(days=1)).fillna(0).clip(lower=0)
+        n_rows = int((history < (each.window_days or 0)).sum())
+        if n_rows and n_rows == len(spine): _refuse(events, each, int(history.max()))
+        if spine.cutoff.max() <= begins[each.name]: _refuse_before(events, each, spine.cutoff.max(), begins[each.name])
+        if n_rows: found.append(ShortWindow(each.name, each.window_days, int(history.min()), n_rows))
     return tuple(found)
 
-def _refuse(events:EventSource, name:str, days:int, longest:int)->None:
-    signal = name.rpartition("_")[0]
+# %% ../../nbs/api/features/75_short_windows.ipynb #8e809f3c
+def _refuse(events:EventSource, declared:Feature, longest:int)->None:
+    name, signal = declared.name, declared.name.rpartition("_")[0]
     others = [each.name for each in (FEATURES | events.own).values() if each.name.rpartition("_")[0] == signal and (each.window_days or 0) <= longest]
     instead = " or ".join(others) or "a feature declared with a shorter window or none"
-    raise DataError(f"{name} looks back {days} days, and before the last cutoff there are only {longest} days of data in source {events.name!r}.",
-                    f"Use {instead} under features: in params.yaml.", column=name)
+    raise DataError(f"{name} looks back {declared.window_days} days, and before the last cutoff there are only {longest} days of data in source {events.name!r}.",
+                    f"Name a later cutoff, or use {instead} in params.yaml.", column=name)
+
+def _refuse_before(events:EventSource, declared:Feature, last:pd.Timestamp, begins_at:pd.Timestamp)->None:
+    raise DataError(f"{declared.name} cannot be told as of {last:%Y-%m-%d %H:%M} UTC: the rows it reads in source {events.name!r} begin {begins_at:%Y-%m-%d %H:%M} UTC.",
+                    "Name a later cutoff.", column=declared.name)

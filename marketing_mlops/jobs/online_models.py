@@ -9,8 +9,9 @@ The bundle decides, not `params.yaml`: for a champion these are the features tha
 # %% auto #0
 __all__ = ['check_declared', 'shelf_plan', 'materialise_model', 'model_parity']
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #ca0d35ba
-from collections.abc import Callable, Mapping
+# %% ../../nbs/api/jobs/28_online_models.ipynb #49708213
+from collections.abc import Mapping
+from fastcore.meta import delegates
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.materialisation import ShelfPlan, materialise
 from ..features.online_parity import parity
@@ -21,7 +22,7 @@ from ..features.own_features import own_features
 from .scoring import bundle_to_score, champion_of, declared_for
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import Bundle, read_bundle
-from ..workspace.clock import Clock, WallClock
+from ..workspace.clock import Clock
 from ..workspace.errors import WorkspaceError
 from ..workspace.places import Workspace
 
@@ -62,18 +63,16 @@ def shelf_plan(
     rules, names = declared_for(bundle, role, spec), dict.fromkeys((*bundle.features, *_waiting(workspace, model)))
     return ShelfPlan(model, rules["source"], tuple(names), rules.get("consent_purpose"), (rules.get("outcome") or {}).get("active_days"))
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #220a368a
+# %% ../../nbs/api/jobs/28_online_models.ipynb #fc969f5e
+@delegates(materialise)
 def materialise_model(
     workspace:Workspace, # Where bundles and accepted tables are; its settings say which store
     model:str, # Key in params.yaml
     spec:Mapping[str, str|float|list|dict|None], # The model's entry in params.yaml
-    *,
-    at:str|None=None, # Cutoff: a day or an instant; None takes the end of the source
-    progress:Callable[[int, int], None]|None=None, # Told how many customers are done, of how many
-    clock:Clock=WallClock(), # When it is computed
+    **how:str|bool|None, # Options of `materialise`
 )->Generation: # As it is shown now
     "Compute and store the features of a model. Raises as `shelf_plan` and `features.materialisation.materialise`; the values before are then shown as before."
-    return materialise(workspace, shelf_plan(workspace, model, spec), at=at, progress=progress, clock=clock)
+    return materialise(workspace, shelf_plan(workspace, model, spec), **how)
 
 # %% ../../nbs/api/jobs/28_online_models.ipynb #12b1522d
 def model_parity(

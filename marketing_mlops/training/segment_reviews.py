@@ -9,7 +9,7 @@ Every customer who was seen before the cutoff is looked at, also those who agree
 # %% auto #0
 __all__ = ['watched_values', 'agreed_purposes', 'drawn_customers', 'segment_evidence', 'SegmentReview', 'review_segments']
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #5b78517b
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #1d24c53f
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,10 +18,13 @@ import pandas as pd
 from ..contracts.customer_tables import CONSENTS
 from ..contracts.schemas import canonical_frame
 from ..contracts.verdict import Verdict, judged
+from ..features.catalogue import feature
+from ..features.declarations import Feature
 from ..features.eligibility import is_consented
 from ..features.event_rows import EventSource, open_events
 from ..features.segment_members import as_members, segment_flags
 from ..features.segment_sets import SegmentSet, segment_set
+from ..features.short_windows import short_windows
 from ..features.spines import as_cutoff, customer_candidates
 from ..features.traits import trait_values
 from ..sources.quality import clock_of
@@ -73,14 +76,20 @@ def drawn_customers(
     drawn = customer_ids.map(lambda each: hashlib.sha256(f"segments {each}".encode()).hexdigest())
     return customer_ids[drawn.rank(method="first") <= n]
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #cc6c079f
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #c5636d0d
+def _flags_before(events:EventSource, spine:pd.DataFrame, declared:SegmentSet, asked:list[Feature])->pd.DataFrame|None:
+    "Who was where at the earlier cutoff; None where nobody was known, or the data did not reach back far enough to tell."
+    try: short_windows(events, spine, asked)
+    except DataError: return None
+    return segment_flags(events, spine, declared.segments) if len(spine) else None
+
 def segment_evidence(
     events:EventSource, # An open source with customers
     declared:SegmentSet, # What is reviewed
     cutoff:str|date|datetime, # Day or instant that is judged
     n:int|None=None, # Customers to look at; None for all
 )->SegmentEvidence:
-    "What a segment set is judged by. Raises `DataError` where nobody is known yet, and with `ParameterError` for a feature that the source cannot give."
+    "What a segment set is judged by. Raises `DataError` where nobody is known yet or a feature looks back further than the data reach, and with `ParameterError` for a feature that the source cannot give."
     moment, rules = as_cutoff(cutoff), declared.rules
     known = customer_candidates(events, [moment])
     if known.empty: raise DataError(f"Source {events.name!r} knows no customer before {moment:%Y-%m-%d}.", "Choose a later cutoff.", column="first_seen_at")
@@ -89,7 +98,9 @@ def segment_evidence(
     earlier = earlier[earlier.customer_id.isin(spine.customer_id)].reset_index(drop=True)
     attributes, absent = watched_values(events, spine, rules.watched)
     consented, unasked = agreed_purposes(events, spine, [purpose for purpose, _ in rules.reachable])
-    before = segment_flags(events, earlier, declared.segments) if len(earlier) else None
+    asked = [feature(name, events.own) for name in dict.fromkeys(name for each in declared.segments for name in each.features)]
+    short_windows(events, spine, asked)
+    before = _flags_before(events, earlier, declared, asked)
     return SegmentEvidence(declared, segment_flags(events, spine, declared.segments), before, attributes, consented, absent | unasked, len(known))
 
 # %% ../../nbs/api/training/46_segment_reviews.ipynb #9b5c072f

@@ -93,6 +93,12 @@ def test_what_cannot_be_is_two_lines_and_stores_nothing(shop, capsys, words, pro
     assert code == 1 and len(errors) == 2 and problem in errors[0] and not said
     assert not (shop.state/"online.db").exists()
 
+def test_newer_values_are_not_replaced_by_older_ones_unless_told_to(shop, capsys):
+    typed(capsys, "materialise")
+    code, said, errors = typed(capsys, "materialise", "--at", "2026-06-30")
+    assert (code, said, len(errors)) == (1, "", 2) and "as of 2026-07-01 00:00 UTC" in errors[0] and "--older" in errors[1]
+    assert typed(capsys, "materialise", "--at", "2026-06-30", "--older")[:2] == (0, "churn: 2 customers, 2 features as of 2026-06-30 00:00 UTC\n")
+
 def test_one_model_that_fails_does_not_hold_up_the_others(shop, capsys):
     code, said, errors = typed(capsys, "materialise", "spring", "churn")
     assert code == 1 and len(errors) == 2 and said.startswith("churn: 2 customers")

@@ -11,7 +11,7 @@ from marketing_mlops.features.online_stores import open_online_store
 from marketing_mlops.features.own_redis import own_redis
 from marketing_mlops.features.point_in_time import features_of
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
-from marketing_mlops.workspace.errors import ParameterError
+from marketing_mlops.workspace.errors import DataError, ParameterError
 
 NAMES = ("recency_days", "orders_90d", "orders_365d", "net_revenue_365d", "average_order_value_365d", "tenure_days", "clicks_90d", "engagement_seconds_90d",
          "contacts_90d", "trait.age_band", "trait.acquisition_channel")
@@ -92,6 +92,20 @@ def test_what_cannot_be_computed_leaves_the_values_before(stored):
     for plan, error in ((replace(PLAN, features=("no_such_feature",)), ParameterError), (replace(PLAN, features=("trait.shoe_size",)), ParameterError), (replace(PLAN, purpose="emial"), ParameterError)):
         with pytest.raises(error): materialise(place, plan, at="2026-06-15", clock=at(15))
     assert open_online_store(place).shown("churn").cutoff == generation.cutoff
+
+def test_a_window_that_no_history_fills_is_not_stored(stored):
+    place, generation = stored
+    with pytest.raises(DataError, match="orders_90d looks back 90 days, and before the last cutoff there are only 3 days"): materialise(place, PLAN, at="2025-01-05", older=True, clock=at(15))
+    assert open_online_store(place).shown("churn").cutoff == generation.cutoff
+
+def test_newer_values_are_replaced_by_older_ones_only_on_purpose(stored):
+    place, _ = stored
+    plan = ShelfPlan("going_back", "retailer", ("recency_days",), purpose="email")
+    def store(day, **how): return materialise(place, plan, at=day, clock=at(15), **how).cutoff
+    newest = store("2026-06-15")
+    with pytest.raises(ParameterError, match="going_back is served as of 2026-06-15 00:00 UTC; values as of 2026-06-14 00:00 UTC are older"): store("2026-06-14")
+    assert open_online_store(place).shown("going_back").cutoff == newest == store("2026-06-15")
+    assert store("2026-06-14", older=True) == pd.Timestamp("2026-06-14", tz="UTC")
 
 def test_age_is_told_of_every_moment_and_of_every_feature_with_a_limit(stored):
     place, generation = stored

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from marketing_mlops.features.catalogue import FEATURES, feature
 from marketing_mlops.features.event_rows import open_events
+from marketing_mlops.features.point_in_time import feature_table
 from marketing_mlops.features.short_windows import ShortWindow, short_windows
 from marketing_mlops.features.training_files import read_training_set, write_training_set
 from marketing_mlops.features.training_sets import training_set
@@ -61,6 +62,16 @@ def test_features_without_a_window_are_never_short(retailer):
     endless = [each for each in FEATURES.values() if each.window_days is None]
     spine = pd.DataFrame(dict(customer_id="x", cutoff=pd.to_datetime(["2025-01-20"], utc=True).as_unit("us")))
     with open_events(retailer, "retailer") as events: assert short_windows(events, spine, [*endless, feature("trait.age_band")]) == ()
+
+def test_features_without_a_window_are_refused_before_the_first_event(shop):
+    for cutoffs in ([FIRST], [FIRST - 30*DAY, FIRST]):
+        with pytest.raises(DataError, match="last_contact_days cannot be told as of 2025-06-01 00:00 UTC: the rows it reads in source 'shop' begin"): found(a_shop(shop), cutoffs, ["last_contact_days"])
+    assert found(a_shop(shop), [FIRST, FIRST + MICROSECOND], ["last_contact_days"]) == ()
+
+@pytest.mark.parametrize("day, problem", [("2024-03-01", "there are only 0 days"), ("2025-01-05", "there are only 3 days")])
+def test_a_feature_table_of_a_window_nobody_can_fill_is_refused(retailer, day, problem):
+    spine = pd.DataFrame(dict(customer_id=["x"], cutoff=pd.to_datetime([day], utc=True).as_unit("us")))
+    with pytest.raises(DataError, match=f"orders_365d looks back 365 days, and before the last cutoff {problem}"): feature_table(retailer, "retailer", spine, ["orders_365d"])
 
 SPEC = dict(source="retailer", task="propensity", consent_purpose="email", outcome=dict(kind="no_order", horizon_days=90, active_days=365),
             cutoffs=dict(last="2026-03-31", every_days=30, count=8), features=["orders_365d", "orders_90d", "tenure_days"], split=dict(held_out="last_cutoff"))

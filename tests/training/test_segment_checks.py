@@ -3,7 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.features.conditions import Condition
+from marketing_mlops.features.event_rows import open_events
 from marketing_mlops.features.segment_rules import SegmentRules
 from marketing_mlops.features.segment_sets import SegmentSet
 from marketing_mlops.features.segments import Segment
@@ -11,7 +13,11 @@ from marketing_mlops.training import segment_fairness # registers its questions
 from marketing_mlops.training.segment_checks import SEGMENT_CHECKS, ask, segment_drifts, segment_sizes
 from marketing_mlops.training.segment_evidence import NOT_YET_KNOWN, SegmentEvidence, membership_changes, moved, overlaps
 from marketing_mlops.training.segment_fairness import attribute_groups, attribute_ratios, reachable_shares
-from marketing_mlops.training.segment_reviews import drawn_customers
+from marketing_mlops.training.segment_reviews import drawn_customers, segment_evidence
+from marketing_mlops.sources.ingestion import write_table
+from marketing_mlops.workspace.errors import DataError
+from marketing_mlops.workspace.places import Workspace
+from marketing_mlops.workspace.settings import Settings
 
 NAMES = ("new", "active", "asleep")
 SET = SegmentSet("habit", "Who buys", [Segment(name, "A sentence.", [[Condition("recency_days", ">", i)]]) for i, name in enumerate(NAMES)], True, True,
@@ -112,3 +118,15 @@ def test_the_same_customers_are_drawn_whatever_their_order():
     one, other = drawn_customers(ids, 50), drawn_customers(ids.sample(frac=1, random_state=2), 50)
     assert set(one) == set(other) and len(one) == 50
     assert set(one) <= set(drawn_customers(ids, 100))
+
+def test_a_window_that_no_history_fills_is_not_judged_and_one_filled_only_now_has_no_drift(tmp_path):
+    place = Workspace(tmp_path, Settings("development", tmp_path))
+    place.accepted("shop").mkdir(parents=True)
+    times = dict(occurred_at="2025-06-01T00:00Z", known_at="2025-06-01T00:00Z")
+    tables = dict(customers=[dict(customer_id="ada", first_seen_at="2024-01-01T00:00Z")], contacts=[dict(contact_id="m", kind="send", channel="email", customer_id="ada", **times)])
+    for name, rows in tables.items(): write_table(frame_of_rows(name, rows), name, place.accepted("shop"))
+    mailed = SegmentSet("mailed", "Who is mailed", [Segment("often", "A sentence.", [[Condition("contacts_90d", ">", 5)]])], False, False, rules=SegmentRules(drift_days=30))
+    with open_events(place, "shop") as events:
+        with pytest.raises(DataError, match="contacts_90d looks back 90 days, and before the last cutoff there are only 9 days"): segment_evidence(events, mailed, "2025-06-10")
+        assert segment_evidence(events, mailed, "2025-09-10").before is None
+        assert segment_evidence(events, mailed, "2025-12-10").before is not None
