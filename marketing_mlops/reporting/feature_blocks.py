@@ -11,7 +11,7 @@ __all__ = ['MOST_SHOWN', 'review_model', 'features_word', 'features_sentence', '
            'advice_table', 'costs_table', 'lost_chart', 'alone_chart', 'pairs_table', 'likeness_table', 'moved_chart',
            'absent_table', 'leak_rates_block']
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #ad86a6e2
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #81b0c3c0
 import json
 import altair as alt
 import pandas as pd
@@ -22,7 +22,7 @@ from .numbers import show_count, show_number, show_rate
 from .plots import plot_intervals
 from ..training.feature_review import review_features
 from ..training.feature_review_advice import ADVICE
-from ..training.feature_review_records import FeatureReview
+from ..training.feature_review_records import TAKEN_OUT, FeatureReview
 from ..workspace.errors import DataError
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
@@ -40,9 +40,9 @@ def review_model(
         raise DataError(f"{model} names no features, so there is nothing to review.", "Name a model that is trained.", file="params.yaml")
     return review_features(read_training_set(workspace.output("features", model)), spec, workspace, seed=seed)
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #20a1f3fc
-_COUNTED = {"carries": ("carries the model", "carry the model"), "shares": ("is needed together with its like", "are needed together with their like"),
-            "harms": ("harms it", "harm it"), "spare": ("brings next to nothing", "bring next to nothing"), "open": ("cannot be judged on these rows", "cannot be judged on these rows")}
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #d3d07592
+_COUNTED = {"carries": ("carries the model", "carry the model"), "shares": ("is needed while its like goes", "are needed while their like goes"),
+            "harms": ("harms it", "harm it"), "spare": ("brings next to nothing", "bring next to nothing"), "later": ("stays for now", "stay for now"), "open": ("cannot be judged on these rows", "cannot be judged on these rows")}
 
 def _counts_in_words(review:FeatureReview)->str:
     "How many features were given each word."
@@ -70,23 +70,26 @@ def features_sentence(
     if not (review.named("carries") or review.named("shares")): return f"These rows do not show that any of the {n} features is needed; {leak}."
     return f"{_counts_in_words(review)}; {leak}."
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #2c622136
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #376bcf82
 def _figure_name(review:FeatureReview)->str: return "AUC" if review.figure == "auc" else review.figure.replace("_", " ")
 
 def _figure_words(review:FeatureReview)->str:
     each = review.whole
     return f"All features together reach {_figure_name(review)} {show_number(each.value, 3)} ({show_number(each.low, 3)} to {show_number(each.high, 3)}) on rows of training they were not learned from."
 
+def _rule_words(review:FeatureReview)->str:
+    return f"The intervals of all {len([row for row in review.tables['lost'] if row['feature'] != TAKEN_OUT])} comparisons hold together at 95 %; a feature counts where surely more than a fiftieth of what all bring is lost without it, and is spare where surely less is."
+
 def _steps(review:FeatureReview)->list[str]:
     "What somebody should do, besides looking into a suspicion."
     leaving, n_open = [*review.named("harms"), *review.named("spare")], len(review.named("open"))
     could_move = any(row["value"] is not None for row in review.tables.get("steadiness", []))
-    steps = {f"Take {', '.join(leaving)} out of features: in params.yaml, run the model again and compare; what stays all the same deserves a note.": leaving,
+    steps = {f"Take {', '.join(leaving)} {'together ' if len(leaving) > 1 else ''}out of features: in params.yaml, run the model again and compare; what stays all the same deserves a note.": leaving,
              f"Add customers{' or cutoffs' if could_move else ''} before you decide about what is open: its intervals are too wide for these rows.": n_open,
              "Look at how far features and outcome have moved over time, before any feature is judged.": review.gain.low <= 0 and could_move}
     return [step for step, holds in steps.items() if holds]
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #d62f77ef
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #0587f0dd
 def features_heading(
     review:FeatureReview, # Of a model
     owner:str, # Of the model, from params.yaml
@@ -102,7 +105,7 @@ def features_answer(
     doubts = [reason for reason in review.suspicion.reasons if reason.severity != "pass"]
     steps = [reason.next_step for reason in doubts if reason.next_step] + _steps(review)
     found = [reason.message for reason in doubts] + review.sentences
-    return decision_block(features_word(review), features_sentence(review), {"What was found": found, "What to do": steps, "How it was judged": [_figure_words(review), review.how, *([review.note] if review.note else [])]})
+    return decision_block(features_word(review), features_sentence(review), {"What was found": found, "What to do": steps, "How it was judged": [_figure_words(review), review.how, _rule_words(review), *([review.note] if review.note else [])]})
 
 # %% ../../nbs/api/reporting/86_feature_blocks.ipynb #f7141a35
 def lost_rows(

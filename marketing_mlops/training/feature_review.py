@@ -9,7 +9,7 @@ The review proposes and removes nothing. A feature leaves a model when somebody 
 # %% auto #0
 __all__ = ['taken_away', 'review_features']
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #578ab10a
+# %% ../../nbs/api/training/39_feature_review.ipynb #dc73123e
 from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
@@ -20,16 +20,16 @@ from ..features.own_features import own_features
 from ..features.training_sets import TrainingSet
 from ..measurement.intervals import Estimate
 from ..measurement.redundancy import association_table, redundant_groups
-from .feature_review_advice import FeatureAdvice, advise
+from .feature_review_advice import WORTHWHILE_SHARE, FeatureAdvice, advise, settle
 from .feature_review_costs import cost_table
-from .feature_review_gains import alone_figures, gains_alone, gains_in_pairs, gains_lost, gains_shuffled
+from .feature_review_gains import alone_figures, estimate_row, gains_alone, gains_in_pairs, gains_lost, gains_shuffled, shared_level, taken_out_together
 from .feature_review_leaks import leak_suspicion, suspects
-from .feature_review_plans import MOST_REVIEWED_ROWS, LearnedSubset, ReviewPlan, figure_estimate, judge_folds, learn_folds, review_plan
-from .feature_review_records import SPARE_TOGETHER, FeatureReview
+from .feature_review_plans import MOST_REVIEWED_ROWS, ReviewPlan, figure_estimate, judge_folds, learn_folds, review_plan
+from .feature_review_records import TAKEN_OUT, FeatureReview
 from .feature_review_steadiness import missingness_table, steadiness_table
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #bbb81c43
+# %% ../../nbs/api/training/39_feature_review.ipynb #efc1acd6
 def taken_away(
     plan:ReviewPlan, # What is fixed
     groups:Sequence[Sequence[str]], # Redundant features
@@ -45,40 +45,43 @@ def _likeness(plan:ReviewPlan)->pd.DataFrame:
     "The association of every pair of features."
     return association_table(plan.frame.assign(**{name: plan.train[name] for name in plan.categorical}), plan.features, [name for name in plan.features if name not in plan.categorical])
 
-def _advice(plan:ReviewPlan, lost:pd.DataFrame, gain:Estimate, groups:list[list[str]], suspected:list[str])->list[FeatureAdvice]:
-    "A word for each feature, those set aside last."
-    estimates = {each.feature: Estimate(each.value, each.low, each.high, .95, len(plan.judged), "jackknife by customer", plan.figure.name) for each in lost.itertuples()}
-    return [advise(name, estimates, gain, groups, suspected, is_all=not plan.figure.not_measured) for name in plan.features] + [FeatureAdvice(name, "set_aside", why) for name, why in plan.set_aside.items()]
+def _by_name(plan:ReviewPlan, lost:pd.DataFrame)->dict[str, Estimate]:
+    "The rows of a table of losses as estimates whose intervals hold together."
+    return {each.feature: Estimate(each.value, each.low, each.high, shared_level(len(lost)), len(plan.judged), "jackknife by customer", plan.figure.name) for each in lost.itertuples()}
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #b32f0ee3
-def _spare_lost(plan:ReviewPlan, whole:np.ndarray, advice:list[FeatureAdvice])->pd.DataFrame:
-    "What is lost without all spare features at once; no row where there are fewer than two."
-    spare = [each.feature for each in advice if each.word == "spare"]
-    return gains_lost(plan, whole, {SPARE_TOGETHER: spare} if len(spare) > 1 else {})
+# %% ../../nbs/api/training/39_feature_review.ipynb #0d20f6fe
+def _in_order(advice:list[FeatureAdvice], shuffled:pd.DataFrame)->list[str]:
+    "Features that may go: what harms first, then what the model uses least."
+    used = shuffled.set_index("feature").value
+    return [each.feature for each in sorted((each for each in advice if each.word in ("harms", "spare")), key=lambda each: (each.word != "harms", used[each.feature]))]
 
+def _advice(plan:ReviewPlan, whole:np.ndarray, lost:pd.DataFrame, shuffled:pd.DataFrame, gain:Estimate, groups:list[list[str]], suspected:list[str])->tuple[list[FeatureAdvice], pd.DataFrame]:
+    "A word for each feature, those set aside last; and the losses, with that of all that can go."
+    found = _by_name(plan, lost)
+    advice = [advise(name, found, gain, groups, suspected, is_all=not plan.figure.not_measured) for name in plan.features]
+    leaving, together = taken_out_together(plan, whole, _in_order(advice, shuffled), groups, WORTHWHILE_SHARE*max(gain.value, 0.))
+    aside = [FeatureAdvice(name, "set_aside", why) for name, why in plan.set_aside.items()]
+    if len(leaving) > 1: lost = pd.concat([lost, pd.DataFrame([estimate_row(TAKEN_OUT, together)])], ignore_index=True)
+    return settle(advice, leaving, found, gain, groups) + aside, lost
+
+# %% ../../nbs/api/training/39_feature_review.ipynb #1d2a4bfd
 def _beside(plan:ReviewPlan, features:list[str], workspace:Workspace|None)->dict[str, pd.DataFrame]:
     "What is known of the features besides their gains."
     tables = dict(steadiness=steadiness_table(plan), missingness=missingness_table(plan))
     if workspace is None: return tables
     with open_events(workspace, plan.spec["source"]) as events: return tables | dict(costs=cost_table(events, plan.train, features))
 
-def _pairs_of(likeness:pd.DataFrame)->list[dict]:
-    "Pairs by association, the most alike first."
-    rows = [dict(feature=first, other=second, association=likeness.loc[first, second]) for i, first in enumerate(likeness) for second in list(likeness)[i+1:]]
-    return _records(pd.DataFrame(rows, columns=["feature", "other", "association"]).sort_values("association", ascending=False, na_position="last", kind="stable"))
-
-# %% ../../nbs/api/training/39_feature_review.ipynb #3171da50
 def _records(table:pd.DataFrame)->list[dict]:
     "Rows as plain values, rounded so that two machines agree; None where missing."
     plain = table.round(6).astype(object)
     return plain.where(plain.notna(), None).to_dict("records")
 
-def _gains(plan:ReviewPlan, whole:np.ndarray, alone:dict, learned:list[LearnedSubset], lost:pd.DataFrame, advice:list[FeatureAdvice])->dict[str, pd.DataFrame]:
-    "What features reach and what is lost without them, by name of the table."
-    lost = pd.concat([lost, _spare_lost(plan, whole, advice)])
-    return dict(alone=gains_alone(plan, alone), pairs=gains_in_pairs(plan, alone), lost=lost, shuffled=gains_shuffled(plan, learned, whole))
+def _pairs_of(likeness:pd.DataFrame)->list[dict]:
+    "Pairs by association, the most alike first."
+    rows = [dict(feature=first, other=second, association=likeness.loc[first, second]) for i, first in enumerate(likeness) for second in list(likeness)[i+1:]]
+    return _records(pd.DataFrame(rows, columns=["feature", "other", "association"]).sort_values("association", ascending=False, na_position="last", kind="stable"))
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #e7fa6efa
+# %% ../../nbs/api/training/39_feature_review.ipynb #af8c5825
 def review_features(
     rows:TrainingSet, # Of which only the rows to learn from are used
     spec:Mapping[str, str|float|list|Mapping], # The model's entry in params.yaml
@@ -93,8 +96,8 @@ def review_features(
     groups, whole, alone = redundant_groups(likeness), judge_folds(plan, learned), alone_figures(plan)
     own = own_features(workspace) if workspace else {}
     lost, suspicion = gains_lost(plan, whole, taken_away(plan, groups, own)), leak_suspicion(plan, whole, alone)
-    gain = figure_estimate(plan, plan.figure.gain(whole, judge_folds(plan, [])))
-    advice = _advice(plan, lost, gain, groups, suspects(suspicion))
-    tables = _gains(plan, whole, alone, learned, lost, advice) | _beside(plan, rows.features, workspace)
+    gain, shuffled = figure_estimate(plan, plan.figure.gain(whole, judge_folds(plan, []))), gains_shuffled(plan, learned, whole)
+    advice, lost = _advice(plan, whole, lost, shuffled, gain, groups, suspects(suspicion))
+    tables = dict(alone=gains_alone(plan, alone), pairs=gains_in_pairs(plan, alone), lost=lost, shuffled=shuffled) | _beside(plan, rows.features, workspace)
     return FeatureReview(plan.model, spec["task"], spec["algorithm"]["name"], plan.figure.name, plan.folds.sentence, plan.note, len(plan.train), len(plan.judged),
                          figure_estimate(plan, whole), gain, suspicion, advice, groups, {name: _records(table) for name, table in tables.items()} | dict(likeness=_pairs_of(likeness)))

@@ -8,7 +8,7 @@ They answer differently, and that is the point. Two features that say the same a
 
 # %% auto #0
 __all__ = ['MOST_PAIRED', 'SHUFFLES', 'shared_level', 'estimate_row', 'alone_figures', 'gains_alone', 'gains_in_pairs',
-           'gains_lost', 'gains_shuffled']
+           'gains_lost', 'taken_out_together', 'gains_shuffled']
 
 # %% ../../nbs/api/training/33_feature_review_gains.ipynb #1d5975a2
 from collections.abc import Mapping, Sequence
@@ -83,6 +83,23 @@ def gains_lost(
     level = shared_level(len(subsets))
     def lost(names): return gain_estimate(plan, whole, subset_figure(plan, [each for each in plan.features if each not in names]), level)
     return pd.DataFrame([estimate_row(name, lost(names)) for name, names in subsets.items()], columns=["feature", "value", "low", "high", "why_not"])
+
+# %% ../../nbs/api/training/33_feature_review_gains.ipynb #420cf1fe
+def taken_out_together(
+    plan:ReviewPlan, # What is fixed
+    whole:np.ndarray, # What all features reach, as `subset_figure` gives it
+    candidates:Sequence[str], # Features that may go, in the order they are tried
+    groups:Sequence[Sequence[str]], # Redundant features; one of each group stays
+    worth:float, # Gain that may be lost at most, in the unit of the figure
+)->tuple[list[str], Estimate|None]: # Features that go, and what is lost without all of them; None where none goes
+    "The features that can go at once."
+    level, gone, lost = shared_level(len(candidates)), [], None
+    for name in candidates:
+        asked = [*gone, name]
+        if any(name in group and set(group) <= set(asked) for group in groups): continue
+        found = gain_estimate(plan, whole, subset_figure(plan, [each for each in plan.features if each not in asked]), level)
+        if found.high <= worth: gone, lost = asked, found
+    return gone, lost
 
 # %% ../../nbs/api/training/33_feature_review_gains.ipynb #eb40eb2c
 SHUFFLES = 5 # times each feature is shuffled

@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from marketing_mlops.features.training_sets import TrainingSet, training_set
+from marketing_mlops.measurement.intervals import Estimate
 from marketing_mlops.training.feature_review import review_features
+from marketing_mlops.training.feature_review_advice import FeatureAdvice, advise, settle
 from marketing_mlops.training.feature_review_draws import DRAWN_KINDS, drawn_training_set
 from marketing_mlops.training.feature_review_figures import REVIEW_FIGURES
 from marketing_mlops.training.feature_review_folds import review_folds
 from marketing_mlops.training.feature_review_gains import alone_figures
 from marketing_mlops.training.feature_review_leaks import leak_suspicion, suspects
 from marketing_mlops.training.feature_review_plans import review_plan, subset_figure
+from marketing_mlops.training.feature_review_records import TAKEN_OUT
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGISTIC = dict(task="propensity", source="shop", primary_metric="auc", algorithm=dict(name="logistic_regression"))
@@ -97,3 +100,37 @@ def test_a_feature_nothing_can_be_learned_from_is_named_and_stops_nothing(change
     review = review_features(replace(rows, frame=change(rows.frame)), LOGISTIC)
     assert {each.feature for each in review.advice} == {"recency_days", "orders_90d"}
     assert next(each.word for each in review.advice if each.feature == "recency_days") in ("set_aside", "open", "spare")
+
+@pytest.fixture(scope="module")
+def six():
+    "A strong feature, a pair that says the same, and three that say nothing."
+    rng, n = np.random.default_rng(3), 2_400
+    at = pd.date_range("2026-01-01", periods=3, freq="MS", tz="UTC").repeat(n//3)
+    known = pd.DataFrame(rng.normal(size=(n, 6)), columns=[f"trait.{name}" for name in ("strong", "one", "other", *range(3))])
+    known["trait.other"] = known["trait.one"] + .05*known["trait.other"]
+    happened = rng.random(n) < 1/(1 + np.exp(-(1.2*known["trait.strong"] + .7*known["trait.one"])))
+    frame = pd.DataFrame(dict(customer_id=[f"c{i}" for i in range(n)], cutoff=at, matured_at=at + pd.Timedelta(days=28), label=happened.astype(int), split="train")).join(known)
+    return review_features(TrainingSet("shop", frame, list(known), "label", None), LOGISTIC)
+
+def test_what_is_taken_out_loses_less_than_a_fiftieth_together_and_never_both_of_a_pair(six):
+    leaving = {*six.named("spare"), *six.named("harms")}
+    together = next(row for row in six.tables["lost"] if row["feature"] == TAKEN_OUT)
+    assert len(leaving) > 2 and together["high"] <= .02*six.gain.value and six.named("carries") == ["trait.strong"]
+    assert len({"trait.one", "trait.other"} & leaving) == 1 == len(six.named("shares"))
+
+@pytest.mark.parametrize("low,high,word", [(.001, .032, "open"), (.021, .05, "carries"), (.001, .019, "spare")])
+def test_what_surely_helps_carries_the_model_only_above_a_fiftieth_of_the_gain(low, high, word):
+    def of(low, high): return Estimate((low + high)/2, low, high, .95, 900, "by hand", "auc")
+    assert advise("tenure_days", {"tenure_days": of(low*.25, high*.25)}, of(.24, .26), [], []).word == word
+
+def test_what_could_go_alone_and_does_not_go_is_kept_by_a_word_of_its_own():
+    def of(value, half): return Estimate(value, value - half, value + half, .95, 900, "by hand", "auc")
+    lost, advice = {"a": of(0, .001), "b": of(-.003, .001)}, [FeatureAdvice("a", "spare", ""), FeatureAdvice("b", "harms", "")]
+    assert [each.word for each in settle(advice, [], lost, of(.3, .01), [])] == ["later", "later"]
+    assert settle(advice, ["a", "b"], lost, of(.3, .01), []) == advice
+
+def test_no_loss_is_said_to_be_below_nothing(six):
+    gain, rows = six.gain.value, [row for row in six.tables["lost"] if row["feature"] != TAKEN_OUT]
+    for value in (-.061, -.0001, 0., .008):
+        said = replace(six, tables=dict(lost=[*rows, dict(feature=TAKEN_OUT, value=value*gain, low=-.1, high=.015*gain, why_not="")])).sentences[-1]
+        assert "-" not in said and "−" not in said and "all that can go together" in said
