@@ -1,5 +1,8 @@
 """The same rows, settings and seed give the same model to the last bit, in another process too."""
 import os, subprocess, sys
+import pytest
+
+pytestmark = pytest.mark.edges
 
 FIT = """
 import hashlib, numpy as np, pandas as pd
