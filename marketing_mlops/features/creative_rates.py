@@ -65,7 +65,7 @@ def _known(events:EventSource, cutoffs:pd.Series, declared:Feature)->pd.DataFram
     known = names.merge(pd.DataFrame(dict(cutoff=cutoffs.drop_duplicates().sort_values())), how="cross").sort_values(["cutoff", "creative_id"], ignore_index=True)
     for column, tally in (("clicked", rate.clicked), ("shown", rate.shown)):
         asked = WindowedTally(tally, declared.window_days)
-        known[column] = tally_values(events, known[["creative_id", "cutoff"]], [asked], entity="creative", names=declared.name)[asked].astype("float64").fillna(0.)
+        known[column] = tally_values(events, known[["creative_id", "cutoff"]], [asked], entity="creative", names={asked: [declared.name]})[asked].astype("float64").fillna(0.)
     return known
 
 # %% ../../nbs/api/features/61_creative_rates.ipynb #8989fa2c

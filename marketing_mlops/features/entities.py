@@ -22,6 +22,9 @@ class Entity:
     key:str # Column that names one
     of_customers:bool=False # Whether the table customers says to which one a customer belongs
 
+    @property
+    def is_told_of_customers(self)->bool: "Whether rows of customers, as those of models, can have its features."; return self.of_customers or self.key == "customer_id"
+
 ENTITIES:dict[str, Entity] = {
     "customer": Entity("A person a source can tell apart.", "customer_id"),
     "household": Entity("People who live together.", "household_id", of_customers=True),

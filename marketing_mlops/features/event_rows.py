@@ -52,7 +52,7 @@ class EventSource:
         "The rows of a table as they are. Raises `DataError` where the source has none."
         if table in self.tables: return engine_rows(self.engine, self.tables[table])
         raise DataError(f"Source {self.name!r} has no table {table}; it has {', '.join(self.tables)}.",
-                        f"Map a file to the table {table}, or leave out what needs it.", file=table)
+                        f"Map a file to the table {table}.", file=table)
 
 # %% ../../nbs/api/features/20_event_rows.ipynb #9d914ae4
 def _late_columns(folder:Path)->dict[tuple[str, str], str]:
@@ -94,6 +94,9 @@ def line_rates(
     "What one unit of each currency was worth on each day that occurs. Raises `DataError` for a rate that is missing."
     pairs = lines.select("currency", day=lines.occurred_at.date()).distinct().order_by("currency", "day").to_pandas()
     stated = canonical_frame(events.read("exchange_rates").to_pyarrow(), "exchange_rates") if "exchange_rates" in events.tables else None
+    if stated is None and pairs.currency.nunique() > 1:
+        raise DataError(f"Order lines of source {events.name!r} are in {', '.join(sorted(pairs.currency.dropna().unique()))}, and there is no table exchange_rates to add them up in {events.currency}.",
+                        "Map a file to the table exchange_rates.", file="exchange_rates")
     target = common_currency(pairs.currency, None if stated is None else events.currency)
     scale = 10**12   # far more digits than any published rate has
     rates = converted(np.full(len(pairs), scale), pairs.currency, pd.to_datetime(pairs.day), target, stated)
@@ -128,7 +131,7 @@ def customer_rows(
     rows = events.read("customers")
     if "first_seen_at" not in rows.columns:
         raise DataError(f"customers of source {events.name!r} has no column first_seen_at.",
-                        "Map one, or leave out what needs it.", file="customers", column="first_seen_at")
+                        "Map one.", file="customers", column="first_seen_at")
     return rows.filter(rows.first_seen_at.notnull()).mutate(occurred_at=rows.first_seen_at, known_at=rows.first_seen_at)
 
 ROWS_OF:dict[str, Callable[[EventSource], "ibis.Table"]] = {"order_lines": order_line_rows, "customers": customer_rows}
@@ -158,7 +161,7 @@ def _with_key(events:EventSource, rows:"ibis.Table", entity:str)->"ibis.Table":
     if each.key in rows.columns or not each.of_customers or "customer_id" not in rows.columns: return rows
     members = events.read("customers")
     if each.key not in members.columns:
-        raise DataError(f"customers of source {events.name!r} has no column {each.key}.", f"Map one, or leave out the features of {entity}s.", file="customers", column=each.key)
+        raise DataError(f"customers of source {events.name!r} has no column {each.key}.", "Map one.", file="customers", column=each.key)
     return rows.join(members.select("customer_id", each.key), "customer_id")
 
 def event_rows(

@@ -10,7 +10,7 @@ What is guaranteed: an event that happened or became known at or after a row's c
 __all__ = ['FEATURES_OF_TABLE', 'finished', 'entity_spine', 'event_features', 'trait_features', 'behind', 'refuse_late',
            'refuse_future', 'features_of', 'feature_table']
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #5d2126b5
+# %% ../../nbs/api/features/70_point_in_time.ipynb #15d92160
 from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
@@ -22,8 +22,10 @@ from .creative_rates import creative_rates
 from .declarations import OTHER_WAYS, Feature
 from .entities import ENTITIES
 from .event_rows import EventSource, open_events, source_end
+from .feature_problems import for_features
 from .range_joins import WindowedTally
 from .score_features import score_features
+from .short_windows import short_windows
 from .tallies import tally_values
 from .traits import TOO_LATE, too_late, trait_values
 from .windows import check_spine
@@ -57,9 +59,11 @@ def entity_spine(
 )->pd.DataFrame: # The entity's key and cutoff; rows that belong to none left out
     "The rows of a spine as rows of an entity. Raises `DataError` for a spine that does not name it."
     key = ENTITIES[entity].key
+    if key not in spine and not ENTITIES[entity].of_customers and "customer_id" in spine:
+        raise DataError(f"A {entity} is described, and the rows are of customers: the spine has no column {key}.", "Ask for it with a spine that has the column.", column=key)
     if key not in spine and ENTITIES[entity].of_customers and "customer_id" in spine:
         members = events.read("customers")
-        if key not in members.columns: raise DataError(f"customers of source {events.name!r} has no column {key}.", f"Map one, or leave out the features of {entity}s.", file="customers", column=key)
+        if key not in members.columns: raise DataError(f"customers of source {events.name!r} has no column {key}.", "Map one.", file="customers", column=key)
         members = members.select("customer_id", key).to_pandas().set_index("customer_id")[key]
         spine = spine.assign(**{key: spine.customer_id.map(members)})
     if key in spine and ENTITIES[entity].of_customers and "customer_id" in spine: spine = spine[spine[key].notna()]
@@ -74,13 +78,14 @@ def event_features(
     over_tiles:bool|None=None, # Whether to use `features.tiles`; None chooses
 )->pd.DataFrame: # One column per feature, float64 or str, one row per row of the spine
     "Features of tables of events."
-    wanted, found = {}, {}
-    members = {entity: entity_spine(events, spine, entity) for entity in dict.fromkeys(each.entity for each in declared)}
+    wanted, found, members = {}, {}, {}
+    for entity in dict.fromkeys(each.entity for each in declared):
+        with for_features(each.name for each in declared if each.entity == entity): members[entity] = entity_spine(events, spine, entity)
     for each in declared:
         for tally in each.tallies: wanted.setdefault((each.entity, tally.table), {}).setdefault(WindowedTally(tally, each.window_days), []).append(each.name)
     for (entity, _), asked in wanted.items():
-        mine, names = members[entity], ", ".join(dict.fromkeys(name for some in asked.values() for name in some))
-        values = tally_values(events, mine, list(asked), entity=entity, over_tiles=over_tiles, names=names)
+        mine = members[entity]
+        values = tally_values(events, mine, list(asked), entity=entity, over_tiles=over_tiles, names=asked)
         found |= {(entity, one): each.set_axis(mine.index).reindex(spine.index) for one, each in values.items()}
     def values_of(each): return finished(each, {one: values for (whose, one), values in found.items() if whose == each.entity}, spine.cutoff)
     def is_described(each): return spine.index.isin(members[each.entity].index)
@@ -97,6 +102,13 @@ def trait_features(
 
 FEATURES_OF_TABLE:dict[str, Callable[[EventSource, pd.DataFrame, list[Feature]], pd.DataFrame]] = {   # one for each of OTHER_WAYS
     "traits": trait_features, "calendar": calendar_features, "creative_rates": creative_rates, "scores": score_features}
+
+def _of_one_way(events:EventSource, spine:pd.DataFrame, declared:list[Feature], over_tiles:bool|None)->pd.DataFrame:
+    "Features of one of OTHER_WAYS, or all of events; whatever is missing is told with their names."
+    compute = FEATURES_OF_TABLE.get(declared[0].table)
+    with for_features(each.name for each in declared):
+        return compute(events, spine, declared) if compute else event_features(events, spine, declared, over_tiles)
+
 
 # %% ../../nbs/api/features/70_point_in_time.ipynb #5d9a97e9
 def _linking(table:str, entity:str)->set[tuple[str, str]]:
@@ -135,7 +147,7 @@ def refuse_future(
         raise DataError(f"{len(late):,} rows of the spine have a cutoff after {end:%Y-%m-%d %H:%M} UTC, such as {spine.cutoff.max():%Y-%m-%d}; nothing can be known of them yet.",
                         "Choose earlier cutoffs in params.yaml.", column="cutoff", rows=list(late[:5]))
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #0168b2ab
+# %% ../../nbs/api/features/70_point_in_time.ipynb #a5962637
 def features_of(
     events:EventSource, # An open source
     spine:pd.DataFrame, # customer_id or the key of another entity, cutoff
@@ -151,14 +163,18 @@ def features_of(
     refuse_future(events, spine)
     rows, by_way = spine[[*keys, "cutoff"]].reset_index(drop=True), {}
     for each in declared.values(): by_way.setdefault(each.table if each.table in OTHER_WAYS else None, []).append(each)
-    found = [FEATURES_OF_TABLE[table](events, rows, mine) if table else event_features(events, rows, mine, over_tiles) for table, mine in by_way.items()]
+    found = [_of_one_way(events, rows, mine, over_tiles) for mine in by_way.values()]
     return rows.join(pd.concat(found, axis=1)[list(declared)])
 
+# %% ../../nbs/api/features/70_point_in_time.ipynb #7eaf7c8e
 def feature_table(
     workspace:Workspace, # Where the accepted tables are
     source:str, # Of params.yaml
     spine:pd.DataFrame, # customer_id, cutoff, from features.spines
     features:list[str], # Names, such as recency_days and trait.age_band
 )->pd.DataFrame: # As `features_of` gives it, in the order of the spine
-    "What was known of each customer at her cutoff. Raises `ParameterError` and `DataError` as `features_of`."
-    with open_events(workspace, source) as events: return features_of(events, spine, features)
+    "What was known of each customer at her cutoff. Raises `ParameterError` and `DataError` as `features_of`, `DataError` also as `short_windows` for a window no row can fill."
+    with open_events(workspace, source) as events:
+        found = features_of(events, spine, features)
+        short_windows(events, spine, [feature(name, events.own) for name in features])
+    return found

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 from .aggregations import SCALE, ten_thousandths
 from .computed_columns import COMPUTED_COLUMNS
 from .event_rows import EventSource
+from .feature_problems import for_features, lacks_column
 from .local_times import with_wall_clock
-from ..workspace.errors import DataError
 if TYPE_CHECKING:
     import ibis
 
@@ -40,22 +40,22 @@ ROW_COLUMNS:dict[tuple[str, str], Callable[[EventSource, "ibis.Table"], "ibis.Ta
     ("order_lines", "basket_item"): _with_basket_item, ("order_lines", "category"): _with_category,
     **{(table, column): partial(with_wall_clock, table=table) for table in ("order_lines", "touchpoints") for column in ("is_weekend", "part_of_day")}}
 
-def _refuse_gaps(events:EventSource, table:str, column:str, asked_by:str)->None:
+def _refuse_gaps(events:EventSource, table:str, column:str, asked_by:list[str])->None:
     for where, name in COMPUTED_COLUMNS[table][column].needs:
-        if name in events.read(where).columns: continue
-        raise DataError(f"{asked_by} needs the column {name} of {where}, which the source does not have.",
-                        f"Map it, or remove {asked_by} from features: in params.yaml.", file=where, column=name)
+        if name not in events.read(where).columns: raise lacks_column(asked_by, where, name)
 
 def with_columns(
     events:EventSource, # An open source
     rows:"ibis.Table", # From `event_rows`
     table:str, # Whose rows they are
     names:Iterable[str], # Columns that features read
-    asked_by:str="A feature", # Of the features, for the message
+    asked_by:Iterable[str]=(), # Names of these features, for the message
 )->"ibis.Table": # With those of the columns that are made on demand
     "Rows with what features ask for. Raises `DataError` where the source lacks what a column is made from."
+    features = list(asked_by)
     for name in names:
         if name in rows.columns or (table, name) not in ROW_COLUMNS: continue
-        _refuse_gaps(events, table, name, asked_by)
-        rows = ROW_COLUMNS[table, name](events, rows)
+        with for_features(features):
+            _refuse_gaps(events, table, name, features)
+            rows = ROW_COLUMNS[table, name](events, rows)
     return rows

@@ -10,7 +10,7 @@ The way never changes a value. A spine that asks the same customers again and ag
 __all__ = ['MOST_CUTOFFS', 'FEWEST_ROWS', 'WAYS', 'Way', 'ways_for', 'rows_per_entity', 'table_rows', 'computed', 'tally_values']
 
 # %% ../../nbs/api/features/68_tallies.ipynb #630cc324
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 import pandas as pd
@@ -18,6 +18,7 @@ from .aggregations import AGGREGATIONS, undated
 from .declarations import Tally
 from .event_rows import EventSource, event_rows
 from .entities import ENTITIES
+from .feature_problems import few_names, for_features, lacks_column
 from .range_joins import WindowedTally, contributions, range_join, value_join
 from .row_columns import with_columns
 from .tiles import different_join, tile_join
@@ -71,35 +72,38 @@ def table_rows(
     rows:"ibis.Table", # From `event_rows`
     table:str, # Whose rows they are
     asked:Iterable[WindowedTally], # Of that table
-    names:str="A feature", # Of the features, for the message
+    names:Mapping[WindowedTally, Iterable[str]]={}, # The features that ask for each of them, for the message
 )->"ibis.Table": # With the columns that are made on demand
     "Rows with every column that is needed, and nothing made that is not. Raises `DataError` for one the source does not have."
-    read = list(dict.fromkeys(name for each in asked for name in each.tally.columns))
-    rows = with_columns(events, rows, table, read, names)
-    for name in read:
-        if name not in rows.columns:
-            raise DataError(f"{names} needs the column {name} of {table}, which the source does not have.",
-                            f"Map it, or remove {names} from features: in params.yaml.", file=table, column=name)
+    reading = {}
+    for each in asked:
+        for name in each.tally.columns: reading.setdefault(name, []).extend(names.get(each, ()))
+    for name, features in reading.items():
+        rows = with_columns(events, rows, table, [name], features)
+        if name not in rows.columns: raise lacks_column(features, table, name)
     return rows
 
 # %% ../../nbs/api/features/68_tallies.ipynb #59429cc8
 def computed(
     events:EventSource, # An open source
     expression:"ibis.Table", # With row_
-    names:str="A feature", # Of the features, for the message
+    names:Iterable[str]=(), # Of the features, for the message
 )->pd.DataFrame: # Indexed by row_
     "The result of an expression. Raises `DataError` where the engine lacks an operation."
     from ibis.common.exceptions import OperationNotDefinedError, UnsupportedOperationError
     try: return events.engine.to_pyarrow(expression).to_pandas().set_index("row_")
     except (OperationNotDefinedError, UnsupportedOperationError) as e:
-        raise DataError(f"{names} cannot be computed with {events.engine.name}: {e}",
+        raise DataError(f"{few_names(names)} cannot be computed with {events.engine.name}: {e}",
                         "Set feature_engine = duckdb in settings.ini, or declare the feature differently.") from e
 
 # %% ../../nbs/api/features/68_tallies.ipynb #ed302efa
-def _expressions(events:EventSource, rows:"ibis.Table", spine:pd.DataFrame, key:str, ways:list[Way], names:str)->"Iterable[ibis.Table]":
+def _features_of(asked:Iterable[WindowedTally], names:Mapping[WindowedTally, Iterable[str]])->list[str]:
+    return [name for each in asked for name in names.get(each, ())]
+
+def _expressions(events:EventSource, rows:"ibis.Table", spine:pd.DataFrame, key:str, ways:list[Way])->"Iterable[ibis.Table]":
     for way in ways:
         asked, tallies = list(way.asked), list(dict.fromkeys(each.tally for each in way.asked))
-        read = table_rows(events, rows, asked[0].tally.table, asked, names)
+        read = table_rows(events, rows, asked[0].tally.table, asked)
         yield undated(WAYS[way.name](contributions(read, key, tallies), spine, key, asked))
 
 def _value(asked:WindowedTally, found:pd.DataFrame, types:"ibis.Schema")->pd.Series:
@@ -116,15 +120,17 @@ def tally_values(
     *,
     entity:str="customer", # One of `ENTITIES`
     over_tiles:bool|None=None, # Whether to use tiles; None chooses
-    names:str="A feature", # Of the features, for messages
+    names:Mapping[WindowedTally, Iterable[str]]={}, # The features that ask for each of them, for messages
 )->dict[WindowedTally, pd.Series]: # For each of `asked` float64, instants (UTC) or text, by position in the spine, missing where no row counts
     "What one table says of the rows of a spine. Raises `DataError` for a column or operation that is not there, and where the spine is none."
     key, table = ENTITIES[entity].key, asked[0].tally.table
     check_spine(spine, key)
-    rows, spine = event_rows(events, table, entity), spine.reset_index(drop=True)
+    spine = spine.reset_index(drop=True)
+    with for_features(_features_of(asked, names)): rows = event_rows(events, table, entity)
     types = table_rows(events, rows, table, asked, names).schema()   # whatever is missing is told before anything is computed
     if "superseded_at" in rows.columns: over_tiles = False
     n_rows = rows_per_entity(spine, key) if over_tiles is None else float("inf") if over_tiles else 0
-    expressions = _expressions(events, rows, spine, key, ways_for(dict.fromkeys(asked), n_rows), names)
-    found = pd.concat([computed(events, each, names) for each in expressions], axis=1).reindex(spine.index)
+    ways = ways_for(dict.fromkeys(asked), n_rows)
+    found = [computed(events, each, _features_of(way.asked, names)) for way, each in zip(ways, _expressions(events, rows, spine, key, ways))]
+    found = pd.concat(found, axis=1).reindex(spine.index)
     return {each: _value(each, found, types) for each in asked}

@@ -9,6 +9,7 @@ from marketing_mlops.features.declarations import Feature, Tally
 from marketing_mlops.features.event_rows import open_events, source_end
 from marketing_mlops.features.own_features import own_features
 from marketing_mlops.features.point_in_time import features_of
+from marketing_mlops.features.short_windows import short_windows
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
 AT = "2026-01-10T10:00Z"
@@ -94,6 +95,42 @@ def test_a_table_without_rows_does_not_end_a_source(shop):
     file = shop.folder/"order_lines.parquet"
     pq.write_table(pq.read_table(file)[:0], file)
     with open_events(workspace, "shop") as events: assert source_end(events) == pd.Timestamp(AT)
+
+ANY_ORDER, PLAIN = declared("lines_bought", "count"), {name: value for name, value in LINES[0].items() if name != "discount"}
+
+def refused(shop, *features, **tables):
+    "The two lines about features of a source that lacks something."
+    workspace = shop.accept(**{"orders": ORDERS, "order_lines": [PLAIN], "customers": PEOPLE} | tables)
+    with open_events(workspace, "shop") as events, pytest.raises(DataError) as caught:
+        features_of(replace(events, own={each.name: each for each in features}), SPINE, [each.name for each in features])
+    return str(caught.value).splitlines()
+
+@pytest.mark.parametrize("wanted, tables, begins, ends", [
+    (declared("big_discounts", "sum", "discount_amount"), {}, "big_discounts needs the column discount of order_lines", "Map it, or remove big_discounts from features: in params.yaml."),
+    (declared("discounted", "count", where=(("is_discounted", (True,)),)), {}, "discounted needs the column discount of order_lines", "or remove discounted from features: in params.yaml."),
+    (declared("kinds_bought", "distinct", "category"), {}, "kinds_bought cannot be computed: Source 'shop' has no table products", "Map a file to the table products, or remove kinds_bought from features: in params.yaml."),
+    (Feature("mails", "Mails.", "mails", "contacts", "count"), {}, "mails cannot be computed: Source 'shop' has no table contacts", "Map a file to the table contacts, or remove mails from features: in params.yaml."),
+    (declared("at_home", "count", entity="household"), dict(customers=[dict(customer_id="ada")]), "at_home cannot be computed: customers of source 'shop' has no column household_id", "Map one, or remove at_home from features: in params.yaml."),
+    (Feature("shown", "Impressions.", "impressions", "touchpoints", "count", entity="campaign"), {}, "shown cannot be computed: A campaign is described, and the rows are of customers", "or remove shown from features: in params.yaml."),
+    (Feature("trait.age_band", "Age band.", "", "traits", "latest", "age_band"), {}, "trait.age_band cannot be computed: Source 'shop' has no table traits", "or remove trait.age_band from features: in params.yaml.")])
+def test_an_error_names_the_feature_that_reads_what_is_missing_and_no_other(shop, wanted, tables, begins, ends):
+    problem, remedy = refused(shop, ANY_ORDER, wanted, **tables)
+    assert problem.startswith(begins) and remedy.endswith(ends) and ANY_ORDER.name not in problem + remedy
+
+def test_amounts_in_several_currencies_ask_for_the_table_of_exchange_rates_not_for_a_currency(shop):
+    lines = [PLAIN, dict(PLAIN, order_line_id="l9", currency="GBP")]
+    problem, remedy = refused(shop, declared("revenue", "sum", "net_amount"), order_lines=lines)
+    assert problem.startswith("revenue cannot be computed: Order lines of source 'shop' are in EUR, GBP, and there is no table exchange_rates")
+    assert remedy == "Map a file to the table exchange_rates, or remove revenue from features: in params.yaml."
+    rate = [dict(day="2026-06-01", from_currency="GBP", to_currency="EUR", rate=1.2)]
+    problem, _ = refused(shop, declared("revenue", "sum", "net_amount"), order_lines=lines, exchange_rates=rate)
+    assert problem.startswith("revenue cannot be computed: There is no exchange rate from GBP to EUR")
+
+def test_a_short_history_is_looked_up_with_the_name_of_the_feature_that_asks(shop):
+    workspace = shop.accept(orders=ORDERS, order_lines=LINES, customers=PEOPLE)
+    mails = Feature("mails_30d", "Mails.", "mails", "contacts", "count", window_days=30)
+    with open_events(workspace, "shop") as events, pytest.raises(DataError, match="^mails_30d cannot be computed: Source 'shop' has no table contacts"):
+        short_windows(events, SPINE, [replace(ANY_ORDER, window_days=30), mails])
 
 def test_features_of_the_package_keep_the_versions_that_bundles_were_trained_on():
     recorded = json.loads(Path(__file__).with_name("feature_versions.json").read_text())   # of a feature whose values change, the new version is recorded
