@@ -9,7 +9,7 @@ The review proposes and removes nothing. A feature leaves a model when somebody 
 # %% auto #0
 __all__ = ['taken_away', 'review_features']
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #dc73123e
+# %% ../../nbs/api/training/39_feature_review.ipynb #1de40867
 from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ from ..features.own_features import own_features
 from ..features.training_sets import TrainingSet
 from ..measurement.intervals import Estimate
 from ..measurement.redundancy import association_table, redundant_groups
-from .feature_review_advice import WORTHWHILE_SHARE, FeatureAdvice, advise, settle
+from .feature_review_advice import WORTHWHILE_SHARE, FeatureAdvice, advise, settled_advice
 from .feature_review_costs import cost_table
 from .feature_review_gains import alone_figures, estimate_row, gains_alone, gains_in_pairs, gains_lost, gains_shuffled, shared_level, taken_out_together
 from .feature_review_leaks import leak_suspicion, suspects
@@ -49,7 +49,7 @@ def _by_name(plan:ReviewPlan, lost:pd.DataFrame)->dict[str, Estimate]:
     "The rows of a table of losses as estimates whose intervals hold together."
     return {each.feature: Estimate(each.value, each.low, each.high, shared_level(len(lost)), len(plan.judged), "jackknife by customer", plan.figure.name) for each in lost.itertuples()}
 
-# %% ../../nbs/api/training/39_feature_review.ipynb #0d20f6fe
+# %% ../../nbs/api/training/39_feature_review.ipynb #720ba083
 def _in_order(advice:list[FeatureAdvice], shuffled:pd.DataFrame)->list[str]:
     "Features that may go: what harms first, then what the model uses least."
     used = shuffled.set_index("feature").value
@@ -62,7 +62,7 @@ def _advice(plan:ReviewPlan, whole:np.ndarray, lost:pd.DataFrame, shuffled:pd.Da
     leaving, together = taken_out_together(plan, whole, _in_order(advice, shuffled), groups, WORTHWHILE_SHARE*max(gain.value, 0.))
     aside = [FeatureAdvice(name, "set_aside", why) for name, why in plan.set_aside.items()]
     if len(leaving) > 1: lost = pd.concat([lost, pd.DataFrame([estimate_row(TAKEN_OUT, together)])], ignore_index=True)
-    return settle(advice, leaving, found, gain, groups) + aside, lost
+    return settled_advice(advice, leaving, found, gain, groups) + aside, lost
 
 # %% ../../nbs/api/training/39_feature_review.ipynb #1d2a4bfd
 def _beside(plan:ReviewPlan, features:list[str], workspace:Workspace|None)->dict[str, pd.DataFrame]:

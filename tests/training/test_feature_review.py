@@ -8,7 +8,7 @@ import pytest
 from marketing_mlops.features.training_sets import TrainingSet, training_set
 from marketing_mlops.measurement.intervals import Estimate
 from marketing_mlops.training.feature_review import review_features
-from marketing_mlops.training.feature_review_advice import FeatureAdvice, advise, settle
+from marketing_mlops.training.feature_review_advice import FeatureAdvice, advise, settled_advice
 from marketing_mlops.training.feature_review_draws import DRAWN_KINDS, drawn_training_set
 from marketing_mlops.training.feature_review_figures import REVIEW_FIGURES
 from marketing_mlops.training.feature_review_folds import review_folds
@@ -126,8 +126,8 @@ def test_what_surely_helps_carries_the_model_only_above_a_fiftieth_of_the_gain(l
 def test_what_could_go_alone_and_does_not_go_is_kept_by_a_word_of_its_own():
     def of(value, half): return Estimate(value, value - half, value + half, .95, 900, "by hand", "auc")
     lost, advice = {"a": of(0, .001), "b": of(-.003, .001)}, [FeatureAdvice("a", "spare", ""), FeatureAdvice("b", "harms", "")]
-    assert [each.word for each in settle(advice, [], lost, of(.3, .01), [])] == ["later", "later"]
-    assert settle(advice, ["a", "b"], lost, of(.3, .01), []) == advice
+    assert [each.word for each in settled_advice(advice, [], lost, of(.3, .01), [])] == ["later", "later"]
+    assert settled_advice(advice, ["a", "b"], lost, of(.3, .01), []) == advice
 
 def test_no_loss_is_said_to_be_below_nothing(six):
     gain, rows = six.gain.value, [row for row in six.tables["lost"] if row["feature"] != TAKEN_OUT]
