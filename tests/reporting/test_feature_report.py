@@ -45,7 +45,7 @@ def shop(tmp_path, repository):
     for name, rows in tables.items(): write_table(frame_of_rows(name, rows), name, place.accepted("shop"))
     return place
 
-def test_the_page_names_what_carries_what_is_late_and_what_is_suspicious(shop):
+def test_the_page_names_what_carries_what_is_late_what_took_how_long_and_what_is_suspicious(shop):
     write_training_set(rows_of(leak=True), shop.output("features", "churn"))
     page = run_report("feature_review", dict(model="churn"), shop)
     results = json.loads(page.with_suffix(".json").read_text())["results"]
@@ -53,6 +53,9 @@ def test_the_page_names_what_carries_what_is_late_and_what_is_suspicious(shop):
     assert "Find out when trait.note is written" in page.read_text() and "<b>gone</b>" not in page.read_text()
     costs = {row["feature"]: row for row in results["review"]["tables"]["costs"]}
     assert costs["contacts_90d"]["days_most"] == 3 and costs["contacts_90d"]["only_reader_of"] == "contacts"
+    assert costs["recency_days"]["days_most"] is None and "not measured" in page.read_text()      # its orders have one time for both
+    assert set(results["seconds"]) == set(costs) and all(each > 0 for each in results["seconds"].values())
+    assert costs["recency_days"]["bytes"] == 8*results["review"]["n_rows"] and "seconds" not in json.dumps(results["review"])
 
 def test_without_a_leak_the_first_sentence_says_so(shop):
     write_training_set(rows_of(leak=False), shop.output("features", "churn"))
