@@ -84,16 +84,20 @@ def feature_version(
 Feature.version = property(feature_version)
 
 # %% ../../nbs/api/features/10_declarations.ipynb #9321deb8
-def _known(declared:Feature, what:str, found:str, allowed:Iterable[str])->None:
+_RATIOS = ("ratio", "rate", "share", "percentage", "proportion", "quotient") # Words for what is no aggregation
+_A_RATIO = "; a count or sum is divided by what stands under per"
+
+def _known(declared:Feature, what:str, found:str, allowed:Iterable[str], hint:str="")->None:
     allowed = tuple(allowed)
     if found in allowed: return
-    raise ValueError(f"{declared.name}: {what} {found!r}.{closest(str(found), allowed)} Use one of {', '.join(allowed)}")
+    raise ValueError(f"{declared.name}: {what} {found!r}{hint}.{closest(str(found), allowed)} Use one of {', '.join(allowed)}")
 
 def _known_words(declared:Feature)->None:
     _known(declared, "there is no entity", declared.entity, ENTITIES)
     for each in declared.tallies:
-        _known(declared, "there is no table", each.table, dict.fromkeys((*TABLES, *OTHER_WAYS)))
-        _known(declared, "there is no aggregation", each.aggregation, (*AGGREGATIONS, *OTHER_WAYS.values()))
+        hint = _A_RATIO if str(each.aggregation).lower() in _RATIOS else ""
+        if each.table not in tuple(OTHER_WAYS): _known(declared, "there is no table", each.table, TABLES)
+        if each.aggregation not in OTHER_WAYS.values(): _known(declared, "there is no aggregation", each.aggregation, AGGREGATIONS, hint)
         if each.table in OTHER_WAYS: continue                  # a trait's column is its name
         for name in each.columns: _known(declared, f"{each.table} has no column", name, columns_for_features(each.table))
 
@@ -118,9 +122,9 @@ def _smooth(declared:Feature)->None:
 def _numbers(declared:Feature)->None:
     days, missing, age = declared.window_days, declared.missing, declared.max_age_days
     if days is not None and (isinstance(days, bool) or not isinstance(days, int) or days < 1):
-        raise ValueError(f"{declared.name}: window_days must be 1 or more, got {days!r}; whole days are needed, or None for all")
+        raise ValueError(f"{declared.name}: window_days must be 1 or more, got {days!r}; whole days are needed; leave window_days out for all days")
     if missing is not None and not _is_number(missing):
-        raise ValueError(f"{declared.name}: missing is {missing!r}; a number is needed, or None to leave it missing")
+        raise ValueError(f"{declared.name}: missing is {missing!r}; a number is needed; leave missing out where the value shall be missing")
     if age is not None and not (_is_number(age) and age > 0):
         raise ValueError(f"{declared.name}: max_age_days is {age!r}; a number of days above 0 is needed")
 

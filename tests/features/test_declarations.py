@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from marketing_mlops.features.catalogue import FEATURES
-from marketing_mlops.features.declarations import Feature, Tally
+from marketing_mlops.features.declarations import OTHER_WAYS, Feature, Tally
 from marketing_mlops.features.event_rows import open_events, source_end
 from marketing_mlops.features.own_features import own_features
 from marketing_mlops.features.point_in_time import features_of
@@ -95,6 +95,15 @@ def test_a_table_without_rows_does_not_end_a_source(shop):
     file = shop.folder/"order_lines.parquet"
     pq.write_table(pq.read_table(file)[:0], file)
     with open_events(workspace, "shop") as events: assert source_end(events) == pd.Timestamp(AT)
+
+@pytest.mark.parametrize("change, says", [
+    (dict(missing="None"), "leave missing out where"), (dict(window_days="None"), "leave window_days out for all days"), (dict(aggregation="ratio"), "is divided by what stands under per"),
+    (dict(aggregation="Rate"), "is divided by what stands under per"), (dict(aggregation="median"), "Use one of count, distinct"), (dict(table="order_line"), "Did you mean 'order_lines'"),
+    (dict(per=dict(table=["orders"], aggregation="count")), "there is no table")])
+def test_whoever_writes_yaml_is_told_what_to_write_and_no_inner_word(shop, change, says):
+    (shop.workspace.root/"params.yaml").write_text(json.dumps({"features": {"bouquets": ENTRY | change}}))
+    with pytest.raises(ParameterError, match=says) as caught: own_features(shop.workspace)
+    assert not any(word in str(caught.value) for word in (*OTHER_WAYS.values(), "creative_rates", "calendar", "or None"))
 
 ANY_ORDER, PLAIN = declared("lines_bought", "count"), {name: value for name, value in LINES[0].items() if name != "discount"}
 
