@@ -16,6 +16,7 @@ from fastcore.basics import patch
 import pandas as pd
 from .catalogue import feature
 from .declarations import Feature
+from .entities import ENTITIES
 from .event_rows import EventSource, open_events
 from .feature_notes import feature_notes
 from .own_features import own_features
@@ -81,7 +82,10 @@ def _check_names(names:list[str], own:Mapping[str, Feature])->None:
         raise ParameterError(f"features is {names!r}; a list of names is allowed.", "Write it as [recency_days, orders_90d].", key="features")
     doubled = [name for i, name in enumerate(names) if name in names[:i]]
     if doubled: raise ParameterError(f"features names {doubled[0]!r} twice.", "Keep one of them.", key="features")
-    for name in names: feature(name, own)
+    for name, entity in ((name, feature(name, own).entity) for name in names):
+        if not ENTITIES[entity].is_told_of_customers:
+            raise ParameterError(f"features names {name!r}, which describes a {entity}; the rows of a model are customers.",
+                                 "Remove it from features: of the model in params.yaml, or declare one whose entity is customer, household or account.", key="features")
 
 def check_training_spec(
     model_name:str, # Key in params.yaml
