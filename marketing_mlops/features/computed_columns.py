@@ -8,7 +8,7 @@ Look here when you declare a feature: `columns_for_features` names the columns o
 
 # %% auto #0
 __all__ = ['COMPUTED_COLUMNS', 'PARTS_OF_DAY', 'ComputedColumn', 'columns_for_features', 'columns_behind', 'column_type',
-           'is_number_column']
+           'is_number_column', 'is_unconverted', 'converted_columns']
 
 # %% ../../nbs/api/features/06_computed_columns.ipynb #a6f3823b
 from dataclasses import dataclass
@@ -95,3 +95,17 @@ def is_number_column(
 )->bool: # True for numbers and amounts
     "Whether a column may be summed."
     return column_type(table, column) in ("int", "float", "money")
+
+# %% ../../nbs/api/features/06_computed_columns.ipynb #9a59a2d4
+def is_unconverted(
+    table:str, # A canonical table
+    column:str, # One of `columns_for_features`
+)->bool: # True for amounts in the currency of their row
+    "Whether two values of a column may be in different currencies."
+    return column not in COMPUTED_COLUMNS.get(table, {}) and column_type(table, column) == "money"
+
+def converted_columns(
+    table:str, # A canonical table
+)->tuple[str, ...]: # Empty where the table has none
+    "The columns of a table that hold amounts in the reporting currency."
+    return tuple(name for name, each in COMPUTED_COLUMNS.get(table, {}).items() if each.is_number)

@@ -9,7 +9,7 @@ Being data has three uses. The same sentence stands on the model card, in the gl
 # %% auto #0
 __all__ = ['OTHER_WAYS', 'KEPT_NAMES', 'Tally', 'Feature', 'feature_version']
 
-# %% ../../nbs/api/features/10_declarations.ipynb #0732bc3d
+# %% ../../nbs/api/features/10_declarations.ipynb #ca0a4228
 import hashlib
 import math
 import re
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from ..contracts.schemas import TABLES
 from .aggregations import AGGREGATIONS
-from .computed_columns import column_type, columns_for_features, is_number_column
+from .computed_columns import column_type, columns_for_features, converted_columns, is_number_column, is_unconverted
 from .entities import ENTITIES, missing_for
 from ..workspace.errors import closest
 from ..workspace.places import canonical_json
@@ -154,6 +154,16 @@ def _computable(declared:Feature)->None:
         raise ValueError(f"{declared.name}: missing is {declared.missing:g}, but {declared.column} holds no numbers; leave missing out")
 
 _FEATURE_CHECKS.append(_computable)
+
+# %% ../../nbs/api/features/10_declarations.ipynb #79662aa7
+def _in_one_currency(declared:Feature)->None:
+    for each in (each for each in declared.tallies if each.table not in OTHER_WAYS):
+        if AGGREGATIONS[each.aggregation].takes not in ("number", "value") or not is_unconverted(each.table, each.column): continue
+        there = converted_columns(each.table)
+        remedy = f"use one of {', '.join(there)}" if there else f"{each.table} has no converted column, so its rows can only be counted"
+        raise ValueError(f"{declared.name}: {each.column} of {each.table} is in the currency of each row, and {each.aggregation} would mix currencies; {remedy}")
+
+_FEATURE_CHECKS.append(_in_one_currency)
 
 # %% ../../nbs/api/features/10_declarations.ipynb #2af077b1
 _KINDS:dict[str, tuple[type, ...]] = dict(string=(str,), bool=(bool,), int=(int,), float=(int, float), money=(int, float), computed=(str, bool)) # Column type → its values

@@ -62,7 +62,7 @@ def awkward_features():
     found = [_own(f"of_touchpoints_{how}_{column or 'rows'}_{days or 'ever'}", "touchpoints", how, column, window_days=days)
              for how, each in AGGREGATIONS.items() for column in takes[each.takes] for days in (1, 90, None)]
     clicks = (("kind", ("click",)), ("is_machine_open", (False, True)))
-    found += [_own("last_price", "order_lines", "last", "unit_price"), _own("least_pieces", "order_lines", "min", "quantity"), _own("prices", "order_lines", "distinct", "unit_price", window_days=365),
+    found += [_own("last_price", "order_lines", "last", "list_amount"), _own("least_pieces", "order_lines", "min", "quantity"), _own("prices", "order_lines", "distinct", "unit_price", window_days=365),
               _own("at_home", "order_lines", "sum", "net_amount", entity="household", window_days=180), _own("at_work", "orders", "count", entity="account"),
               _own("click_rate_smooth", "touchpoints", "count", where=clicks, window_days=90, per=Tally("contacts", "count", where=(("kind", ("send",)),)), smoothing=(.02, 50)),
               _own("creative_clicks", "media", "sum", "clicks", entity="creative", window_days=90, per=Tally("media", "sum", "impressions")), _own("campaign_clicks", "media", "count", entity="campaign")]
