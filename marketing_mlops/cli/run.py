@@ -42,7 +42,7 @@ def outcome_sentence(
     said = f"{made} of {len(done.stages)} stages were made anew." if made else f"Unchanged: all {len(done.stages)} stages are up to date."
     return said + "".join(f"\n{name} has changed: other data, code or parameters than recorded. Commit it if that was meant." for name in done.changed_locks)
 
-# %% ../../nbs/api/cli/30_run.ipynb #6005fd12
+# %% ../../nbs/api/cli/30_run.ipynb #40516975
 def result_pages(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
@@ -57,6 +57,10 @@ def _next_step(model:str, status:str)->str:
     if status == "unknown": return f". Its gates could not be judged, so {model} is not offered for release: `mmops release` would refuse it."
     return f"; `mmops register {model}` and `mmops request {model}` ask for its release."
 
+def _open_line(days:list[str])->str:
+    from marketing_mlops.features.training_sets import open_sentence
+    return open_sentence(days)
+
 def model_lines(
     workspace:Workspace, # Where the model is declared
     model:str, # Key of the model
@@ -70,8 +74,9 @@ def model_lines(
     says = f"{scored['n']:,} customer{'s are' if scored['n'] != 1 else ' is'} scored by the {who}" if "n" in scored else "nobody is scored yet"
     other = f" {str(scored['bundle_hash'])[:12]}, not by this candidate" if who == "champion" and not is_live else ""
     step = "." if is_live else _next_step(printable(model), found["verdict"]["status"])
+    left_out = kept("features", "features.json").get("open_cutoffs")
     return [f"{printable(model)}, {'champion' if is_live else 'candidate'}: verdict {found['verdict']['status']} on {found['n_held_out']:,} held-out row{'s' if found['n_held_out'] != 1 else ''}",
-            *(f"  {printable(line)}" for line in found["sentences"]), f"  {says}{other}{step}"]
+            *([f"  {_open_line(left_out)}"] if left_out else []), *(f"  {printable(line)}" for line in found["sentences"]), f"  {says}{other}{step}"]
 
 # %% ../../nbs/api/cli/30_run.ipynb #6c8f5db5
 def show_result(

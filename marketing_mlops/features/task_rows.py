@@ -8,7 +8,7 @@ Two tasks, two kinds of rows. A *propensity* model looks ahead from cutoffs, or 
 
 # %% auto #0
 __all__ = ['ASKED_OF_AN_EXPERIMENT', 'ASKED_AT', 'ROWS_FOR', 'check_assigned_arms', 'check_experiment_rows', 'check_look_ahead',
-           'rows_at_cutoffs', 'rows_at_contact', 'propensity_rows', 'uplift_rows', 'TaskRows']
+           'last_complete_cutoff', 'rows_at_cutoffs', 'rows_at_contact', 'propensity_rows', 'uplift_rows', 'TaskRows']
 
 # %% ../../nbs/api/features/87_task_rows.ipynb #a4d7b85b
 from collections.abc import Callable, Mapping
@@ -61,13 +61,28 @@ def check_look_ahead(
         raise ParameterError(f"cutoffs is missing; outcome.kind {spec['outcome']['kind']} needs it.",
                              "Add cutoffs: {last: 2026-03-01, every_days: 30, count: 6} or the like.", key="cutoffs")
 
-# %% ../../nbs/api/features/87_task_rows.ipynb #8336850c
+# %% ../../nbs/api/features/87_task_rows.ipynb #ac233edc
+def last_complete_cutoff(
+    events:EventSource, # An open source
+    outcome:Mapping[str, str|int], # As in the spec: horizon_days, maturity_days
+)->pd.Timestamp: # UTC
+    "The last cutoff whose outcome the source knows to its end."
+    return source_end(events) - pd.Timedelta(days=(outcome.get("horizon_days") or 0) + (outcome.get("maturity_days") or 0))
+
+def _refuse_ahead(events:EventSource, spec:Mapping[str, str|float|list|Mapping])->None:
+    last, end = cutoffs_from(spec["cutoffs"])[-1], source_end(events)
+    if last <= end: return
+    raise ParameterError(f"cutoffs.last is {spec['cutoffs']['last']}, which lies ahead of the data: source {events.name!r} ends {end:%Y-%m-%d %H:%M} UTC.",
+                         f"Name {last_complete_cutoff(events, spec['outcome']):%Y-%m-%d}, the last whose outcome is complete, or an earlier day.", key="cutoffs.last")
+
+# %% ../../nbs/api/features/87_task_rows.ipynb #524b8013
 def rows_at_cutoffs(
     events:EventSource, # An open source
     spec:Mapping[str, str|float|list|Mapping], # Of the model: cutoffs, outcome, consent_purpose, holdout
 )->Eligible:
-    "Customers at the cutoffs of a spec. Raises `ParameterError` where it names none."
+    "Customers at the cutoffs of a spec. Raises `ParameterError` where it names none, and for one that lies ahead of the data."
     check_look_ahead(spec)
+    _refuse_ahead(events, spec)
     return spine(events, cutoffs_from(spec["cutoffs"]), purpose=spec.get("consent_purpose"), active_days=spec["outcome"].get("active_days"),
                  holdout=spec.get("holdout") or 0.)
 

@@ -22,7 +22,7 @@ from .training_sets import TrainingSet, meanings_of
 from ..workspace.errors import DataError
 from ..workspace.places import write_json
 
-# %% ../../nbs/api/features/95_training_files.ipynb #fa2cd7dc
+# %% ../../nbs/api/features/95_training_files.ipynb #88088f38
 def described_feature(
     name:str, # As in the spec
     kind:str, # number or category
@@ -39,7 +39,7 @@ def describe_training_set(
     columns = [described_feature(name, "category" if name in training.categorical else "number", training.meanings) for name in training.features]
     return dict(model=training.model, features=columns, label=training.label, treatment=training.treatment, outcomes=list(training.outcomes),
                 rows=rows, dropped=training.dropped, n_holdout=int(training.frame.is_holdout.sum()),
-                short_windows=[each.to_dict() for each in training.short_windows])
+                short_windows=[each.to_dict() for each in training.short_windows], **(dict(open_cutoffs=list(training.open_cutoffs)) if training.open_cutoffs else {}))
 
 # %% ../../nbs/api/features/95_training_files.ipynb #b506cc29
 def write_training_set(
@@ -61,7 +61,7 @@ def _meaning(file:Path)->dict[str, str|int|list|dict|None]:
         raise DataError(f"{file.name} of {file.parent.name} was written by an earlier version.", "Run `mmops run`.", file=file.name)
     return found
 
-# %% ../../nbs/api/features/95_training_files.ipynb #dc5373f7
+# %% ../../nbs/api/features/95_training_files.ipynb #9d83dabd
 def read_training_set(
     folder:str|Path, # Such as data/features/retailer_churn_90d
 )->TrainingSet: # Equal to the one written
@@ -75,4 +75,4 @@ def read_training_set(
     if set(names) - set(frame): raise DataError(f"{rows.name} of {Path(folder).name} lacks {sorted(set(names) - set(frame))[0]}.", "Run `mmops run`.", file=rows.name)
     short = tuple(ShortWindow(**each) for each in found["short_windows"])
     meanings = {each["name"]: {word: each[word] for word in ("definition", "unit", "owner", "version")} for each in found["features"]}
-    return TrainingSet(found["model"], frame.astype(kinds), names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, meanings)
+    return TrainingSet(found["model"], frame.astype(kinds), names, found["label"], found["treatment"], found["dropped"], tuple(found["outcomes"]), short, meanings, tuple(found.get("open_cutoffs", ())))

@@ -1,11 +1,14 @@
 """Training sets of the demonstration, and of the public files."""
-import hashlib, json, os, shutil, subprocess, sys
+import hashlib, json, os, re, shutil, subprocess, sys
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from marketing_mlops.features.point_in_time import feature_table
 from marketing_mlops.features.event_rows import open_events
+from marketing_mlops.features.score_features import keep_scores
 from marketing_mlops.features.spines import spine
+from marketing_mlops.features.task_rows import last_complete_cutoff
+from marketing_mlops.features.training_files import describe_training_set, read_training_set, write_training_set
 from marketing_mlops.features.training_sets import check_training_spec, training_set
 from marketing_mlops.workspace.errors import DataError, ParameterError
 
@@ -96,6 +99,34 @@ def test_an_experiment_nobody_was_assigned_to_is_refused(retailer):
 
 def test_cutoffs_that_have_not_matured_leave_nothing_and_say_so(retailer):
     with pytest.raises(DataError, match="not_matured"): training_set(retailer, "m", CHURN | dict(cutoffs=dict(last="2026-06-15", count=1)))
+
+def test_a_cutoff_ahead_of_the_data_is_refused_with_its_key_and_the_day_that_fits(retailer):
+    for last, every in (("2026-09-27", 30), ("2026-08-31", 30), ("2026-12-31", 1)):
+        with pytest.raises(ParameterError, match=f"cutoffs.last is {last}, which lies ahead of the data: source 'retailer' ends 2026-0[67]") as refused:
+            training_set(retailer, "m", CHURN | dict(cutoffs=dict(last=last, every_days=every, count=14)))
+        assert refused.value.fields["key"] == "cutoffs.last" and re.search(r"Name 2026-0[34]-\d\d, the last whose outcome is complete", refused.value.remedy)
+
+def test_the_day_that_fits_is_judged_by(retailer):
+    with open_events(retailer, "retailer") as events: fits = f"{last_complete_cutoff(events, CHURN['outcome']):%Y-%m-%d}"
+    training = training_set(retailer, "m", CHURN | dict(cutoffs=dict(last=fits, every_days=30, count=5)))
+    assert training.held_out.cutoff.max() == pd.Timestamp(fits, tz="UTC") and training.open_cutoffs == ()
+
+def test_cutoffs_whose_outcome_is_not_complete_are_left_out_and_named(retailer, tmp_path):
+    training = training_set(retailer, "m", CHURN | dict(cutoffs=dict(last="2026-05-30", every_days=30, count=8)))
+    assert training.open_cutoffs == ("2026-04-30", "2026-05-30") and training.held_out.cutoff.max() == pd.Timestamp("2026-03-31", tz="UTC")
+    assert "The outcome of the cutoffs 2026-04-30, 2026-05-30 is not complete yet; they were left out." in training._repr_markdown_()
+    write_training_set(training, tmp_path)
+    assert read_training_set(tmp_path).open_cutoffs == training.open_cutoffs
+    assert "open_cutoffs" not in describe_training_set(training_set(retailer, "m", CHURN))
+
+def test_a_score_that_no_row_can_have_is_refused_with_the_day_of_the_first(retailer):
+    folder = retailer.output("score", "released_late")
+    folder.mkdir(parents=True)
+    pd.DataFrame(dict(customer_id=["x"], cutoff=pd.to_datetime(["2026-06-30"], utc=True), bundle_hash="ab"*32, role="champion", p_buy=[.5])).to_parquet(folder/"scores.parquet")
+    keep_scores(retailer, "released_late", pd.Timestamp("2026-07-01T06:00Z"))
+    with pytest.raises(DataError, match=r"score.released_late is missing in all [\d,]+ rows to learn from: the first score of released_late was made on 2026-07-01") as refused:
+        training_set(retailer, "m", CHURN | dict(features=["recency_days", "score.released_late"]))
+    assert refused.value.remedy == "Remove score.released_late from features: in params.yaml, or name cutoffs after the first score."
 
 # Public files --------------------------------------------------------------------------------------------------------
 
