@@ -54,7 +54,7 @@ def _counts_in_words(review:FeatureReview)->str:
     said = [f"{n} {_COUNTED[word][n != 1]}" for word, n in counts.items() if n]
     return f"Of {len(review.advice)} features {' and '.join([', '.join(said[:-1]), said[-1]] if len(said) > 1 else said)}"
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #4540b77e
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #c9da9340
 def features_word(
     review:FeatureReview, # Of a model
 )->str: # pass, review or unknown
@@ -71,8 +71,9 @@ def features_sentence(
     if suspicious: return f"{' and '.join(suspicious)} {'explain' if len(suspicious) > 1 else 'explains'} so much that somebody has to find out whether it was written down after the outcome."
     if review.gain.low <= 0: return f"These rows do not show that the model does better than a score without knowledge, so nothing can be said for any of its {n} features."
     leak = "nothing looks like a leak" if review.suspicion.status == "pass" else "whether one of them is a leak could not be told"
-    if not (review.named("carries") or review.named("shares")): return f"These rows do not show that any of the {n} features is needed; {leak}."
-    return f"{_counts_in_words(review)}; {leak}."
+    if not any(map(review.named, ("carries", "shares", "spare", "later", "harms"))): return f"These rows do not show that any of the {n} features is needed; {leak}."
+    alone = "" if review.named("carries") or review.named("shares") else "none is shown to be needed by itself, and "
+    return f"{_counts_in_words(review)}; {alone}{leak}."
 
 # %% ../../nbs/api/reporting/86_feature_blocks.ipynb #376bcf82
 def _figure_name(review:FeatureReview)->str: return "AUC" if review.figure == "auc" else review.figure.replace("_", " ")
