@@ -8,12 +8,13 @@ What is guaranteed: an event that happened or became known at or after a row's c
 
 # %% auto #0
 __all__ = ['FEATURES_OF_TABLE', 'finished', 'entity_spine', 'event_features', 'trait_features', 'behind', 'refuse_late',
-           'refuse_future', 'features_of', 'feature_table']
+           'refuse_future', 'refuse_doubled', 'features_of', 'feature_table']
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #15d92160
+# %% ../../nbs/api/features/70_point_in_time.ipynb #148686ac
 from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
+from ..contracts.counts import counted
 from .aggregations import AGGREGATIONS
 from .calendar_features import calendar_features
 from .catalogue import feature
@@ -91,7 +92,7 @@ def event_features(
     def is_described(each): return spine.index.isin(members[each.entity].index)
     return pd.DataFrame({each.name: values_of(each).where(is_described(each)) for each in declared}, index=spine.index)
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #660bdb1c
+# %% ../../nbs/api/features/70_point_in_time.ipynb #4d41126d
 def trait_features(
     events:EventSource, # An open source with traits
     spine:pd.DataFrame, # customer_id, cutoff; from position 0
@@ -108,7 +109,6 @@ def _of_one_way(events:EventSource, spine:pd.DataFrame, declared:list[Feature], 
     compute = FEATURES_OF_TABLE.get(declared[0].table)
     with for_features(each.name for each in declared):
         return compute(events, spine, declared) if compute else event_features(events, spine, declared, over_tiles)
-
 
 # %% ../../nbs/api/features/70_point_in_time.ipynb #5d9a97e9
 def _linking(table:str, entity:str)->set[tuple[str, str]]:
@@ -147,20 +147,32 @@ def refuse_future(
         raise DataError(f"{len(late):,} rows of the spine have a cutoff after {end:%Y-%m-%d %H:%M} UTC, such as {spine.cutoff.max():%Y-%m-%d}; nothing can be known of them yet.",
                         "Choose earlier cutoffs in params.yaml.", column="cutoff", rows=list(late[:5]))
 
-# %% ../../nbs/api/features/70_point_in_time.ipynb #a5962637
+# %% ../../nbs/api/features/70_point_in_time.ipynb #9f3734df
+def refuse_doubled(
+    spine:pd.DataFrame, # With keys and cutoff
+    keys:list[str], # Columns that name whom a row is about, such as customer_id
+)->None:
+    "Raises `DataError` for rows that repeat the keys and cutoff of an earlier row."
+    twice = np.flatnonzero(spine.duplicated([*keys, "cutoff"]))
+    if len(twice):
+        raise DataError(f"{counted(len(twice), 'row')} of the spine {'repeats' if len(twice) == 1 else 'repeat'} the {', '.join(keys)} and cutoff of an earlier row: rows {twice[:5].tolist()}.",
+                        "Keep one row of each, with drop_duplicates.", column=keys[0], rows=twice[:5].tolist())
+
+# %% ../../nbs/api/features/70_point_in_time.ipynb #f7a46fc3
 def features_of(
     events:EventSource, # An open source
     spine:pd.DataFrame, # customer_id or the key of another entity, cutoff
     features:Iterable[str], # Names, such as recency_days and trait.age_band
     over_tiles:bool|None=None, # Whether to use `features.tiles`; None chooses
 )->pd.DataFrame: # The spine's keys, cutoff, then the features (float64 or str), one row per row of the spine, from position 0
-    "Features of a spine. Raises `ParameterError` for an unknown feature or none, `DataError` for one known too late and for a cutoff to come."
+    "Features of a spine. Raises `ParameterError` for an unknown feature or none, `DataError` for one known too late, for a cutoff to come and for a row that is there twice."
     keys = [each.key for each in ENTITIES.values() if each.key in spine] or ["customer_id"]
     check_spine(spine, keys[0])
     declared = {name: feature(name, events.own) for name in features}
     if not declared: raise ParameterError("No feature is named.", "Name some under features: in params.yaml.", key="features")
     refuse_late(events, declared.values())
     refuse_future(events, spine)
+    refuse_doubled(spine, keys)
     rows, by_way = spine[[*keys, "cutoff"]].reset_index(drop=True), {}
     for each in declared.values(): by_way.setdefault(each.table if each.table in OTHER_WAYS else None, []).append(each)
     found = [_of_one_way(events, rows, mine, over_tiles) for mine in by_way.values()]

@@ -171,11 +171,15 @@ def test_a_window_holds_its_first_instant_and_not_its_last(shop):
 def test_rows_come_back_in_the_order_of_the_spine_whatever_it_is(retailer):
     customers = pd.read_parquet(retailer.accepted("retailer")/"customers.parquet").customer_id
     spine = pd.DataFrame(dict(customer_id=customers.sample(400, random_state=1), cutoff=pd.Timestamp("2026-03-01", tz="UTC")))
-    spine = pd.concat([spine, spine[:50]])   # people may occur twice
+    spine = pd.concat([spine, spine[:50].assign(cutoff=pd.Timestamp("2026-02-01", tz="UTC"))])   # people may occur twice, at two cutoffs
     table = feature_table(retailer, "retailer", spine, ["orders_365d", "trait.age_band", "tenure_days"])
     assert table.customer_id.tolist() == spine.customer_id.tolist()
     backwards = feature_table(retailer, "retailer", spine[::-1], ["orders_365d", "trait.age_band", "tenure_days"])
     pd.testing.assert_frame_equal(backwards[::-1].reset_index(drop=True), table)
+
+def test_a_row_that_is_there_twice_is_refused_with_its_place(retailer):
+    spine = pd.DataFrame(dict(customer_id=["c1", "c2", "c1"], cutoff=pd.Timestamp("2026-03-01", tz="UTC")))
+    with pytest.raises(DataError, match=r"1 row of the spine repeats the customer_id and cutoff of an earlier row: rows \[2\]"): feature_table(retailer, "retailer", spine, ["orders_365d"])
 
 def test_net_revenue_is_the_metric_of_the_same_name(retailer):
     from marketing_mlops.contracts.metrics import unit_values
@@ -189,13 +193,13 @@ def test_net_revenue_is_the_metric_of_the_same_name(retailer):
     assert abs(feature_values.sum() - metric_values.astype(float).sum()) < .05 and feature_values.sum() > 50_000
 
 def test_names_nobody_declared_and_traits_nobody_has_are_refused(retailer):
-    spine = SPINE.assign(customer_id="nobody")
+    spine = SPINE.assign(customer_id=["nobody", "no one", "nil"])
     with pytest.raises(ParameterError, match="Did you mean 'tenure_days'"): feature_table(retailer, "retailer", spine, ["tenure_day"])
     with pytest.raises(ParameterError, match="Did you mean 'age_band'"): feature_table(retailer, "retailer", spine, ["trait.age_bnd"])
     with pytest.raises(ParameterError, match="No feature is named"): feature_table(retailer, "retailer", spine, [])
 
 def test_people_without_a_single_event_get_zeros_and_gaps_not_a_missing_row(retailer):
-    table = feature_table(retailer, "retailer", SPINE.assign(customer_id="nobody"), ["orders_90d", "recency_days", "tenure_days", "trait.age_band"])
+    table = feature_table(retailer, "retailer", SPINE.assign(customer_id=["nobody", "no one", "nil"]), ["orders_90d", "recency_days", "tenure_days", "trait.age_band"])
     assert len(table) == 3 and table.orders_90d.tolist() == [0, 0, 0]
     assert table[["recency_days", "tenure_days", "trait.age_band"]].isna().all(axis=None)
 
