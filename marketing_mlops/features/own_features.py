@@ -38,7 +38,7 @@ def _view(name:str, said:Entry)->FeatureView:
     given = {word: said[word] for word in ("entity", "owner", "max_age_days") if said.get(word) is not None}
     return FeatureView(said["table"], (signal,), where=_where(said), **given)
 
-# %% ../../nbs/api/features/16_own_features.ipynb #6aa05ff4
+# %% ../../nbs/api/features/16_own_features.ipynb #b74ff85a
 def _refuse(name:str, problem:str, remedy:str): raise ParameterError(f"params.yaml: features.{name} {problem}", remedy, file="params.yaml", key=f"features.{name}")
 
 def _features(name:str, said:Entry)->tuple[Feature, ...]:
@@ -47,7 +47,7 @@ def _features(name:str, said:Entry)->tuple[Feature, ...]:
     try:
         found = _view(name, said).features
         return found if isinstance(days, list) else (replace(found[0], window_days=None if days == "ever" else days),)
-    except ValueError as e: _refuse(name, f"cannot be computed: {str(e).removeprefix(f'{name}: ')}.", "Correct the entry.")
+    except ValueError as e: _refuse(name, f"cannot be computed: {str(e).removeprefix(f'{name}: ')}.", "Correct what is named; `mmops features show orders_90d` shows how an entry may read.")
 
 # %% ../../nbs/api/features/16_own_features.ipynb #8b1d41ef
 _TAKEN = frozenset(glossary()) # Words that mean something else
@@ -68,10 +68,11 @@ def own_features(
         found[each.name] = each
     return found
 
-# %% ../../nbs/api/features/16_own_features.ipynb #75570521
+# %% ../../nbs/api/features/16_own_features.ipynb #69f01867
 _TEXTS = ("definition", "unit", "table", "aggregation", "column", "owner", "entity", "means_missing")
 _WORDS = (*_TEXTS, "where", "window_days", "missing", "per", "smoothing", "max_age_days")
 _NEEDED = ("definition", "unit", "table", "aggregation")
+_OF_TEXTS = ("first", "last") # may give a category, which has no unit
 _OF_A_TALLY = ("table", "aggregation", "column", "where")
 
 def _check_words(name:str, said:Entry)->None:
@@ -79,6 +80,7 @@ def _check_words(name:str, said:Entry)->None:
     for word in said:
         if word not in _WORDS: _refuse(name, f"has the unknown key {word!r}.{closest(str(word), _WORDS)}", f"Use {', '.join(_WORDS)}.")
     for word in _NEEDED:
+        if word == "unit" and said.get(word) == "" and said.get("aggregation") in _OF_TEXTS: continue
         if said.get(word) in (None, ""): _refuse(name, f"has no {word}.", f"Add a line `{word}: …` below it.")
 
 def _check_texts(name:str, said:Entry)->None:
