@@ -9,7 +9,7 @@ Every customer who was seen before the cutoff is looked at, also those who agree
 # %% auto #0
 __all__ = ['watched_values', 'agreed_purposes', 'drawn_customers', 'segment_evidence', 'SegmentReview', 'review_segments']
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #1d24c53f
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #8078675b
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from ..contracts.verdict import Verdict, judged
 from ..features.catalogue import feature
 from ..features.declarations import Feature
 from ..features.eligibility import is_consented
-from ..features.event_rows import EventSource, open_events
+from ..features.event_rows import EventSource, open_events, source_end
 from ..features.segment_members import as_members, segment_flags
 from ..features.segment_sets import SegmentSet, segment_set
 from ..features.short_windows import short_windows
@@ -76,23 +76,33 @@ def drawn_customers(
     drawn = customer_ids.map(lambda each: hashlib.sha256(f"segments {each}".encode()).hexdigest())
     return customer_ids[drawn.rank(method="first") <= n]
 
-# %% ../../nbs/api/training/46_segment_reviews.ipynb #c5636d0d
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #bb162a64
 def _flags_before(events:EventSource, spine:pd.DataFrame, declared:SegmentSet, asked:list[Feature])->pd.DataFrame|None:
     "Who was where at the earlier cutoff; None where nobody was known, or the data did not reach back far enough to tell."
     try: short_windows(events, spine, asked)
     except DataError: return None
     return segment_flags(events, spine, declared.segments) if len(spine) else None
 
+def _known_before(events:EventSource, moment:pd.Timestamp)->pd.DataFrame:
+    "Customers at a cutoff the source can be asked for."
+    end = source_end(events) if events.as_of else events.now
+    if end is not None and moment > end:
+        raise DataError(f"The cutoff {moment:%Y-%m-%d} lies after {end:%Y-%m-%d %H:%M} UTC, and source {events.name!r} knows nothing of the time between.",
+                        "Choose an earlier cutoff (`--cutoff`), or leave it out for the source's own day.", column="cutoff")
+    known = customer_candidates(events, [moment])
+    if known.empty: raise DataError(f"Source {events.name!r} knows no customer before {moment:%Y-%m-%d}.", "Choose a later cutoff.", column="first_seen_at")
+    return known
+
+# %% ../../nbs/api/training/46_segment_reviews.ipynb #b4897342
 def segment_evidence(
     events:EventSource, # An open source with customers
     declared:SegmentSet, # What is reviewed
     cutoff:str|date|datetime, # Day or instant that is judged
     n:int|None=None, # Customers to look at; None for all
 )->SegmentEvidence:
-    "What a segment set is judged by. Raises `DataError` where nobody is known yet or a feature looks back further than the data reach, and with `ParameterError` for a feature that the source cannot give."
+    "What a segment set is judged by. Raises `DataError` for a cutoff ahead of the source, where nobody is known yet, or where a feature looks back further than the data reach, and with `ParameterError` for a feature that the source cannot give."
     moment, rules = as_cutoff(cutoff), declared.rules
-    known = customer_candidates(events, [moment])
-    if known.empty: raise DataError(f"Source {events.name!r} knows no customer before {moment:%Y-%m-%d}.", "Choose a later cutoff.", column="first_seen_at")
+    known = _known_before(events, moment)
     spine = known[known.customer_id.isin(drawn_customers(known.customer_id, n))].reset_index(drop=True)
     earlier = customer_candidates(events, [moment - pd.Timedelta(days=rules.drift_days)])
     earlier = earlier[earlier.customer_id.isin(spine.customer_id)].reset_index(drop=True)
