@@ -37,7 +37,7 @@ def ledger_row(
     then = f", as of {entry.time:%Y-%m-%d}" if abs(recorded - entry.time) > timedelta(days=1) else ""
     return dict(recorded=f"{recorded:%Y-%m-%d %H:%M} UTC", what=entry.kind.replace("_", " "), about=entry.subject, by=entry.actor, facts=fact_words(entry.payload) + then)
 
-# %% ../../nbs/api/cli/66_ledger.ipynb #b3407b26
+# %% ../../nbs/api/cli/66_ledger.ipynb #849a5e19
 def show_ledger(
     about:str=None, # Only entries about this model
     last:int=20, # How many entries to show, the newest first
@@ -51,7 +51,7 @@ def show_ledger(
     if about and entries and about not in subjects:
         raise ParameterError(f"No entry is about {about!r}; there are entries about {', '.join(sorted(subjects))}.{closest(about, subjects)}", "Correct the name.", key="about")
     found = [entry for entry in reversed(entries) if about in (None, entry.subject)]
-    if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, and by `register --as`.")
+    if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, by `register --as`, `features retire` and `features unretire`, and by `experiments register` and `experiments learnt`.")
     print(text_table(map(ledger_row, found[:last])))
     if len(found) > last: print(f"\n{len(found)-last:,} older entries; `mmops ledger --last {len(found)}` shows them all.")
 

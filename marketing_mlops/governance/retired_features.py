@@ -88,8 +88,12 @@ def retired_features(
     lines = (entry_from_line(line) for log in read_logs(workspace).values() for line in log)
     return standing_retirements(in_ledger_order(entry for entry in lines if entry))
 
-# %% ../../nbs/api/governance/56_retired_features.ipynb #4b4579ab
+# %% ../../nbs/api/governance/56_retired_features.ipynb #1a275fc8
 register_term(Term("retired_feature", "A feature that new models may not use; who decided it, when and why stands in the ledger.", owner="model-owner@example.com"))
+
+def _standing(found:Retirement, reason:str)->Retirement:
+    if found.reason == reason: return found
+    raise RetirementError(f"{found.sentence} A second reason would be lost.", f"Have it reinstated first (`mmops features unretire {found.feature} --as ROLE --reason …`), or leave it as it is.", feature=found.feature)
 
 def retire_feature(
     workspace:Workspace, # Where to record it
@@ -98,12 +102,12 @@ def retire_feature(
     *,
     reason:str, # Why; whoever names the feature next reads it
     clock:Clock=WallClock(), # When
-)->Retirement: # As recorded; the one that stands where it is retired already
-    "Retire a feature. Raises `ParameterError` for one there is not, `ApprovalError` for a reason that is missing or too long, `LedgerError` for no mail address."
+)->Retirement: # As recorded; the one that stands where it is retired already for the same reason
+    "Retire a feature. Raises `ParameterError` for one there is not, `ApprovalError` for a reason that is missing or too long, `RetirementError` for another reason than the one that stands, `LedgerError` for no mail address."
     declared, actor, text = feature(name, own_features(workspace)), checked_actor(actor), reason_text(reason)
     ledger = Ledger(workspace, clock)
     with ledger.locked():
-        if standing := standing_retirements(ledger.entries(RETIRED, REINSTATED)).get(name): return standing
+        if standing := standing_retirements(ledger.entries(RETIRED, REINSTATED)).get(name): return _standing(standing, text)
         facts = dict(reason=text, version=declared.version, specs=specs_naming(read_params(workspace), name), live=sorted(champions_reading(workspace, name)))
         return _retirement(ledger.append(RETIRED, name, actor, facts))
 

@@ -266,7 +266,7 @@ def test_the_first_champion_has_nothing_to_go_back_to(shop, capsys):
 def test_empty_states_say_what_comes_next(shop, capsys):
     typed("live"); typed("ledger"); typed("ledger", "verify")
     said = capsys.readouterr().out
-    assert "Nothing is live yet. Next: `mmops request" in said and "Nothing was decided here yet" in said
+    assert "Nothing is live yet. Next: `mmops request" in said and "Nothing was decided here yet" in said and "`features retire`" in said
     assert not shop.path("data", "ledger").exists() and not (shop.state/"ledger.db").exists()
 
 def test_control_characters_of_an_evaluation_do_not_reach_the_terminal(shop, capsys):

@@ -6,7 +6,7 @@ from governed_workspace import approved, at, contents, make_workspace, put_live,
 from marketing_mlops.governance.approvals import ApprovalError
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import check_champions, live
-from marketing_mlops.governance.retired_features import RETIRED, champions_reading, check_not_retired, reinstate_feature, retire_feature, retired_features
+from marketing_mlops.governance.retired_features import RETIRED, RetirementError, champions_reading, check_not_retired, reinstate_feature, retire_feature, retired_features
 from marketing_mlops.registry.bundles import read_bundle, score_rows
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
 
@@ -59,3 +59,9 @@ def test_the_declaration_that_was_retired_is_on_record(shop):
 def test_a_name_with_markup_is_no_feature_and_no_entry(shop):
     with pytest.raises(MmopsError): retire(shop, "<script>alert(1)</script>")
     assert Ledger(shop).is_empty
+
+def test_a_second_reason_is_refused_and_not_lost(shop):
+    first = retire(shop)
+    assert retire(shop, day="03-09") == first
+    with pytest.raises(RetirementError, match="retired on 2026-03-05 .*The feed ends. A second reason would be lost") as refused: retire(shop, day="03-09", reason="It is wrong")
+    assert "mmops features unretire recency_days" in str(refused.value)
