@@ -9,8 +9,8 @@ function, whose parameters and comments become its options and its help."""
 # %% auto #0
 __all__ = ['COMMANDS', 'Command', 'find_command', 'help_text', 'command_parser', 'call_command', 'two_lines', 'main']
 
-# %% ../../nbs/api/cli/20_commands.ipynb #cd603b50
-import argparse, os, sys
+# %% ../../nbs/api/cli/20_commands.ipynb #cf01a1ae
+import argparse, os, re, sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, is_dataclass
 from inspect import signature
@@ -212,7 +212,11 @@ def _name_flags(parser, options):
         action.option_strings = list(own.get(action.dest) or (flag.rstrip("-") or flag for flag in action.option_strings))
         for flag in action.option_strings: parser._option_string_actions[flag] = action
 
-# %% ../../nbs/api/cli/20_commands.ipynb #605b3854
+# %% ../../nbs/api/cli/20_commands.ipynb #d782e3d4
+def _for_people(text:str)->str:
+    "A docstring without what it says to programmers."
+    return re.sub(r"\s*\bRaises `.*", "", text, flags=re.S)
+
 def command_parser(
     command:Command, # One of `COMMANDS`
 )->argparse.ArgumentParser: # Its errors are `ParameterError`
@@ -221,7 +225,7 @@ def command_parser(
     options = _options(command.function)
     parser = anno_parser(options, prog=f"mmops {command.name}")
     _name_flags(parser, options)
-    parser.description, parser.formatter_class, parser.allow_abbrev = command.function.__doc__, _HelpLayout, False
+    parser.description, parser.formatter_class, parser.allow_abbrev = _for_people(command.function.__doc__), _HelpLayout, False
     parser.epilog = "\n".join(["examples:", *(f"  {line}" for line in command.examples)])
     parser.add_argument("--traceback", action="store_true", help="on an error, show where in the code it happened")
     def refuse(message):

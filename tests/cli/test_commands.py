@@ -13,6 +13,11 @@ def mmops(*words, **options):
 
 EXAMPLES = [(name, line) for name, command in COMMANDS.items() for line in command.examples]
 
+def test_no_help_speaks_of_the_errors_of_python():
+    for command in COMMANDS.values():
+        said = command_parser(command).format_help()
+        assert "Raises" not in said and "Error`" not in said, command.name
+
 @pytest.mark.parametrize("name, line", EXAMPLES, ids=[line for _, line in EXAMPLES])
 def test_every_example_in_help_can_be_typed(name, line):
     command, words = find_command(shlex.split(line)[1:])
