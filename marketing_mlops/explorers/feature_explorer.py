@@ -98,7 +98,9 @@ def _measured(self:FeatureExplorer, name):
 @patch
 def _repr_mimebundle_(self:FeatureExplorer, **kwargs): return self.live()._repr_mimebundle_(**kwargs)
 
-# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #20fa9990
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #d6690a88
+def _names_in_words(names:list[str])->str: return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
 @patch
 def select(self:FeatureExplorer,
     feature:str|None = None, # Which feature; None: as it is
@@ -107,7 +109,7 @@ def select(self:FeatureExplorer,
     "Choose a feature, bins, rows, or what the cell declares. Raises `ParameterError` for a feature there is not, `ValueError` for another setting."
     if feature is not None and feature not in self.study.binned:
         raise ParameterError(f"There is no feature {feature!r} here.{closest(feature, self.study.binned)}",
-                             f"Choose one of {', '.join(list(self.study.binned)[:12])}.", key="feature")
+                             f"Choose one of {_names_in_words(list(self.study.binned))}.", key="feature")
     again = dict(feature=feature, window=None, filter=None) if feature is not None else {}
     self.settings = check_chosen(self.settings | again | others, self.study, self.filters)
     if self._charts is not None: self._charts.settings = self.settings

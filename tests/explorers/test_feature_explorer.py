@@ -14,6 +14,7 @@ from marketing_mlops.features.catalogue import FEATURES, feature
 from marketing_mlops.features.declarations import OTHER_WAYS, Feature, Tally
 from marketing_mlops.features.own_features import own_features
 from marketing_mlops.measurement.redundancy import rank_correlation
+from marketing_mlops.workspace.errors import ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,11 @@ def test_the_time_of_a_team_s_own_feature_is_that_of_its_table(tmp_path, monkeyp
 def test_a_table_of_names_alone_can_be_explored():
     explorer = FeatureExplorer(rows_of_frame(leaving(), "label", "cutoff", features=["trait.channel"]))
     assert explorer.profile().related.empty and explorer.snapshot().table.shape[0] == 3
+
+def test_a_name_there_is_not_is_answered_with_names_and_how_many_more_there_are():
+    many = leaving().assign(**{f"score_{i}": 1.*i for i in range(14)})
+    explorer = FeatureExplorer(rows_of_frame(many, "label", "cutoff", features=[f"score_{i}" for i in range(14)]))
+    with pytest.raises(ParameterError, match=r"Choose one of score_0, .*, score_11 and 2 more\."): explorer.select("nope")
 
 def test_every_feature_takes_another_window_and_filter():
     for declared in FEATURES.values():
