@@ -94,7 +94,7 @@ def ages_at_request(
     def then(moment): return next((each for each in reversed(shown) if each.materialised_at <= moment), None)
     return np.array([(moment - each.cutoff)/timedelta(days=1) for moment in asked if (each := then(moment))] or [age_of(newest, clock)])
 
-# %% ../../nbs/api/features/99_online_parity.ipynb #667ea5e8
+# %% ../../nbs/api/features/99_online_parity.ipynb #c3165ba5
 def age_reasons(
     history:Sequence[Generation], # As for `ages_at_request`
     clock:Clock|None=None, # As for `ages_at_request`
@@ -103,7 +103,7 @@ def age_reasons(
     newest, ages = history[0], ages_at_request(history, clock)
     limit, late = min((newest.limits or {}).values(), default=USUAL_AGE_DAYS), beyond_limit(newest, age_of(newest, clock))
     most = round(float(ages.max()), 2)
-    when = f"As of {newest.as_of}, when the source ended," if newest.as_of else "At a request"
+    when = f"When the source ended ({clock_for(newest.as_of).now() + timedelta(seconds=1):%Y-%m-%d %H:%M} UTC)" if newest.as_of else "At a request"
     said = f"{when} the values are {np.median(ages):.2f} days old at the median and {most:.2f} at most; {limit:g} {'is the strictest limit' if newest.limits else 'is usual'}."
     step = f"Run `mmops materialise {newest.shelf}` more often, or allow more with max_age_days." if most > limit else ""
     if late: said += f" Served as missing now: {', '.join(late)}."
