@@ -155,7 +155,7 @@ def review_seconds(
     spine = rows.frame[["customer_id", "cutoff"]]
     with open_events(workspace, read_params(workspace).model(model)["source"]) as events: return compute_seconds(events, spine, rows.features)
 
-# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #ba1849af
+# %% ../../nbs/api/reporting/86_feature_blocks.ipynb #126e3951
 def _delay_words(days:float|None)->str:
     "A delay in the unit that shows it."
     if days is None or pd.isna(days): return "not measured"
@@ -171,13 +171,13 @@ def costs_table(
     if review.table("costs").empty: return Block("<p>Costs were not looked at: the tables were not at hand.</p>", "Costs were not looked at: the tables were not at hand.")
     rows = _joined(review)
     reads = [f"{row.tables} ({show_count(row.columns)}\u00a0columns)" if row.tables else "kept scores" for row in rows.itertuples()]
-    shown = rows.assign(lost=_lost_words(review, rows), seconds=rows.feature.map(dict(seconds)).astype(float), late=rows.days_most.map(_delay_words), memory=rows.bytes/1_000, reads=reads, only=rows.only_reader_of.replace("", "–"))
+    shown = rows.assign(lost=[each and each.split("\u00a0(")[0] for each in _lost_words(review, rows)], seconds=rows.feature.map(dict(seconds)).astype(float), late=rows.days_most.map(_delay_words), memory=rows.bytes/1_000, reads=reads, only=rows.only_reader_of.replace("", "–"))
     return table_block(shown[["feature", "lost", "seconds", "memory", "late", "reads", "only"]], formats=dict(lost=str, seconds=lambda value: show_number(value, 2), memory=lambda value: show_number(value, 0)),
                        labels=dict(feature="Feature", lost="Lost without it", seconds="Seconds", memory="Memory (kB)", late="Known after", reads="Reads", only="Only it reads"), hints=_cost_hints(review))
 
 def _cost_hints(review:FeatureReview)->dict[str, str]:
     rows = f"{show_count(review.n_rows)} rows"
-    return dict(lost=_lost_hint(review), seconds=f"To compute it by itself for {rows}, in the run that made this page; features of one table share most of it", memory=f"Of its values for {rows}",
+    return dict(lost=f"{_lost_hint(review).split(';')[0]}; its interval stands above", seconds=f"To compute it by itself for {rows}, in the run that made this page; features of one table share most of it", memory=f"Of its values for {rows}",
                 late="19 of 20 rows it counts are known by then; not measured where the source does not say when rows arrive", only="Tables no other feature of the model reads")
 
 # %% ../../nbs/api/reporting/86_feature_blocks.ipynb #55156e05
