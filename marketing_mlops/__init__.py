@@ -46,6 +46,7 @@ Modules:
 - `marketing_mlops.features.entities`: Whom or what a feature describes: a customer, her household or business account, a campaign, a creative.
 - `marketing_mlops.features.event_rows`: The accepted tables of a source as rows that belong to a customer and carry the moment they became known.
 - `marketing_mlops.features.experiment_outcomes`: What the people of an experiment did in their outcome window, counted as the readout counts it.
+- `marketing_mlops.features.feature_problems`: Errors about data that name the features they stop, and only those.
 - `marketing_mlops.features.feature_views`: What several features share, said once: one view for each signal, one feature for each of its windows.
 - `marketing_mlops.features.habit_signals`: On which days and at what time a customer shops and looks, by the clock where she lives.
 - `marketing_mlops.features.labels`: What happened after the cutoff, for the rows whose answer is already complete.
@@ -124,14 +125,23 @@ Modules:
 - `marketing_mlops.jobs.worker_process`: How the warm worker comes to be, apart from whoever starts it, and how nothing of it is left
 - `marketing_mlops.jobs.workers`: Finds the warm worker of a workspace, starts it, asks what it is doing, ends it
 - `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
+- `marketing_mlops.measurement.arm_starts`: An arm that was added after the experiment had begun is compared with customers of other days.
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
 - `marketing_mlops.measurement.associations`: How closely two groupings of the same people hang together, with the range the data leave open.
 - `marketing_mlops.measurement.auc`: How often a score puts a customer who did it above one who did not, with an interval.
 - `marketing_mlops.measurement.calibration`: Whether a chance of 30 % means that it happens to three in ten.
+- `marketing_mlops.measurement.capping`: One customer who buys for the whole village must not decide a campaign.
+- `marketing_mlops.measurement.chosen_depths`: How deep to mail: chosen on some customers, judged on others.
+- `marketing_mlops.measurement.clusters`: Where shops, households or days were assigned, customers are counted but clusters decide.
 - `marketing_mlops.measurement.contrasts`: Every treated arm against the control, every metric in its role, all intervals holding together.
+- `marketing_mlops.measurement.covariates`: What customers did before the experiment explains part of what they do in it; taking that part out narrows the interval.
+- `marketing_mlops.measurement.design_sentences`: What was adjusted, capped or counted by cluster is said wherever the figure is read.
+- `marketing_mlops.measurement.designs`: An experiment that knows more of its customers than the arm: what they did before, whom they were assigned with, where they were drawn from.
 - `marketing_mlops.measurement.differences`: What a treatment changed: two groups compared, with an interval and a test.
+- `marketing_mlops.measurement.discoveries`: Many findings at once, of which only a few may be luck: Benjamini and Hochberg's false discovery rate.
 - `marketing_mlops.measurement.effect_verdicts`: Is the gain worth its money, and was anything harmed on the way?
 - `marketing_mlops.measurement.experiment_decisions`: From verdicts to one action: ship an arm, hold, or stop, with a sentence and what would change it.
+- `marketing_mlops.measurement.experiment_plans`: How many customers a test needs, what it could see with those there are, and with which chance.
 - `marketing_mlops.measurement.experiments`: What was promised before the data came in: arms, goal, worthwhile effect, plan.
 - `marketing_mlops.measurement.exploratory_readouts`: One market of a campaign, read out as what it is: a place to look for the next question.
 - `marketing_mlops.measurement.figures_in_words`: "+0.49 to +1.05 USD": how figures stand in a sentence.
@@ -139,10 +149,14 @@ Modules:
 - `marketing_mlops.measurement.intervals`: A rate or a mean with the range of values the data leave open.
 - `marketing_mlops.measurement.jackknife`: How far any figure might be off, found by leaving out a group of customers at a time.
 - `marketing_mlops.measurement.lifts`: How many per cent more than without the treatment, with an interval that knows the control is uncertain too.
+- `marketing_mlops.measurement.loss_and_profit`: Whether a model whose chances are closer to the truth also earns more, shown and not assumed.
 - `marketing_mlops.measurement.multiplicity`: Four arms and five metrics give twenty chances to be lucky; this page takes the luck out.
+- `marketing_mlops.measurement.paired_models`: Which of two scores is better on the same customers, and whether the difference is more than luck.
 - `marketing_mlops.measurement.paired_shares`: How far a share moved among the same people, looked at twice.
+- `marketing_mlops.measurement.plan_costs`: What an experiment will take: weeks, contacts, money, and what the control group goes without.
 - `marketing_mlops.measurement.policies`: Does choosing whom to send what beat sending everybody the same? In money, with an interval and a sentence.
 - `marketing_mlops.measurement.policy_profits`: What a rule for sending would have earned, read from a campaign in which chance decided who got what.
+- `marketing_mlops.measurement.quantiles`: How much the typical customer spends, how long the slowest tenth waits, and what a treatment changed about it.
 - `marketing_mlops.measurement.ranking`: What a score is worth to somebody who can reach only the best tenth of the customers.
 - `marketing_mlops.measurement.ratios`: Revenue per order, clicks per impression: when the denominator is not the customer who was assigned.
 - `marketing_mlops.measurement.reading_plans`: Is it time to read the result?
@@ -152,16 +166,35 @@ Modules:
 - `marketing_mlops.measurement.resampling`: A second opinion on money, made from the data themselves instead of a formula.
 - `marketing_mlops.measurement.sample_ratio`: Did the arms receive the customers they were meant to? If not, nothing below the line can be trusted.
 - `marketing_mlops.measurement.sample_sizes`: How many customers it takes before the interval settles the question.
+- `marketing_mlops.measurement.segments_of_experiments`: Markets and customer groups that were named before the data came in, with intervals that hold for all of them together.
+- `marketing_mlops.measurement.sequential_intervals`: Look at an experiment every morning, stop when it is clear, and keep the promise all the same.
+- `marketing_mlops.measurement.sequential_shares`: A rate that is watched from the first customer on, however rare it is.
 - `marketing_mlops.measurement.share_ratios`: Groups of people compared by how often something is true of them: the smallest share divided by the largest.
 - `marketing_mlops.measurement.shifts`: How far a distribution has moved, with an interval that knows how few customers it rests on
+- `marketing_mlops.measurement.slices`: Any figure for each group of customers, with intervals that hold together, and which groups fare otherwise than the rest.
+- `marketing_mlops.measurement.strata`: Compare like with like, market by market, and add up.
+- `marketing_mlops.measurement.sufficient_sizes`: From how many customers on an interval keeps its promise, and what is answered below that.
 - `marketing_mlops.measurement.targeting_depths`: How far down the ranking does a mail still pay? Profit at every depth, with an interval that survives looking for the best one.
 - `marketing_mlops.measurement.unit_frames`: One row per customer: the arm, and what the customer did. The only data a readout needs.
+- `marketing_mlops.measurement.unseen_rows`: Did the model learn from the rows it is judged by? Asked of the rows, not of whoever brings them.
+- `marketing_mlops.measurement.uplift_calibration`: Whether a predicted gain of 2 EUR means that the mail brings 2 EUR.
+- `marketing_mlops.measurement.uplift_conventions`: Qini and AUUC as other programs count them, by name, so that two figures called the same can be compared.
 - `marketing_mlops.measurement.uplift_curves`: Does the ranking of an uplift model find the customers whom a mail moves? Drawn, and as one figure with its interval.
+- `marketing_mlops.measurement.uplift_evidence`: All there is to say about one arm's predicted gains, in one call, from rows the model has never seen.
+- `marketing_mlops.measurement.uplift_tests`: Could a ranking that knows nothing have done as well? One p-value, by shuffling.
+- `marketing_mlops.models.arm_scores`: What an uplift model says of each arm, as sums of fitted pipelines, so that every kind of it can be asked and served alike
+- `marketing_mlops.models.assignment_chances`: How likely each customer was to get each arm, and the weights that undo it where some were likelier than others
+- `marketing_mlops.models.class_transformations`: The gain in visits or purchases from one classifier for each arm, by asking who did what her arm was meant to bring about
+- `marketing_mlops.models.doubly_robust`: The gain of each arm from what customers did beyond what was expected of them, weighted by their chance of the arm
 - `marketing_mlops.models.encoders`: Numbers with holes and categories with surprises, made into what an algorithm can take and a server can repeat.
+- `marketing_mlops.models.imputed_effects`: The gain of each arm from what each customer did, held against what she would have done in the other arm
 - `marketing_mlops.models.learners`: The algorithms a model spec may name, and the settings each of them takes.
 - `marketing_mlops.models.propensity`: How likely each customer is to do something, as a chance that can be taken at its word.
 - `marketing_mlops.models.sigmoids`: A score turned into a chance that can be taken at its word, with two numbers.
+- `marketing_mlops.models.single_models`: The gain of each arm from one model of all customers that is told the arm
+- `marketing_mlops.models.uplift_learners`: The ways of learning a gain that a model spec may name under `learner:`
 - `marketing_mlops.models.uplift_models`: What a contact changes for each customer: the gain of every arm over no contact, in units of the outcome.
+- `marketing_mlops.models.uplift_rows`: The rows of an experiment, checked once for all uplift learners: features, outcome, arm, chance of each arm
 - `marketing_mlops.monitoring.input_checks`: Whether the customers of this period are like those a model learned from, feature by feature
 - `marketing_mlops.monitoring.periods`: One look at a model in use: its input, its scores, what it achieved and how many it was asked about, with one verdict
 - `marketing_mlops.monitoring.realised`: Once the answers are in: does a model still rank customers as well as on the day it was judged?
@@ -177,9 +210,13 @@ Modules:
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.
 - `marketing_mlops.reporting.campaign_parts`: The customers of one market or one channel of a campaign, told apart by what was known before the contact.
 - `marketing_mlops.reporting.campaigns`: From a model's entry in `params.yaml` and its accepted tables to a readout.
+- `marketing_mlops.reporting.catalogue_blocks`: Every past test on one page: what was asked, what came out, what was decided, what was learnt.
 - `marketing_mlops.reporting.charts`: The house style of every chart, and how a chart becomes a picture that needs no network.
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
+- `marketing_mlops.reporting.compared_runs`: The two runs a comparison is asked for, found by what people call them: candidate, champion, the first digits of a hash, another algorithm.
+- `marketing_mlops.reporting.comparison_blocks`: The page on which two runs are compared: which is better, how sure that is, and whose treatment would change.
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
+- `marketing_mlops.reporting.design_columns`: Last year's revenue, the market, the household: the columns an experiment's design names, as they were before the assignment.
 - `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
 - `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which carry the model, which bring next to nothing, which are suspicious.
 - `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or what was wrong.
@@ -192,6 +229,8 @@ Modules:
 - `marketing_mlops.reporting.monitoring_blocks`: A look at a model in use, as its owner reads it: does anything need me this month, and what?
 - `marketing_mlops.reporting.numbers`: How counts, rates, money and doubt are written, the same way on every page.
 - `marketing_mlops.reporting.pages`: Renders an executed notebook as one HTML file that anybody can open, mail and keep.
+- `marketing_mlops.reporting.past_experiments`: Every test this workspace knows: what was asked, what came out, what was decided and what was learnt
+- `marketing_mlops.reporting.plain_answers`: Did it work, how sure are we, what now: a marketer's three questions, answered from the figures.
 - `marketing_mlops.reporting.plots`: The four charts that reports need: intervals, bars, a histogram and a line over time.
 - `marketing_mlops.reporting.provenance`: Where the numbers of a report come from: publisher, licence, files, and the clock they are judged by.
 - `marketing_mlops.reporting.quality_blocks`: A source's data quality as somebody reads it who has to decide whether to use the data.
@@ -201,6 +240,8 @@ Modules:
 - `marketing_mlops.reporting.segment_blocks`: A segment set as somebody reads it who wants to plan by it: may I use it, how large is each segment, who moves, and what is in the way?
 - `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
+- `marketing_mlops.reporting.treatment_blocks`: Whose treatment a new model would change, group by group, and for whom it works less well.
+- `marketing_mlops.reporting.unit_files`: Any experiment, also one whose customers stand in a colleague's spreadsheet, read out by the same rules.
 - `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
 - `marketing_mlops.schedules.alerts`: What went wrong with a scheduled run, for whom it is, and what to do, said once and never lost
 - `marketing_mlops.schedules.attempts`: One attempt at a due run, in a process of its own: its parameters, its limits, its evidence
@@ -233,11 +274,16 @@ Modules:
 - `marketing_mlops.training.feature_review_leaks`: A feature that explains nearly everything was perhaps written down after the outcome. Ask, before anybody is pleased.
 - `marketing_mlops.training.feature_review_plans`: Everything fixed before features are compared: rows, folds, figure, algorithm; and what any set of features reaches under it.
 - `marketing_mlops.training.feature_review_steadiness`: Whether a feature means the same from cutoff to cutoff, and for whom it is missing.
+- `marketing_mlops.training.gain_variation`: How much of the gain of one model over another is luck: of the customers it was judged on, of those it learned from, and of the seed.
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
+- `marketing_mlops.training.run_comparisons`: Whether one model is better than another on the same rows, figure by figure, and in one sentence.
+- `marketing_mlops.training.score_differences`: Whether a model that was trained again still says the same, and of whom it does not.
+- `marketing_mlops.training.scored_runs`: Two models laid side by side on the very same held-out rows, and whose treatment would change with the model.
 - `marketing_mlops.training.segment_checks`: Does a segment set keep its promises: is nobody in two, is everybody in one, is each large enough, does each stay what it was?
 - `marketing_mlops.training.segment_evidence`: What a segment set is judged by: who is in which segment now and a while ago, who these people are, and whom one may write to.
 - `marketing_mlops.training.segment_fairness`: Whether segments follow what people are: their age, their market, and what may stand for them; and how many of each segment one may write to.
 - `marketing_mlops.training.segment_reviews`: All questions to a segment set at once, on the customers of a source as they were known at a cutoff.
+- `marketing_mlops.training.treatment_fairness`: Who is contacted and who is left alone, by age or any other group that must not be disadvantaged, and when a person has to decide about it.
 - `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there
 - `marketing_mlops.workspace.reserve`: A megabyte kept aside, so that a full disk can still be reported"""
 
