@@ -13,6 +13,8 @@ from marketing_mlops.workspace.errors import AlreadyRunning, StageError
 from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace
 
+pytestmark = pytest.mark.edges
+
 BIN = Path(sys.executable).parent
 MODELS = ("churn_30d", "churn_60d", "churn_90d")
 PARAMS = """churn: &churn {owner: model-owner@example.com, purpose: Win back, audience: All, source: shop, task: propensity}
@@ -38,7 +40,6 @@ with swap_folder(place.output("score", model)) as into: write_json(into/"scores.
 MANY = """from marketing_mlops.jobs.many_models import make_models
 from marketing_mlops.workspace.places import find_workspace
 
-pytestmark = pytest.mark.edges
 done = make_models(find_workspace(), source)
 done.raise_failures()"""
 

@@ -11,7 +11,7 @@ from marketing_mlops.workspace.places import find_workspace
 from test_runner import notebook
 from test_warm_worker import SLEEPER, is_running, pids, until
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such worker")
+pytestmark = [pytest.mark.edges, pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such worker")]
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
