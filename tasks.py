@@ -5,7 +5,7 @@
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
     python3 tasks.py lab                 JupyterLab on the notebooks
     python3 tasks.py test                all pages, and all tests that stay within one process or two
-    python3 tasks.py test-edges          where other programs begin: pipelines from nothing, Spark, browser, JupyterLab, a new installation
+    python3 tasks.py test-edges          where other programs begin: pipelines from nothing, published files, Spark, browser, JupyterLab
     python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
     python3 tasks.py docs                the documentation site, in _docs/
     python3 tasks.py bench               the benchmarks, recorded in benchmarks/results/

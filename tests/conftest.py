@@ -14,9 +14,9 @@ TRAVELS = ["settings.ini", "params.yaml", "schedule.yaml", "dvc.yaml", ".dvcigno
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def pytest_collection_modifyitems(items):
-    "A test that needs a pipeline run from nothing belongs to the edges, wherever it stands."
+    "A test that needs a pipeline run from nothing, or published files, belongs to the edges, wherever it stands."
     for item in items:
-        if "first_run" in getattr(item, "fixturenames", ()): item.add_marker(pytest.mark.edges)
+        if {"first_run", "datasets"} & set(getattr(item, "fixturenames", ())): item.add_marker(pytest.mark.edges)
 
 def pytest_collection_finish():
     "Thousands of tests are thousands of objects that every garbage collection would look at again."
