@@ -157,7 +157,9 @@ def test_two_runs_at_once_the_second_is_told_so_and_the_first_makes_the_same_byt
     folder, _ = small
     before, lock = fingerprint(folder), (folder/"dvc.lock").read_bytes()
     first = _start_forced(folder)
+    os.killpg(first.pid, signal.SIGSTOP)                       # it is under way for as long as the others take
     second, status = run_mmops("run", cwd=folder), run_mmops("status", cwd=folder)
+    os.killpg(first.pid, signal.SIGCONT)
     _, complaint = first.communicate(timeout=120)
     assert first.returncode == 0, complaint
     is_refused(second, "Another run of this workspace is under way")
