@@ -38,7 +38,7 @@ def test_gains_equal_those_of_causalml(shop, way):
     X, arm, y, _ = shop
     assert apart(made(way).fit(X, y, arm).predict(X), told("causalml")[way]) < 1e-6
 
-@pytest.mark.parametrize("i, name", enumerate(["a", "b"]))
+@pytest.mark.parametrize("i, name", list(enumerate(["a", "b"])))
 def test_the_single_model_of_one_arm_and_the_control_equals_that_of_causalml(shop, i, name):
     "causalml fits one model for each pair; ours and econml's learns from all arms at once."
     X, arm, y, _ = shop
