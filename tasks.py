@@ -4,7 +4,7 @@
     python3 tasks.py run                 the demo: simulated retailer, data quality, campaign readout
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
     python3 tasks.py lab                 JupyterLab on the notebooks
-    python3 tasks.py test                all pages, and all tests that stay within one process or two
+    python3 tasks.py test                pages and tests that stay within one process or two
     python3 tasks.py test-edges          where other programs begin: pipelines from nothing, published files, Spark, browser, JupyterLab
     python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
     python3 tasks.py docs                the documentation site, in _docs/
@@ -113,20 +113,24 @@ def lab(*options):
     say("JupyterLab: stop it with Ctrl-C")
     call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/20_explore_a_table.ipynb", *options)
 
+def run_pages(*which):
+    say("pages: every notebook in a process of its own")
+    call(BIN/"python", "tests/house/run_pages.py", *which, OMP_NUM_THREADS="1")
+
 def run_tests(which, *options):
+    say("tests")
     workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
     # one thread per worker: two that each take all cores wait for one another
     call(BIN/"python", "-m", "pytest", "-n", workers, "--dist", "worksteal", "-m", which, *options, OMP_NUM_THREADS="1")
 
 def test(*options):
     install("dev")
-    say("pages: every notebook in a process of its own")
-    call(BIN/"python", "tests/house/run_pages.py", OMP_NUM_THREADS="1")
-    say("tests")
+    run_pages()
     run_tests("not slow and not edges and not browser", *options)
 
 def test_edges(*options):
     install("spark" if shutil.which("java") else "dev")   # without Java the tests on Spark are skipped, and say so
+    run_pages("--edges")
     run_tests("(edges or browser) and not slow", *options)
 
 def test_slow(*options):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs every page of the documentation in a process of its own, forked from a parent that has only imported libraries.
 
-    python tests/house/run_pages.py                  all pages
+    python tests/house/run_pages.py                  all pages but those of the edges
+    python tests/house/run_pages.py --edges          those that run whole pipelines
     python tests/house/run_pages.py nbs/api/sources  a folder or single pages
 
 `nbdev-test` runs pages one after another in the same workers, so a page can pass by what another page left behind;
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = ["numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "sklearn.base", "pandera.pandas", "altair", "vl_convert", "nbformat",
              "papermill", "markdown_it", "bleach", "rich.progress", "ipywidgets", "anywidget", "IPython", "fastcore.test", "nbdev.test", "ruamel.yaml",
              "matplotlib_inline.backend_inline", "sklearn.ensemble", "statsmodels.stats.proportion", "ibis.backends.duckdb", "openpyxl"]
+EDGES = ["tutorials/10_first_campaign", "tutorials/15_first_model", "how_to/run_many_models", "how_to/add_a_feature", "how_to/use_your_own_files"]
 DEADLINE_S = 300
 
 def modules():
@@ -23,9 +25,12 @@ def modules():
     return [".".join(f.parts) for f in files if not {"__init__", "workspace_template", "shipped"} & set(f.parts)]
 
 def pages(names):
+    edges = [ROOT/"nbs"/f"{name}.ipynb" for name in EDGES]
+    if names == ["--edges"]: return edges
     given = [ROOT/n for n in names] or [ROOT/"nbs"/box for box in ("tutorials", "how_to", "explanations", "api")]   # the long ones first
     found = [p for g in given for p in ([g] if g.suffix == ".ipynb" else sorted(g.rglob("*.ipynb")))]
-    return [p for p in [*([ROOT/"nbs"/"index.ipynb"] if not names else []), *found] if not {".ipynb_checkpoints", "_proc"} & set(p.parts)]
+    if not names: found = [ROOT/"nbs"/"index.ipynb", *(p for p in found if p not in edges)]
+    return [p for p in found if not {".ipynb_checkpoints", "_proc"} & set(p.parts)]
 
 def run_page(page, warm_home):
     "In the child: executes the page and ends the process, whatever happened."
