@@ -52,9 +52,18 @@ class ArmScore:
         "The score of each row."
         return sum((part.values(frame) for part in self.parts), np.full(len(frame), self.constant))
 
-# %% ../../nbs/api/models/34_arm_scores.ipynb #e89d60bc
+# %% ../../nbs/api/models/34_arm_scores.ipynb #fe884b12
 class UpliftModel(BaseEstimator):
-    "What all uplift learners answer: needs `numeric`, `categorical`, `control`, and once fitted `models_`, `arms_` and `arm_scores`."
+    "What all uplift learners are made with and answer; a learner adds `fit`, which learns `models_` and `arms_`, and `arm_scores`."
+    def __init__(self,
+        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec
+        numeric:list[str],        # Features that are numbers
+        categorical:list[str],    # Features that are text
+        control:str,              # The arm the others are held against
+        seed:int=0,               # Same rows and seed, same models
+    ):
+        self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
+        self.control, self.seed = control, seed
 
     def scored_arms(self,
         X:pd.DataFrame, # Features

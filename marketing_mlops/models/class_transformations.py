@@ -29,18 +29,9 @@ def transformed_classes(
     chance = (rows.chances[arm]/(rows.chances[arm] + rows.chances[rows.control])).to_numpy()
     return np.where(treated, rows.outcomes, 1 - rows.outcomes), .5/np.where(treated, chance, 1 - chance)
 
-# %% ../../nbs/api/models/48_class_transformations.ipynb #31917c91
+# %% ../../nbs/api/models/48_class_transformations.ipynb #fd620dea
 class ClassTransformation(UpliftModel):
     "Expected gain of each arm over the control in an outcome of zeros and ones, from one classifier per arm."
-    def __init__(self,
-        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec; one that predicts chances
-        numeric:list[str],        # Features that are numbers
-        categorical:list[str],    # Features that are text
-        control:str,              # The arm the others are held against
-        seed:int=0,               # Same rows and seed, same models
-    ):
-        self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
-        self.control, self.seed = control, seed
 
 # %% ../../nbs/api/models/48_class_transformations.ipynb #3dea69af
 @patch

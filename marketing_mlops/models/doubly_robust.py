@@ -31,7 +31,7 @@ def doubly_robust_gains(
     control = corrected(rows.control)
     return pd.DataFrame({name: corrected(name) - control for name in rows.arms})
 
-# %% ../../nbs/api/models/44_doubly_robust.ipynb #aa53a809
+# %% ../../nbs/api/models/44_doubly_robust.ipynb #0b711673
 class DRLearner(UpliftModel):
     "Expected gain of each arm over the control, learned from doubly robust estimates."
     def __init__(self,
@@ -42,8 +42,8 @@ class DRLearner(UpliftModel):
         seed:int=0,               # Same rows and seed, same models
         folds:int=5,              # Parts for expected outcomes, 2 or more
     ):
-        self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
-        self.control, self.seed, self.folds = control, seed, folds
+        super().__init__(algorithm, numeric, categorical, control, seed)
+        self.folds = folds
 
 # %% ../../nbs/api/models/44_doubly_robust.ipynb #c7494eb7
 @patch

@@ -29,18 +29,9 @@ def imputed_effects(
     added, missed = rows.outcomes - expected[rows.control], expected[arm] - rows.outcomes
     return np.select([rows.arm == arm, rows.arm == rows.control], [added, missed], np.nan)
 
-# %% ../../nbs/api/models/46_imputed_effects.ipynb #57f4deee
+# %% ../../nbs/api/models/46_imputed_effects.ipynb #52d74768
 class XLearner(UpliftModel):
     "Expected gain of each arm over the control, learned from imputed effects."
-    def __init__(self,
-        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec
-        numeric:list[str],        # Features that are numbers
-        categorical:list[str],    # Features that are text
-        control:str,              # The arm the others are held against
-        seed:int=0,               # Same rows and seed, same models
-    ):
-        self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
-        self.control, self.seed = control, seed
 
 # %% ../../nbs/api/models/46_imputed_effects.ipynb #639db7dc
 @patch

@@ -20,20 +20,11 @@ from .learners import classifier_for, regressor_for, threads_for
 from .uplift_rows import learnable_rows
 from ..workspace.errors import ParameterError
 
-# %% ../../nbs/api/models/42_single_models.ipynb #0b0202f0
+# %% ../../nbs/api/models/42_single_models.ipynb #bf1cdbff
 ARM_FEATURE = "assigned arm" # what the model is told beside the customer's own features
 
 class SLearner(UpliftModel):
     "Expected gain of each arm over the control, from one model of all arms."
-    def __init__(self,
-        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec
-        numeric:list[str],        # Features that are numbers
-        categorical:list[str],    # Features that are text
-        control:str,              # The arm the others are held against
-        seed:int=0,               # Same rows and seed, same model
-    ):
-        self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
-        self.control, self.seed = control, seed
 
 # %% ../../nbs/api/models/42_single_models.ipynb #b83bfc2f
 @patch

@@ -18,18 +18,9 @@ from sklearn.pipeline import Pipeline
 from .arm_scores import ArmPart, ArmScore, UpliftModel
 from .uplift_rows import fit_part, learnable_rows
 
-# %% ../../nbs/api/models/40_uplift_models.ipynb #962c9241
+# %% ../../nbs/api/models/40_uplift_models.ipynb #71e1b7f6
 class TLearner(UpliftModel):
     "Expected gain of each arm over the control, from one model per arm."
-    def __init__(self,
-        algorithm:dict[str, str|float], # `name` and settings, as under `algorithm:` of a spec
-        numeric:list[str],        # Features that are numbers
-        categorical:list[str],    # Features that are text
-        control:str,              # The arm the others are held against
-        seed:int=0,               # Same rows and seed, same models
-    ):
-        self.algorithm, self.numeric, self.categorical = algorithm, numeric, categorical
-        self.control, self.seed = control, seed
 
 # %% ../../nbs/api/models/40_uplift_models.ipynb #8fddef8d
 @patch
