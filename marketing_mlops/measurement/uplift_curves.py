@@ -71,18 +71,20 @@ def scored_rows(
     order = np.lexsort((weight, outcome, treated, -score))
     return ScoredRows(score[order], treated[order], outcome[order], weight[order])
 
-# %% ../../nbs/api/measurement/99_uplift_curves.ipynb #2248daab
-POINTS = 100 # at most, along a curve
+# %% ../../nbs/api/measurement/99_uplift_curves.ipynb #9a5e0439
+POINTS = 100 # evenly along a curve; groups of equal scores may add as many again
 
 def depth_ends(
     score:np.ndarray, # Best first
-    points:int=POINTS, # At most this many, 1 or more
+    points:int=POINTS, # Even steps, 1 or more
 )->np.ndarray: # How many customers each depth reaches, ascending; the last reaches all
     "Depths at which a ranking may be cut without separating equal scores."
     n = len(score)
     wanted = np.unique(np.ceil(np.linspace(0, n, min(points, n)+1)[1:]).astype(int))
-    # the last customer with the score of the one at the wanted depth
-    return np.unique(n - np.searchsorted(score[::-1], score[wanted-1], side="left"))
+    # the first and the last customer with the score of the one at the wanted depth
+    starts, ends = (n - np.searchsorted(score[::-1], score[wanted-1], side=side) for side in ("right", "left"))
+    is_large = (ends-starts)*points >= n
+    return np.unique(np.append(starts[is_large & (starts > 0)], ends))
 
 # %% ../../nbs/api/measurement/99_uplift_curves.ipynb #53cd416a
 def _cells(rows, ends):

@@ -48,6 +48,17 @@ def test_on_hillstrom_the_published_uplift_lies_in_the_interval_of_a_model_of_th
     found = uplift_at(score, treated[~train], visit[~train], .3)
     assert found.estimate.low < .0661 < found.estimate.high
 
+@pytest.mark.parametrize("n_top", [3, 59, 60, 61, 1_000])
+def test_a_ranking_with_two_levels_keeps_its_cut_however_small_the_top_is(n_top):
+    score = np.repeat([2., 1.], [n_top, 6_000-n_top])
+    assert depth_ends(score).tolist() == [n_top, 6_000]
+
+def test_a_small_group_that_gains_shows_in_the_coefficient_and_in_the_test_alike():
+    rng, n = np.random.default_rng(14), 6_000
+    top, treated = np.arange(n) < 50, rng.random(n) < .5
+    found = qini_curve(top.astype(float), treated, (rng.random(n) < .1 + .8*top*treated).astype(float))
+    assert len(found.points) == 2 and found.coefficient.low > 0
+
 def draw(rng, n=3_000):
     x, treated = rng.random(n), rng.random(n) < .5
     return x, treated, rng.random(n) < .1 + .1*x*treated
