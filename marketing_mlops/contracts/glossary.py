@@ -8,10 +8,10 @@ Look a word up with `term` before you use it in a column, a parameter or a page,
 __all__ = ['EXPERIMENT_TERMS', 'ESTIMATE_TERMS', 'JUDGEMENT_TERMS', 'WORKSPACE_TERMS', 'STAGE_TERMS', 'PRODUCT_TERMS',
            'COLUMN_TERMS', 'Term', 'term_key', 'register_term', 'glossary', 'term', 'unresolved', 'term_table']
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #934c6d67
+# %% ../../nbs/api/contracts/90_glossary.ipynb #3ddda2ef
 from collections.abc import Iterable
 from dataclasses import dataclass
-from .figures import METRICS
+from .figures import METRICS, find_metric
 from .measures import Metric, quantity_words
 from .schemas import TABLES
 from .verdict import markdown_table, markdown_text
@@ -198,7 +198,7 @@ def _column_terms()->dict[str, Term]:
     alone |= {table.key[0]: found[f"{table.name}.{table.key[0]}"] for table in TABLES.values() if len(table.key) == 1}
     return found | {name: Term(name, each.definition, each.unit, each.owner) for name,each in alone.items()}
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #f5981402
+# %% ../../nbs/api/contracts/90_glossary.ipynb #521b6305
 def _metric_unit(metric:Metric)->str:
     top,bottom = metric.numerator, metric.denominator
     if metric.kind == "proportion": return "share, 0 to 1"
@@ -206,8 +206,8 @@ def _metric_unit(metric:Metric)->str:
     if top.is_money: return "reporting currency"
     return quantity_words(top) if bottom is None else f"{quantity_words(top)} for each in {quantity_words(bottom)}"
 
-def _metric_terms()->dict[str, Term]:
-    return {name: Term(name, each.definition, _metric_unit(each), each.owner) for name,each in METRICS.items()}
+def _metric_term(metric:Metric)->Term: return Term(metric.name, metric.definition, _metric_unit(metric), metric.owner)
+def _metric_terms()->dict[str, Term]: return {name: _metric_term(each) for name,each in METRICS.items()}
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #c5b2caf9
 def glossary()->dict[str, Term]: # By name, in alphabetical order
@@ -217,13 +217,14 @@ def glossary()->dict[str, Term]: # By name, in alphabetical order
     tables = {table.name: Term(table.name, table.definition, owner=table.owner) for table in TABLES.values()}
     return dict(sorted((_column_terms() | words | tables | _metric_terms() | _ADDED).items()))
 
-# %% ../../nbs/api/contracts/90_glossary.ipynb #c4c4458f
+# %% ../../nbs/api/contracts/90_glossary.ipynb #274c405a
 def term(
     name:str, # A word, in any spelling `term_key` understands
 )->Term: # Its definition, unit and owner
     "The term called `name`. Raises `TermError` with the nearest word there is."
     words = glossary()
     if (key := term_key(name)) in words: return words[key]
+    if declared := find_metric(key): return _metric_term(declared)
     raise TermError(f"{name!r} is not in the glossary.{closest(key, words)}", "Use a word that is, or define it with register_term.", name=name)
 
 def unresolved(
@@ -231,7 +232,7 @@ def unresolved(
 )->list[str]: # Those without a definition, as they were written
     "Which words the glossary does not define."
     words = glossary()
-    return [name for name in dict.fromkeys(names) if term_key(name) not in words]
+    return [name for name in dict.fromkeys(names) if term_key(name) not in words and not find_metric(term_key(name))]
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #bac9a2ac
 def term_table(
