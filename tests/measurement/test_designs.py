@@ -163,6 +163,8 @@ def test_a_cap_is_the_same_as_winsorising_at_that_amount():
     (dict(covariates=["spend_per_customer"]), "an outcome of this experiment"), (dict(covariates=["a", "a"]), "more than once"),
     (dict(clusters="shop", strata=["market"]), "cannot be combined"), (dict(caps={"visit_rate": 1}), "does not measure"),
     (dict(caps={"spend_per_customer": 0}), "above 0"), (dict(goal="conversion_rate", caps={"conversion_rate": 1}), "only amounts per customer"),
+    (dict(goal="spend_per_customer_p50"), "quantiles do not add up to money"), (dict(diagnostics=["average_order_value_p90"]), "no declared metric"),
+    (dict(diagnostics=["spend_per_customer_p95"], caps={"spend_per_customer_p95": 90}), "only amounts per customer"),
     (dict(covariates="spent_before"), "a list such as"), (dict(segments=["market", "market"]), "more than once")])
 def test_a_fault_of_the_design_is_named(change, said):
     with pytest.raises(ParameterError) as refused: read_experiment(BASE | change)
@@ -182,6 +184,14 @@ def test_a_household_in_two_arms_is_refused():
 def test_a_column_a_design_needs_is_missed_by_name():
     with pytest.raises(DataError, match="column spent_befor is missing. Did you mean 'spent_before'"):
         read_out(read_experiment(BASE | dict(covariates=["spent_befor"])), customers())
+
+def test_a_quantile_named_in_a_promise_is_read_out_as_a_diagnostic():
+    units = customers(4_000).assign(spend_per_customer_p95=lambda u: u.spend_per_customer)
+    readout = read_out(read_experiment(BASE | dict(diagnostics=["spend_per_customer_p95"])), units)
+    found = next(c for c in readout.contrasts if c.metric.name == "spend_per_customer_p95")
+    assert (found.role, found.metric.quantile, found.metric.unit) == ("diagnostic", .95, "EUR")
+    by_arm = units.groupby("arm").spend_per_customer.quantile(.95)
+    assert found.difference.estimate.value == pytest.approx(by_arm["mail"] - by_arm["none"])
 
 @pytest.mark.parametrize("design", [dict(), dict(covariates=["spent_before"]), dict(strata=["market"]), dict(covariates=["spent_before"], strata=["market"]), dict(clusters="shop"),
                                     dict(clusters="shop", covariates=["spent_before"])])
