@@ -11,11 +11,12 @@ __all__ = ['VALUE_KINDS', 'REQUIRED_KEYS', 'OPTIONAL_KEYS', 'EXPERIMENT_RULES', 
            'Experiment', 'read_values', 'experiment_rule', 'arms_fit', 'plan_fits', 'money_fits', 'roles_fit',
            'design_fits', 'caps_fit', 'metrics_declared', 'goal_adds_up', 'what_to_write', 'read_experiment']
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #508651f6
+# %% ../../nbs/api/measurement/80_experiments.ipynb #8c2ae8b6
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from fastcore.basics import patch
 from ..contracts.figures import METRICS, find_metric
 from .designs import Design
 from ..workspace.clock import instant_of

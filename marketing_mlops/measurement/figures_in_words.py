@@ -22,7 +22,7 @@ def digits_for(
     sizes = [abs(v) for v in values if v]
     return min(6, max(2, *(1-math.floor(math.log10(s)) for s in sizes))) if sizes else 2
 
-# %% ../../nbs/api/measurement/83_figures_in_words.ipynb #c0b1f446
+# %% ../../nbs/api/measurement/83_figures_in_words.ipynb #896322ab
 def in_words(
     value:float,        # The figure, in `unit`
     unit:str,           # "share", a currency, or what is counted
@@ -34,6 +34,7 @@ def in_words(
     shown = 100*value if unit == "share" else value
     decimals = digits_for(shown) if digits is None else digits
     number = f"{shown:{'+' if gain else ''},.{decimals}f}".replace("-", "−")
+    if digits is None: number = number[:len(number)-decimals+2] + number[len(number)-decimals+2:].rstrip("0")
     if not float(f"{shown:.{decimals}f}"): number = number.lstrip("+−")
     return f"{number} {('percentage points' if gain else '%') if unit == 'share' else unit}"
 

@@ -10,12 +10,12 @@ Written conclusions go stale: somebody corrects a figure, and the sentence above
 __all__ = ['OUT_OF_REACH', 'WAITING_HELPS', 'gain_sentence', 'harm_words', 'guardrail_sentence', 'roughly', 'customers_sentence',
            'change_sentence', 'settling_size', 'repetition_words', 'advice_after_end', 'after_the_end']
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #e736e4b0
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #dd15f75e
 import math
 from dataclasses import replace
 from .contrasts import Contrast
 from .differences import Difference
-from .effect_verdicts import gain_in_money, guardrail_verdict, harm_of, money_factor
+from .effect_verdicts import NO_LIMIT, gain_in_money, guardrail_verdict, harm_of, money_factor
 from .experiments import Experiment
 from .figures_in_words import digits_for, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable, side_of
@@ -35,13 +35,13 @@ def gain_sentence(
     refused = f" No decision is taken from it: {contrast.check.problem}" if isinstance(contrast.check, NotMeasurable) else ""
     return f"{contrast.arm} changed {name[:1].lower()+name[1:]} by {size} against {contrast.control}{check}.{refused}"
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #fee02866
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #09d9edf6
 def harm_words(
     status:str,                        # What `guardrail_verdict` said: pass, review or fail
     margin:str|None,                   # The margin in words, None where there is none
 )->str: # A clause that follows the guardrail's name
     "What a verdict means for a guardrail."
-    if margin is None: return "was harmed" if status == "fail" else "shows no proven harm"
+    if margin is None: return {"fail": "was harmed", "pass": "was not harmed"}.get(status, NO_LIMIT)
     return {"pass": f"stays within its margin of {margin}", "fail": f"was harmed beyond its margin of {margin}"}.get(
         status, f"is not shown to stay within its margin of {margin}")
 
@@ -55,7 +55,8 @@ def guardrail_sentence(
     harm, unit = harm_of(contrast), contrast.metric.unit
     words = harm_words(guardrail_verdict(contrast, margin).status, None if margin is None else in_words(margin, unit, gain=True).lstrip("+"))
     possible = f", so harm of up to {in_words(harm.high, unit, gain=True).lstrip('+')} remains possible" if harm.high > 0 else ""
-    return f"{contrast.arm}: {contrast.metric.label} {words}; it changed by {interval_in_words(contrast.difference.estimate)}{possible}."
+    change = f"{in_words(contrast.difference.estimate.value, unit, gain=True)} ({interval_in_words(contrast.difference.estimate)})"
+    return f"{contrast.arm}: {contrast.metric.label}{':' if words == NO_LIMIT else ''} {words}; it changed by {change}{possible}."
 
 # %% ../../nbs/api/measurement/89_readout_sentences.ipynb #c728a8a3
 OUT_OF_REACH = 100 # times the customers measured; beyond this a number says nothing
@@ -79,7 +80,7 @@ def customers_sentence(
     if not missing: return "Welch's or Newcombe's interval alone would be clear; the second opinion is not, and needs more customers."
     return f"About {roughly(missing):,} further customers in these two arms would settle it with a chance of 80 %, should the effect be as observed."
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #82b01fa9
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #e51b346a
 def change_sentence(
     contrast:Contrast,     # The goal of one arm
     experiment:Experiment, # Its worthwhile effect
@@ -87,12 +88,14 @@ def change_sentence(
     "Which threshold, or how many customers, would change what the goal says."
     try: gain = gain_in_money(contrast, experiment)
     except NotMeasurable as e: return f"{contrast.arm}: {e.remedy}"
-    low, high = (in_words(v, gain.unit, digits=digits_for(gain.high-gain.low)) for v in (gain.low, gain.high))
+    low, high = (in_words(max(v, 0.), gain.unit, digits=digits_for(gain.high-gain.low)) for v in (gain.low, gain.high))
     match side_of(gain, experiment.worthwhile_effect):
-        case "above": return f"{contrast.arm}: with a worthwhile effect of {low} per customer or more this would be open."
-        case "below": return f"{contrast.arm}: with a worthwhile effect of {high} per customer or less this would be open."
+        case "above": return f"{contrast.arm}: with a worthwhile effect of {low} per {experiment.per} or more this would be open."
+        case "below" if gain.high < 0: return f"{contrast.arm}: no worthwhile effect would change this, because the whole range is a loss."
+        case "below": return f"{contrast.arm}: with a worthwhile effect of {high} per {experiment.per} or less this would be open."
     settled = customers_sentence(contrast.difference, experiment.worthwhile_effect/money_factor(contrast, experiment))
-    return f"{contrast.arm}: open for every worthwhile effect from {low} to {high} per customer. {settled}"
+    reach = f"from {low} to {high}" if gain.low > 0 else f"up to {high}"
+    return f"{contrast.arm}: open for every worthwhile effect {reach} per {experiment.per}. {settled}"
 
 # %% ../../nbs/api/measurement/89_readout_sentences.ipynb #09883c94
 def settling_size(
