@@ -27,7 +27,15 @@ def test_the_true_chances_are_not_beaten_by_blurred_ones():
 
 def test_the_same_model_is_neither_better_nor_measured_as_zero():
     found = loss_and_profit(HAPPENED, RIGHT, {"copy": RIGHT.copy()}, TERMS)
-    assert found[0].reading == "neither" and isinstance(found[0].profit, NotMeasurable) and "No model is closer" in loss_profit_sentence(found)
+    assert found[0].reading == "neither" and isinstance(found[0].profit, NotMeasurable) and loss_profit_sentence(found) == "Copy claims the same chances, so it earns the same."
+
+def test_a_profit_nobody_can_tell_takes_nothing_away_from_a_log_loss_that_is_better():
+    found = loss_and_profit(HAPPENED, BLURRED, {"right": RIGHT}, ContactTerms(150, 1))            # nearly everybody pays, so hardly anybody tells the two apart
+    assert found[0].sides == ("above", "unknown") and found[0].profit.code == "too_few"
+    assert loss_profit_sentence(found) == "Right is closer to the truth for certain; whether it earns more or less cannot be told."
+
+def test_a_model_that_is_farther_from_the_truth_is_called_so():
+    assert loss_profit_sentence(loss_and_profit(HAPPENED, RIGHT, {"blurred": BLURRED}, TERMS)).startswith("Blurred is farther from the truth for certain, and earns less for certain.")
 
 def test_a_chance_of_zero_for_what_happened_makes_the_reading_unknown():
     found = loss_and_profit(HAPPENED, RIGHT, {"certain": np.where(HAPPENED & (RIGHT < .2), 0., RIGHT)}, TERMS)
