@@ -23,13 +23,18 @@ from .metric_kinds import METRIC_KINDS, ArmValues
 from .resampling import bootstrap_difference, check_spenders, resampled_difference
 from .strata import stratified_numbers
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #460eac3d
+# %% ../../nbs/api/measurement/67_designs.ipynb #5050e5e3
 @dataclass(frozen=True)
 class Design:
     "What an experiment knows of its customers beside the arm."
     covariates:tuple[str, ...] = () # Columns known before the assignment that explain the outcome
     clusters:str|None = None        # Column that names what was assigned; None where customers were
     strata:tuple[str, ...] = ()     # Columns that name the parts of the population, known before the assignment
+
+    def __post_init__(self):
+        if self.clusters and self.strata:
+            raise ValueError(f"strata {listed(self.strata)} cannot be combined with clusters {self.clusters}: one stratum seldom holds enough clusters "
+                             "of both arms; name what was known before as covariates instead")
 
     @property
     def columns(self)->tuple[str, ...]: # All it needs of a unit frame
