@@ -9,11 +9,12 @@ The parts have pages of their own: [Uplift curves](99_uplift_curves.ipynb), [Upl
 # %% auto #0
 __all__ = ['BEST_SHARE', 'ArmRows', 'rows_of_arm', 'UpliftEvidence', 'uplift_evidence']
 
-# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #c6e5e850
+# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #7ddd7084
 from collections.abc import Callable
 from dataclasses import dataclass
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 from .intervals import Estimate, NotMeasurable
 from .uplift_calibration import UpliftCalibration, uplift_calibration
 from .uplift_curves import QiniCurve, UpliftAt, qini_curve, uplift_at
@@ -46,7 +47,7 @@ def rows_of_arm(
     chance = None if chances is None else (chances[arm]/(chances[arm]+chances[control])).to_numpy(float)[kept]
     return ArmRows(part[f"gain_{arm}"].to_numpy(float), (part["arm"] == arm).to_numpy(), part[outcome].to_numpy(float), chance)
 
-# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #4ba9b8f7
+# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #d015b286
 @dataclass(frozen=True)
 class UpliftEvidence:
     "What held-out rows say of one arm's predicted gains."
@@ -60,23 +61,29 @@ class UpliftEvidence:
     def figures(self)->dict[str, Estimate|NotMeasurable]: # By name
         "Figures with intervals."
         def of(part, figure): return part if isinstance(part, NotMeasurable) else figure(part)
-        return dict(qini=of(self.curve, lambda c: c.coefficient), auuc=of(self.curve, lambda c: c.area), uplift_at_best=of(self.best, lambda b: b.estimate),
+        return dict(qini=of(self.curve, lambda c: c.coefficient), auuc=of(self.curve, lambda c: c.area), uplift_at_30=of(self.best, lambda b: b.estimate),
                     gain_slope=of(self.calibration, lambda c: c.slope), gain_shift=of(self.calibration, lambda c: c.shift))
 
-    @property
-    def sentence(self)->str: # One or two sentences
-        "Whether the ranking is worth anything."
-        if isinstance(self.test, NotMeasurable): return f"Whether the ranking of {self.arm} knows who gains cannot be said. {self.test.problem}"
-        knows = "knows who gains" if self.test.p_value <= .05 else "is not told from one that knows nothing"
-        word = "" if isinstance(self.calibration, NotMeasurable) else " "+self.calibration.sentence
-        return f"The ranking of {self.arm} {knows} (p {self.test.p_value:.2g}, {self.test.n:,} held-out customers).{word}"
+# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #e82b854f
+@patch(as_prop=True)
+def knows(self:UpliftEvidence)->str: # One sentence
+    "Whether the ranking is worth anything."
+    if isinstance(self.test, NotMeasurable): return f"Whether the ranking of {self.arm} knows who gains cannot be said. {self.test.problem}"
+    knows = "knows who gains" if self.test.p_value <= .05 else "is not told from one that knows nothing"
+    return f"The ranking of {self.arm} {knows} (p {self.test.p_value:.2g}: {self.test.as_good:,} of {self.test.draws:,} random orders of the {self.test.n:,} held-out customers do as well)."
 
-    def _repr_markdown_(self)->str:
-        shown = {name: each._repr_markdown_() if isinstance(each, Estimate) else f"not measurable: {each.problem}" for name, each in self.figures.items()}
-        return "\n\n".join([self.sentence, *(f"{name.replace('_', ' ')}: {each}" for name, each in shown.items())])
+@patch(as_prop=True)
+def sentence(self:UpliftEvidence)->str: # One or more sentences
+    "Whether the ranking is worth anything, and whether the predicted gains can be taken at their word."
+    return self.knows if isinstance(self.calibration, NotMeasurable) or isinstance(self.test, NotMeasurable) else f"{self.knows} {self.calibration.sentence}"
 
-# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #7bc2050e
-BEST_SHARE = .30 # of the customers, for the gain among the best
+@patch
+def _repr_markdown_(self:UpliftEvidence)->str:
+    shown = {name: each._repr_markdown_() if isinstance(each, Estimate) else f"not measurable: {each.problem}" for name, each in self.figures.items()}
+    return "\n\n".join([self.sentence, *(f"{name.replace('_', ' ')}: {each}" for name, each in shown.items())])
+
+# %% ../../nbs/api/measurement/99_uplift_evidence.ipynb #43c19a29
+BEST_SHARE = .30 # of the customers, for the gain among the best; the name of the figure `uplift_at_30` says so
 
 def _or_reason(figure:Callable, *arguments:np.ndarray, **options:str|float|int|np.ndarray|None)->QiniCurve|UpliftAt|ShuffleTest|UpliftCalibration|NotMeasurable:
     try: return figure(*arguments, **options)

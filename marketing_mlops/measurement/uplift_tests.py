@@ -35,7 +35,7 @@ def witnessed_gains(
     if not gains.any(): raise NotMeasurable("All customers of each arm have the same outcome, so nobody differs.", "Wait for outcomes.", code="no_variation")
     return gains + effect
 
-# %% ../../nbs/api/measurement/99_uplift_tests.ipynb #5fa45a2e
+# %% ../../nbs/api/measurement/99_uplift_tests.ipynb #2debc257
 @dataclass(frozen=True)
 class ShuffleTest:
     "How a ranking or a choice compares with those that know nothing."
@@ -43,6 +43,10 @@ class ShuffleTest:
     statistic:float # Gain over chance, in its own standard errors
     draws:int       # Deals
     n:int           # Customers
+
+    @property
+    def as_good(self)->int: # Deals that do as well as the real one
+        return round(self.p_value*(self.draws+1))-1
 
     def _repr_markdown_(self)->str:
         return f"p **{self.p_value:.3g}** one-sided, by {self.draws:,} shuffles of {self.n:,} customers (statistic {self.statistic:.2f})"

@@ -48,7 +48,10 @@ def test_constant_scores_and_missing_arms_are_not_measurable_and_never_zero(chan
     found = uplift_evidence(change(campaign()), "a", "none")
     assert all(isinstance(each, NotMeasurable) for each in found.figures.values()) and "cannot be said" in found.sentence
 
-def test_an_outcome_nobody_has_gives_no_figure_but_the_difference_of_two_shares_of_nobody():
+def test_an_outcome_nobody_has_gives_no_figure_at_all():
     found = uplift_evidence(campaign().assign(label=0.), "a", "none")
-    assert all(isinstance(each, NotMeasurable) for each in (found.test, found.calibration, found.curve))
-    assert isinstance(found.best.estimate, Estimate) and found.best.estimate.low < 0 < found.best.estimate.high      # Newcombe: still open, not 0 for sure
+    assert all(isinstance(each, NotMeasurable) for each in (found.test, found.calibration, found.curve, *found.figures.values()))
+
+def test_the_sentence_counts_the_deals_the_p_value_counts():
+    found = uplift_evidence(campaign(), "b", "none").test
+    assert found.p_value == (1 + found.as_good)/(1 + found.draws)
