@@ -21,7 +21,7 @@ from .resampling import FEWEST_SPENDERS
 from .sample_sizes import customers_needed
 from .sequential_intervals import equal_spenders, equivalent_level
 
-# %% ../../nbs/api/measurement/61_experiment_plans.ipynb #bf9a8535
+# %% ../../nbs/api/measurement/61_experiment_plans.ipynb #c460e183
 @dataclass(frozen=True)
 class Baseline:
     "What customers do without the treatment."
@@ -33,12 +33,13 @@ class Baseline:
         if not (math.isfinite(self.mean) and math.isfinite(self.variance) and self.variance > 0):
             raise ValueError(f"a baseline needs a mean and a variance above 0, got {self.mean} and {self.variance}; "
                              "without any spread there is nothing to plan")
+        if self.unit == "share" and not 0 < self.mean < 1: raise ValueError(f"a share must lie strictly between 0 and 1, got {self.mean:g}")
 
     def variance_after(self, effect:float)->float: # Between treated customers, when each gains `effect`
         if self.unit != "share": return self.variance
         share = round(self.mean+effect, 12)
         if not 0 <= share <= 1: raise ValueError(f"a share of {self.mean:g} cannot change by {effect:g}: it has to stay between 0 and 1")
-        return share*(1-share)
+        return share*(1-share)*self.variance/(self.mean*(1-self.mean)) # what a design adds or takes away stays in proportion
 
 def share_baseline(
     rate:float, # Share of customers who do it without the treatment, in (0, 1)
