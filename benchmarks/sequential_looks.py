@@ -41,7 +41,7 @@ def shares_by_day(rng, rates, per_day, level=.95):
     "Differences of shares on each of the days."
     counts = [rng.binomial(n, rate, DAYS).cumsum() for rate, n in zip(rates, per_day)]
     for day, (a, b) in enumerate(zip(*counts), 1):
-        yield difference_of_proportions(int(a), per_day[0]*day, int(b), per_day[1]*day, level)
+        if a+b: yield difference_of_proportions(int(a), per_day[0]*day, int(b), per_day[1]*day, level)
 
 def sequential(differences, planned):
     "The same, as far as they may be looked at."

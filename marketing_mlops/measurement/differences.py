@@ -43,23 +43,25 @@ def newcombe_bounds(
     above = math.hypot(treated.high-treated.value, control.value-control.low)
     return gain-below, gain+above
 
-# %% ../../nbs/api/measurement/20_differences.ipynb #4ef40fc4
+# %% ../../nbs/api/measurement/20_differences.ipynb #5cb9da7d
 def pooled_z(
     successes:int, n:int,                 # Treated customers who did it, and all treated
     control_successes:int, control_n:int, # The same of the control arm
-)->float: # Positive when the treated share is higher; 0 when nobody, or everybody, did it in both arms
-    "Test statistic of equal shares."
+)->float: # Positive when the treated share is higher
+    "Test statistic of equal shares. Raises `NotMeasurable` when nobody, or everybody, did it in both arms."
     pooled = (successes+control_successes)/(n+control_n)
-    if pooled in (0, 1): return 0.
+    if pooled in (0, 1):
+        raise NotMeasurable(f"{'Everybody' if pooled else 'Nobody'} did it in either arm: {successes:,} of {n:,} treated and {control_successes:,} of {control_n:,} control customers.",
+                            "Check that the outcome is recorded and joined; if it is, wait until customers differ.", code="no_variation")
     return (successes/n - control_successes/control_n)/math.sqrt(pooled*(1-pooled)*(1/n + 1/control_n))
 
-# %% ../../nbs/api/measurement/20_differences.ipynb #0217d3a0
+# %% ../../nbs/api/measurement/20_differences.ipynb #df7bc675
 def difference_of_proportions(
     successes:int, n:int,                 # Treated customers who did it, and all treated
     control_successes:int, control_n:int, # The same of the control arm
     level:float=.95,                      # Confidence level, in (0, 1)
 )->Difference: # In shares: 0.01 is one percentage point
-    """Share of the treated minus share of the control arm. Raises `NotMeasurable` when an arm is empty.
+    """Share of the treated minus share of the control arm. Raises `NotMeasurable` when an arm is empty, or nobody or everybody did it in both.
     Source: pooled z test; Newcombe 1998, method 10"""
     treated = proportion_interval(successes, n, level)
     control = proportion_interval(control_successes, control_n, level)

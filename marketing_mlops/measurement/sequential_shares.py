@@ -46,13 +46,13 @@ def watched_share(
     high = brentq(left_over, share, 1-edge*(1-share)) if successes < n and left_over(1-edge*(1-share)) < 0 else 1.
     return Estimate(share, float(low), float(high), level, int(n), "exact always valid", "share")
 
-# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #a992efa1
+# %% ../../nbs/api/measurement/64_sequential_shares.ipynb #22645556
 def watched_share_difference(
     successes:int, n:int,                 # Treated customers who did it, and all treated
     control_successes:int, control_n:int, # The same of the control arm
     level:float=.95,                      # Level at which the interval holds at all looks together, in (0, 1)
 )->Difference: # In shares; conservative
-    """Difference of two shares that may be looked at after every customer. Raises `NotMeasurable` when an arm is empty.
+    """Difference of two shares that may be looked at after every customer. Raises `NotMeasurable` when an arm is empty, or nobody or everybody did it in both.
     Source: Bonferroni; Waudby-Smith & Ramdas 2020"""
     usual = difference_of_proportions(successes, n, control_successes, control_n, level)
     treated, control = (watched_share(x, k, (1+level)/2) for x, k in ((successes, n), (control_successes, control_n)))

@@ -83,7 +83,7 @@ def is_own_act(
     try: return feature(name).table in OWN_ACTS
     except ParameterError: return False
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #62b92b1f
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #49c31ad0
 register_term(Term("unfamiliar", "Values outside the range, or the categories, that training saw.", "share", "model-owner@example.com"))
 
 @dataclass(frozen=True)
@@ -93,14 +93,19 @@ class FeatureShift:
     n_known:int # Customers with a value now
     missing_before:float # Share in training
     missing:Estimate|None # Share now; None without rows
-    missing_rise:Estimate|None # Now less before
+    missing_rise:Estimate|None # Now less before; None where nothing, or everything, was and is missing
     unfamiliar:Estimate|None # Of the known values; None where there are none
     psi:Estimate|None # None where one side has no value, or training a single one
     shift:float|None # In standard deviations; None for categories
     before:list[float] # Shares of the bins in training, unseen categories last
     now:list[float] # The same now; empty where no value is known
 
-# %% ../../nbs/api/monitoring/20_input_checks.ipynb #9ec11957
+# %% ../../nbs/api/monitoring/20_input_checks.ipynb #47244340
+def _rise(missing, n, missing_before, n_before, level):
+    "None where nothing, or everything, is missing now as before."
+    try: return difference_of_proportions(missing, n, missing_before, n_before, level).estimate
+    except NotMeasurable: return None
+
 def feature_shift(
     values:pd.Series, # Of the new period
     part:dict, # What the schema says of the feature
@@ -111,7 +116,7 @@ def feature_shift(
     n, known = len(values), int(values.notna().sum())
     before = [*part["shares"].values(), 0.] if part["type"] == "category" else part["shares"]
     now, missing = bin_shares(values, part), part["missing_share"]
-    rise = difference_of_proportions(n-known, n, round(missing*n_before), n_before, level).estimate
+    rise = _rise(n-known, n, round(missing*n_before), n_before, level)
     strange = sum(each.n_rows for each in check_rows(values.to_frame(), dict(features={values.name: part})) if each.code in ("outside_range", "unseen_category"))
     both = bool(now) and bool(sum(before))
     try: psi = stability_index(before, max(1, round(n_before*(1-missing))), now, known, level) if both else None

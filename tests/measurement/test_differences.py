@@ -4,7 +4,7 @@ from pathlib import Path
 from unittest import mock
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import NormalIndPower
@@ -16,6 +16,8 @@ from marketing_mlops.measurement.multiplicity import holm_adjusted, simultaneous
 from marketing_mlops.measurement.ratios import ratio_moments
 from marketing_mlops.measurement.resampling import bootstrap_difference, effective_spenders
 from marketing_mlops.measurement.sample_sizes import customers_needed, further_customers
+from marketing_mlops.measurement.sequential_shares import watched_share_difference
+from marketing_mlops.measurement.sufficient_sizes import share_difference
 
 def oracle(name): return json.loads((Path(__file__).parent/"oracles"/f"{name}.json").read_text())
 
@@ -45,9 +47,16 @@ def test_amounts_agree_with_scipy(n, m, scale, level):
 @given(st.integers(0, 200), st.integers(1, 200), st.integers(0, 200), st.integers(1, 200))
 def test_swapping_the_arms_turns_the_sign(x, n, y, m):
     x, y = min(x, n), min(y, m)
+    assume(0 < x+y < n+m)
     one, other = difference_of_proportions(x, n, y, m), difference_of_proportions(y, m, x, n)
     assert (one.estimate.value, one.estimate.low, one.estimate.high) == pytest.approx((-other.estimate.value, -other.estimate.high, -other.estimate.low))
     assert -1 <= one.estimate.low <= one.estimate.high <= 1 and 0 <= one.p_value <= 1
+
+@pytest.mark.parametrize("counts", [(0, 400, 0, 400), (400, 400, 30, 30), (0, 1, 0, 100_000)])
+@pytest.mark.parametrize("compare", [difference_of_proportions, share_difference, watched_share_difference])
+def test_nobody_or_everybody_in_both_arms_is_never_no_difference(compare, counts):
+    with pytest.raises(NotMeasurable) as refused: compare(*counts)
+    assert refused.value.fields["code"] == "no_variation" and len(str(refused.value).splitlines()) == 2
 
 @pytest.mark.parametrize("scale", [1e-100, 1e-6, 1e100])
 def test_welch_survives_amounts_of_any_size(scale):

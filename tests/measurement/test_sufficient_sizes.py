@@ -42,8 +42,9 @@ def test_exact_intervals_agree_with_statsmodels(n, share, level):
 def _held(n, m, p, q):
     "Chance that the difference of two shares lies in its exact interval, counted over all outcomes that matter."
     xs, ys = (range(int(stats.binom.ppf(1e-7, k, r)), int(stats.binom.ppf(1-1e-7, k, r))+1) for k, r in ((n, p), (m, q)))
-    found = {(x, y): exact_difference(x, n, y, m).estimate for x in xs for y in ys}
-    return sum(stats.binom.pmf(x, n, p)*stats.binom.pmf(y, m, q) for (x, y), e in found.items() if e.low <= p-q <= e.high)
+    found = {(x, y): exact_difference(x, n, y, m).estimate for x in xs for y in ys if 0 < x+y < n+m} # the rest is refused
+    answered = sum(stats.binom.pmf(x, n, p)*stats.binom.pmf(y, m, q) for x, y in found)
+    return sum(stats.binom.pmf(x, n, p)*stats.binom.pmf(y, m, q) for (x, y), e in found.items() if e.low <= p-q <= e.high)/answered
 
 @pytest.mark.parametrize("n,m,p,q", [(60, 60, .03, .02), (400, 40, .004, .05), (30, 30, .9, .5)])
 def test_differences_from_few_customers_promise_too_little_rather_than_too_much(n, m, p, q, monkeypatch):
