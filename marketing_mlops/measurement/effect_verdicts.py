@@ -10,13 +10,13 @@ The rules are short, and were fixed before any data. **Ship** when the whole int
 __all__ = ['GOAL_STATUS', 'GOAL_WORDS', 'NO_LIMIT', 'HARM_STATUS', 'money_factor', 'in_money', 'gain_in_money', 'goal_verdict',
            'harm_of', 'is_unjudged', 'guardrail_verdict', 'decision_for_arm']
 
-# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #e53cf74f
+# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #20b64d47
 from collections.abc import Iterable
 from typing import Literal
 from ..contracts.verdict import Reason, Verdict
 from .contrasts import Contrast
 from .experiments import Experiment
-from .figures_in_words import in_words, interval_in_words
+from .figures_in_words import estimate_in_words, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable, side_of
 
 # %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #8a755162
@@ -86,7 +86,7 @@ def is_unjudged(
     "Whether a guardrail has no limit to be judged by."
     return any(reason.code == "no_harm_limit" for reason in verdict.reasons)
 
-# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #056742be
+# %% ../../nbs/api/measurement/87_effect_verdicts.ipynb #2e01c31d
 HARM_STATUS = {"above": "fail", "below": "pass", "open": "review"}
 
 def guardrail_verdict(
@@ -97,7 +97,7 @@ def guardrail_verdict(
     subject, limit = f"{contrast.arm}: {contrast.metric.name}", margin or 0.
     try: harm = harm_of(contrast)
     except NotMeasurable as e: return Verdict(subject, "unknown", [Reason(e.code, e.problem, None, limit, e.remedy, severity="unknown")])
-    status, found = HARM_STATUS[side_of(harm, limit)], f"Harm of {in_words(harm.value, harm.unit, gain=True)} ({interval_in_words(harm)})"
+    status, found = HARM_STATUS[side_of(harm, limit)], f"Harm of {estimate_in_words(harm)}"
     if margin is None and status == "review":
         return Verdict(subject, status, [Reason("no_harm_limit", f"{found}; {NO_LIMIT}.", round(harm.value, 8), None, "Declare the tolerable harm in guardrail_margins.", severity=status)])
     tolerable = {"fail": "harm is proven", "pass": "harm is ruled out"}[status] if margin is None else f"up to {in_words(limit, harm.unit, gain=True).lstrip('+')} is tolerable"

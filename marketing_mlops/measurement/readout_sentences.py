@@ -11,7 +11,7 @@ __all__ = ['OUT_OF_REACH', 'WAITING_HELPS', 'gain_sentence', 'harm_words', 'guar
            'roughly', 'customers_sentence', 'change_sentence', 'settling_size', 'repetition_words', 'advice_after_end',
            'after_the_end']
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #dd5cc9d6
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #f4b75312
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .contrasts import Contrast
 from .differences import Difference
 from .effect_verdicts import NO_LIMIT, gain_in_money, guardrail_verdict, harm_of, money_factor
 from .experiments import Experiment
-from .figures_in_words import digits_for, in_words, interval_in_words, listed
+from .figures_in_words import digits_for, estimate_in_words, in_words, interval_in_words, listed
 from .intervals import Estimate, NotMeasurable, side_of
 from .sample_sizes import customers_to_settle, further_customers
 
@@ -37,7 +37,7 @@ def gain_sentence(
     refused = f" No decision is taken from it: {contrast.check.problem}" if isinstance(contrast.check, NotMeasurable) else ""
     return f"{contrast.arm} changed {name[:1].lower()+name[1:]} by {size} against {contrast.control}{check}.{refused}"
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #09d9edf6
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #54d19bc7
 def harm_words(
     status:str,                        # What `guardrail_verdict` said: pass, review or fail
     margin:str|None,                   # The margin in words, None where there is none
@@ -57,8 +57,7 @@ def guardrail_sentence(
     harm, unit = harm_of(contrast), contrast.metric.unit
     words = harm_words(guardrail_verdict(contrast, margin).status, None if margin is None else in_words(margin, unit, gain=True).lstrip("+"))
     possible = f", so harm of up to {in_words(harm.high, unit, gain=True).lstrip('+')} remains possible" if harm.high > 0 else ""
-    change = f"{in_words(contrast.difference.estimate.value, unit, gain=True)} ({interval_in_words(contrast.difference.estimate)})"
-    return f"{contrast.arm}: {contrast.metric.label}{':' if words == NO_LIMIT else ''} {words}; it changed by {change}{possible}."
+    return f"{contrast.arm}: {contrast.metric.label}{':' if words == NO_LIMIT else ''} {words}; it changed by {estimate_in_words(contrast.difference.estimate)}{possible}."
 
 # %% ../../nbs/api/measurement/89_readout_sentences.ipynb #405092dd
 def diagnostics_sentence(
