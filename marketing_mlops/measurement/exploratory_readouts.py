@@ -9,11 +9,13 @@ Use this page when somebody asks how the campaign did in one market, or in one c
 # %% auto #0
 __all__ = ['expected_by_chance', 'unplanned_part', 'exploratory_decision', 'read_out_part']
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #326cde2c
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #ead9e906
+from collections.abc import Iterable
 from dataclasses import replace
 import pandas as pd
 from ..contracts.verdict import Decision, Reason, Verdict
 from .experiments import Experiment
+from .kept_promises import KeptPromise
 from .readouts import Readout, read_out
 from ..workspace.clock import Clock
 
@@ -44,7 +46,7 @@ def exploratory_decision(
     planned = f"An experiment planned for {part} alone, registered before its first assignment, could decide."
     return Decision(f"{experiment.name}: {part}", "part", "exploratory", sentence, conditions, experiment.owner, None, planned)
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #8d1200bc
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #43e7303b
 def _undecided(text:str)->str:
     "A sentence of a readout that does not claim that something was decided."
     return text.replace("and the decision rests on what either leaves open,", "and together they leave open")
@@ -55,10 +57,12 @@ def read_out_part(
     part:str, # How people call it, such as "market DE, channel email"
     *,
     clock:Clock|None=None, # What time it is; needed when an end was planned
+    kept:Iterable[KeptPromise]=(), # What the ledger holds of the promise
 )->Readout: # Its decision is exploratory
     "Measure a part of an experiment. Raises `DataError` with everything wrong with `units`, `ValueError` for a part without a name."
     if not part.strip(): raise ValueError("a part needs a name for its readers, got ''; write for instance 'market DE'")
-    whole = read_out(replace(experiment, segments=()), units, clock=clock)
+    undivided = [replace(each, facts={**each.facts, 'segments': []}) for each in kept]
+    whole = read_out(replace(experiment, segments=()), units, clock=clock, kept=undivided)
     conditions = tuple(unplanned_part(experiment, part) if v.subject == "reading plan" else v for v in whole.conditions)
     decision = exploratory_decision(experiment, part, conditions)
     happened = f"In {part} alone: {whole.sentences['what_happened']}"

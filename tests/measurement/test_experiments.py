@@ -1,10 +1,11 @@
 """What an experiment promises: every fault of its section is named, all at once."""
-from dataclasses import FrozenInstanceError, fields
-from datetime import date, datetime, timezone
+from dataclasses import FrozenInstanceError, fields, replace
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 import pytest
-from marketing_mlops.measurement.experiments import (OPTIONAL_KEYS, REGISTERED_BEFORE, REQUIRED_KEYS, SET_AFTERWARDS, Experiment,
-                                                     read_experiment)
+from marketing_mlops.measurement.experiments import OPTIONAL_KEYS, REQUIRED_KEYS, Experiment, read_experiment
+from marketing_mlops.measurement.kept_promises import (DIFFERS, REGISTERED_BEFORE, SAYS_SO, SET_AFTERWARDS, KeptPromise, promise_facts,
+                                                       registration_of)
 from marketing_mlops.workspace.errors import ParameterError
 from marketing_mlops.workspace.params import read_yaml
 
@@ -80,13 +81,36 @@ def test_texts_of_any_script_are_kept_as_they_are():
     arms = {"kein Mailing 🙅": .5, "<b>Mail</b>": .5}
     assert read_experiment(PROMO | dict(arms=arms, control="kein Mailing 🙅")).arms == arms
 
-def test_the_label_trusts_only_what_is_known():
+AT = datetime(2026, 3, 1, tzinfo=timezone.utc)                    # first assignment; the promise says it was written down then
+def kept(experiment, days=0): return KeptPromise(AT + timedelta(days=days), promise_facts(experiment))
+
+@pytest.mark.parametrize("says, first, words", [(AT, AT, SAYS_SO), (AT, AT.replace(year=2025), SET_AFTERWARDS), (AT, None, SET_AFTERWARDS), (None, AT, SET_AFTERWARDS)])
+def test_a_date_in_the_promise_itself_proves_nothing(says, first, words):
+    found = registration_of(replace(read_experiment(PROMO), registered_at=says), first)
+    assert found.words == words and found.verdict.status == "review"
+
+@pytest.mark.parametrize("days, words", [(-1, REGISTERED_BEFORE), (0, REGISTERED_BEFORE), (1, SET_AFTERWARDS)])
+def test_only_an_entry_before_the_first_assignment_counts(days, words):
     experiment = read_experiment(PROMO)
-    at = datetime(2026, 3, 1, tzinfo=timezone.utc)
-    assert experiment.label(at) == REGISTERED_BEFORE
-    assert experiment.label(at.replace(year=2025)) == SET_AFTERWARDS
-    assert experiment.label(None) == SET_AFTERWARDS
-    assert read_experiment(PROMO | dict(registered_at=None)).label(at) == SET_AFTERWARDS
+    assert registration_of(experiment, AT, [kept(experiment, days)]).words == words
+
+@pytest.mark.parametrize("change", [dict(worthwhile_effect=.05), dict(outcome_window_days=15), dict(goal_value=2.), dict(owner="crm@example.com"), dict(stopping_rule="none_known"), dict(caps={"spend_per_customer": 9.})])
+@pytest.mark.parametrize("days", [-1, 1])
+def test_any_field_that_was_changed_is_a_difference(change, days):
+    experiment = read_experiment(PROMO)
+    found = registration_of(replace(experiment, **change), AT, [kept(experiment, days)])
+    assert found.words.startswith(DIFFERS) and next(iter(change)).replace("_", " ") in found.words and found.verdict.status == "review"
+
+def test_a_promise_changed_and_registered_after_the_test_differs_from_the_first_one():
+    experiment, lowered = read_experiment(PROMO), replace(read_experiment(PROMO), worthwhile_effect=.05)
+    for entries in ([kept(experiment, -1), kept(lowered, 90)], [kept(experiment, 80), kept(lowered, 90)]):
+        assert registration_of(lowered, AT, entries).words == "differs from the ledger: worthwhile effect 0.50 → 0.05, changed after the first assignment"
+        assert registration_of(lowered, AT, entries[::-1]) == registration_of(lowered, AT, entries)
+
+def test_keys_invented_after_an_entry_was_made_are_no_difference():
+    experiment = read_experiment(PROMO)
+    old = KeptPromise(AT, {k: v for k, v in promise_facts(experiment).items() if k in REQUIRED_KEYS and k != "owner" or k in ("guardrails", "planned_customers", "planned_end", "holdout")})
+    assert registration_of(experiment, AT, [old]).words == REGISTERED_BEFORE
 
 @pytest.mark.parametrize("file", ["params.yaml", "data/replays/params.yaml"])
 def test_the_experiments_of_this_workspace_are_sound(repository: Path, file):
