@@ -1,6 +1,6 @@
 """From a model's entry in `params.yaml` and its accepted tables to a readout.
 
-A readout needs three things that live in three places: what was promised (`params.yaml`), who was assigned and what they did (the accepted tables), and what time it is (the source's clock). `read_campaign` brings them together and lets `measurement` judge; a report, a notebook of your own, or a test then shows the `Campaign` it returns.
+A readout needs four things that live in four places: what is promised (`params.yaml`), what was promised before the first customer was assigned (the ledger), who was assigned and what they did (the accepted tables), and what time it is (the source's clock). `read_campaign` brings them together and lets `measurement` judge; a report, a notebook of your own, or a test then shows the `Campaign` it returns.
 
 `campaign_units` is the step an analyst may want alone: one row per assigned customer with each metric of the experiment, counted from the moment of assignment to the end of the outcome window. Every figure in it comes from `contracts.metrics`, so the readout cannot disagree with any other page about what net revenue is."""
 
@@ -9,12 +9,13 @@ A readout needs three things that live in three places: what was promised (`para
 # %% auto #0
 __all__ = ['campaign_assignments', 'campaign_units', 'Campaign', 'read_campaign', 'campaign_part_values']
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #aae62c59
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #dcbbca44
 from dataclasses import dataclass, replace
 from collections.abc import Mapping
 import pandas as pd
 from ..contracts.metrics import metric, unit_values
 from ..contracts.metric_rows import rows_of, table_columns
+from ..governance.experiment_entries import kept_promises
 from ..measurement.experiments import Experiment, read_experiment
 from ..measurement.exploratory_readouts import read_out_part
 from ..measurement.readouts import Readout, read_out
@@ -57,7 +58,7 @@ def campaign_units(
               for name, role in experiment.metrics.items()}
     return design_columns(experiment, gather_units(units, values), tables, settings)
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #ab8205fb
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #832d93ca
 @dataclass(frozen=True)
 class Campaign:
     "A model's experiment, read out."
@@ -71,7 +72,7 @@ class Campaign:
     @property
     def definitions(self)->dict[str, str]: "Definition of every metric shown."; return {name: metric(name).definition for name in self.experiment.metrics}
     @property
-    def labels(self)->list[str]: "What a reader must know of every figure, in a word each."; return [self.readout.clock, self.readout.registration, *filter(None, [self.part])]
+    def labels(self)->list[str]: "What a reader must know of every figure, in a word each."; return [self.readout.clock, self.readout.registration.partition(":")[0], *filter(None, [self.part])]
     @property
     def used_tables(self)->list[str]:
         "Tables the figures were counted from."
@@ -79,7 +80,7 @@ class Campaign:
         told_apart = {"customers", "traits", "campaigns"} if self.part or self.experiment.design.columns or self.experiment.segments else set()
         return [name for name in self.source.tables if name in read | {"assignments"} | told_apart]
 
-# %% ../../nbs/api/reporting/82_campaigns.ipynb #b2abe6b7
+# %% ../../nbs/api/reporting/82_campaigns.ipynb #094d38d1
 def _promised(model:str, workspace:Workspace)->tuple[dict, Experiment, SourceFacts]:
     "The entry of a model, its experiment, and the source it reads."
     params = read_params(workspace)
@@ -99,7 +100,8 @@ def read_campaign(
     "Read out a model's experiment. Raises ParameterError for a model without one, DataError for tables that do not allow it."
     spec, experiment, facts = _promised(model, workspace)
     units, named = campaign_units(experiment, facts.tables, workspace.settings, part), part_name(part or {})
-    readout = read_out_part(experiment, units, named, clock=facts.clock) if named else read_out(experiment, units, clock=facts.clock)
+    known = dict(clock=facts.clock, kept=kept_promises(workspace, experiment.name))
+    readout = read_out_part(experiment, units, named, **known) if named else read_out(experiment, units, **known)
     return Campaign(model, spec, experiment, facts, readout, named)
 
 # %% ../../nbs/api/reporting/82_campaigns.ipynb #00fea47d
