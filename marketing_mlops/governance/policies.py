@@ -8,7 +8,7 @@ Ask `policy_in_force` which rules decide about a model: its gates, the stages be
 __all__ = ['RELEASE_RULES', 'WATCHED_RULES', 'POLICY_CHANGED', 'Policy', 'read_release_policy', 'policy_of', 'policy_from',
            'recorded_policies', 'record_policy', 'policy_in_force', 'policy_changes']
 
-# %% ../../nbs/api/governance/46_policies.ipynb #78d7e0ab
+# %% ../../nbs/api/governance/46_policies.ipynb #a34714fe
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -18,12 +18,12 @@ from ..contracts.verdict import markdown_table
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, register_entry_kind
 from .release_states import GRANTED
-from .signatures import signers_file
+from .signatures import listed_signers
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, canonical_json
 
-# %% ../../nbs/api/governance/46_policies.ipynb #4a2820bd
+# %% ../../nbs/api/governance/46_policies.ipynb #89891b91
 register_term(Term("policy", "The rules a release of a model is judged by, approved by a business and a technical role.", owner="model-owner@example.com"))
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Policy:
     business:tuple[str, ...]=() # Roles that may approve for the business side
     technical:tuple[str, ...]=() # Roles that may approve for the technical side
     unsigned:tuple[str, ...]=() # Roles whose approval production takes without a signature
-    signers:str="" # SHA-256 of data/governance/allowed_signers; "" where there is none
+    signers:tuple[str, ...]=() # Public keys of roles, as listed in data/governance/allowed_signers; empty where nobody is listed
 
     @property
     def hash(self)->str: "What a grant and a release name."; return hashlib.sha256(canonical_json(self.to_dict()).encode()).hexdigest()
@@ -77,18 +77,18 @@ def read_release_policy(
         if key not in known: raise ParameterError(f"release has the unknown key {key!r}.{closest(str(key), known)}", f"Use {', '.join(known)}.", key=f"release.{key}")
     return {key: RELEASE_RULES[key](key, value) for key, value in (declared or {}).items() if key in RELEASE_RULES}
 
-# %% ../../nbs/api/governance/46_policies.ipynb #0c38adf4
+# %% ../../nbs/api/governance/46_policies.ipynb #31a8864a
 def policy_of(
     workspace:Workspace, # Its params.yaml and settings.ini are read
     model:str, # Key in params.yaml
 )->Policy: # As the files say now, approved or not
     "The rules in the working tree. Raises `ParameterError` for an unknown model or a rule nobody could keep."
-    spec,said,signers = read_params(workspace).model(model),workspace.settings,signers_file(workspace)
+    spec,said = read_params(workspace).model(model),workspace.settings
     sides = [tuple(each.lower() for each in side) for side in (said.business_approvers, said.technical_approvers)]
     either = tuple(each.lower() for each in said.approvers if each.lower() not in (*sides[0], *sides[1]))
     return Policy(model, dict(spec.get("gates") or {}), **read_release_policy(spec.get("release")), holdout=spec.get("holdout"),
                   business=(*sides[0], *either), technical=(*sides[1], *either), unsigned=tuple(each.lower() for each in said.unsigned_approvals),
-                  signers=hashlib.sha256(signers.read_bytes()).hexdigest() if signers.exists() else "")
+                  signers=listed_signers(workspace))
 
 # %% ../../nbs/api/governance/46_policies.ipynb #932585ec
 POLICY_CHANGED = register_entry_kind("policy_changed", "Other rules for the releases of a model were proposed.")
