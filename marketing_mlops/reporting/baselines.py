@@ -61,11 +61,11 @@ def _agreed(found, tables, purpose):
     if not table_columns(tables, "consents"): raise DataError(f"The source has no table consents, so nobody agreed to {purpose}.", "Map the table consents, or name no purpose.", column="consents")
     return is_consented(found, rows_of(tables, "consents", ["customer_id", "purpose", "is_granted", "known_at"]), purpose).to_numpy()
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #1f6c88d1
+# %% ../../nbs/api/reporting/82_baselines.ipynb #af569140
 def customers_with_outcomes(
     tables:Mapping,                # Canonical tables by name, with outcomes
     controls:Mapping[str, str]={}, # Control arm of each past experiment, where known
-)->pd.DataFrame: # unit_id, experiment_id; one row per customer, of the newest experiment
+)->pd.DataFrame: # unit_id, experiment_id; one row per customer
     "Customers of a campaign whose outcomes were counted, those of its control arm where that is known."
     found = rows_of(tables, "outcomes", ["experiment_id", "customer_id"]).drop_duplicates(ignore_index=True)
     if controls and table_columns(tables, "assignments"):
