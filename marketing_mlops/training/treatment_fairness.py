@@ -2,7 +2,7 @@
 
 Use `review_treatment` before a model decides whom a campaign reaches. It takes what each customer would get and an attribute that nobody must be disadvantaged for, and says how often each group is contacted, with intervals that hold together, and how much less often the least contacted group is reached than the most contacted one. `treatment_changes` compares two models in the same way: which groups gain contacts and which lose them.
 
-A disparity is no proof of harm: pensioners may be contacted less because they answer less, or because a mail is not how they buy. It is a reason to ask, so beyond the bound the word is `review`, and the reason names the role that decides. `unknown` is the word where the attribute is not recorded, or for too few; silence about a group is no evidence that it fares well. Taking the attribute out of the model does not settle it either, so the features that may stand for it are listed (`proxy_strengths`).
+A disparity is no proof of harm: pensioners may be contacted less because they answer less, or because a mail is not how they buy. It is a reason to ask, so beyond the bound the word is `review`, and the reason names the role that decides. `unknown` is the word where the attribute is not recorded, or for too few; silence about a group is no evidence that it fares well. Where nobody can tell *and* the model reads the attribute itself, it is `review` too: such a model may treat people by it, and somebody has to answer for that. Taking the attribute out of the model does not settle it either, so the features that may stand for it are listed (`proxy_strengths`).
 
 Whether *segments* follow such attributes is asked by `training.segment_fairness`; this page asks it of what a model does."""
 
@@ -10,11 +10,11 @@ Whether *segments* follow such attributes is asked by `training.segment_fairness
 
 # %% auto #0
 __all__ = ['FairnessRules', 'treated_shares', 'treated_ratio', 'proxy_strengths', 'judge_ratio', 'TreatmentReview',
-           'review_treatment', 'treatment_changes']
+           'decided_by_somebody', 'review_treatment', 'treatment_changes']
 
-# %% ../../nbs/api/training/52_treatment_fairness.ipynb #172f3a8c
+# %% ../../nbs/api/training/52_treatment_fairness.ipynb #471b5a27
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict, judged
@@ -132,12 +132,24 @@ def _proxy_reason(attribute:str, proxies:pd.DataFrame, rules:FairnessRules)->Rea
     says = f"{attribute}: {itself}{f'Features that may stand for it: {listed}.' if listed else 'No other feature follows it closely.'}"
     return Reason("proxies", says, threshold=rules.association, severity="pass")
 
-# %% ../../nbs/api/training/52_treatment_fairness.ipynb #ad1c0f6d
+# %% ../../nbs/api/training/52_treatment_fairness.ipynb #5f2a73ee
+def decided_by_somebody(
+    reason:Reason, # About who is treated, from `judge_ratio`
+    attribute:str, # Name of the attribute
+    features:Sequence[str], # Columns the model reads
+    rules:FairnessRules, # escalate_to
+)->Reason: # The same, or one for review
+    "A reason that leaves open how groups fare, for review where the model reads the attribute."
+    if reason.severity != "unknown" or attribute not in features: return reason
+    return replace(reason, message=f"{reason.message} The model reads {attribute} itself.", severity="review",
+                   next_step=f"Ask {rules.escalate_to} to decide whether it may, or train it without {attribute}.")
+
+# %% ../../nbs/api/training/52_treatment_fairness.ipynb #5f5e0301
 def review_treatment(
     treated:np.ndarray, # Booleans: who is contacted
     rows:pd.DataFrame, # The same customers: attributes and features
     protected:Sequence[str], # Attributes nobody must be disadvantaged for
-    features:Sequence[str], # Columns the model reads
+    features:Sequence[str], # Columns the model reads; those the rows lack are not held against the attribute
     rules:FairnessRules=FairnessRules(), # Bounds and the role that decides
 )->TreatmentReview:
     "Whether groups of customers are contacted alike, and what may stand for the attribute."
@@ -146,8 +158,9 @@ def review_treatment(
         return TreatmentReview({}, {}, judged("treatment", [nobody]))
     recorded = [name for name in protected if name in rows and rows[name].notna().any()]
     shares = {name: treated_shares(treated, rows[name], rules) for name in recorded}
-    proxies = {name: proxy_strengths(rows, name, features) for name in recorded}
-    reasons = [judge_ratio(name, shares[name], rules) if name in recorded else _absent(name, rules) for name in protected]
+    proxies = {name: proxy_strengths(rows, name, [each for each in features if each in rows]) for name in recorded}
+    found = [judge_ratio(name, shares[name], rules) if name in recorded else _absent(name, rules) for name in protected]
+    reasons = [decided_by_somebody(each, name, features, rules) for name, each in zip(protected, found)]
     return TreatmentReview(shares, proxies, judged("treatment", reasons + [_proxy_reason(name, proxies[name], rules) for name in recorded]))
 
 # %% ../../nbs/api/training/52_treatment_fairness.ipynb #0c6c4789

@@ -1,9 +1,11 @@
 """Whether a gain is found again: against the spread of gains of training sets that were really drawn anew."""
+from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
 from marketing_mlops.features.training_sets import TrainingSet
-from marketing_mlops.training.gain_variation import LEARNED_GROUPS, gain_between, gain_variation, whole_interval, without_customers
+from marketing_mlops.measurement.intervals import Estimate
+from marketing_mlops.training.gain_variation import LEARNED_GROUPS, GainVariation, gain_between, gain_variation, variation_sentences, whole_interval, without_customers
 from marketing_mlops.training.run_comparisons import ComparisonPlan
 
 SIMPLE = dict(task="propensity", algorithm=dict(name="logistic_regression"))
@@ -39,5 +41,10 @@ def test_the_jackknife_of_learning_is_of_the_size_of_the_true_spread_or_wider():
 
 def test_two_models_that_are_the_same_have_no_gain_to_find_again():
     found = gain_variation(drawn(np.random.default_rng(1), judged(np.random.default_rng(2))), SIMPLE, SIMPLE, n_seeds=1)
-    assert found.claimed == 0 and set(found.without) == {0.}
+    assert found.is_nothing and variation_sentences(found) == ["There is no gain to find again: in 12 fits of both, the two were the same by their AUC each time."]
     with pytest.raises(Exception, match="same order"): whole_interval(found)
+
+def test_another_seed_is_named_only_where_a_seed_plays_a_part():
+    found = GainVariation("AUC", .02, Estimate(.02, .015, .025, .95, 300, "DeLong, paired", "AUC"), (.021, .019)*5, (.02, .02))
+    moved = replace(found, seeds=(.02, .022))
+    assert [("and with other seeds" in variation_sentences(each)[0], variation_sentences(each)[2][:7]) for each in (found, moved)] == [(False, "No seed"), (True, "With 2 ")]

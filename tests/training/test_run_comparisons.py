@@ -37,6 +37,17 @@ def test_scores_that_say_nothing_are_not_measurable_and_never_equal():
     assert not isinstance(found.figures[0].first, NotMeasurable) and isinstance(found.figures[0].second, NotMeasurable)
     assert found.verdict.status in ("pass", "unknown")
 
+def test_two_models_that_give_everybody_one_score_are_no_result_that_was_repeated():
+    rows, _, _ = churn()
+    found = compare_runs(same_rows(*(ScoredRun(name, "propensity", rows.assign(score=.5)) for name in ("a", "b"))))
+    assert not found.is_same_model and found.verdict.status != "pass"
+
+def test_a_recalibrated_model_has_the_same_order_and_other_chances():
+    rows, _, (new, _) = churn()
+    found = compare_runs(same_rows(ScoredRun("recalibrated", "propensity", rows.assign(score=new.held_out.score/2)), new))
+    better = {each.name: each.better for each in found.figures}
+    assert (found.verdict.status, better["auc"], better["log_loss"]) == ("review", "same", "second") and "in the same order" in found.sentence
+
 def test_runs_that_disagree_about_an_arm_are_refused():
     rows, rng, _ = churn()
     mails = [ScoredRun(name, "uplift", rows.assign(arm=arm, spend=1., chosen="mail"), "none") for name, arm in (("a", "mail"), ("b", "none"))]

@@ -31,6 +31,12 @@ def test_an_attribute_mostly_missing_is_no_pass(missing, expected):
     rows, rng = people(missing=missing)
     assert review_treatment(rng.random(len(rows)) < .4, rows, ["band"], ["orders"]).word == expected
 
+@pytest.mark.parametrize("features, expected", [(["orders"], "unknown"), (["orders", "band"], "review")])
+def test_how_groups_fare_may_stay_unknown_only_where_the_model_does_not_read_the_attribute(features, expected):
+    rows, rng = people(missing=.5)
+    found = review_treatment(rng.random(len(rows)) < .4, rows, ["band"], features)
+    assert found.word == expected and ("data-protection@example.com" in found.verdict.reasons[0].next_step) == (expected == "review")
+
 def test_an_attribute_nobody_recorded_and_one_without_a_value_are_unknown():
     rows, rng = people()
     rows["faith"] = pd.Series([None]*len(rows), dtype="str")
