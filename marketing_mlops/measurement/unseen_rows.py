@@ -17,7 +17,7 @@ from ..contracts.counts import counted
 from .intervals import NotMeasurable
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/measurement/97_unseen_rows.ipynb #eb244a38
+# %% ../../nbs/api/measurement/97_unseen_rows.ipynb #1c7cfd0a
 SLOTS = 4_096 # counts a sketch consists of
 
 def _slots_of(keys:pd.DataFrame)->np.ndarray:
@@ -32,16 +32,16 @@ class RowsSeen:
     n:int                  # Distinct rows
     slots:tuple[int, ...]  # Signed counts
 
-    def to_dict(self)->dict[str, int|list]: # Plain JSON values
+    def to_dict(self)->dict[str, int|str|list]: # Plain JSON values, the counts in one line of text
         "The sketch for the facts of a model."
-        return dict(keys=list(self.keys), n=self.n, slots=list(self.slots))
+        return dict(keys=list(self.keys), n=self.n, slots=" ".join(map(str, self.slots)))
 
     @classmethod
     def from_dict(cls,
-        content:dict[str, int|list], # As `to_dict` gives it, also after JSON
+        content:dict[str, int|str|list], # As `to_dict` gives it, also after JSON
     )->"RowsSeen":
         "What `to_dict` described."
-        return cls(tuple(content["keys"]), int(content["n"]), tuple(content["slots"]))
+        return cls(tuple(content["keys"]), int(content["n"]), tuple(map(int, content["slots"].split())))
 
 # %% ../../nbs/api/measurement/97_unseen_rows.ipynb #0ef8994e
 def _keyed(rows:pd.DataFrame, keys:tuple[str, ...])->pd.DataFrame:

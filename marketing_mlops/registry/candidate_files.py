@@ -10,7 +10,7 @@ What is kept is the scorer that would be served, as a graph, and never the fitte
 __all__ = ['RECIPE_LIBRARIES', 'RECIPE_BOXES', 'scorer_of', 'DisagreeingScorer', 'check_agreement', 'write_candidate',
            'CandidateFiles', 'read_candidate', 'library_hash', 'code_hash']
 
-# %% ../../nbs/api/registry/80_candidate_files.ipynb #f8e36c94
+# %% ../../nbs/api/registry/80_candidate_files.ipynb #ad45d0a1
 import hashlib, json
 from dataclasses import dataclass
 from importlib import metadata
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from ..contracts.verdict import Verdict
 from ..features.training_sets import TrainingSet
+from ..measurement.unseen_rows import RowsSeen
 from .graphs import agreement, propensity_graph, uplift_graphs
 from .input_schemas import input_schema
 from ..training.candidates import Candidate
@@ -50,7 +51,7 @@ def check_agreement(
     worst = next(reason for reason in found.reasons if reason.severity == found.status)
     raise DisagreeingScorer(f"The scorer of {candidate.model} does not say what the model says. {worst.message}", worst.next_step or "Train it on more rows.", verdict=found)
 
-# %% ../../nbs/api/registry/80_candidate_files.ipynb #40df411f
+# %% ../../nbs/api/registry/80_candidate_files.ipynb #0566e29c
 def write_candidate(
     candidate:Candidate, # Fitted
     training:TrainingSet, # What it was fitted to
@@ -65,10 +66,10 @@ def write_candidate(
     held_out = pa.Table.from_pandas(candidate.held_out, preserve_index=False).replace_schema_metadata(None)
     pq.write_table(held_out, Path(into)/"held_out.parquet", compression="zstd")
     facts = dict(model=candidate.model, features=training.features, facts=candidate.facts, scorers=names, agreement=agreed.to_dict(),
-                 schema=input_schema(training.train, training.features) | ({"versions": training.versions} if training.versions else {}))
+                 learned_from=candidate.learned_from and candidate.learned_from.to_dict(), schema=input_schema(training.train, training.features) | ({"versions": training.versions} if training.versions else {}))
     return [*(Path(into)/file for file in names), Path(into)/"held_out.parquet", write_json(Path(into)/"training.json", facts)]
 
-# %% ../../nbs/api/registry/80_candidate_files.ipynb #adade58e
+# %% ../../nbs/api/registry/80_candidate_files.ipynb #9757a0b7
 @dataclass(frozen=True)
 class CandidateFiles:
     "A candidate as judging and bundling need it."
@@ -79,6 +80,7 @@ class CandidateFiles:
     facts:dict # What training noted: n_training, best_single_arm of an uplift model
     schema:dict # From `input_schema`, of the rows to learn from
     agreement:Verdict # How graph and estimator compare
+    learned_from:RowsSeen|None=None # What the candidate remembers of the rows it learned from; None where nothing was kept
 
 def read_candidate(
     folder:str|Path, # Such as data/train/retailer_churn_90d
@@ -88,7 +90,9 @@ def read_candidate(
     if not (folder/"training.json").is_file(): raise DataError(f"{folder.name} has no candidate.", "Run `mmops run`, or `dvc repro` for its train stage.", file="training.json")
     found = json.loads((folder/"training.json").read_text(encoding="utf-8"))
     scorer = {name: (folder/file).read_bytes() for file, name in found["scorers"].items()}
-    return CandidateFiles(found["model"], found["features"], scorer, pq.read_table(folder/"held_out.parquet").to_pandas(), found["facts"], found["schema"], Verdict.from_dict(found["agreement"]))
+    seen = RowsSeen.from_dict(found["learned_from"]) if found.get("learned_from") else None
+    held_out = pq.read_table(folder/"held_out.parquet").to_pandas()
+    return CandidateFiles(found["model"], found["features"], scorer, held_out, found["facts"], found["schema"], Verdict.from_dict(found["agreement"]), seen)
 
 # %% ../../nbs/api/registry/80_candidate_files.ipynb #5b4fe1d4
 RECIPE_LIBRARIES = ("duckdb", "ibis-framework", "numpy", "onnx", "onnxruntime", "pandas", "pyarrow", "scikit-learn", "scipy")

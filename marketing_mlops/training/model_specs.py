@@ -11,32 +11,25 @@ __all__ = ['GAIN_FIGURES', 'POLICY_GATES', 'TASK_RULES', 'SPEC_CHECKS', 'ranking
            'task_rules', 'check_algorithm', 'check_learned_outcome', 'check_learner', 'check_gates', 'check_economics',
            'check_experiment', 'check_keys', 'check_people', 'check_model_spec']
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #0fc9cff8
+# %% ../../nbs/api/training/05_model_specs.ipynb #ddf5dba2
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
-import numpy as np
 from ..contracts.customer_tables import CONSENTS
 from ..contracts.verdict import Verdict
 from ..features.declarations import Feature
 from ..features.training_sets import check_training_spec
 from ..measurement.experiments import read_experiment
 from ..measurement.gates import read_gates
-from ..measurement.intervals import Estimate
 from ..measurement.policies import judge_policy
 from ..measurement.policy_profits import read_economics
-from ..measurement.uplift_curves import qini_curve, uplift_at
 from ..models.learners import LEARNERS, read_algorithm
 from ..models.uplift_learners import UPLIFT_LEARNERS, uplift_learner
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import OPTIONAL_OF_A_MODEL, REQUIRED_OF_A_MODEL
 
-# %% ../../nbs/api/training/05_model_specs.ipynb #db5e57c1
-def _qini(*asked:np.ndarray, unit:str)->Estimate: return qini_curve(*asked, unit=unit).coefficient
-
-def _uplift_at_30(*asked:np.ndarray, unit:str)->Estimate: return uplift_at(*asked, .3, unit=unit).estimate
-
-GAIN_FIGURES:dict[str, Callable[..., Estimate]] = {"qini": _qini, "uplift_at_30": _uplift_at_30}   # Name → (gain, treated, outcome) of one arm and its control
+# %% ../../nbs/api/training/05_model_specs.ipynb #9b45ccc9
+GAIN_FIGURES = ("qini", "auuc", "uplift_at_30", "gain_slope", "gain_shift")   # Figures of one arm and its control, as `measurement.uplift_evidence` has them
 POLICY_GATES:dict[str, Callable[..., Verdict]] = {"beats_best_rival": judge_policy}   # Name → judge of a comparison, with `otherwise`: review or fail
 
 # %% ../../nbs/api/training/05_model_specs.ipynb #71fda3b5
