@@ -7,8 +7,8 @@ The notebook `nbs/reports/model_card.ipynb` is a list of calls into this page; e
 # %% auto #0
 __all__ = ['CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_MISSING', 'card_heading', 'approval_sentence', 'live_sentence',
            'card_answer', 'consent_words', 'purpose_block', 'features_block', 'figures_block', 'card_chart',
-           'policies_block', 'gates_block', 'decisions_block', 'window_limits', 'card_limits', 'limits_block',
-           'origin_block']
+           'policy_rows_block', 'policies_block', 'gates_block', 'decisions_block', 'window_limits', 'card_limits',
+           'limits_block', 'origin_block']
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #e343d3cb
 import altair as alt
@@ -156,7 +156,20 @@ def _calibration_chart(groups:list[dict])->alt.LayerChart:
     drawn = plot_intervals(rows, label="group", value="happened", low="low", high="high", unit="share", reference=base_rate(groups), title=title)
     return drawn + alt.Chart(rows[["group", "claimed"]]).mark_tick(thickness=3, size=22, color=PALETTE["series_2"].light).encode(x="claimed:Q", y="group:N")
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #fe2e5c61
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #749e91d9
+def policy_rows_block(
+    policies:list[dict[str, str|float|None]], # policy, profit, low, high, learned_minus_it, difference_low, difference_high; None where not measured
+    money:str, # Currency, three letters
+    caption:str, # One line above the table
+)->Block:
+    "Policies with their profit, and what the learned one earns beyond each."
+    t = pd.DataFrame(policies)
+    def ends(low, high): return [show_interval(*pair, money, 2, True) if pd.notna(pair[0]) else "–" for pair in zip(low.astype(float), high.astype(float))]
+    shown = pd.DataFrame({"Policy": t.policy, "Profit per customer": [show(v, money, 2, True) for v in t.profit.astype(float)], "Its interval": ends(t.low, t.high),
+                          "Learned policy minus it": [show(v, money, 2, True) if pd.notna(v) else "–" for v in t.learned_minus_it.astype(float)], "Interval of the difference": ends(t.difference_low, t.difference_high)})
+    return table_block(shown, formats=dict.fromkeys(shown.columns[1:], str), caption=caption)
+
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #770abaab
 def policies_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block: # Empty for a model that is not about targeting
@@ -164,11 +177,7 @@ def policies_block(
     if card.parameters.get("task") != "uplift": return Block("", "")
     policies = (card.evaluation.get("tables") or {}).get("policies")
     if not policies: return facts_block({"Policies": UNKNOWN})
-    t, money = pd.DataFrame(policies), known(card.parameters, "experiment", "currency")
-    def ends(low, high): return [show_interval(*pair, money, 2, True) if pd.notna(pair[0]) else "–" for pair in zip(low.astype(float), high.astype(float))]
-    shown = pd.DataFrame({"Policy": t.policy, "Profit per customer": [show(v, money, 2, True) for v in t.profit.astype(float)], "Its interval": ends(t.low, t.high),
-                          "Learned policy minus it": [show(v, money, 2, True) if pd.notna(v) else "–" for v in t.learned_minus_it.astype(float)], "Interval of the difference": ends(t.difference_low, t.difference_high)})
-    return table_block(shown, formats=dict.fromkeys(shown.columns[1:], str), caption="Profit beyond contacting nobody, on randomised rows the model has never seen")
+    return policy_rows_block(policies, known(card.parameters, "experiment", "currency"), "Profit beyond contacting nobody, on randomised rows the model has never seen")
 
 def gates_block(
     card:ModelCard, # As `read_card` gathers it

@@ -29,7 +29,7 @@ def base_sentence(
     if rate is None: return ""
     return f"Contacting at random, without a model, finds {show_rate(rate, 1)} concerned ({show_count(n)} rows), and a random tenth holds 10 % of those concerned."
 
-# %% ../../nbs/api/reporting/84_card_figures.ipynb #0975cd06
+# %% ../../nbs/api/reporting/84_card_figures.ipynb #184a0642
 @dataclass(frozen=True)
 class FigureWords:
     "How a figure is called, and what it is without knowledge."
@@ -48,7 +48,10 @@ FIGURES = [FigureWords("auc", "AUC, the ranking of customers", lambda rate, k: .
            FigureWords("learned_minus_best_rival", "learned policy minus its best rival"),
            FigureWords("profit_learned", "profit of the learned policy"),
            FigureWords(r"profit_(?P<arm>.+)", "profit of {arm} to all"),
-           FigureWords(r"qini_(?P<arm>.+)", "Qini of {arm}", lambda rate, k: 0.),
+           FigureWords(r"qini_(?P<arm>.+)", "Qini of {arm}, gain above a random order", lambda rate, k: 0.),
+           FigureWords(r"auuc_(?P<arm>.+)", "AUUC of {arm}, gain above nothing, mean over all depths"),
+           FigureWords(r"gain_slope_(?P<arm>.+)", "predicted differences that are real for {arm}, 1 is right", lambda rate, k: 0.),
+           FigureWords(r"gain_shift_(?P<arm>.+)", "gained beyond the prediction for {arm}, 0 is right"),
            FigureWords(r"uplift_at_(?P<k>\d+)_(?P<arm>.+)", "uplift of {arm} in the best {k} %")]
 
 # %% ../../nbs/api/reporting/84_card_figures.ipynb #ee68e283
