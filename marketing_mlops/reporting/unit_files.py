@@ -22,30 +22,34 @@ from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.params import read_params, read_yaml
 from ..workspace.places import Workspace, file_sha256
 
-# %% ../../nbs/api/reporting/83_unit_files.ipynb #96bb325a
+# %% ../../nbs/api/reporting/83_unit_files.ipynb #acdf5819
 def read_unit_file(
     path:str|Path, # A .csv or .parquet file with one row per customer
-)->pd.DataFrame: # A unit frame: unit_id, arm, one column per metric; assigned_at in UTC where the file has it
-    "The customers of a file. Raises DataError for a file that is missing, of another kind, or whose instants name no time zone."
+)->pd.DataFrame: # A unit frame: unit_id, arm, one column per metric; assigned_at and each `….known_at` in UTC where the file has them
+    "The customers of a file. Raises DataError for a file that is missing, damaged, of another kind, without customers, or whose instants name no time zone."
     path = Path(path)
     if not path.is_file(): raise DataError(f"There is no file {path.name}.", "Give the path of a .csv or .parquet file with one row per customer.", file=path.name)
     if path.suffix not in UNIT_READERS: raise DataError(f"{path.name} ends in {path.suffix or 'nothing'}; allowed are {', '.join(UNIT_READERS)}.", "Save the table as CSV.", file=path.name)
-    units = UNIT_READERS[path.suffix](path)
+    try: units = UNIT_READERS[path.suffix](path)
+    except (ValueError, OSError, pd.errors.ParserError) as e: raise DataError(f"{path.name} cannot be read: {str(e).splitlines()[0][:100]}", "Export it again, as CSV in UTF-8 or as Parquet.", file=path.name) from None
+    if not len(units): raise DataError(f"{path.name} holds no customers, only the columns {', '.join(map(str, units.columns)) or 'of an empty table'}.", "Export it again with one row per customer.", file=path.name)
     units = units.astype({c: "str" for c in ("unit_id", "arm") if c in units})
-    return units.assign(assigned_at=_instants(units["assigned_at"], path.name)) if "assigned_at" in units else units
+    return units.assign(**{c: _instants(units[c], path.name) for c in units if c == "assigned_at" or str(c).endswith(".known_at")})
 
 def _instants(values, file):
-    try: found = pd.to_datetime(values, errors="raise", format="ISO8601")
-    except (ValueError, TypeError) as e: raise DataError(f"{file}: assigned_at cannot be read: {str(e).splitlines()[0][:100]}", "Write instants like 2026-03-10T06:00:00+01:00.", file=file, column="assigned_at") from None
-    if getattr(found.dt, "tz", None) is None: raise DataError(f"{file}: assigned_at names no time zone, such as {values.iloc[0]}.", "Write instants like 2026-03-10T06:00:00+01:00.", file=file, column="assigned_at")
-    return found.dt.tz_convert("UTC")
+    remedy, how = "Write instants like 2026-03-10T06:00:00+01:00.", dict(file=file, column=values.name)
+    try: found = pd.to_datetime(values, utc=True, format="ISO8601")     # summer and winter time may stand in one column
+    except (ValueError, TypeError) as e: raise DataError(f"{file}: {values.name} cannot be read: {str(e).splitlines()[0][:100]}", remedy, **how) from None
+    stated = values.dropna()
+    bare = stated[~stated.astype(str).str.contains(r"(?:Z|[+-]\d\d:?\d\d)$")]
+    if len(bare): raise DataError(f"{file}: {values.name} names no time zone, such as {bare.iloc[0]}.", remedy, **how)
+    return found
 
-# %% ../../nbs/api/reporting/83_unit_files.ipynb #d8acc879
+# %% ../../nbs/api/reporting/83_unit_files.ipynb #dd8713aa
 def _from_csv(path):
     with path.open(encoding="utf-8-sig") as file: header = file.readline()
     sep = ";" if header.count(";") > header.count(",") else ","
-    try: return pd.read_csv(path, sep=sep, decimal="," if sep == ";" else ".", dtype={"unit_id": "str", "arm": "str"}, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
-    except (ValueError, pd.errors.ParserError) as e: raise DataError(f"{path.name} cannot be read as CSV: {str(e).splitlines()[0][:100]}", "Export it again as CSV in UTF-8.", file=path.name) from None
+    return pd.read_csv(path, sep=sep, decimal="," if sep == ";" else ".", dtype={"unit_id": "str", "arm": "str"}, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
 
 UNIT_READERS = {".csv": _from_csv, ".parquet": pd.read_parquet} # Ending of a file → what reads it
 
