@@ -87,13 +87,17 @@ def window_closed(
     if instants.dt.tz is None: raise ValueError("assigned_at must carry a time zone; localise the column first")
     return ~(instants + timedelta(days=window_days) > clock.now())
 
-# %% ../../nbs/api/measurement/88_reading_plans.ipynb #d172b7f5
+# %% ../../nbs/api/measurement/88_reading_plans.ipynb #cb884db5
 def maturity_verdict(
-    assigned_at:pd.Series, # When each customer was assigned, with a time zone
+    assigned_at:pd.Series|None, # When each customer was assigned, with a time zone; None where no column says so
     window_days:int,       # Days in which outcomes count
     clock:Clock,           # What time it is
-)->Verdict: # pass when every window has closed, fail otherwise
+)->Verdict: # pass when every window has closed, fail when one is open, unknown where nobody knows when it began
     "Whether all customers had the whole outcome window to react."
+    if assigned_at is None or assigned_at.isna().any():
+        lack = "The column assigned_at is missing" if assigned_at is None else f"assigned_at is missing for {int(assigned_at.isna().sum()):,} of {len(assigned_at):,} customers"
+        return Verdict("outcome window", "unknown", [Reason("window_unknown", f"{lack}, so nobody can say whether everybody had {window_days} days to react.",
+                                                            next_step="Add assigned_at with a time zone; it may be the same for everybody.", severity="unknown")])
     instants, n_open = pd.to_datetime(assigned_at), int((~window_closed(assigned_at, window_days, clock)).sum())
     if not n_open: return Verdict("outcome window", "pass")
     message = f"{n_open:,} of {len(instants):,} customers are still within their {window_days} days."

@@ -33,21 +33,21 @@ from .segments_of_experiments import SegmentGain, compare_segments, segment_sent
 from .unit_frames import MetricColumn, capped_column, check_units, metric_column
 from ..workspace.clock import Clock
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #f6342b4f
+# %% ../../nbs/api/measurement/95_readouts.ipynb #2d9a7b69
 def conditions_for(
     experiment:Experiment,  # Its shares and its plan
     units:pd.DataFrame,     # A unit frame; `assigned_at` where known
     clock:Clock|None=None,  # What time it is; needed when an end was planned
-)->tuple[Verdict, ...]: # Sample ratio, reading plan, outcome window where it can be judged, arms that were not there all the time, and caps that cut most buyers
+)->tuple[Verdict, ...]: # Sample ratio, reading plan, outcome window where there is a clock, arms that were not there all the time, and caps that cut most buyers
     "What must hold before figures mean anything."
     assigned = units.drop_duplicates(experiment.clusters) if experiment.clusters else units
     counts = assigned["arm"].value_counts()
     split = sample_ratio({arm: int(counts.get(arm, 0)) for arm in experiment.arms}, experiment.arms, "clusters" if experiment.clusters else "customers")
     plan, read = plan_verdict(experiment, len(units), clock), units_to_read(experiment, units, clock)
     capped = [v for v in [cap_verdict(read, experiment.caps)] if not v.passed]
-    if "assigned_at" not in units: return split, plan, *capped
+    windows = [] if clock is None else [maturity_verdict(read.get("assigned_at"), experiment.outcome_window_days, clock)]
+    if "assigned_at" not in units: return split, plan, *windows, *capped
     starts = arm_start_verdict(assigned["arm"], assigned["assigned_at"], experiment.arms)
-    windows = [] if clock is None else [maturity_verdict(read["assigned_at"], experiment.outcome_window_days, clock)]
     return split, plan, *windows, *([] if starts.passed else [starts]), *capped
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #08d3dc4f
@@ -144,12 +144,13 @@ def labelled(
     replayed = " This is a replay." if clock == "replay" else ""
     return replace(decision, sentence=f"{decision.sentence} {registration.sentence}{unplanned}{replayed}")
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #e254b89f
+# %% ../../nbs/api/measurement/95_readouts.ipynb #7aea8350
 def first_assignment(
     units:pd.DataFrame, # A unit frame
 )->datetime|None: # None where nobody knows
     "When the first customer was assigned."
-    return units["assigned_at"].min().to_pydatetime() if "assigned_at" in units and len(units) else None
+    known = units["assigned_at"].dropna() if "assigned_at" in units else []
+    return known.min().to_pydatetime() if len(known) else None
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #38fb1d2d
 def columns_of(

@@ -9,6 +9,7 @@ from marketing_mlops.measurement.contrasts import Contrast
 from marketing_mlops.measurement.differences import difference_of_means
 from marketing_mlops.measurement.effect_verdicts import goal_verdict
 from marketing_mlops.measurement.experiments import read_experiment
+from marketing_mlops.measurement.kept_promises import REGISTERED_BEFORE, KeptPromise, promise_facts
 from marketing_mlops.measurement.intervals import Moments
 from marketing_mlops.measurement.lifts import relative_lift
 from marketing_mlops.measurement.readouts import read_out
@@ -23,6 +24,8 @@ BASE = dict(name="trial", hypothesis="A mail raises spend", objective="Choose a 
             arms={"none": .5, "mail": .5}, goal="spend_per_customer", worthwhile_effect=.5, currency="EUR", outcome_window_days=14,
             stopping_rule="fixed_horizon", planned_customers=1_000)
 
+IN_APRIL = pd.Timestamp("2026-04-01", tz="UTC")
+
 def customers(n=4_000, arms=("none", "mail"), gain=2., seed=0):
     rng = np.random.default_rng(seed)
     arm = rng.permutation(np.array([arms[i % len(arms)] for i in range(n)], dtype=object))
@@ -34,7 +37,7 @@ def customers(n=4_000, arms=("none", "mail"), gain=2., seed=0):
 def hillstrom(datasets):
     raw = pd.read_csv(datasets/"hillstrom"/"hillstrom.csv")
     return pd.DataFrame(dict(unit_id=raw.index.astype(str), arm=raw.segment, visit_rate=raw.visit, conversion_rate=raw.conversion,
-                             spend_per_customer=raw.spend))
+                             spend_per_customer=raw.spend, assigned_at=pd.Timestamp("2008-03-01", tz="UTC")))
 
 @pytest.fixture(scope="module")
 def email(repository):
@@ -112,7 +115,7 @@ def test_landing_page_with_its_mismatched_rows_is_refused(datasets):
 # --- when it is over ---
 @pytest.mark.parametrize("now,waits", [("2026-04-20", True), ("2026-05-10", False)])
 def test_nobody_is_told_to_wait_for_customers_of_a_mailing_that_is_over(now, waits):
-    few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 120, 0.))
+    few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 120, 0.), assigned_at=IN_APRIL)
     for planned in (1_000, 9_000):
         experiment = read_experiment(BASE | dict(planned_customers=planned, planned_end="2026-04-30"))
         readout = read_out(experiment, few, clock=ReplayClock(instant_of(now)))
@@ -123,7 +126,7 @@ def test_nobody_is_told_to_wait_for_customers_of_a_mailing_that_is_over(now, wai
         if not waits: assert any("measured from about" in said and "customers" in said and "metric" in said for said in advice)
 
 def ended_with_few_spenders():
-    few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 1_000, 0.))
+    few = customers(4_000).assign(spend_per_customer=lambda u: u.spend_per_customer.where(u.index < 1_000, 0.), assigned_at=IN_APRIL)
     experiment = read_experiment(BASE | dict(planned_end="2026-04-30"))
     return few, experiment, read_out(experiment, few, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0]
 
@@ -183,6 +186,27 @@ def test_open_outcome_windows_hold():
     units = customers().assign(assigned_at=pd.Timestamp("2026-05-01", tz="UTC"))
     early, late = (read_out(read_experiment(BASE), units, clock=ReplayClock(instant_of(day))).decision.decision for day in ("2026-05-10", "2026-05-16"))
     assert (early, late) == ("hold", "ship")
+
+@pytest.mark.parametrize("assigned_at", [None, pd.Series([IN_APRIL]*3_999)])
+def test_without_a_day_of_assignment_the_outcome_window_is_unknown_and_holds(assigned_at):
+    units = customers() if assigned_at is None else customers().assign(assigned_at=assigned_at)
+    readout = read_out(read_experiment(BASE), units, clock=ReplayClock(instant_of("2026-05-16")))
+    window = next(v for v in readout.conditions if v.subject == "outcome window")
+    assert (window.status, window.reasons[0].code, readout.decision.decision) == ("unknown", "window_unknown", "hold")
+
+def test_an_outcome_known_before_its_customer_was_assigned_is_refused_with_rows():
+    units = customers().assign(assigned_at=IN_APRIL, **{"spend_per_customer.known_at": IN_APRIL + pd.Timedelta(days=3)})
+    assert read_out(read_experiment(BASE), units).decision.decision == "ship"
+    units.loc[:50, "spend_per_customer.known_at"] = IN_APRIL - pd.Timedelta(days=30)
+    with pytest.raises(DataError, match="known before the assignment in 51 of 4,000 rows, first row 0"): read_out(read_experiment(BASE), units)
+
+def test_a_threshold_lowered_after_the_test_is_never_said_to_be_registered_before():
+    units, promised = customers().assign(assigned_at=IN_APRIL), read_experiment(BASE | dict(worthwhile_effect=5.))
+    kept, lowered = [KeptPromise(instant_of("2026-05-01"), promise_facts(promised))], read_experiment(BASE | dict(registered_at="2026-03-01T00:00:00Z"))
+    readout = read_out(lowered, units, kept=kept)
+    assert "worthwhile effect 5.00 → 0.50, changed after the first assignment" in readout.registration and readout.registration in readout.decision.sentence
+    assert [(v.subject, v.status, v.reasons[0].code) for v in readout.conditions[-1:]] == [("registration", "review", "differs_from_ledger")]
+    assert REGISTERED_BEFORE not in str(readout.to_dict())
 
 def test_harm_outweighs_gain_and_a_margin_has_to_be_kept():
     units = customers(12_000, gain=6.)
