@@ -137,20 +137,25 @@ class Evaluation:
         table = markdown_table(["figure", "value", "interval"], [[name.replace("_", " "), *shown(each)] for name, each in self.figures.items()])
         return "\n\n".join([f"**{self.verdict.status}** · {self.model}, {self.n_held_out:,} held-out rows", *self.sentences, table])
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #6276e69d
+# %% ../../nbs/api/training/20_evaluations.ipynb #20e9602e
 EVALUATIONS:dict[str, Callable[[str, pd.DataFrame, Mapping, Mapping], Findings]] = {"propensity": evaluate_propensity, "uplift": evaluate_uplift}
 
 def check_held_out(
     model:str, # Key in params.yaml
     rows:pd.DataFrame, # Rows to judge by, with `split`
 )->None:
-    "Raises `DataError` where a row may have been learned from, or does not say."
+    "Raises `DataError` where a row may have been learned from, or does not say, and where scores or outcomes are missing."
     if "split" not in rows:
         raise DataError(f"The rows of {model} do not say whether they were held out.", "Keep the column split of the training set.", column="split")
     strange = rows.split[rows.split != "held_out"]
     if len(strange):
         raise DataError(f"{len(strange):,} of {len(rows):,} rows of {model} are not held out (split is {strange.iloc[0]!r}).",
                         "Judge a model on rows it has never seen.", column="split")
+    for column in [c for c in rows if c in ("score", "label", "spend") or str(c).startswith("gain_")]:
+        missing = ~np.isfinite(pd.to_numeric(rows[column], errors="coerce").to_numpy(float, na_value=np.nan))
+        if missing.any():
+            raise DataError(f"{int(missing.sum()):,} of {len(rows):,} rows of {model} have no {column}, first in rows {np.flatnonzero(missing)[:5].tolist()}.",
+                            "Score every row anew and leave out customers whose outcome nobody knows; 0 would be a statement about them.", column=column)
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #294be233
 def _unseen_note(rows:pd.DataFrame, learned_from:RowsSeen|None)->list[str]:
