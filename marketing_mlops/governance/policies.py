@@ -50,18 +50,18 @@ class Policy:
     def approvers(self)->tuple[str, ...]: "Everybody who may approve."; return tuple(dict.fromkeys((*self.business, *self.technical)))
     def to_dict(self)->dict: "Plain content for JSON."; return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
-# %% ../../nbs/api/governance/46_policies.ipynb #159587db
+# %% ../../nbs/api/governance/46_policies.ipynb #42c37e52
 def _allowed(key:str, found, is_right:bool, allowed:str):
     if not is_right: raise ParameterError(f"release.{key} is {found!r}; {allowed}.", f"Correct release.{key} in params.yaml.", key=f"release.{key}")
     return found
 
-def _days(key:str, found)->int: return _allowed(key, found, type(found) is int and found > 0, "whole days from 1 are allowed")
+def _days(key:str, found)->int: return _allowed(key, found, type(found) is int and 1 <= found <= 365, "whole days from 1 to 365 are allowed")
 def _share(key:str, found)->float: return float(_allowed(key, found, isinstance(found, Real) and not isinstance(found, bool) and 0 < found < 1, "a share above 0 and below 1 is allowed"))
 def _stages(key:str, found)->tuple[str, ...]:
     return tuple(_allowed(key, found, isinstance(found, list) and set(found) <= {"shadow", "canary"}, "a list of shadow and canary is allowed, or [] for neither"))
 def _names(key:str, found)->tuple[str, ...]: return tuple(_allowed(key, found, isinstance(found, list) and all(isinstance(each, str) and each for each in found), "a list of names is allowed"))
 
-# %% ../../nbs/api/governance/46_policies.ipynb #98310d4e
+# %% ../../nbs/api/governance/46_policies.ipynb #a584ea48
 RELEASE_RULES:dict[str, Callable[[str, object], object]] = {   # key under `release:` that governance reads -> who checks it
     "stages": _stages, "canary_share": _share, "approval_days": _days, "live_days": _days,
     "worthwhile_lift": _share, "training_data_days": _days, "mandatory_tests": _names}
@@ -75,7 +75,7 @@ def read_release_policy(
     known = (*RELEASE_RULES, *WATCHED_RULES)
     for key in declared or {}:
         if key not in known: raise ParameterError(f"release has the unknown key {key!r}.{closest(str(key), known)}", f"Use {', '.join(known)}.", key=f"release.{key}")
-    return {key: RELEASE_RULES[key](key, value) for key, value in (declared or {}).items() if key in RELEASE_RULES}
+    return {key: RELEASE_RULES[key](key, value) for key, value in (declared or {}).items() if key in RELEASE_RULES and value is not None}
 
 # %% ../../nbs/api/governance/46_policies.ipynb #31a8864a
 def policy_of(

@@ -7,24 +7,28 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 # %% auto #0
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #d356e279
+# %% ../../nbs/api/governance/70_releases.ipynb #6b3a43e2
 import hashlib, shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from ..contracts.verdict import Reason, Verdict
 from .approval_states import ApprovalState, approval_state, part_in
-from .approvals import reason_text
+from .approvals import deciding_policy, reason_text
+from .grant_proofs import check_grant
 from .ledger import Ledger
-from .ledger_entries import checked_actor
-from .live_pointers import RELEASED, ROLLED_BACK, LivePointer, ReleaseError, bundle_place, champions, live
+from .ledger_entries import LedgerEntry, checked_actor
+from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live
+from .policies import recorded_policies
+from .release_states import RELEASED, ROLLED_BACK
+from .structures import bundle_structure
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import read_bundle
 from ..workspace.clock import Clock, WallClock
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, canonical_json, swap_folder
 
-# %% ../../nbs/api/governance/70_releases.ipynb #2993b212
+# %% ../../nbs/api/governance/70_releases.ipynb #d039978f
 @dataclass(frozen=True)
 class BundleEvidence:
     "What an approval is about and a release relies on."
@@ -32,6 +36,8 @@ class BundleEvidence:
     bundle_hash:str # Core hash of the bundle
     evaluation_hash:str # Digest of its evaluation
     verdict:Verdict # What the evaluation says
+    structure:dict[str, str] # What of it may not change with one yes, from `bundle_structure`
+    gates:dict # The gates it was judged by
 
 def evaluation_hash(
     evaluation:dict, # As the bundle holds it
@@ -39,7 +45,7 @@ def evaluation_hash(
     "The digest an approval binds to."
     return hashlib.sha256(canonical_json(evaluation).encode()).hexdigest()
 
-# %% ../../nbs/api/governance/70_releases.ipynb #7f15a2ea
+# %% ../../nbs/api/governance/70_releases.ipynb #e43c025d
 def bundle_evidence(
     folder:str|Path, # Of the bundle
 )->BundleEvidence: # For `request_approval` and `release`
@@ -48,7 +54,8 @@ def bundle_evidence(
     judged = bundle.evaluation.get("verdict")
     missing = Reason("no_verdict", "The evaluation in the bundle holds no verdict.", next_step="Evaluate the model against its gates.", severity="unknown")
     verdict = Verdict.from_dict(judged) if judged else Verdict("evaluation", "unknown", [missing])
-    return BundleEvidence(bundle.parameters["model"], bundle.core_hash, evaluation_hash(bundle.evaluation), verdict)
+    return BundleEvidence(bundle.parameters["model"], bundle.core_hash, evaluation_hash(bundle.evaluation), verdict,
+                          bundle_structure(bundle), dict(bundle.parameters.get("gates") or {}))
 
 # %% ../../nbs/api/governance/70_releases.ipynb #6b5a9108
 def _refuse(model:str, bundle_hash:str, problem:str, remedy:str): raise ReleaseError(problem, remedy, model=model, bundle_hash=bundle_hash)
@@ -63,26 +70,37 @@ def _check_ledger(model:str, bundle_hash:str, ledger:Ledger):
     verdict = ledger.verify()
     if verdict.status == "fail": _refuse(model, bundle_hash, f"The ledger does not hold together: {verdict.reasons[0].message}", verdict.reasons[0].next_step)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #294330e7
+# %% ../../nbs/api/governance/70_releases.ipynb #881a3b91
 _WHY_NOT:dict[str, Callable[[ApprovalState], str]] = {   # status of an approval -> why a release may not rely on it
     "none": lambda state: "nobody asked for these bytes and this evaluation to be approved",
-    "requested": lambda state: "the request has not been answered",
+    "requested": lambda state: f"the yes of {' and '.join('one approver' if side == 'either' else f'the {side} side' for side in state.missing)} is missing",
     "expired": lambda state: f"the approval by {state.approver} ended on {state.expires_at:%Y-%m-%d}",
     "refused": lambda state: f"{state.approver} refused it: {state.answer.payload['reason']}",
+    "withdrawn": lambda state: f"{state.approver} took the yes back: {state.answer.payload['reason']}",
     "rolled_back": lambda state: f"{state.approver} rolled it back on {state.answer.time:%Y-%m-%d} ({state.answer.payload['reason']}), and nobody has approved it since",
 }
-
-def _why_no_approver(workspace:Workspace, model:str, bundle_hash:str, approver:str)->str:
-    if approver not in [each.lower() for each in workspace.settings.approvers]: return f"{approver} is no approver any more"
-    part = part_in(workspace, model, bundle_hash, approver)
-    return part and f"{approver} {part}"
 
 def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, clock:Clock)->ApprovalState:
     digest = evidence.bundle_hash
     state = approval_state(workspace, model, digest, evidence.evaluation_hash, clock=clock)
-    why = _why_no_approver(workspace, model, digest, state.approver) if state.is_valid else _WHY_NOT[state.status](state)
-    if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have an approver of settings.ini answer.")
+    why = "" if state.is_valid else _WHY_NOT[state.status](state)
+    why = why or next((f"{role} {part}" for role in state.granted_by if (part := part_in(workspace, model, digest, role))), "")
+    if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have the approvers answer.")
     return state
+
+# %% ../../nbs/api/governance/70_releases.ipynb #b8d6c99f
+def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry])->str:
+    "Hold a bundle against what was approved; `verified` where every yes was signed, else `unverified`."
+    digest,asked = evidence.bundle_hash,approval.request.payload
+    if asked["structure"] not in ({}, evidence.structure):
+        _refuse(model, digest, f"Bundle {digest[:12]} has another structure than its approvers were told.", f"Ask again with `mmops request {model} --as ROLE`.")
+    named = recorded_policies(entries)[asked["policy_hash"]]
+    if named.gates != evidence.gates:
+        _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those approved ({named.gates}).", f"Build it by the approved gates with `mmops run {model}`, or ask for the other gates to be approved.")
+    identities = {check_grant(workspace, deciding_policy(_before(entries, each), approval.request), each) for each in approval.grants}
+    return "verified" if identities == {"verified"} else "unverified"
+
+def _before(entries:list[LedgerEntry], entry:LedgerEntry)->list[LedgerEntry]: return entries[:next(i for i, each in enumerate(entries) if each.hash == entry.hash)]
 
 # %% ../../nbs/api/governance/70_releases.ipynb #f4c9db50
 def keep_bundle(
@@ -102,7 +120,7 @@ def _reads_as(place:Path, core_hash:str)->bool:
     try: return read_bundle(place, expected=core_hash).core_hash == core_hash
     except BundleError: return False
 
-# %% ../../nbs/api/governance/70_releases.ipynb #c90ddaa4
+# %% ../../nbs/api/governance/70_releases.ipynb #3f7c5108
 def release(
     workspace:Workspace, # Where
     model:str, # Of params.yaml
@@ -120,12 +138,18 @@ def release(
         if before and before.champion == evidence.bundle_hash: return before
         _check_evidence(model, evidence)
         approval = _checked_approval(workspace, model, evidence, clock)
+        identity = _check_terms(workspace, model, evidence, approval, ledger.entries(subject=model))
         _check_ledger(model, evidence.bundle_hash, ledger)
         keep_bundle(workspace, bundle_folder, evidence.bundle_hash)
-        ledger.append(RELEASED, model, actor, dict(bundle_hash=evidence.bundle_hash, evaluation_hash=evidence.evaluation_hash,
-            verdict=evidence.verdict.status, approval=approval.answer.hash, approver=approval.approver,
-            before=before.champion if before else None, reason=approval.answer.payload["reason"]))
+        ledger.append(RELEASED, model, actor, _release_facts(evidence, approval, identity) | {"before": before.champion if before else None})
         return live(workspace, model)
+
+# %% ../../nbs/api/governance/70_releases.ipynb #cb9a6792
+def _release_facts(evidence:BundleEvidence, approval:ApprovalState, identity:str)->dict:
+    "What the entry of a release says about the bundle and its approval."
+    return dict(bundle_hash=evidence.bundle_hash, evaluation_hash=evidence.evaluation_hash, verdict=evidence.verdict.status, structure=evidence.structure,
+                approval=approval.answer.hash, approver=approval.approver, policy_hash=approval.request.payload["policy_hash"], identity=identity,
+                reason=next((each.payload["reason"] for each in reversed(approval.grants) if each.payload["reason"]), ""))
 
 # %% ../../nbs/api/governance/70_releases.ipynb #16139ee3
 def rollback(

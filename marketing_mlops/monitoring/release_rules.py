@@ -9,7 +9,7 @@ Neither judgement acts. Being due is a reason of weight *review*: a retraining i
 # %% auto #0
 __all__ = ['ReleaseRules', 'read_release_rules', 'answers_known_until', 'answers_learnable_until', 'judge_age', 'judge_loss']
 
-# %% ../../nbs/api/monitoring/35_release_rules.ipynb #ad464131
+# %% ../../nbs/api/monitoring/35_release_rules.ipynb #56c51b9e
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -17,12 +17,12 @@ import pandas as pd
 from ..contracts.counts import counted
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.spines import as_cutoff
-from ..governance.approvals import approval_days
+from ..governance.policies import WATCHED_RULES, read_release_policy
 from ..measurement.intervals import Estimate
 from .realised import estimate_drop
 from ..workspace.errors import ParameterError, closest
 
-# %% ../../nbs/api/monitoring/35_release_rules.ipynb #609507c4
+# %% ../../nbs/api/monitoring/35_release_rules.ipynb #0e07b1b2
 @dataclass(frozen=True)
 class ReleaseRules:
     "What is asked of a champion after its release. Raises `ParameterError` for days or a share that cannot be asked for."
@@ -38,9 +38,10 @@ def read_release_rules(
     spec:Mapping, # The model's entry in params.yaml
 )->ReleaseRules:
     "The rules under `release`. Raises `ParameterError` naming the key that is none, or has a value nobody could keep."
-    cadence, loss, _ = _values(spec.get("release"), "release", ("cadence_days", "rollback_when", "approval_days"))
+    declared = spec.get("release")
+    read_release_policy(declared)
+    cadence, loss = ((declared or {}).get(name) for name in WATCHED_RULES)
     auc_drop, = _values(loss, "release.rollback_when", ("auc_drop",))
-    approval_days(spec)
     return ReleaseRules(cadence, auc_drop)
 
 # %% ../../nbs/api/monitoring/35_release_rules.ipynb #d272fb4d
