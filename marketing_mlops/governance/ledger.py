@@ -7,7 +7,7 @@ Open `Ledger(workspace)` to record a decision with `append`, to ask for `entries
 # %% auto #0
 __all__ = ['Ledger', 'pointer_anchors']
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #9cb5c542
+# %% ../../nbs/api/governance/40_ledger.ipynb #f38263d4
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING
 from fastcore.basics import patch
 from filelock import FileLock, Timeout
 from ..contracts.verdict import Verdict, judged
-from .ledger_checks import anchor_reasons, log_reasons, noted_anchors, reach_reason, store_reasons, unlogged_reasons
+from .ledger_checks import anchor_reasons, clock_reasons, log_reasons, noted_anchors, reach_reason, store_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, instant_text, next_entry
-from .ledger_databases import open_store, store_file, store_trouble
-from .ledger_store import add_entries, ledger_table, newest_entries, stored_entries, stored_lines
-from .text_log import append_line, log_file, read_logs, writer_name
+from .ledger_databases import check_store, open_store, store_file, store_trouble
+from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
+from .ledger_steps import bring_in_step, complete_for, missing_entries
+from .ledger_store import add_entries, entry_row, holds_entry, ledger_table, newest_entries, newest_entry, stored_entries, stored_lines
+from .text_log import append_line, has_logs, last_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning
 from ..workspace.places import Workspace
 if TYPE_CHECKING: import sqlalchemy as sa
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #0fbeedd7
+# %% ../../nbs/api/governance/40_ledger.ipynb #e0cfc3fe
 @dataclass(frozen=True)
 class Ledger:
     "The record of decisions of a workspace."
@@ -44,7 +46,10 @@ class Ledger:
     @property
     def is_empty(self)->bool:
         "Whether nothing was ever recorded here; makes no database file that does not exist. Raises `LedgerError` when the database cannot be used."
-        return not read_logs(self.workspace) and not _rows(self)
+        if has_logs(self.workspace): return False
+        file = store_file(self.workspace)
+        if file and not file.exists(): return True
+        with store_trouble(self.workspace): return newest_entry(self.store) is None
 
     @contextmanager
     def locked(self, wait_s:float=60)->Iterator[None]: # Seconds to wait for whoever holds it
@@ -63,31 +68,13 @@ def _rows(ledger:Ledger)->list[dict[str, str|int]]:
     if file and not file.exists(): return []
     with store_trouble(ledger.workspace): return stored_lines(ledger.store)
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #e7e8ceba
+# %% ../../nbs/api/governance/40_ledger.ipynb #168ecb3d
 @patch
 def catch_up(self:Ledger)->int: # How many entries the database lacked
     "Bring the database to the state of the logs. Raises `LedgerError` when logs and database contradict each other."
-    with self.locked(), store_trouble(self.workspace):
-        logs = read_logs(self.workspace)
-        rows = stored_lines(self.store)
-        missing = _missing(logs, rows)
-        faults = [reason for reason in unlogged_reasons(logs, rows, _complete_for(self)) if reason.severity == "fail"]
-        if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
-        with self.store.begin() as connection: return add_entries(connection, missing)
+    with self.locked(), store_trouble(self.workspace): return bring_in_step(self.workspace, self.store)
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #378a4aaf
-def _complete_for(ledger:Ledger)->list[str]|None: return None if store_file(ledger.workspace) else [ledger.writer]
-
-def _missing(logs:Mapping[str, list[str]], rows:list[dict])->list[LedgerEntry]:
-    "Entries of the logs that the database lacks; the chains are only walked where the two differ."
-    known:dict[str, list[str]] = {}
-    for row in sorted(rows, key=lambda row: row["number"]): known.setdefault(row["writer"], []).append(row["line"])
-    if all(lines == known.get(writer, [])[:len(lines)] for writer,lines in logs.items()): return []
-    faults,there = log_reasons(logs), {row["line"] for row in rows}
-    if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
-    return [entry_from_line(line) for lines in logs.values() for line in lines if line not in there]
-
-# %% ../../nbs/api/governance/40_ledger.ipynb #c338e016
+# %% ../../nbs/api/governance/40_ledger.ipynb #ab7f4b06
 @patch
 def append(self:Ledger,
     kind:str, # One of `ENTRY_KINDS`
@@ -98,18 +85,29 @@ def append(self:Ledger,
     occurred_at:datetime|None=None, # With a time zone; None means now, on the ledger's clock
 )->LedgerEntry: # As recorded
     "Record a decision, for good. Raises `LedgerError`, with nothing recorded, when it may not be."
-    now = self.clock.now()
-    draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
     with self.locked():
-        self.catch_up()
-        newest = newest_entries(self.store)
+        newest,now = _ends(self), self.clock.now()
+        draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
         entry = next_entry(draft, newest.pop(self.writer, None), newest.values())
+        marks = kept_marks(self.workspace) or marks_now(self.workspace)
         with store_trouble(self.workspace), self.store.begin() as connection:
             add_entries(connection, [entry])
             append_line(log_file(self.workspace, self.writer), entry_line(entry))
+        keep_marks(self.workspace, marks_after(marks, self.workspace, self.writer, entry.number))
     return entry
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #54aae360
+# %% ../../nbs/api/governance/40_ledger.ipynb #010d879d
+def _ends(ledger:Ledger)->dict[str, LedgerEntry]:
+    "The last entry of every writer, ours held against the end of our log once more."
+    ledger.catch_up()
+    with store_trouble(ledger.workspace): newest = newest_entries(ledger.store)
+    ours = newest.get(ledger.writer)
+    if last_line(log_file(ledger.workspace, ledger.writer)) == (entry_line(ours) if ours else None): return newest
+    marks_file(ledger.workspace).unlink(missing_ok=True)
+    ledger.catch_up()
+    with store_trouble(ledger.workspace): return newest_entries(ledger.store)
+
+# %% ../../nbs/api/governance/40_ledger.ipynb #6507b82e
 @patch
 def entries(self:Ledger,
     *kinds:str, # Kinds wanted; none means all
@@ -118,13 +116,30 @@ def entries(self:Ledger,
     "What was recorded."
     if self.is_empty: return []
     self.catch_up()
-    with store_trouble(self.workspace): found = stored_entries(self.store, **({"subject": subject} if subject else {}))
-    return [entry for entry in found if not kinds or entry.kind in kinds]
+    wanted = ({"kind": kinds} if kinds else {}) | ({"subject": subject} if subject else {})
+    with store_trouble(self.workspace): return stored_entries(self.store, **wanted)
+
+# %% ../../nbs/api/governance/40_ledger.ipynb #d3c85f37
+@patch
+def newest(self:Ledger)->LedgerEntry|None: # None for an empty ledger
+    "The last entry in the ledger's order."
+    if self.is_empty: return None
+    self.catch_up()
+    with store_trouble(self.workspace): return newest_entry(self.store)
+
+@patch
+def holds(self:Ledger,
+    digest:str, # Hash of an entry, such as a live pointer names
+)->bool: # False in an empty ledger
+    "Whether an entry is here."
+    if self.is_empty: return False
+    self.catch_up()
+    with store_trouble(self.workspace): return holds_entry(self.store, digest)
 
 @patch(as_prop=True)
 def head(self:Ledger)->str: # "" for an empty ledger
     "Hash of the newest entry; noted elsewhere, it is an anchor for everything before it."
-    return next((entry.hash for entry in reversed(self.entries())), "")
+    return last.hash if (last := self.newest()) else ""
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #25027f07
 def pointer_anchors(
@@ -138,7 +153,7 @@ def pointer_anchors(
         if isinstance(head, str) and head: found[head] = f"data/live/{path.name}"
     return found
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #2778193f
+# %% ../../nbs/api/governance/40_ledger.ipynb #d16d10ca
 @patch
 def verify(self:Ledger,
     anchors:Mapping[str, str]|None=None, # Hash → where it was noted, such as {"5f2a…": "mail of 1 September"}
@@ -148,19 +163,21 @@ def verify(self:Ledger,
     lines = [line for each in logs.values() for line in each] + [row["line"] for row in rows]
     both = {entry.hash: entry for entry in map(entry_from_line, lines) if entry}
     kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | dict(anchors or {})
-    found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=_complete_for(self)), *anchor_reasons(both.values(), kept)]
-    return judged("ledger", found or [reach_reason(both.values(), kept)])
+    found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=complete_for(self.workspace)), *anchor_reasons(both.values(), kept)]
+    is_broken = any(reason.severity == "fail" for reason in found)
+    return judged("ledger", found if is_broken else [*found, *clock_reasons(both.values()), reach_reason(both.values(), kept)])
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #ab03649a
+# %% ../../nbs/api/governance/40_ledger.ipynb #8a100eef
 @patch
 def rebuild(self:Ledger)->int: # Entries in the database afterwards
     "Make the database agree with the logs. Raises `LedgerError` when a log is broken or lacks an entry of the database."
     with self.locked(), store_trouble(self.workspace):
         logs = read_logs(self.workspace)
         _set_unreadable_aside(self)
-        entries = _missing(logs, [])
-        _refuse_rivals(entries, stored_lines(self.store))
-        table = ledger_table().c
+        rows,entries = stored_lines(self.store), missing_entries(logs, [])
+        _refuse_rivals(entries, rows)
+        table,there = ledger_table().c, {row["hash"]: row for row in rows}
+        entries = [entry for entry in entries if there.get(entry.hash) != entry_row(entry)]
         with self.store.begin() as connection:
             for entry in entries:
                 same = (table.hash == entry.hash) | ((table.writer == entry.writer) & (table.number == entry.number))
@@ -169,7 +186,7 @@ def rebuild(self:Ledger)->int: # Entries in the database afterwards
         self.catch_up()
         return len(stored_lines(self.store))
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #5f03ec59
+# %% ../../nbs/api/governance/40_ledger.ipynb #8547f54a
 def _refuse_rivals(entries:list[LedgerEntry], rows:list[dict]):
     "An entry of the database whose place another one has taken in the log."
     logged = {(entry.writer, entry.number): entry.hash for entry in entries}
@@ -183,5 +200,5 @@ def _set_unreadable_aside(ledger:Ledger):
     "Rename a SQLite file that is no database any more, so that a new one can take its place."
     file = store_file(ledger.workspace)
     if file is None or not file.exists(): return
-    try: open_store(ledger.workspace)
+    try: check_store(ledger.workspace, open_store(ledger.workspace))
     except LedgerError: file.replace(file.with_name(file.name + ".unreadable"))

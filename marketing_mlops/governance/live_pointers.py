@@ -122,7 +122,7 @@ def _orphan(file:Path, model:str, held:dict, known:set[str])->ReleaseError|None:
     return ReleaseError(f"data/live/{file.name} follows from the ledger entry {head[:12] or '(none named)'}, which the ledger does not hold.",
                         "Pull the workspace so that data/ledger is complete; if the entry is still missing, its log was cut off: restore it.", model=model, bundle_hash=held.get("champion"))
 
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #e7aa9204
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #9babe8fe
 def live(
     workspace:Workspace, # Any
     model:str, # Of params.yaml
@@ -133,9 +133,10 @@ def live(
         if orphan := _orphan(file, model, _held(file), set()): raise orphan
         return None
     with ledger.locked():
-        entries,held = ledger.entries(), _held(file)
-        if orphan := _orphan(file, model, held, {entry.hash for entry in entries}): raise orphan
-        found = pointer_from(model, [entry for entry in entries if entry.kind in (RELEASED, ROLLED_BACK) and entry.subject == model])
+        held = _held(file)
+        head = str(held.get("ledger_head") or "")
+        if orphan := _orphan(file, model, held, {head} if ledger.holds(head) else set()): raise orphan
+        found = pointer_from(model, ledger.entries(RELEASED, ROLLED_BACK, subject=model))
         if found and held != found.to_dict(): write_json(file, found.to_dict())
         if found is None and held.get("champion") is not None: write_json(file, dict(model=model, champion=None, routing={}, ledger_head=""))
         return found

@@ -89,7 +89,7 @@ def test_a_release_in_another_clone_is_what_the_next_release_replaces(clones):
     assert put_live(here, folder, "03-05").champion == bundle_evidence(folder).bundle_hash
     assert Ledger(here).entries(RELEASED)[-1].payload["before"] == bundle_evidence(other).bundle_hash
     pull(here, there)
-    assert live(there, "churn") == live(here, "churn") and Ledger(there).verify().passed
+    assert live(there, "churn") == live(here, "churn") and Ledger(there).verify().status != "fail"
 
 def test_a_release_by_a_second_writer_stops_no_run(clones):
     here, there, folder = clones
