@@ -8,21 +8,23 @@ The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page,
 
 # %% auto #0
 __all__ = ['comparison_plan', 'comparison_heading', 'change_words', 'others_words', 'comparison_answer', 'figures_table',
-           'differences_chart', 'moves_table', 'scores_block', 'profit_lines']
+           'differences_chart', 'moves_table', 'scores_block', 'level_of_losses', 'gain_lines', 'profit_lines']
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #fef6cd73
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #b0c1c1c4
 from collections.abc import Mapping
 import altair as alt
 import numpy as np
 import pandas as pd
+from ..contracts.verdict import Verdict
 from ..measurement.intervals import Estimate, NotMeasurable
-from ..measurement.loss_and_profit import ContactTerms, loss_and_profit, loss_profit_sentence
+from ..measurement.loss_and_profit import ContactTerms, LossAndProfit, loss_and_profit, loss_profit_sentence
 from .blocks import Block, PageHeading, decision_block, inline_html, page_heading, table_block
 from .numbers import show_count, show_number, show_rate
 from .plots import plot_intervals
 from ..training.run_comparisons import COMPARED_FIGURES, ComparisonPlan, FigureComparison, RunComparison
 from ..training.score_differences import score_differences, score_sentences
 from ..training.scored_runs import SameRows, changed_share, treatment_moves
+from ..workspace.errors import ParameterError
 
 # %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #322449b6
 def comparison_plan(
@@ -55,12 +57,13 @@ def change_words(
     says = f"Of {show_count(len(pair))} customers {show_count(round(changed.value*len(pair)))} would be treated otherwise ({show_rate(changed.value, 1)}, {show_rate(changed.low, 1)} to {show_rate(changed.high, 1)})"
     return says + (f", when the best {show_rate(depth, 0)} are contacted." if pair.first.task == "propensity" else ".")
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #2b1347f3
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #63930926
 def others_words(
     comparison:RunComparison, # From `compare_runs`
 )->list[str]: # One sentence for each answer
     "What the figures say that do not decide."
-    says = {"first": f"Better by {comparison.first}: ", "second": f"Better by {comparison.second}: ", "open": "Not told apart by these rows: ", "unknown": "Not measurable: "}
+    if comparison.is_same_model: return []
+    says = {"first": f"Better by {comparison.first}: ", "second": f"Better by {comparison.second}: ", "open": "Not told apart by these rows: ", "same": "The same for both: ", "unknown": "Not measurable: "}
     labels = {word: [each.label for each in comparison.figures[1:] if each.better == word] for word in says}
     return [f"{start}{', '.join(labels[word])}." for word, start in says.items() if labels[word]]
 
@@ -70,14 +73,14 @@ def comparison_answer(
     depth:float=.1, # Share of the customers a propensity model contacts, in (0, 1)
     further:Mapping[str, str|list[str]]={}, # Further lines by name, such as Who is treated
     *,
-    word:str="", # Above the sentence, where more than the figures decides; empty takes the word of the figures
+    verdict:Verdict|None=None, # Where more than the figures decides; None takes the verdict of the figures
 )->Block:
     "Which run is better, what else was found, whose treatment would change, and what to do."
-    step = comparison.verdict.reasons[0].next_step
-    return decision_block(word or comparison.verdict.status, comparison.sentence, {"What else was found": others_words(comparison), "Whose treatment would change": change_words(pair, depth),
-                          **further, "What to do": step or []})
+    verdict = verdict or comparison.verdict
+    lines = {"What else was found": others_words(comparison), "Whose treatment would change": change_words(pair, depth), **further}
+    return decision_block(verdict.status, verdict.reasons[0].message, lines | {"What to do": [each.next_step for each in verdict.reasons if each.next_step]})
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #c827db85
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #6afd07fd
 def _shown(each:Estimate|NotMeasurable, is_money:bool, signed:bool=False)->str|None:
     "A figure with its interval, kept on one line; missing where it was not measured."
     if isinstance(each, NotMeasurable): return None
@@ -89,21 +92,26 @@ def figures_table(
     comparison:RunComparison, # From `compare_runs`
 )->Block:
     "Every figure of both runs and its difference, with intervals."
-    def difference(each:FigureComparison): return each.difference if isinstance(each.difference, NotMeasurable) else each.difference.estimate
-    rows = pd.DataFrame([dict(figure=each.label + " (less is better)"*each.less_is_better, first=_shown(each.first, each.is_money), second=_shown(each.second, each.is_money), difference=_shown(difference(each), each.is_money, signed=True),
-                              why=difference(each).problem if isinstance(difference(each), NotMeasurable) else "") for each in comparison.figures])
+    rows = pd.DataFrame([dict(figure=each.label + " (less is better)"*each.less_is_better, asks=each.asks, first=_shown(each.first, each.is_money), second=_shown(each.second, each.is_money),
+                              difference=_difference(each), why=each.difference.problem if each.better == "unknown" else "") for each in comparison.figures])
     shown = rows if rows.why.any() else rows.drop(columns="why")
-    labels = dict(figure="Figure", first=comparison.first.capitalize(), second=comparison.second.capitalize(), difference="Difference", why="Why not")
+    labels = dict(figure="Figure", asks="What it asks", first=comparison.first.capitalize(), second=comparison.second.capitalize(), difference="Difference", why="Why not")
     return table_block(shown, labels={name: labels[name] for name in shown}, formats=dict(first=str, second=str, difference=str),
                        hints=dict(difference="First minus second on the same rows; the first row decides at 95 %, the intervals of the others hold together at 95 %"))
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #8b7c18cb
+def _difference(each:FigureComparison)->str|None:
+    if each.better == "same": return "the same"
+    return _shown(each.difference if each.better == "unknown" else each.difference.estimate, each.is_money, signed=True)
+
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #45235f97
 def differences_chart(
     comparison:RunComparison, # From `compare_runs`
 )->alt.LayerChart|Block: # A sentence where no difference could be measured
     "Every difference with its interval; right of the line the first run is better."
     measured = [each for each in comparison.figures if not isinstance(each.difference, NotMeasurable)]
-    if not measured: return Block("<p>No difference could be measured.</p>", "No difference could be measured.")
+    if not measured:
+        says = "There is no difference to draw: by every figure the two are the same." if all(each.better == "same" for each in comparison.figures) else "No difference could be measured."
+        return Block(f"<p>{says}</p>", says)
     def row(each):
         gap = each.difference.estimate
         ends = (-gap.value, -gap.high, -gap.low) if each.less_is_better else (gap.value, gap.low, gap.high)
@@ -130,18 +138,38 @@ def scores_block(
     said = score_sentences(score_differences(pair, depth))[:2]       # how many would be treated otherwise stands on the first screen
     return Block("".join(f"<p>{inline_html(each)}</p>" for each in said), "\n".join(said))
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #039bb3f6
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #db9ec498
+def level_of_losses(
+    comparison:RunComparison, # Of a propensity model
+)->float: # In (0, 1)
+    "The confidence level at which the log losses of two runs are compared."
+    found = next(each.difference for each in comparison.figures if each.name == "log_loss")
+    return .95 if isinstance(found, NotMeasurable) else found.estimate.level
+
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #4662c7d9
+def gain_lines(
+    found:LossAndProfit, # Of the first run against the second
+    pair:SameRows, # The two
+    terms:ContactTerms, # Value and cost
+)->list[str]: # One sentence; none where the profit is the same
+    "How much more the first run earns, in money."
+    if isinstance(found.profit, NotMeasurable): return [found.profit.problem]*(found.sides[1] == "unknown")
+    gain, low, high = (show_number(each, 3, signed=True) for each in (found.profit.estimate.value, found.profit.estimate.low, found.profit.estimate.high))
+    return [f"Profit of {pair.first.name} beyond {pair.second.name}: {gain} {terms.currency} per customer ({low} to {high}), when everybody is contacted whose chance is above {show_rate(terms.paying_chance, 1)}, "
+            f"what she does is worth {show_number(terms.value, 2)} {terms.currency}, and she would not do it without the contact."]
+
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #49294c46
 def profit_lines(
-    pair:SameRows, # Two runs on the same rows
+    comparison:RunComparison, # From `compare_runs`
+    pair:SameRows, # The rows it was made of
     value:float, # Money when the outcome happens to somebody who was contacted; 0 does not look
     cost:float, # Money per contact
     currency:str="EUR", # Of both
-)->list[str]: # Sentences for the page; empty for an uplift model, whose profit is compared anyway
-    "Whether a gain in log loss is a gain in money. Raises `ValueError` for a cost that is not between 0 and the value."
-    if pair.first.task != "propensity": return []
+)->list[str]: # Sentences for the page; empty for an uplift model where no value is named
+    "Whether a gain in log loss is a gain in money. Raises `ParameterError` for a cost that is not between 0 and the value."
+    if pair.first.task != "propensity": return ["The profit decides already, by the economics of params.yaml; value and contact_cost are for models of a chance."]*bool(value)
     if not value: return ["Not looked at. The parameters value and contact_cost say what an outcome is worth and what a contact costs."]
-    found = loss_and_profit(pair.rows.label, pair.second.held_out.score, {pair.first.name: pair.first.held_out.score}, ContactTerms(value, cost, currency))
-    gain = found[0].profit
-    if isinstance(gain, NotMeasurable): return [loss_profit_sentence(found), gain.problem]
-    amounts = " to ".join(show_number(each, 3, signed=True) for each in (gain.estimate.low, gain.estimate.high))
-    return [loss_profit_sentence(found), f"Profit of {pair.first.name} beyond {pair.second.name}: {show_number(gain.estimate.value, 3, signed=True)} {currency} per customer ({amounts}), if what a contacted customer does is worth {show_number(value, 2)} and would not come without the contact."]
+    if not 0 < cost < value: raise ParameterError(f"contact_cost is {cost:g}, the value {value:g}.", "Give a cost above 0 and below the value: a contact that costs more than it can bring is never made.", key="contact_cost")
+    terms = ContactTerms(value, cost, currency)
+    found = loss_and_profit(pair.rows.label, pair.second.held_out.score, {pair.first.name: pair.first.held_out.score}, terms, level_of_losses(comparison))
+    return [loss_profit_sentence(found), *gain_lines(found[0], pair, terms)]
