@@ -146,8 +146,12 @@ _FEATURE_COMMANDS = (
             ('mmops features unretire clicks_90d --as marketing@example.com --reason "the new tracker counts the same"',), "Run `mmops features list` to see whether it is retired."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #b08806b7
+# %% ../../nbs/api/cli/20_commands.ipynb #b6e433c0
 _EXPERIMENT_COMMANDS = (
+    Command("plan", "plan_command:plan_test", "how large a test must be, how long it takes, what it costs, who asked before",
+            ('mmops plan "Free shipping raises revenue" --worthwhile 0.40 --hoped 1.60',
+             'mmops plan "A mail raises revenue" --worthwhile 0.50 --arms no_mail=0.5 mail=0.5 --purpose email --contact-cost 0.03 --covariates net_revenue_per_customer_365d_before',
+             'mmops plan "A new page sells more" --goal conversion_rate --goal-value 25 --worthwhile 0.10 --per-day 900 --starts 2026-07-06 --out page.yaml'), "No promise was written."),
     Command("experiments list", "experiment_commands:show_experiments", "every test: what was asked, decided and learnt",
             ("mmops experiments list", 'mmops experiments list --search "shipping margin"')),
     Command("experiments similar", "experiment_commands:show_similar", "the past tests that come nearest to a planned one",

@@ -28,19 +28,19 @@ from .design_columns import design_columns
 from ..workspace.errors import DataError
 from ..workspace.settings import Settings
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #d50041de
+# %% ../../nbs/api/reporting/82_baselines.ipynb #f581251f
 def newest_days(
     goal:str,       # A metric, such as "net_revenue_per_customer"
     tables:Mapping, # Canonical tables by name: frames or Parquet paths
     days:int,       # As many as the outcome window has, at least 1
 )->tuple[datetime, datetime]: # First moment that counts, and first that no longer counts; UTC
-    "The newest days a source has. Raises `DataError` where none of the goal's events has a time."
+    "The newest days a source has. Raises `DataError` where none of the goal's events has a time, or there are fewer days."
     counted = [q.table for q in (metric(goal).numerator, metric(goal).denominator) if q and "occurred_at" in table_columns(tables, q.table)]
-    newest = [rows_of(tables, name, ["occurred_at"]).occurred_at.max() for name in dict.fromkeys(counted)]
-    if not newest or any(pd.isna(each) for each in newest):
-        raise DataError(f"The source has no events with a time to count {goal} from.", "Choose another metric, or map the tables it reads.", column=goal)
-    end = max(newest).floor("D") + timedelta(days=1)
-    return end - timedelta(days=days), end
+    times = pd.concat([rows_of(tables, name, ["occurred_at"]).occurred_at for name in dict.fromkeys(counted)]) if counted else pd.Series(dtype="datetime64[us, UTC]")
+    if times.isna().all(): raise DataError(f"The source has no events with a time to count {goal} from.", "Choose another metric, or map the tables it reads.", column=goal)
+    end = times.max().floor("D") + timedelta(days=1)
+    if end - timedelta(days=days) >= times.min().floor("D"): return end - timedelta(days=days), end
+    raise DataError(f"The events of the source begin on {times.min():%Y-%m-%d}, so a window of {days:,} days does not fit into them.", "Take a shorter outcome window.", column=goal)
 
 # %% ../../nbs/api/reporting/82_baselines.ipynb #e7ad807f
 def reachable_customers(
