@@ -20,11 +20,11 @@ from .policy_profits import Economics, check_chances, check_known_arms, check_ro
 from .targeting_depths import rank_customers
 from ..workspace.errors import DataError
 
-# %% ../../nbs/api/measurement/98_chosen_depths.ipynb #90b4746d
+# %% ../../nbs/api/measurement/98_chosen_depths.ipynb #80a9e17a
 @dataclass(frozen=True)
 class DepthRule:
     "Mail whoever is predicted to gain at least so much; the others get the control."
-    threshold:float      # Predicted gain from which on, in the unit of the predictions; infinite where nobody is worth a contact
+    threshold:float      # Predicted gain from which on, in the unit of the predictions; infinite where nobody is worth a contact, minus infinite where everybody is
     control:str          # The arm without a contact
     share:float          # Share of the choosing customers it reaches, in [0, 1]
     profit:float         # Beyond nobody, per choosing customer: too good to be promised
@@ -61,7 +61,7 @@ def profits_at_depths(
     mean = np.divide(worth, carried, out=np.full(len(depths), -np.inf), where=carried > 1e-9)
     return mean - economics.contact_cost*depths/len(rows)
 
-# %% ../../nbs/api/measurement/98_chosen_depths.ipynb #38b56d9e
+# %% ../../nbs/api/measurement/98_chosen_depths.ipynb #48351656
 def pick_depth(
     choosing:pd.DataFrame, # `arm`, `spend` and, where there are, `unsubscribed`, `chance` of the arm got; a column `split` must say held_out
     gains:pd.DataFrame,    # Predicted gain over the control per arm, in money, same index; by a model that has not seen these customers
@@ -80,8 +80,8 @@ def pick_depth(
     profits = profits_at_depths(ordered, depths, chances, code[control], prices)
     if not np.isfinite(profits[0]): raise NotMeasurable(f"Nobody here has the control {control!r}.", "Pass the campaign with its control.", code="empty")
     k = int(profits.argmax())
-    threshold = float(gains.max(axis=1).to_numpy()[ranking.place < depths[k]].min()) if k else np.inf
-    return DepthRule(threshold, control, float(depths[k]/len(rows)), float(profits[k]-profits[0]), choosing.index)
+    worst = -np.inf if k == len(depths)-1 else float(gains.max(axis=1).to_numpy()[ranking.place < depths[k]].min()) if k else np.inf
+    return DepthRule(worst, control, float(depths[k]/len(rows)), float(profits[k]-profits[0]), choosing.index)
 
 # %% ../../nbs/api/measurement/98_chosen_depths.ipynb #d2b37fa4
 def choose_on_half(

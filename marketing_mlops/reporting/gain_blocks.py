@@ -19,7 +19,7 @@ from .model_cards import UNKNOWN, ModelCard, known
 from .numbers import NOT_MEASURED, show, show_count, show_p_value, show_rate
 from .plots import axis_format, describe_intervals, finish_chart, plot_intervals
 
-# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #b08e601e
+# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #c5cfae5e
 def _rows_of(card:ModelCard, table:str)->list[dict]|None:
     "Rows of a table of the evaluation; none for a record without it, None for a model that is not about targeting."
     return (card.evaluation.get("tables") or {}).get(table) or [] if card.parameters.get("task") == "uplift" else None
@@ -37,15 +37,15 @@ def gain_tests_block(
     rows = _rows_of(card, "gain_tests")
     if not rows: return Block("", "") if rows is None else facts_block({"Does it know who gains?": UNKNOWN})
     return table_block(pd.DataFrame(map(_test_words, rows)), caption="Does it know who gains? Its scores and choices were dealt out again at random, to the same customers",
-                       labels=dict(of="What was tried", answer="Does it know who gains?", deals="Random deals that do as well", p="p-value", n="Customers"),
+                       labels=dict(of="What was tried", answer="Answer", deals="Random deals that do as well", p="p-value", n="Customers"),
                        hints=dict(p="Share of random deals, the real one among them, that do as well; small means better than chance. Each row stands for itself."))
 
-# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #f984c533
+# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #650547b2
 def _by_share(rows:pd.DataFrame, value:str, series:str, unit:str)->alt.LayerChart:
     "Lines with bands over the share of customers reached."
     seen = rows[rows[value].notna()]
     base = alt.Chart(seen).encode(x=alt.X("share:Q", title="share of customers reached, best prediction first", axis=alt.Axis(format="~%", tickCount=5)),
-                                  color=alt.Color(f"{series}:N", sort=None, title=None, legend=alt.Legend(orient="top", labelLimit=300)))
+                                  color=alt.Color(f"{series}:N", sort=None, title=None, legend=alt.Legend(orient="top", labelLimit=300, symbolOpacity=1)))
     y = alt.Y(f"{value}:Q", title=None, axis=alt.Axis(grid=True, tickCount=5, format=axis_format(unit)), scale=alt.Scale(zero=True))
     zero = alt.Chart(pd.DataFrame(dict(at=[0.]))).mark_rule(color=PALETTE["axis"].light, strokeWidth=1.5).encode(y="at:Q")
     return zero + base.mark_area(opacity=.16).encode(y=alt.Y("low:Q", title=None), y2="high:Q") + base.mark_line(strokeWidth=2).encode(y=y)
@@ -78,7 +78,7 @@ def profit_depth_chart(
     rows = rows.astype(dict(profit=float, low=float, high=float))
     return finish_chart(_by_share(rows, "profit", "rival", unit), f"Profit per customer ({unit}) by share reached; bands hold at all depths at once", _ends(rows, "profit", "rival", unit))
 
-# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #8105d915
+# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #6df524a2
 def depth_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block: # Empty for a model that is not about targeting
@@ -86,12 +86,13 @@ def depth_block(
     found, money = _rows_of(card, "depth_rule"), known(card.parameters, "experiment", "currency")
     if not found: return Block("", "") if found is None else facts_block({"At a chosen depth": UNKNOWN})
     rule = found[0]
-    who = "nobody" if not rule["share"] else f"the {show_rate(rule['share'], 0)} who are predicted to gain at least {show(rule['least_gain'], money)}"
+    bounds = {0.: "nobody", 1.: "everybody, each with the arm that is predicted to gain most"}
+    who = bounds.get(rule["share"]) or f"the {show_rate(rule['share'], 0)} who are predicted to gain at least {show(rule['least_gain'], money)}"
     said = f"Half of the customers ({show_count(rule['n_choosing'])}) would mail {who}. The others judge that rule: {rule['sentence']}"
     table = policy_rows_block(_rows_of(card, "depth_policies"), money, f"The rule on the {show_count(rule['n_judging'])} customers who did not choose it")
     return Block(f"<p>{inline_html(said)}</p>{table.html}", f"{said}\n{table}")
 
-# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #71471cae
+# %% ../../nbs/api/reporting/86_gain_blocks.ipynb #15a80252
 def gain_groups_chart(
     card:ModelCard, # As `read_card` gathers it
 )->alt.LayerChart|Block: # A block where there is nothing to draw
@@ -99,7 +100,8 @@ def gain_groups_chart(
     found, unit = _rows_of(card, "gain_groups"), known(card.parameters, "experiment", "currency")
     if not found: return Block("", "") if found is None else facts_block({"Predicted and real gains": UNKNOWN})
     rows = pd.DataFrame(found)
-    rows["name"] = [f"{each.arm}, group {each.group}, predicted {show(each.predicted, unit)}" for each in rows.itertuples()]
-    title = f"Gain per customer ({unit}): measured (dot), predicted (tick), by group of prediction"
+    group = "group" if rows.arm.nunique() == 1 else rows.arm
+    rows["name"] = group + " " + rows.group.astype(str) + ": " + rows.predicted.map(lambda gain: show(gain, unit))
+    title = f"Gain per customer ({unit}) by group: predicted (name and tick), measured (dot)"
     chart = plot_intervals(rows, label="name", value="gained", low="low", high="high", unit=unit, title=title)
     return chart + alt.Chart(rows[["name", "predicted"]]).mark_tick(thickness=3, size=22, color=PALETTE["series_2"].light).encode(x="predicted:Q", y="name:N")
