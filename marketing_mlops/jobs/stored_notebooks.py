@@ -12,9 +12,9 @@ You come here when evidence shows something it should not, or hides an address t
 __all__ = ['DOOR', 'hide_text', 'redact_output', 'redact_notebook', 'open_addresses', 'run_redactor', 'StoredNotebook',
            'stored_at']
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #f005feff
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #16a23e98
 import contextlib, json, os, re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from .personal_rows import hide_personal_rows
@@ -70,7 +70,7 @@ def redact_notebook(
         return redact_content({name: each for name, each in one.items() if name not in own}, redactor.text) | own
     return redact_content({k: v for k, v in notebook.items() if k != "cells"}, redactor.text) | dict(cells=[cell(each) for each in notebook["cells"]])
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #baead267
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #5fe0da6f
 _OWNERS = re.compile(r"""(?:^[ \t]*(?:-[ ]+)?|[{,][ \t]*)["']?(?:owner|approver|destination)s?["']?[ \t]*:[ \t]*   # the key
     (\[[^\]]*\]|[^\n#,}\[]*(?:\#[^\n]*)?(?:\n[ \t]*-[ ][^\n:#]*)*)""", re.M | re.X) # its value, on its line or as a list below
 
@@ -87,23 +87,26 @@ def _read(path:Path)->str:
 
 def open_addresses(
     workspace:Workspace, # Whose roles
+    named:Iterable[str]=(), # Files a run was given, seen from the workspace; the owners in its YAML files count
 )->frozenset[str]: # In lower case
     "Addresses of roles, which evidence may show."
     from marketing_mlops.contracts.glossary import glossary
-    files = [workspace.path(*Path(name).parts) for name in (*PARAMETER_FILES, "schedule.yaml")]
+    given = [workspace.root/name for name in named if Path(name).suffix in (".yaml", ".yml")]
+    files = [*given, *(workspace.path(*Path(name).parts) for name in (*PARAMETER_FILES, "schedule.yaml"))]
     signed = {address for file in workspace.path("data", "ledger").rglob("*") if file.is_file() for address in _addresses(_read(file))}
     settings = " ".join((*workspace.settings.approvers, *workspace.settings.alert_destinations))
     owners = {address for file in files for address in _owners_in(file)}
     return frozenset(owners | _addresses(settings) | signed | {term.owner.lower() for term in glossary().values() if "@" in term.owner})
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #d32908d7
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #aac6a12e
 def run_redactor(
     workspace:Workspace, # Where the notebook runs
     parameters:Mapping[str, object]|None=None, # Of the run
     environment:Mapping[str, str]|None=None, # Variables of the run, of this process if None
 )->Redactor:
     "What hides the secrets of a run and keeps its owners readable."
-    return Redactor(secret_values(os.environ if environment is None else environment, parameters), cache(lambda: open_addresses(workspace)))
+    named = [value for value in (parameters or {}).values() if isinstance(value, str) and "\n" not in value]
+    return Redactor(secret_values(os.environ if environment is None else environment, parameters), cache(lambda: open_addresses(workspace, named)))
 
 # %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #fa91a13f
 DOOR = "mmops-run:" # Begins the address of a notebook that is stored redacted

@@ -2,7 +2,7 @@
 import json
 import pytest
 from marketing_mlops.cli.commands import main
-from marketing_mlops.governance.experiment_entries import recorded_lessons, registered_experiments
+from marketing_mlops.governance.experiment_entries import kept_promises, recorded_lessons, registered_experiments
 from marketing_mlops.workspace.places import find_workspace, write_text
 
 EXPERIMENT = dict(name="shipping_2026", hypothesis="Free shipping \x1b[2J raises revenue", objective="Spring", owner="marketing@example.com", control="none", arms=dict(none=.5, shipping=.5),
@@ -26,7 +26,14 @@ def test_a_test_is_registered_read_about_and_remembered(shop, capsys):
     assert registered_experiments(shop)["shipping_2026"].promise["worthwhile_effect"] == .4
     assert [lesson.text for lesson in recorded_lessons(shop)["shipping_2026"]] == ["Small orders doubled"]
 
-@pytest.mark.parametrize("words,says", [(["experiments", "register", "shipping"], "experiments register"), (["experiments", "learnt", "shiping_2026", "--text", "x", *AS], "Did you mean"),
+def test_the_promise_of_a_test_that_somebody_else_runs_is_registered_from_its_file(shop, capsys):
+    write_text(shop.root/"cards.yaml", json.dumps(EXPERIMENT | dict(name="cards_2026", owner="print@example.com")))
+    assert main(["experiments", "register", "cards.yaml", *AS]) == 0 and main(["experiments", "register", "cards.yaml", *AS]) == 0
+    kept, = kept_promises(shop, "cards_2026")
+    assert (kept.facts["owner"], kept.facts["worthwhile_effect"]) == ("print@example.com", .4)
+    assert capsys.readouterr().out.count("cards_2026 was registered in the ledger") == 2
+
+@pytest.mark.parametrize("words,says", [(["experiments", "register", "shipping"], "experiments register"), (["experiments", "register", "gone.yaml", *AS], "There is no file gone.yaml"), (["experiments", "learnt", "shiping_2026", "--text", "x", *AS], "Did you mean"),
                                         (["experiments", "learnt", "shipping_2026", *AS], "lesson is missing"), (["experiments", "lst"], "no command")])
 def test_what_cannot_be_done_is_two_lines(shop, capsys, words, says):
     assert main(words) == 1
