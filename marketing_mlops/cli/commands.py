@@ -146,7 +146,7 @@ _FEATURE_COMMANDS = (
             ('mmops features unretire clicks_90d --as marketing@example.com --reason "the new tracker counts the same"',), "Run `mmops features list` to see whether it is retired."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #b6e433c0
+# %% ../../nbs/api/cli/20_commands.ipynb #5d73109a
 _EXPERIMENT_COMMANDS = (
     Command("plan", "plan_command:plan_test", "how large a test must be, how long it takes, what it costs, who asked before",
             ('mmops plan "Free shipping raises revenue" --worthwhile 0.40 --hoped 1.60',
@@ -157,7 +157,7 @@ _EXPERIMENT_COMMANDS = (
     Command("experiments similar", "experiment_commands:show_similar", "the past tests that come nearest to a planned one",
             ('mmops experiments similar "Free shipping raises revenue per customer"',)),
     Command("experiments register", "experiment_commands:register_promise", "copy the promise of a test into the ledger before it begins",
-            ("mmops experiments register retailer_promo_uplift --as marketing@example.com",), "Run `mmops ledger` to see whether it is registered."),
+            ("mmops experiments register retailer_promo_uplift --as marketing@example.com", "mmops experiments register postcards.yaml --as marketing@example.com"), "Run `mmops ledger` to see whether it is registered."),
     Command("experiments learnt", "experiment_commands:keep_lesson", "keep what a test taught, for whoever plans the next one",
             ('mmops experiments learnt promo_mail_2026 --text "Small orders doubled; set a minimum" --as marketing@example.com',), "Run `mmops ledger` to see whether it is kept."),
 )
