@@ -10,7 +10,7 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sentence', 'sureness_sentences', 'best_against_next',
            'Readout', 'labelled', 'first_assignment', 'columns_of', 'read_out', 'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #6930044f
+# %% ../../nbs/api/measurement/95_readouts.ipynb #f204a10b
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,6 +30,7 @@ from .reading_plans import has_ended, maturity_verdict, plan_verdict, window_clo
 from .readout_sentences import after_the_end, diagnostics_sentence, gain_sentence, guardrail_sentence
 from .sample_ratio import sample_ratio
 from .segments_of_experiments import SegmentGain, compare_segments, segment_sentences, segment_table
+from .unit_doubts import doubts_about, trusted_design
 from .unit_frames import MetricColumn, capped_column, check_units, metric_column
 from ..workspace.clock import Clock
 
@@ -161,7 +162,7 @@ def columns_of(
     declared = {name: metrics[name] if name in metrics else metric_column(name, experiment.currency, role) for name, role in experiment.metrics.items()}
     return {name: capped_column(column, experiment.caps.get(name, column.cap)) for name, column in declared.items()}
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #63ced2b4
+# %% ../../nbs/api/measurement/95_readouts.ipynb #24e13ccf
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -174,14 +175,15 @@ def read_out(
     columns = columns_of(experiment, metrics or {})
     check_units(units, experiment.arms, columns.values(), experiment.design)
     promised = registration_of(experiment, first_assignment(units), kept)
-    read, conditions = units_to_read(experiment, units, clock), conditions_for(experiment, units, clock) + promised.remarks
-    contrasts = compare_arms(experiment, read, columns)
+    read, conditions = units_to_read(experiment, units, clock), conditions_for(experiment, units, clock) + promised.remarks + doubts_about(experiment, units, columns)
+    used = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
+    contrasts = compare_arms(used, read, columns)
     if has_ended(experiment, clock): contrasts = tuple(after_the_end(c, experiment) for c in contrasts)
     decision, by_arm = decide_experiment(experiment, contrasts, conditions)
     time = clock.label if clock else ""
     decision, arms = labelled(decision, promised, time), arm_table(read, columns.values(), arms=experiment.arms, design=experiment.design)
-    segments, pair = compare_segments(experiment, read, columns[experiment.goal]), best_against_next(read, columns[experiment.goal], by_arm, experiment)
-    said = (sureness_sentences(experiment, contrasts), design_sentences(experiment, read, contrasts, columns),
+    segments, pair = compare_segments(used, read, columns[experiment.goal]), best_against_next(read, columns[experiment.goal], by_arm, used)
+    said = (sureness_sentences(experiment, contrasts), design_sentences(used, read, contrasts, columns),
             pair and f"{gain_sentence(pair)} This comparison was not planned.", segment_sentences(experiment, segments))
     sentences = dict(what_happened=happened_sentence(experiment, arms, columns[experiment.goal]), decision=decision.sentence,
                      would_change=decision.would_change, how_sure=" ".join(filter(None, said)))

@@ -1,0 +1,85 @@
+"""Bad input through a whole readout: nothing that looks like an answer comes out of it."""
+import numpy as np
+import pandas as pd
+import pytest
+from marketing_mlops.measurement.experiments import read_experiment
+from marketing_mlops.measurement.readouts import read_out
+from marketing_mlops.measurement.uplift_curves import uplift_at
+from marketing_mlops.measurement.intervals import NotMeasurable
+from marketing_mlops.measurement.unit_doubts import doubts_about, trusted_design
+from marketing_mlops.measurement.unit_frames import metric_column
+
+BASE = dict(name="trial", hypothesis="A mail raises spend", objective="Choose a mail", owner="marketing@example.com", control="none",
+            arms={"none": .5, "mail": .5}, goal="spend_per_customer", worthwhile_effect=.5, currency="EUR", outcome_window_days=14,
+            stopping_rule="fixed_horizon", planned_customers=1_000)
+N = 4_000
+
+def experiment(**changes): return read_experiment(BASE | changes)
+
+@pytest.fixture(scope="module")
+def customers():
+    rng = np.random.default_rng(0)
+    arm = rng.permutation(np.array(["none", "mail"]*(N//2), dtype=object))
+    past = rng.gamma(2, 100, N)
+    spend = (.05*past + rng.gamma(2, 8, N) + 3*(arm == "mail")).round(2)
+    return pd.DataFrame(dict(unit_id=[f"c{i}" for i in range(N)], arm=arm, spend_per_customer=spend, net_revenue_per_customer=spend, spent_before=past.round(2),
+                             conversion_rate=(rng.random(N) < .1).astype(int), unsubscribe_rate=(rng.random(N) < .02).astype(int)))
+
+def codes(readout, status): return [r.code for v in readout.decision.verdicts for r in v.reasons if r.severity == status]
+
+# --- zero conversions ---
+def test_an_experiment_in_which_nobody_converts_is_held_and_not_stopped(customers):
+    found = read_out(experiment(goal="conversion_rate", goal_value=20.), customers.assign(conversion_rate=0))
+    row = found.differences.iloc[0]
+    assert found.decision.decision == "hold" and "Nobody did it in either arm" in found.decision.sentence
+    assert row[["value", "low", "high", "p_value"]].isna().all() and "no_variation" in codes(found, "unknown")
+
+def test_a_guardrail_nobody_touched_is_unknown_and_never_passes(customers):
+    found = read_out(experiment(guardrails=["unsubscribe_rate"], guardrail_margins={"unsubscribe_rate": .01}), customers.assign(unsubscribe_rate=0))
+    assert found.decision.decision == "hold" and "cannot be measured" in found.decision.sentence
+
+def test_uplift_of_a_campaign_without_a_buyer_is_refused():
+    rng = np.random.default_rng(1)
+    with pytest.raises(NotMeasurable, match="Nobody did it"): uplift_at(rng.random(800), rng.random(800) < .5, np.zeros(800), .3)
+
+# --- amounts below zero ---
+def test_revenue_below_zero_is_counted_named_and_decides_nothing(customers):
+    coded = customers.assign(spend_per_customer=customers.spend_per_customer.where(np.arange(N) % 80 != 7, -999.))
+    found = read_out(experiment(), coded)
+    assert found.decision.decision == "hold" and "50 of 4,000 rows, first row 7 (-999.0)" in found.decision.sentence
+    assert found.decision.sentence.startswith("Hold: some amounts are below zero and nobody said why.") and "below_zero" in codes(found, "unknown")
+
+@pytest.mark.parametrize("order", [np.arange(N), np.random.default_rng(3).permutation(N)])
+def test_turned_signs_are_found_also_where_returns_are_allowed(customers, order):
+    turned = customers.iloc[order].assign(net_revenue_per_customer=-customers.net_revenue_per_customer)
+    found = read_out(experiment(goal="net_revenue_per_customer"), turned)
+    assert found.decision.decision == "hold" and "More came back than was bought" in found.decision.sentence
+
+def test_returns_pass_where_the_metric_is_net_of_them_and_a_code_does_not(customers):
+    net, some = experiment(goal="net_revenue_per_customer"), np.arange(N) % 80 == 7
+    returned = customers.assign(net_revenue_per_customer=customers.net_revenue_per_customer.where(~some, -.1*customers.spent_before))
+    assert (net_found := read_out(net, returned)).decision.decision == "ship" and "below_zero" not in codes(net_found, "unknown")
+    coded = read_out(net, customers.assign(net_revenue_per_customer=customers.net_revenue_per_customer.where(~some, -999.)))
+    assert "one_amount_below_zero" in codes(coded, "review")
+
+# --- covariates that are the outcome ---
+@pytest.mark.parametrize("noise", [0., .1, 1.])
+def test_a_covariate_that_is_the_outcome_changes_no_figure_and_asks_for_review(customers, noise):
+    copied = customers.assign(spent_before=customers.spend_per_customer + np.random.default_rng(9).normal(0, noise, N))
+    plain, found = read_out(experiment(), copied), read_out(experiment(covariates=["spent_before"]), copied)
+    pd.testing.assert_frame_equal(found.differences, plain.differences)
+    assert found.decision.decision == plain.decision.decision == "ship" and "covariate_is_outcome" in codes(found, "review")
+    assert "off the variance" not in found.sentences["how_sure"] and found.experiment.covariates == ("spent_before",)
+
+def test_a_past_that_explains_much_is_used_and_asks_nobody(customers):
+    found = read_out(experiment(covariates=["spent_before"]), customers)
+    assert "covariate-adjusted" in found.contrasts[0].difference.estimate.method and "covariate_is_outcome" not in codes(found, "review")
+
+def test_a_bill_that_is_the_same_each_month_is_used_where_its_day_is_known(customers):
+    day = pd.Timestamp("2026-03-02", tz="UTC")
+    bill = customers.assign(spent_before=customers.spend_per_customer - 3*(customers.arm == "mail") + np.random.default_rng(9).normal(0, 1, N))
+    dated = bill.assign(**{"assigned_at": day, "spent_before.known_at": day - pd.Timedelta(days=20)})
+    half_dated = dated.assign(**{"spent_before.known_at": dated["spent_before.known_at"].where(np.arange(N) > 0)})
+    columns, promise = {"spend_per_customer": metric_column("spend_per_customer", "EUR")}, experiment(covariates=["spent_before"])
+    assert trusted_design(dated, columns, promise.design).covariates == ("spent_before",) and doubts_about(promise, dated, columns) == ()
+    assert not trusted_design(half_dated, columns, promise.design).covariates and not trusted_design(bill, columns, promise.design).covariates
