@@ -9,7 +9,7 @@ The design counts. Customers whose past is known differ less than they seem to, 
 # %% auto #0
 __all__ = ['newest_days', 'reachable_customers', 'customers_with_outcomes', 'untreated_units', 'halved', 'baseline_of']
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #2f4a6684
+# %% ../../nbs/api/reporting/82_baselines.ipynb #8f311790
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from ..measurement.designs import compare_by_design
 from ..measurement.experiment_plans import Baseline
 from ..measurement.experiments import Experiment
 from ..measurement.metric_kinds import METRIC_KINDS
-from ..measurement.unit_frames import arm_values, capped_column, gather_units, metric_column
+from ..measurement.unit_frames import arm_values, capped_column, check_units, gather_units, metric_column
 from .design_columns import design_columns
 from ..workspace.errors import DataError
 from ..workspace.settings import Settings
@@ -107,16 +107,17 @@ def halved(
     first = np.random.default_rng(0).permutation(codes.max()+1) % 2 == 0
     return units.assign(arm=np.where(first[codes], "first", "second"))
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #5bfed2ca
+# %% ../../nbs/api/reporting/82_baselines.ipynb #4213a956
 def baseline_of(
     experiment:Experiment, # As it is planned: goal, currency, caps and design
     units:pd.DataFrame,    # As `untreated_units` gives them
 )->Baseline: # Of the goal, with the spread that the design leaves
-    "What a plan needs to know. Raises `DataError` where nobody differs, `NotMeasurable` for a design these customers do not allow."
+    "What a plan needs to know. Raises `DataError` where nobody differs or the design's columns have gaps, `NotMeasurable` for a design these customers do not allow."
     column = capped_column(metric_column(experiment.goal, experiment.currency, "goal"), experiment.caps.get(experiment.goal))
     everybody = METRIC_KINDS[column.kind].numbers(arm_values(units, "", column))
     mean, variance = float(everybody.mean()), float(everybody.var(ddof=1)) if len(units) > 1 else 0.
     if experiment.design.columns:
+        check_units(units, [""], [column], experiment.design)
         halves = halved(units, experiment.clusters)
         found = compare_by_design(*(arm_values(halves, arm, column, experiment.design) for arm in ("first", "second")), column.kind, experiment.design)
         variance = (found.treated.variance + found.control.variance)/2
