@@ -72,7 +72,7 @@ def _open_requests(found:list[LedgerEntry], entries:Iterable[LedgerEntry])->set[
     objections,entries = [entry for entry in found if _is_objection(entry)], list(entries)
     return {entry.hash for entry in found if entry.kind == REQUESTED and all(knew(entry, each, entries) for each in objections)}
 
-# %% ../../nbs/api/governance/47_approval_states.ipynb #853fc380
+# %% ../../nbs/api/governance/47_approval_states.ipynb #b787e467
 def _holds(answer:LedgerEntry|None, at:datetime)->bool:
     return answer is not None and at < datetime.fromisoformat(answer.payload["expires_at"])
 
@@ -82,11 +82,14 @@ def _answer(grants:list[LedgerEntry])->LedgerEntry|None:
 
 def _matter(found:list[LedgerEntry], open_requests:set[str])->tuple[LedgerEntry|None, list[LedgerEntry]]:
     "The request in question and what was said yes to it."
-    request,grants = None, []
+    asked,request = {entry.hash: entry for entry in found if entry.hash in open_requests}, None
+    grants:dict[str, list[LedgerEntry]] = {digest: [] for digest in asked}
     for entry in found:
-        if entry.hash in open_requests and not _holds(_answer(grants), entry.time): request,grants = entry,[]
-        elif entry.kind == GRANTED and entry.payload["request"] in open_requests: grants = [*grants, entry]
-    return request, grants
+        if entry.hash in asked and (request is None or not _holds(_answer(grants[request.hash]), entry.time)): request = entry
+        elif entry.kind == GRANTED and entry.payload["request"] in asked:
+            grants[entry.payload["request"]].append(entry)
+            if not entry.payload.get("missing"): request = asked[entry.payload["request"]]
+    return request, grants[request.hash] if request else []
 
 def _closed(found:list[LedgerEntry])->ApprovalState:
     "The state of a matter without an open request."

@@ -135,16 +135,20 @@ def _check_open(model:str, bundle_hash:str, state:ApprovalState):
     _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} was {_DONE[state.status]} by {state.approver}: {state.answer.payload['reason']}.",
             f"Ask again with `mmops request {model} --as ROLE` when the reason is gone.")
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #4915574e
+# %% ../../nbs/api/governance/50_approvals.ipynb #eb64af79
+def _holding(state:ApprovalState, now:datetime)->list[LedgerEntry]:
+    "The yeses that have not ended."
+    return [each for each in state.grants if now < datetime.fromisoformat(each.payload["expires_at"])]
+
 def _yes(policy:Policy, state:ApprovalState, actor:str, now:datetime)->dict[str, str|list[str]]:
     "What one more yes says."
-    before = () if state.status == "expired" else state.grants
+    before = _holding(state, now)
     ends = min([now + timedelta(days=policy.approval_days), *(datetime.fromisoformat(each.payload["expires_at"]) for each in before)])
     missing = missing_sides(state.request.payload["missing"], {"business": policy.business, "technical": policy.technical}, [*(each.actor for each in before), actor])
     asked = {name: state.request.payload[name] for name in ("bundle_hash", "evaluation_hash", "policy_hash")}
     return asked | dict(request=state.request.hash, expires_at=ends.isoformat(), missing=list(missing))
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #78705e4e
+# %% ../../nbs/api/governance/50_approvals.ipynb #ef7575a7
 def grant(
     workspace:Workspace, # Where to record it
     model:str, # Of params.yaml
@@ -164,7 +168,7 @@ def grant(
         policy = deciding_policy(ledger.entries(subject=model), state.request)
         approver = _checked_approver(workspace, policy, bundle_hash, actor)
         _check_open(model, bundle_hash, state)
-        if approver in state.granted_by and state.status != "expired": return state
+        if approver in [each.actor for each in _holding(state, clock.now())]: return state
         said = _yes(policy, state, approver, clock.now())
         proof = grant_proof(workspace, policy, signed_facts(model, approver, said), key)
         ledger.append(GRANTED, model, approver, said | proof | dict(reason=reason_text(reason, needed=False)))

@@ -7,7 +7,7 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 # %% auto #0
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #6b3a43e2
+# %% ../../nbs/api/governance/70_releases.ipynb #8a79f85c
 import hashlib, shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from .grant_proofs import check_grant
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live
-from .policies import recorded_policies
+from .policies import policy_in_force
 from .release_states import RELEASED, ROLLED_BACK
 from .structures import bundle_structure
 from ..registry.bundle_files import BundleError
@@ -88,15 +88,17 @@ def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, c
     if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have the approvers answer.")
     return state
 
-# %% ../../nbs/api/governance/70_releases.ipynb #b8d6c99f
+# %% ../../nbs/api/governance/70_releases.ipynb #bcc48a4a
 def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry])->str:
     "Hold a bundle against what was approved; `verified` where every yes was signed, else `unverified`."
     digest,asked = evidence.bundle_hash,approval.request.payload
     if asked["structure"] not in ({}, evidence.structure):
         _refuse(model, digest, f"Bundle {digest[:12]} has another structure than its approvers were told.", f"Ask again with `mmops request {model} --as ROLE`.")
-    named = recorded_policies(entries)[asked["policy_hash"]]
-    if named.gates != evidence.gates:
-        _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those approved ({named.gates}).", f"Build it by the approved gates with `mmops run {model}`, or ask for the other gates to be approved.")
+    rules = policy_in_force(entries)
+    gone = next((role for role in approval.granted_by if role not in rules.approvers), None)
+    if gone: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {gone} is no approver any more.", f"Ask again with `mmops request {model} --as ROLE`.")
+    if rules.gates != evidence.gates:
+        _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those in force ({rules.gates}).", f"Build it by the gates in force with `mmops run {model}`, or ask for the other gates to be approved.")
     identities = {check_grant(workspace, deciding_policy(_before(entries, each), approval.request), each) for each in approval.grants}
     return "verified" if identities == {"verified"} else "unverified"
 

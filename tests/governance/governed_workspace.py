@@ -10,7 +10,7 @@ from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.places import find_workspace
 
-SETTINGS = "[DEFAULT]\napprovers = model-owner@example.com, Data-Protection@example.com\n"
+SETTINGS = "[DEFAULT]\napprovers = model-owner@example.com, Data-Protection@example.com, finance@example.com\n"
 PARAMS = """
 sources: {shop: {kind: simulated}}
 models:
@@ -42,8 +42,8 @@ def approved(workspace, folder, day="03-01", model="churn"):
     "The folder of a bundle, approved on a day."
     asked = bundle_evidence(folder)
     about = workspace, model, asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, "analyst@example.com", clock=at(day))
-    grant(*about, "model-owner@example.com", clock=at(day))
+    state = request_approval(*about, "analyst@example.com", structure=asked.structure, clock=at(day))
+    for role in () if state.is_valid else ("model-owner@example.com", "finance@example.com")[:len(state.missing)]: grant(*about, role, clock=at(day))
     return folder
 
 def put_live(workspace, folder, day="03-02", model="churn"): return release(workspace, model, folder, "analyst@example.com", clock=at(day))

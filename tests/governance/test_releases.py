@@ -2,7 +2,7 @@
 import json, shutil
 import pytest
 from governed_workspace import approved, at, contents, finished, killed, make_workspace, put_live, small_bundle, start
-from marketing_mlops.governance.approvals import ApprovalError, grant, refuse
+from marketing_mlops.governance.approvals import ApprovalError, grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, champions, live, pointer_file, what_was_live
@@ -49,10 +49,26 @@ def test_an_approval_that_was_taken_back_releases_nothing(shop):
     with pytest.raises(ReleaseError, match="data-protection@example.com refused it: Consents were missing"): put_live(shop, folder)
     assert live(shop, "churn") is None and not pointer_file(shop, "churn").exists()
 
-def test_the_yes_of_somebody_who_is_no_approver_any_more_does_not_count(shop):
+def test_the_yes_of_somebody_whom_the_approved_rules_name_no_more_does_not_count(shop):
     folder = approved(shop, bundle(shop, 60))
-    (shop.root/"settings.ini").write_text("[DEFAULT]\napprovers = data-protection@example.com\n")
-    with pytest.raises(ReleaseError, match="model-owner@example.com is no approver any more"): put_live(find_workspace(shop.root), folder)
+    (shop.root/"settings.ini").write_text("[DEFAULT]\napprovers = data-protection@example.com, finance@example.com\n")
+    changed = find_workspace(shop.root)
+    about = "churn", *[getattr(bundle_evidence(bundle(changed, 90)), name) for name in ("bundle_hash", "evaluation_hash")]
+    request_approval(changed, *about, "analyst@example.com", clock=at("03-02"))
+    for role in ("data-protection@example.com", "finance@example.com"): grant(changed, *about, role, clock=at("03-02"))
+    with pytest.raises(ReleaseError, match="model-owner@example.com is no approver any more"): put_live(changed, folder)
+
+def test_a_list_of_approvers_shortened_in_the_file_changes_nothing_until_it_is_approved(shop):
+    folder = approved(shop, bundle(shop, 60))
+    (shop.root/"settings.ini").write_text("[DEFAULT]\napprovers = analyst@example.com\n")
+    assert put_live(find_workspace(shop.root), folder).approver == "model-owner@example.com, finance@example.com"
+
+def test_a_gate_lowered_in_the_file_is_found_at_the_release(shop):
+    path, folder = shop.root/"params.yaml", approved(shop, bundle(shop, 60))
+    path.write_text(path.read_text().replace("source: shop, task: propensity}", "source: shop, task: propensity, gates: {auc: 0.6}}", 1))
+    strict = approved(shop, bundle(shop, 90))
+    with pytest.raises(ReleaseError, match="judged by other gates"): put_live(shop, folder)
+    with pytest.raises(ReleaseError, match="judged by other gates"): put_live(shop, strict)
 
 def test_an_unknown_model_is_named_with_its_nearest(shop):
     folder = approved(shop, bundle(shop, 60))
@@ -112,7 +128,7 @@ def test_two_releases_at_once_take_turns_and_pointer_and_ledger_agree(shop):
 def test_rollback_returns_to_the_bytes_that_were_live_before(two):
     first = digest(two.path("data", "bundle", "churn_60"))
     back = go_back(two, reason='Twice as "many" <b>complaints</b> 🍂 from anna@example.com')
-    assert back.champion == first and back.approver == "model-owner@example.com" and back.actor == "marketing@example.com"
+    assert back.champion == first and back.approver == "model-owner@example.com, finance@example.com" and back.actor == "marketing@example.com"
     assert back.reason == 'Twice as "many" <b>complaints</b> 🍂 from <e-mail>' and "<b>" not in back._repr_markdown_()
     assert json.loads(pointer_file(two, "churn").read_text())["ledger_head"] == back.ledger_head
 

@@ -31,7 +31,7 @@ def clones(request, tmp_path):
     note(there, 1), pull(here, there)
     return here, there, folder
 
-def say_yes(shop, folder, day="03-03"): return grant(shop, *about(folder), OWNER, clock=at(day))
+def say_yes(shop, folder, day="03-03"): return [grant(shop, *about(folder), role, clock=at(day)) for role in (OWNER, "finance@example.com")][-1]
 def is_approved(shop, folder): return approval_state(shop, *about(folder), clock=at("03-05")).is_valid
 def not_released(shop, folder, says):
     live(shop, "churn")     # writes the pointer of what was pulled
@@ -56,7 +56,7 @@ def test_the_question_is_open_again_once_somebody_who_knows_the_refusal_asks(clo
     request_approval(here, *about(folder), ANALYST, clock=at("03-04"))
     assert not is_approved(here, folder)
     say_yes(here, folder, "03-05")
-    assert put_live(here, folder, "03-05").approver == OWNER
+    assert put_live(here, folder, "03-05").approver == f"{OWNER}, finance@example.com"
 
 def test_a_request_from_a_copy_without_the_refusal_does_not_open_the_question(clones):
     here, there, folder = clones
