@@ -71,7 +71,7 @@ def column_of_customer(found:re.Match, experiment:Experiment, units:pd.DataFrame
     rows = rows_of(tables, "customers", ["customer_id", found[0]]).drop_duplicates("customer_id").set_index("customer_id")
     return units.unit_id.map(rows[found[0]])
 
-# %% ../../nbs/api/reporting/81_design_columns.ipynb #9d680eab
+# %% ../../nbs/api/reporting/81_design_columns.ipynb #89e2e7b7
 COLUMN_READERS:dict[str, Callable[..., pd.Series]] = {
     r"(?P<metric>.+)_(?P<days>\d+)d_before": value_before, r"trait\.(?P<trait>.+)": trait_before,
     "|".join(SEGMENTS): part_of_campaign, "account_id|household_id": column_of_customer}
@@ -94,7 +94,8 @@ def design_columns(
     units:pd.DataFrame,    # A unit frame with assigned_at
     tables:Mapping,        # Canonical tables by name: frames or Parquet paths
     settings:Settings|None=None, # Markets; None where money is in one currency
-)->pd.DataFrame: # The same rows with one more column per name; the same frame where there is none
+)->pd.DataFrame: # The same rows with one more column per name, and with when each covariate was known; the same frame where there is none
     "A unit frame with what its experiment's design names. Raises `DataError` for what the tables do not hold."
     names = dict.fromkeys([*experiment.design.columns, *experiment.segments])
-    return units.assign(**{name: known_before(name, experiment, units, tables, settings).to_numpy() for name in names})
+    found = {name: known_before(name, experiment, units, tables, settings).to_numpy() for name in names}
+    return units.assign(**found, **{f"{name}.known_at": units.assigned_at for name in experiment.covariates}) # at the latest: that is how they were looked up
