@@ -7,7 +7,7 @@ Open `Ledger(workspace)` to record a decision with `append`, to ask for `entries
 # %% auto #0
 __all__ = ['Ledger', 'pointer_anchors']
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #f38263d4
+# %% ../../nbs/api/governance/40_ledger.ipynb #964e4457
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from ..contracts.verdict import Verdict, judged
 from .ledger_checks import anchor_reasons, clock_reasons, log_reasons, noted_anchors, reach_reason, store_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, instant_text, next_entry
-from .ledger_databases import check_store, open_store, store_file, store_trouble
+from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
 from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
 from .ledger_steps import bring_in_step, complete_for, missing_entries
 from .ledger_store import add_entries, entry_row, holds_entry, ledger_table, newest_entries, newest_entry, stored_entries, stored_lines
@@ -28,9 +28,10 @@ from .text_log import append_line, has_logs, last_line, log_file, read_logs, wri
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning
 from ..workspace.places import Workspace
+from ..workspace.settings import without_password
 if TYPE_CHECKING: import sqlalchemy as sa
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #e0cfc3fe
+# %% ../../nbs/api/governance/40_ledger.ipynb #d18e26ea
 @dataclass(frozen=True)
 class Ledger:
     "The record of decisions of a workspace."
@@ -56,12 +57,22 @@ class Ledger:
         "Hold the ledger; whoever holds it may append. Raises `AlreadyRunning` when it does not come free in time."
         self.workspace.state.mkdir(parents=True, exist_ok=True)
         try: self._lock.acquire(timeout=wait_s)
-        except Timeout:
-            raise AlreadyRunning(f"Another process has held the ledger for more than {wait_s:g} seconds.", "Wait for it to end, or stop it.", holder=str(self._lock.lock_file)) from None
-        try: yield
+        except Timeout: raise _held_by_another(wait_s, str(self._lock.lock_file)) from None
+        try:
+            if self._lock.lock_counter > 1 or store_file(self.workspace): yield
+            else: yield from _turn(self, wait_s)
         finally: self._lock.release()
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #34d9f2d2
+# %% ../../nbs/api/governance/40_ledger.ipynb #053c1bbc
+def _held_by_another(wait_s:float, holder:str)->AlreadyRunning:
+    return AlreadyRunning(f"Another process has held the ledger for more than {wait_s:g} seconds.", "Wait for it to end, or stop it.", holder=holder)
+
+def _turn(ledger:Ledger, wait_s:float)->Iterator[None]:
+    "Among colleagues who share a server, after the lock of this folder."
+    with store_trouble(ledger.workspace), server_turn(ledger.store, wait_s) as is_ours:
+        if not is_ours: raise _held_by_another(wait_s, without_password(ledger.workspace.settings.ledger_url))
+        yield
+
 def _rows(ledger:Ledger)->list[dict[str, str|int]]:
     "What the database holds; nothing where its file does not exist."
     file = store_file(ledger.workspace)

@@ -56,10 +56,10 @@ class LedgerEntry:
     @property
     def time(self)->datetime: "When it occurred, as an instant."; return datetime.fromisoformat(self.occurred_at)
 
-# %% ../../nbs/api/governance/10_ledger_entries.ipynb #02584ded
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #6276c941
 ENTRY_SCHEMA = 1 # The newest shape of an entry that this version can read
 
-def _canonical(content)->str: return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 def _content(entry:LedgerEntry)->dict: return {name: value for name,value in vars(entry).items() if name != "schema" or value}
 
 def entry_hash(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, in_ledger_order
 if TYPE_CHECKING: import sqlalchemy as sa
 
-# %% ../../nbs/api/governance/30_ledger_store.ipynb #7d08e56e
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #29b249d8
 @cache
 def ledger_table()->"sa.Table": # Always the same object
     "The table of entries, as SQLAlchemy describes it."
@@ -32,10 +32,15 @@ def make_table(
     connection:"sa.Connection", # In a transaction; the caller commits
 )->None:
     "Put the table and its indexes in place; leaves alone what is there."
+    for statement in _making(connection.dialect): connection.exec_driver_sql(statement)
+
+@cache
+def _making(dialect)->tuple[str, ...]:
+    "The statements, spelled once for each kind of database."
     import sqlalchemy as sa
     table = ledger_table()
-    connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-    for index in sorted(table.indexes, key=lambda index: index.name): connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
+    made = sa.schema.CreateTable(table, if_not_exists=True), *(sa.schema.CreateIndex(index, if_not_exists=True) for index in table.indexes)
+    return tuple(sorted((str(each.compile(dialect=dialect)) for each in made), key=lambda text: "CREATE TABLE" not in text))
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #f85b1082
 def entry_row(
