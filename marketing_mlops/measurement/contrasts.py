@@ -10,22 +10,23 @@ The intervals hold together. With two mails and one goal each interval is made a
 __all__ = ['ORDINARY_LEVELS', 'ADJUSTED_BY', 'Contrast', 'ordinary_level', 'make_contrast', 'compare_family', 'compare_arms',
            'contrast_row', 'difference_table']
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #94ba513f
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #6ae2f363
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 import pandas as pd
 from .designs import PLAIN, Design, compare_by_design, resampled_by_design
-from .differences import Difference
+from .differences import Difference, difference_of_means
 from .discoveries import discovery_adjusted
 from .experiments import Experiment
 from .intervals import Estimate, NotMeasurable
 from .lifts import relative_lift
+from .metric_kinds import METRIC_KINDS
 from .multiplicity import holm_adjusted, simultaneous_level
 from .reading_plans import as_declared
 from .sequential_intervals import equivalent_level
 from .unit_frames import MetricColumn, arm_values, capped_column, check_units
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #41be5440
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #cf812c32
 @dataclass(frozen=True)
 class Contrast:
     "One metric of one arm against the control."
@@ -38,8 +39,9 @@ class Contrast:
     check:Estimate|NotMeasurable|None = None # By resampling; None where no second opinion is asked for
     p_adjusted:float|None = None # Over the family, as `ADJUSTED_BY` says for its role; None where not measurable
     unadjusted:Difference|NotMeasurable|None = None # Without covariates and strata; None where the design has none
+    seen:Difference|None = None # What a refused comparison looked like, to size a repetition by; None where it was measured
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #cd7b9150
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #df2219dd
 def _or_refusal(make:Callable):
     try: return make()
     except NotMeasurable as unknown: return unknown
@@ -47,6 +49,11 @@ def _or_refusal(make:Callable):
 def _second_opinion(compared, metric, role, design, level):
     if role != "goal" or metric.kind != "mean": return None
     return _or_refusal(lambda: resampled_by_design(*compared, metric.kind, design, level, metric.unit))
+
+def _seen(compared, metric, level):
+    numbers = METRIC_KINDS[metric.kind].numbers
+    found = _or_refusal(lambda: difference_of_means(*map(numbers, compared), level, metric.unit)) if numbers else None
+    return found if isinstance(found, Difference) else None
 
 def _unadjusted(compared, metric, design, level):
     if not (design.covariates or design.strata): return None
@@ -68,7 +75,7 @@ def _promised(part, level):
     if isinstance(part, Difference): return replace(part, estimate=replace(part.estimate, level=level))
     return replace(part, level=level) if isinstance(part, Estimate) else part
 
-# %% ../../nbs/api/measurement/86_contrasts.ipynb #6f8cf3e5
+# %% ../../nbs/api/measurement/86_contrasts.ipynb #3fdca034
 def make_contrast(
     units:pd.DataFrame,    # A unit frame that passed `check_units`
     metric:MetricColumn,   # Which metric
@@ -82,7 +89,8 @@ def make_contrast(
     design = experiment.design if experiment else PLAIN
     compared = [arm_values(units, arm, metric, design) for arm in arms]
     once = _or_refusal(lambda: compare_by_design(*compared, metric.kind, design, level, metric.unit))
-    if isinstance(once, NotMeasurable): return Contrast(metric, role, *arms, once, once, _second_opinion(compared, metric, role, design, level))
+    if isinstance(once, NotMeasurable):
+        return Contrast(metric, role, *arms, once, once, _second_opinion(compared, metric, role, design, level), seen=_seen(compared, metric, level))
     ordinary = ordinary_level(experiment, sum(len(arm.numerators) for arm in compared), level) if experiment else level
     difference = _or_refusal(lambda: as_declared(once, experiment)) if experiment else once
     lift = difference if isinstance(difference, NotMeasurable) else _or_refusal(lambda: _promised(relative_lift(_promised(once, ordinary)), level))

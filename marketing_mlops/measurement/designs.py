@@ -10,18 +10,19 @@ Covariates and strata are an offer: they make the interval shorter, and one may 
 __all__ = ['PLAIN', 'Pair', 'DESIGN_STEPS', 'MOST_RESAMPLED', 'Design', 'DesignStep', 'steps_of', 'design_in_words',
            'design_numbers', 'compare_by_design', 'group_means', 'resampled_by_design', 'estimate_by_design']
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #a76915b8
+# %% ../../nbs/api/measurement/67_designs.ipynb #40aaf1f9
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 import numpy as np
 from .clusters import cluster_pulls, clustered_moments
 from .covariates import adjusted_amounts
-from .differences import Difference, difference_of_means
+from .differences import Difference
 from .figures_in_words import listed
-from .intervals import Estimate, NotMeasurable, mean_interval, moments
+from .intervals import Estimate, NotMeasurable, moments
 from .metric_kinds import METRIC_KINDS, ArmValues
 from .resampling import bootstrap_difference, check_spenders, resampled_difference
 from .strata import stratified_numbers
+from .uneven_amounts import lean_of, sure_difference, sure_interval
 
 # %% ../../nbs/api/measurement/67_designs.ipynb #5050e5e3
 @dataclass(frozen=True)
@@ -94,8 +95,10 @@ def design_numbers(
     for step in steps_of(design): numbers = step.apply(numbers, (treated, control), design)
     return numbers
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #38497052
+# %% ../../nbs/api/measurement/67_designs.ipynb #ae2e2774
 def _moments(numbers, arm): return moments(numbers) if arm.clusters is None else clustered_moments(numbers, arm.clusters)
+def _drawn(numbers, arm): return numbers if arm.clusters is None else cluster_pulls(numbers, arm.clusters)[0]
+def _lean(*arms): return lean_of(*(arm.numerators for _, arm in arms), numbers=[_drawn(*each) for each in arms])
 
 def compare_by_design(
     treated:ArmValues, # The treated arm, with what the design needs
@@ -108,7 +111,8 @@ def compare_by_design(
     "Two arms compared as their design demands. Raises `NotMeasurable` where that is not possible."
     if not steps_of(design): return METRIC_KINDS[kind].compare(treated, control, level, unit)
     numbers = design_numbers(treated, control, kind, design)
-    found = difference_of_means(*(_moments(each, arm) for each, arm in zip(numbers, (treated, control))), level, unit)
+    arms = list(zip(numbers, (treated, control)))
+    found = sure_difference(*(_moments(*arm) for arm in arms), _lean(*arms), level, unit)
     method = f"{', '.join(step.adjective for step in steps_of(design))} {found.estimate.method}"
     return replace(found, estimate=replace(found.estimate, method=method))
 
@@ -146,7 +150,7 @@ def resampled_by_design(
     found = resampled_difference(*(_independent(each, arm) for each, arm in zip(numbers, (treated, control))), level, unit)
     return replace(found, n=len(treated.numerators)+len(control.numerators))
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #556afb96
+# %% ../../nbs/api/measurement/67_designs.ipynb #e7c7df2f
 def estimate_by_design(
     values:ArmValues, # One arm, with clusters where they were assigned
     kind:str,         # One of `METRIC_KINDS`
@@ -154,9 +158,9 @@ def estimate_by_design(
     unit:str="units", # Currency such as "EUR", "share", or what is counted
 )->Estimate: # The figure of the arm
     "What an arm did, with an interval that counts what was assigned. Raises `NotMeasurable` where there is no figure."
-    found = METRIC_KINDS[kind].estimate(values, level, unit)
-    if values.clusters is None: return found
+    if values.clusters is None: return METRIC_KINDS[kind].estimate(values, level, unit)
     if METRIC_KINDS[kind].numbers is None: raise NotMeasurable(f"A {kind} cannot be clustered.", "Measure a mean or a share of such an arm.", code="no_numbers")
-    clustered = mean_interval(clustered_moments(METRIC_KINDS[kind].numbers(values), values.clusters), level, unit)
+    arm = METRIC_KINDS[kind].numbers(values), values
+    clustered = sure_interval(_moments(*arm), _lean(arm), level, unit)
     within = METRIC_KINDS[kind].bounds
     return replace(clustered, low=max(clustered.low, within[0]), high=min(clustered.high, within[1]), method=f"clustered {clustered.method}")

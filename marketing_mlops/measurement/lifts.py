@@ -34,14 +34,14 @@ def fieller_bounds(
     half = quantile/control*math.sqrt(treated_variance + ratio**2*control_variance - g*treated_variance)
     return (ratio-half)/(1-g), (ratio+half)/(1-g)
 
-# %% ../../nbs/api/measurement/30_lifts.ipynb #0d9d62da
+# %% ../../nbs/api/measurement/30_lifts.ipynb #e0ae8c68
 def relative_lift(
     difference:Difference, # What the treatment changed, with both arms
 )->Estimate: # 0.10 means ten percent above control; same level as the difference
     """Gain as a share of the control arm's mean. Raises `NotMeasurable` where the control is not clearly above zero.
     Source: Fieller 1954; glossary, "relative lift\""""
     treated, control, level = difference.treated, difference.control, difference.estimate.level
-    if difference.method == "Welch t": quantile = float(stdtrit(welch_freedom(treated, control), (1+level)/2))
+    if difference.method.endswith("Welch t"): quantile = float(stdtrit(welch_freedom(treated, control), (1+level)/2))
     else: quantile = float(ndtri((1+level)/2))
     low, high = fieller_bounds(treated.mean, treated.error_variance, control.mean, control.error_variance, quantile)
     return Estimate(treated.mean/control.mean-1, low-1, high-1, level, difference.estimate.n, "Fieller", "share")

@@ -7,16 +7,17 @@ Use this page to add a kind of metric, or to see how the ones there are work. `M
 # %% auto #0
 __all__ = ['METRIC_KINDS', 'ArmValues', 'ratio_numbers', 'MetricKind']
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #8165f1ee
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #d9aaebc9
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 import numpy as np
-from .differences import Difference, difference_of_means
-from .intervals import Estimate, mean_interval
+from .differences import Difference
+from .intervals import Estimate, NotMeasurable, as_amounts
 from .quantiles import difference_of_quantiles, quantile_interval
 from .ratios import ratio_moments
 from .sufficient_sizes import share_difference, share_interval
+from .uneven_amounts import Lean, amount_difference, amount_interval, lean_of, sure_difference, sure_interval
 
 # %% ../../nbs/api/measurement/66_metric_kinds.ipynb #57e0231c
 @dataclass(frozen=True)
@@ -38,7 +39,22 @@ def ratio_numbers(
     ratio = ratio_moments(values.numerators, values.denominators).mean
     return ratio + (values.numerators - ratio*values.denominators)/values.denominators.mean()
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #a5d36b30
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #0522c2a5
+def _ratio(values): return ratio_moments(values.numerators, values.denominators)
+
+def _ratio_lean(*arms:ArmValues)->Lean:
+    asked = [arm.denominators > 0 for arm in arms]
+    numbers = [ratio_numbers(arm)[rows] for arm, rows in zip(arms, asked)]
+    return lean_of(*(as_amounts(arm.numerators[rows]) for arm, rows in zip(arms, asked)), numbers=numbers)
+
+def _ratio_interval(arm, level, unit):
+    found = sure_interval(_ratio(arm), _ratio_lean(arm), level, unit)
+    return replace(found, method=f"{found.method.removesuffix('t')}delta")
+
+def _ratio_difference(treated, control, level, unit):
+    return sure_difference(_ratio(treated), _ratio(control), _ratio_lean(treated, control), level, unit)
+
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #1540afd8
 @dataclass(frozen=True)
 class MetricKind:
     "How metrics of one kind are estimated and compared."
@@ -48,16 +64,14 @@ class MetricKind:
     bounds:tuple[float, float] = (-math.inf, math.inf) # What a figure of this kind can be
 
 def _count(values): return int(values.numerators.sum()), len(values.numerators)
-def _ratio(values): return ratio_moments(values.numerators, values.denominators)
 def _amounts(values): return values.numerators
 
 METRIC_KINDS:dict[str, MetricKind] = {
     "proportion": MetricKind(lambda arm, level, unit: share_interval(*_count(arm), level),
                              lambda treated, control, level, unit: share_difference(*_count(treated), *_count(control), level), _amounts, (0., 1.)),
-    "mean": MetricKind(lambda arm, level, unit: mean_interval(arm.numerators, level, unit),
-                       lambda treated, control, level, unit: difference_of_means(treated.numerators, control.numerators, level, unit), _amounts),
-    "ratio": MetricKind(lambda arm, level, unit: replace(mean_interval(_ratio(arm), level, unit), method="delta"),
-                        lambda treated, control, level, unit: difference_of_means(_ratio(treated), _ratio(control), level, unit), ratio_numbers),
+    "mean": MetricKind(lambda arm, level, unit: amount_interval(arm.numerators, level, unit),
+                       lambda treated, control, level, unit: amount_difference(treated.numerators, control.numerators, level, unit), _amounts),
+    "ratio": MetricKind(_ratio_interval, _ratio_difference, ratio_numbers),
     "quantile": MetricKind(lambda arm, level, unit: quantile_interval(arm.numerators, arm.quantile, level, unit),
                            lambda treated, control, level, unit: difference_of_quantiles(treated.numerators, control.numerators, treated.quantile, level, unit)),
 }

@@ -131,7 +131,7 @@ def repetition_words(
     size = roughly(max(measurable, settling))
     return f"Repeat it with about {size:,} customers in these two arms to settle it with a chance of 80 %, should the effect be as observed; {first}."
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #75e217ce
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #b988d295
 WAITING_HELPS = ("few_spenders", "too_few", "no_variation") # while the experiment goes on
 
 def advice_after_end(
@@ -151,7 +151,7 @@ def after_the_end(
     experiment:Experiment, # Its worthwhile effect
 )->Contrast: # The same figures and reasons, with advice that can be followed
     "A contrast whose missing figures ask nobody to wait."
-    counted = contrast.difference if isinstance(contrast.difference, Difference) else None
+    counted = contrast.difference if isinstance(contrast.difference, Difference) else contrast.seen
     threshold = experiment.worthwhile_effect/money_factor(contrast, experiment)
     def advised(part):
         if not isinstance(part, NotMeasurable): return part

@@ -51,18 +51,17 @@ def effective_spenders(
     squares = float(amounts @ amounts)
     return float(np.abs(amounts).sum())**2/squares if squares else 0.
 
-# %% ../../nbs/api/measurement/50_resampling.ipynb #e788652c
+# %% ../../nbs/api/measurement/50_resampling.ipynb #070680b2
 FEWEST_SPENDERS = 30. # worth in equal spenders the smaller arm must have
 
 def check_spenders(
-    treated:np.ndarray, # One number per treated customer
-    control:np.ndarray, # The same of the control arm
+    *arms:np.ndarray, # One number per customer: of one arm, or of both
 )->None:
     "Raise `NotMeasurable` when too few customers carry the mean."
-    arms = (treated, control)
     worth = min(effective_spenders(a)/max(1, len(a)) for a in arms)*min(map(len, arms))
     if worth < FEWEST_SPENDERS:
-        raise NotMeasurable(f"Too few customers carry the mean: the smaller arm is worth {worth:.1f} equal spenders, and {FEWEST_SPENDERS:.0f} are needed.",
+        which = "the smaller arm" if len(arms) > 1 else "the arm"
+        raise NotMeasurable(f"Too few customers carry the mean: {which} is worth {worth:.1f} equal spenders, and {FEWEST_SPENDERS:.0f} are needed.",
                             "Wait for more customers, keep a larger holdout, or cap the metric.", code="few_spenders",
                             share=worth/FEWEST_SPENDERS or None)
 

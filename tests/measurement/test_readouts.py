@@ -6,12 +6,14 @@ import pandas as pd
 import pytest
 from marketing_mlops.contracts.verdict import Decision
 from marketing_mlops.measurement.contrasts import Contrast
+from marketing_mlops.measurement.designs import PLAIN, compare_by_design, estimate_by_design
 from marketing_mlops.measurement.differences import difference_of_means
 from marketing_mlops.measurement.effect_verdicts import goal_verdict
 from marketing_mlops.measurement.experiments import read_experiment
 from marketing_mlops.measurement.kept_promises import REGISTERED_BEFORE, KeptPromise, promise_facts
 from marketing_mlops.measurement.intervals import Moments
 from marketing_mlops.measurement.lifts import relative_lift
+from marketing_mlops.measurement.metric_kinds import ArmValues
 from marketing_mlops.measurement.readouts import read_out
 from marketing_mlops.measurement.sample_sizes import further_customers
 from marketing_mlops.measurement.sample_ratio import sample_ratio
@@ -136,12 +138,12 @@ def test_the_repetition_proposed_is_as_large_as_settling_takes_and_not_only_as_m
     few, experiment, goal = ended_with_few_spenders()
     settling = proposed("Repeat it with", goal.check.remedy)
     assert "settle it with a chance of 80 %" in goal.check.remedy
-    further = further_customers(goal.difference, experiment.worthwhile_effect)
+    further = further_customers(goal.seen, experiment.worthwhile_effect)
     assert settling >= len(few) + further > proposed("measured from", goal.check.remedy) and settling < 1.2*(len(few) + further)
 
 def test_a_repetition_that_no_realistic_number_would_settle_is_not_given_a_size():
     few, experiment, goal = ended_with_few_spenders()
-    near = replace(experiment, worthwhile_effect=goal.difference.estimate.value + 1e-9)
+    near = replace(experiment, worthwhile_effect=goal.seen.estimate.value + 1e-9)
     said = read_out(near, few, clock=ReplayClock(instant_of("2026-05-10"))).sentences["would_change"]
     assert "no realistic number would settle" in said and "Repeat it with" not in said
 
@@ -150,6 +152,26 @@ def test_from_the_number_named_on_the_figure_can_be_measured():
     times = -(-proposed("measured from", goal.check.remedy)//len(few))
     larger = pd.concat([few.assign(unit_id=few.unit_id+f"-{i}") for i in range(times)], ignore_index=True)
     assert read_out(experiment, larger, clock=ReplayClock(instant_of("2026-05-10"))).contrasts[0].check.level > 0
+
+def test_a_gain_that_cannot_be_decided_by_is_printed_nowhere():
+    "Twenty-six buyers who all spend the same, in one arm of 450 customers: the mean would look very sure of itself."
+    units = pd.DataFrame(dict(unit_id=[f"c{i}" for i in range(900)], arm=["none", "mail"]*450, spend_per_customer=0.))
+    units.loc[units.index[units["arm"] == "mail"][:60], "spend_per_customer"] = 40.
+    units.loc[units.index[units["arm"] == "none"][:26], "spend_per_customer"] = 40.
+    readout = read_out(read_experiment(BASE | dict(planned_customers=800)), units)
+    row, control = readout.differences.iloc[0], readout.arm_table.set_index("arm").loc["none"]
+    assert pd.isna(row[["value", "low", "high", "p_value", "p_adjusted"]]).all() and pd.isna(control[["value", "low", "high"]]).all()
+    told = "worth 26.0 equal spenders"
+    assert told in row["note"] and told in control["note"] and told in readout.decision.sentence and readout.decision.decision == "hold"
+
+def test_tables_print_the_very_intervals_whose_coverage_is_recorded():
+    units = customers(4_000, gain=3.)
+    readout = read_out(read_experiment(BASE), units)
+    mailed, others = (ArmValues(units.loc[units["arm"] == arm, "spend_per_customer"].to_numpy(dtype=float)) for arm in ("mail", "none"))
+    compared, one = compare_by_design(mailed, others, "mean", PLAIN, .95, "EUR").estimate, estimate_by_design(mailed, "mean", .95, "EUR")
+    row, arm = readout.differences.iloc[0], readout.arm_table.set_index("arm").loc["mail"]
+    assert [row.low, row.high, arm.low, arm.high] == [compared.low, compared.high, one.low, one.high]
+    assert [row.method, arm.method] == ["Welch t", one.method] and compared.method in ("Welch", "widened Welch")
 
 # --- decisions ---
 @pytest.mark.parametrize("gain,effect,decision", [(3., .5, "ship"), (.5, .5, "hold"), (0., 4., "stop"), (-2., .0, "stop")])
