@@ -10,7 +10,7 @@ Use it with the tests of `reporting.past_experiments`; the report `experiment_ca
 __all__ = ['catalogue_heading', 'catalogue_sentence', 'catalogue_rows', 'catalogue_answer', 'catalogue_chart', 'catalogue_card',
            'catalogue_cards', 'similar_block']
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #20ec2f74
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #22eadab9
 import html
 import altair as alt
 import pandas as pd
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from ..contracts.counts import counted
 from .blocks import Block, PageHeading, decision_block, facts_block, page_heading, table_block
 from .numbers import NOT_MEASURED, show, show_interval
-from .past_experiments import NOT_READ, PastExperiment, search_experiments, similar_experiments
+from .past_experiments import CHANGED, NOT_READ, PastExperiment, search_experiments, similar_experiments
 from .plots import plot_intervals
 
 # %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #8a62d672
@@ -41,21 +41,21 @@ def catalogue_sentence(
     lack = f" Of those read out, {silent} {'has' if silent == 1 else 'have'} no recorded lesson." if silent else ""
     return f"{counted(len(experiments), 'test')}: {became}.{lack}"
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #5b61e4ba
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #1b667b79
 def catalogue_rows(
     experiments:Sequence[PastExperiment], # Those on the page
-)->pd.DataFrame: # experiment, arm, decision, gain, low, high, worthwhile, currency, times (gain, low, high in worthwhile effects)
+)->pd.DataFrame: # experiment, arm, decision, promise (how far it may be believed), gain, low, high, worthwhile, currency, times (gain, low, high in worthwhile effects)
     "One row for each treated arm; one for a test without any figure."
     def row(test, gain):
         worth, currency = test.promise.get("worthwhile_effect"), test.promise.get("currency", "")
         ends = {end: gain.get(end) for end in ("gain", "low", "high")}
         scaled = {f"times_{end}": value/worth if worth and value is not None else None for end, value in ends.items()}
-        return dict(experiment=test.name, arm=gain.get("arm", ""), decision=test.word, **ends, worthwhile=worth, currency=currency, **scaled)
+        return dict(experiment=test.name, arm=gain.get("arm", ""), decision=test.word, promise=test.standing, **ends, worthwhile=worth, currency=currency, **scaled)
     rows = [row(test, gain) for test in experiments for gain in (test.gains or ({},))]
     numbers = ["gain", "low", "high", "worthwhile", "times_gain", "times_low", "times_high"]
-    return pd.DataFrame(rows, columns=["experiment", "arm", "decision", "gain", "low", "high", "worthwhile", "currency", "times_gain", "times_low", "times_high"]).astype(dict.fromkeys(numbers, float))
+    return pd.DataFrame(rows, columns=["experiment", "arm", "decision", "promise", "gain", "low", "high", "worthwhile", "currency", "times_gain", "times_low", "times_high"]).astype(dict.fromkeys(numbers, float))
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #b7204227
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #00b27c69
 def catalogue_answer(
     experiments:Sequence[PastExperiment], # Those on the page
 )->Block:
@@ -66,7 +66,7 @@ def catalogue_answer(
     def money(value, currency): return show(value, currency, 2, True) if pd.notna(value) and currency else NOT_MEASURED
     def ends(row): return show_interval(row.low, row.high, row.currency, 2, True) if pd.notna(row.low) and row.currency else NOT_MEASURED
     shown = pd.DataFrame({"Test": rows.experiment, "Arm": rows.arm, "Decision": rows.decision, "Gain per customer": [money(r.gain, r.currency) for r in rows.itertuples()],
-                          "Compatible with the data": [ends(r) for r in rows.itertuples()], "Worthwhile": [money(r.worthwhile, r.currency).lstrip("+") for r in rows.itertuples()]})
+                          "Compatible with the data": [ends(r) for r in rows.itertuples()], "Worthwhile": [money(r.worthwhile, r.currency).lstrip("+") for r in rows.itertuples()], "Promise": rows.promise})
     table = table_block(shown)
     return Block(top.html + table.html, f"{top.text}\n{table.text}")
 
@@ -84,11 +84,13 @@ def catalogue_chart(
     title = f"{worth} of {counted(len(drawn), 'treatment')} {'was' if worth == 1 else 'were'} clearly worth the money"
     return plot_intervals(named, label="arm", value="times_gain", low="times_low", high="times_high", unit="times", title=title, worthwhile=1)
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #e57813be
-def _registered(test:PastExperiment)->str:
-    if test.registered: return test.registered.sentence
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #77e3f29d
+def _registered(test:PastExperiment)->list[str]:
+    "When a promise was written down, who says so, and what was changed."
+    if test.registered: return [*filter(None, [test.registered.sentence, test.doubt])]
     at = test.promise.get("registered_at")
-    return f"Written down {str(at)[:10]}, as params.yaml says; the ledger holds no entry." if at else "Nobody knows when it was written down; its threshold counts as set afterwards."
+    said = f"The ledger holds no entry; the promise says of itself that it was written down on {str(at)[:10]}." if at else "The ledger holds no entry, and nobody knows when it was written down; its threshold counts as set afterwards."
+    return [said, *([test.doubt] if CHANGED in test.doubt else [])]
 
 def catalogue_card(
     test:PastExperiment, # One test
@@ -104,6 +106,7 @@ def catalogue_card(
     answer = decision_block("unknown" if test.word == NOT_READ else test.word, sentence, details)
     return Block(f"<h3>{html.escape(test.name)}</h3>{answer.html}", f"{test.name}\n{answer.text}")
 
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #c9f96276
 def catalogue_cards(
     experiments:Sequence[PastExperiment], # Those on the page
     every:Sequence[PastExperiment]=(), # Among which similar ones are looked for
