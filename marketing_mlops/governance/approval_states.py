@@ -20,7 +20,7 @@ from .release_states import GRANTED, REFUSED, REQUESTED, ROLLED_BACK, WITHDRAWN
 from ..workspace.clock import Clock, WallClock
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/governance/47_approval_states.ipynb #87368c5e
+# %% ../../nbs/api/governance/47_approval_states.ipynb #6546d2db
 ApprovalStatus = Literal["none", "requested", "granted", "refused", "withdrawn", "rolled_back", "expired"]
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ApprovalState:
     @property
     def is_valid(self)->bool: "Whether a release may rely on it."; return self.status == "granted"
     @property
-    def granted_by(self)->tuple[str, ...]: "Roles that said yes."; return tuple(entry.actor for entry in self.grants)
+    def granted_by(self)->tuple[str, ...]: "Roles that said yes."; return tuple(dict.fromkeys(entry.actor for entry in self.grants))
     @property
     def missing(self)->tuple[str, ...]:
         "Sides whose yes is missing: business, technical or either; empty for a complete approval and without a request."
