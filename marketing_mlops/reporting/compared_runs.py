@@ -9,9 +9,9 @@ Whichever run is asked for, it is judged on the rows the model's training set ho
 # %% auto #0
 __all__ = ['SIMPLEST', 'SPLIT_BY', 'RUN_KINDS', 'changed_settings', 'features_without', 'changed_entry', 'trained_again',
            'check_not_learned', 'bundle_scores', 'bundle_run', 'RunKind', 'run_called', 'compared_pair', 'entry_for',
-           'found_again']
+           'FoundAgain', 'found_again']
 
-# %% ../../nbs/api/reporting/85_compared_runs.ipynb #fc7bbb19
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #8ba52ba1
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ from ..registry.bundles import Bundle, score_rows
 from ..registry.candidate_files import read_candidate
 from .model_cards import read_card
 from ..training.candidates import fit_candidate
-from ..training.gain_variation import LEARNED_GROUPS, gain_variation, reading_only, variation_sentences
+from ..training.gain_variation import LEARNED_GROUPS, gain_variation, may_be_luck, reading_only, variation_sentences
 from ..training.run_comparisons import ComparisonPlan
 from ..training.scored_runs import SameRows, ScoredRun, same_rows, scored_run
 from ..workspace.errors import DataError, ParameterError, closest
@@ -201,18 +201,26 @@ def entry_for(
     if wish == "candidate": return spec
     return changed_entry(wish, spec)[0] if RUN_KINDS["again"].takes(wish, {}) else None
 
-# %% ../../nbs/api/reporting/85_compared_runs.ipynb #a1289622
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #da58a5aa
+@dataclass(frozen=True)
+class FoundAgain:
+    "Whether a gain was found again."
+    lines:list[str] # Sentences for the page
+    is_luck:bool=False # Whether the rows show a gain that does not stand when the models are fitted again
+
+# %% ../../nbs/api/reporting/85_compared_runs.ipynb #bbab43f0
 def found_again(
     model:str, # Key in params.yaml
     first:str, second:str, # Words of `RUN_KINDS`
     workspace:Workspace, # Where the model's files are
     plan:ComparisonPlan, # Its decisive figure is looked at
     n_seeds:int, # Further seeds; 0 does not look at all
-)->list[str]: # Sentences for the page
+)->FoundAgain:
     "Whether a gain stands when both models are fitted again; says so where nobody looked, or nobody can."
     spec = read_params(workspace).model(model)
     entries = [entry_for(wish, spec) for wish in (first, second)]
-    if None in entries: return [f"Not looked at: {(first, second)[entries.index(None)]} cannot be fitted again from these rows."]
-    if entries[0] == entries[1]: return ["There is no gain to find again: both are fitted from the same entry of params.yaml."]
-    if not n_seeds: return [f"Not looked at. With the parameter seeds=3 both models are fitted {LEARNED_GROUPS + 4} times, and this line says whether the gain was found again."]
-    return variation_sentences(gain_variation(read_training_set(workspace.output("features", model)), *entries, plan, n_seeds=n_seeds))
+    if None in entries: return FoundAgain([f"Not looked at: {(first, second)[entries.index(None)]} cannot be fitted again from these rows."])
+    if entries[0] == entries[1]: return FoundAgain(["There is no gain to find again: both are fitted from the same entry of params.yaml."])
+    if not n_seeds: return FoundAgain([f"Not looked at. With the parameter seeds=3 both models are fitted {LEARNED_GROUPS + 4} times, and this line says whether the gain was found again."])
+    found = gain_variation(read_training_set(workspace.output("features", model)), *entries, plan, n_seeds=n_seeds)
+    return FoundAgain(variation_sentences(found), may_be_luck(found))

@@ -26,13 +26,14 @@ from ..training.score_differences import score_differences, score_sentences
 from ..training.scored_runs import SameRows, changed_share, treatment_moves
 from ..workspace.errors import ParameterError
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #322449b6
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #5dfd68cf
 def comparison_plan(
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: task, primary_metric, experiment, economics
     depth:float=.1, # Share of the customers a campaign contacts, in (0, 1)
     seed:int=0, # Same seed, same intervals
 )->ComparisonPlan:
-    "What is settled before two runs of a model are compared."
+    "What is settled before two runs of a model are compared. Raises `ParameterError` for a depth that is no share."
+    if not 0 < depth < 1: raise ParameterError(f"depth is {depth:g}; it is a share of the customers, between 0 and 1.", "Ten per cent is 0.1.", key="depth")
     figures = COMPARED_FIGURES[spec["task"]]
     decisive = spec.get("primary_metric") if spec.get("primary_metric") in figures else next(iter(figures))
     return ComparisonPlan(decisive, depth, seed=seed, experiment=spec.get("experiment") or {}, economics=spec.get("economics") or {})

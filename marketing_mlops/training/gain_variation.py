@@ -8,16 +8,16 @@ Both models are fitted again and again: with other seeds, and each time without 
 
 # %% auto #0
 __all__ = ['LEARNED_GROUPS', 'reading_only', 'fitted_pair', 'pair_gain', 'gain_between', 'without_customers', 'GainVariation',
-           'whole_interval', 'gain_variation', 'seed_sentence', 'variation_sentences']
+           'whole_interval', 'gain_variation', 'seed_sentence', 'may_be_luck', 'variation_sentences']
 
-# %% ../../nbs/api/training/56_gain_variation.ipynb #4a71bc44
+# %% ../../nbs/api/training/56_gain_variation.ipynb #f848a85f
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from ..features.training_sets import TrainingSet
-from ..measurement.intervals import Estimate, NotMeasurable
+from ..measurement.intervals import Estimate, NotMeasurable, side_of
 from ..measurement.jackknife import customer_groups, jackknife_estimate
 from .candidates import fit_candidate
 from .run_comparisons import COMPARED_FIGURES, ComparisonPlan
@@ -137,7 +137,15 @@ def seed_sentence(
 
 def _between(low:float, high:float)->str: return f"{low:+.4f} and {high:+.4f}".replace("-", "−")
 
-# %% ../../nbs/api/training/56_gain_variation.ipynb #19204e0a
+# %% ../../nbs/api/training/56_gain_variation.ipynb #8fe8595c
+def may_be_luck(
+    found:GainVariation, # From `gain_variation`
+)->bool: # False where there is no gain, or where the rows alone leave it open
+    "Whether a gain that the rows show does not stand when the models are trained again."
+    if found.is_nothing or isinstance(found.by_rows, NotMeasurable): return False
+    return side_of(found.by_rows, 0.) != "open" and side_of(whole_interval(found), 0.) == "open"
+
+# %% ../../nbs/api/training/56_gain_variation.ipynb #9e21e9f7
 def variation_sentences(
     found:GainVariation, # From `gain_variation`
 )->list[str]: # What it rests on, and whether it stands
@@ -145,6 +153,6 @@ def variation_sentences(
     if found.is_nothing: return [f"There is no gain to find again: in {1 + len(found.without) + len(found.seeds)} fits of both, the two were the same by their {found.figure} each time."]
     says = [f"Without a tenth of the customers to learn from, the gain in {found.figure} lies between {_between(min(found.without), max(found.without))} ({len(found.without)} fits of both).", seed_sentence(found)]
     if isinstance(found.by_rows, NotMeasurable): return [f"Whether the gain is real cannot be said. {found.by_rows.problem}", *says]
-    whole, seeds = whole_interval(found), " and with other seeds"*bool(found.by_seed)
-    word = "The gain stands" if whole.low > 0 else "The loss stands" if whole.high < 0 else "The gain may be luck"
-    return [f"{word}: with other customers to judge by, other customers to learn from{seeds} it lies between {_between(whole.low, whole.high)}.", *says]
+    whole, seeds = whole_interval(found), ", and with other seeds"*bool(found.by_seed)
+    word = {"above": "The gain stands", "below": "The loss stands", "open": "The gain may be luck"}[side_of(whole, 0.)]
+    return [f"{word}: with other customers to judge by and others to learn from{seeds}, it lies between {_between(whole.low, whole.high)}.", *says]

@@ -132,7 +132,7 @@ def _proxy_reason(attribute:str, proxies:pd.DataFrame, rules:FairnessRules)->Rea
     says = f"{attribute}: {itself}{f'Features that may stand for it: {listed}.' if listed else 'No other feature follows it closely.'}"
     return Reason("proxies", says, threshold=rules.association, severity="pass")
 
-# %% ../../nbs/api/training/52_treatment_fairness.ipynb #5f2a73ee
+# %% ../../nbs/api/training/52_treatment_fairness.ipynb #a9285743
 def decided_by_somebody(
     reason:Reason, # About who is treated, from `judge_ratio`
     attribute:str, # Name of the attribute
@@ -142,7 +142,7 @@ def decided_by_somebody(
     "A reason that leaves open how groups fare, for review where the model reads the attribute."
     if reason.severity != "unknown" or attribute not in features: return reason
     return replace(reason, message=f"{reason.message} The model reads {attribute} itself.", severity="review",
-                   next_step=f"Ask {rules.escalate_to} to decide whether it may, or train it without {attribute}.")
+                   next_step=f"Ask {rules.escalate_to} to decide whether the model may read {attribute}, or train it without.")
 
 # %% ../../nbs/api/training/52_treatment_fairness.ipynb #5f5e0301
 def review_treatment(

@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from marketing_mlops.contracts.verdict import Reason, judged
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.features.training_sets import TrainingSet
 from marketing_mlops.registry.candidate_files import write_candidate
@@ -90,3 +91,13 @@ def test_a_page_on_which_nobody_looked_at_who_is_treated_never_passes(shop):
     pair = compared_pair("churn", "retrained", "simple", shop)
     asked = page_verdict(compare_runs(pair), review_run(pair.first, ""))
     assert asked.status == "unknown" and "nobody knows whether all groups of customers are treated alike" in asked.reasons[0].message
+
+def test_a_gain_that_goes_away_when_both_are_trained_again_is_for_review(shop):
+    pair = compared_pair("churn", "retrained", "simple", shop)
+    settled = replace(review_run(pair.first, "trait.band"), verdict=judged("treatment", [Reason("treated_share", "Alike.", severity="pass")]))
+    words = {is_luck: page_verdict(compare_runs(pair), settled, is_luck) for is_luck in (False, True)}
+    assert (words[False].status, words[True].status) == ("pass", "review") and "the gain may be gone" in words[True].reasons[0].message
+
+def test_a_depth_that_is_no_share_ends_in_two_lines(shop):
+    with pytest.raises(StageError) as ended: run_report("compare_runs", dict(model="churn", depth=10), shop)
+    assert str(ended.value).splitlines() == ["depth is 10; it is a share of the customers, between 0 and 1.", "Ten per cent is 0.1."]
