@@ -3,13 +3,14 @@ import json, re, shutil
 import numpy as np
 import pandas as pd
 import pytest
-from marketing_mlops.governance.experiment_entries import record_lesson
+from marketing_mlops.governance.experiment_entries import record_lesson, register_experiment
 from marketing_mlops.reporting.reports import run_report
+from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.errors import StageError
 from marketing_mlops.workspace.places import find_workspace, write_text
 
 ARM = 'Card <script>document.title="pwned"</script>'
-PROMISE = dict(name="postcards_2026", hypothesis="A postcard <b>raises</b> spend per customer", objective="Autumn", owner="marketing@example.com", control="no_card", arms={"no_card": .5, ARM: .5},
+PROMISE = dict(name="postcards_2026", hypothesis="A postcard <b>raises</b> spend per customer", objective="Autumn", owner="head-of-print@shop-mail.de", control="no_card", arms={"no_card": .5, ARM: .5},
                goal="spend_per_customer", worthwhile_effect=.5, currency="EUR", outcome_window_days=28, stopping_rule="none_known")
 READOUT, CATALOGUE = "experiment_readout", "experiment_catalogue"
 
@@ -23,10 +24,11 @@ def place(tmp_path_factory, repository):
     (root/"nbs"/"reports").mkdir(parents=True)
     for name in (READOUT, CATALOGUE): shutil.copy2(repository/"nbs"/"reports"/f"{name}.ipynb", root/"nbs"/"reports")
     rng, n = np.random.default_rng(2), 4000
-    units = pd.DataFrame(dict(unit_id=[f"k-{i:05d}" for i in range(n)], arm=["no_card", ARM]*(n//2)))
+    units = pd.DataFrame(dict(unit_id=[f"k-{i:05d}" for i in range(n)], arm=["no_card", ARM]*(n//2), assigned_at="2026-06-01T08:00:00+02:00"))
     units["spend_per_customer"] = (rng.random(n) < .2)*rng.gamma(2, 12, n) + (units.arm == ARM)*(rng.random(n) < .2)*10.
     units.to_csv(root/"cards.csv", index=False)
     write_text(root/"cards.yaml", json.dumps(PROMISE))
+    write_text(root/"data"/"state"/"ledger_writer", "laptop\n")
     return find_workspace(root)
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,35 @@ def test_the_first_screen_answers_the_three_questions(pages):
     assert all(question in top for question in ("Did it work?", "How sure?", "What now?"))
     assert found["decision"] == "ship" and "Yes. Card" in top and "With 95 % confidence" in top
     assert "Nobody has checked this table" in top and "set afterwards" in top
+
+def test_a_date_typed_into_the_promise_is_only_what_it_says_of_itself(place, given, tmp_path):
+    write_text(tmp_path/"dated.yaml", json.dumps(PROMISE | dict(registered_at="2026-05-01T00:00:00Z")))
+    page = run_report(READOUT, given | dict(promise=str(tmp_path/"dated.yaml")), place, tmp_path)
+    text, found = page.read_text(), results(page)
+    assert "not in the ledger" in found["labels"] and "not in the ledger: says so itself" in text[:text.index("<h2")] and "registered before" not in text
+    assert [c["reasons"][0]["code"] for c in found["readout"]["conditions"] if c["subject"] == "registration"] == ["not_in_ledger"]
+
+def test_a_threshold_lowered_after_the_test_is_said_on_the_page_in_the_results_and_in_the_catalogue(place, given, tmp_path):
+    own = find_workspace(shutil.copytree(place.root, tmp_path/"own", ignore=shutil.ignore_patterns("runs")))
+    register_experiment(own, str(own.root/"cards.yaml"), "marketing@example.com", clock=ReplayClock(instant_of("2026-05-02")))
+    kept = run_report(READOUT, given, own)
+    assert "registered before the first assignment" in results(kept)["labels"]
+    write_text(own.root/"cards.yaml", json.dumps(PROMISE | dict(worthwhile_effect=.05)))
+    moved = run_report(READOUT, given | dict(promise=str(own.root/"cards.yaml")), own)
+    text = moved.read_text()
+    said = "differs from the ledger: worthwhile effect 0.50 → 0.05, changed without an entry"
+    assert said in text[:text.index("<h2")] and said in results(moved)["readout"]["sentences"]["decision"] and "registered before" not in text
+    catalogue = run_report(CATALOGUE, {}, own)
+    assert results(catalogue)["tests"][1]["promise"] == "differs from the ledger" and "worthwhile effect 0.50 → 0.05" in catalogue.read_text()
+
+def test_whoever_decides_is_named_also_for_a_promise_in_a_file(pages):
+    for page in pages.values(): assert "head-of-print@shop-mail.de" in page.read_text() and "[e-mail]" not in page.read_text().partition("Nothing yet")[0]
+    assert results(pages[READOUT])["owner"] == "head-of-print@shop-mail.de"
+
+def test_a_table_without_days_of_assignment_is_unknown_and_decides_nothing(place, given, tmp_path):
+    pd.read_csv(given["units"]).drop(columns="assigned_at").to_csv(tmp_path/"undated.csv", index=False)
+    page = run_report(READOUT, given | dict(units=str(tmp_path/"undated.csv")), place, tmp_path)
+    assert results(page)["decision"] == "hold" and "The column assigned_at is missing" in page.read_text()
 
 def test_the_answers_follow_the_figures(place, given, tmp_path):
     units = pd.read_csv(given["units"])
