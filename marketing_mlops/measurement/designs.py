@@ -95,7 +95,8 @@ def design_numbers(
     for step in steps_of(design): numbers = step.apply(numbers, (treated, control), design)
     return numbers
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #ae2e2774
+# %% ../../nbs/api/measurement/67_designs.ipynb #1cb7a62e
+def _may_be_left_out(kind, design): return METRIC_KINDS[kind].numbers is None and not (design.clusters or design.strata)
 def _moments(numbers, arm): return moments(numbers) if arm.clusters is None else clustered_moments(numbers, arm.clusters)
 def _drawn(numbers, arm): return numbers if arm.clusters is None else cluster_pulls(numbers, arm.clusters)[0]
 def _lean(*arms): return lean_of(*(arm.numerators for _, arm in arms), numbers=[_drawn(*each) for each in arms])
@@ -109,7 +110,7 @@ def compare_by_design(
     unit:str="units",  # Currency such as "EUR", "share", or what is counted
 )->Difference: # Treated minus control
     "Two arms compared as their design demands. Raises `NotMeasurable` where that is not possible."
-    if not steps_of(design): return METRIC_KINDS[kind].compare(treated, control, level, unit)
+    if not steps_of(design) or _may_be_left_out(kind, design): return METRIC_KINDS[kind].compare(treated, control, level, unit)
     numbers = design_numbers(treated, control, kind, design)
     arms = list(zip(numbers, (treated, control)))
     found = sure_difference(*(_moments(*arm) for arm in arms), _lean(*arms), level, unit)

@@ -223,7 +223,7 @@ def test_a_cap_is_said_wherever_the_figure_is():
     assert all("(at most 60 EUR)" in readout.sentences[passage] or "60 EUR" in readout.sentences[passage] for passage in ("what_happened", "how_sure"))
     assert readout.arm_table.value.max() <= 60
 
-def test_a_quantile_is_a_diagnostic_with_an_interval_and_refuses_designs():
+def test_a_quantile_does_without_covariates_and_is_refused_with_clusters_or_strata():
     spend = MetricColumn("spend_per_customer", "Spend per customer", "mean", "EUR")
     median = MetricColumn("conversion_rate", "Median spend", "quantile", "EUR")
     units = customers().assign(conversion_rate=lambda u: u.spend_per_customer)
@@ -231,7 +231,12 @@ def test_a_quantile_is_a_diagnostic_with_an_interval_and_refuses_designs():
     row = read_out(experiment, units, dict(spend_per_customer=spend, conversion_rate=median)).differences.set_index("metric").loc["conversion_rate"]
     assert row.low < 2 < row.high and row.method == "order statistics"
     adjusted = read_out(replace(experiment, covariates=("spent_before",)), units, dict(spend_per_customer=spend, conversion_rate=median))
-    assert "cannot be covariate-adjusted" in adjusted.differences.set_index("metric").loc["conversion_rate", "note"]
+    again = adjusted.differences.set_index("metric").loc["conversion_rate"]
+    assert (again.low, again.high, again.method) == (row.low, row.high, "order statistics")
+    for design in (dict(clusters="shop"), dict(strata=("market",))):
+        in_shops = units.sort_values("arm", ignore_index=True).assign(shop=lambda u: u.index//50)
+        refused = read_out(replace(experiment, **design), in_shops, dict(spend_per_customer=spend, conversion_rate=median)).differences.set_index("metric").loc["conversion_rate"]
+        assert "A quantile cannot be" in refused["note"] and pd.isna(refused.value)
 
 @pytest.mark.parametrize("kind", METRIC_KINDS)
 def test_a_plain_design_is_the_comparison_of_the_kind(kind):
