@@ -70,7 +70,7 @@ def redact_notebook(
         return redact_content({name: each for name, each in one.items() if name not in own}, redactor.text) | own
     return redact_content({k: v for k, v in notebook.items() if k != "cells"}, redactor.text) | dict(cells=[cell(each) for each in notebook["cells"]])
 
-# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #5fe0da6f
+# %% ../../nbs/api/jobs/18_stored_notebooks.ipynb #ab644e00
 _OWNERS = re.compile(r"""(?:^[ \t]*(?:-[ ]+)?|[{,][ \t]*)["']?(?:owner|approver|destination)s?["']?[ \t]*:[ \t]*   # the key
     (\[[^\]]*\]|[^\n#,}\[]*(?:\#[^\n]*)?(?:\n[ \t]*-[ ][^\n:#]*)*)""", re.M | re.X) # its value, on its line or as a list below
 
@@ -92,7 +92,8 @@ def open_addresses(
     "Addresses of roles, which evidence may show."
     from marketing_mlops.contracts.glossary import glossary
     given = [workspace.root/name for name in named if Path(name).suffix in (".yaml", ".yml")]
-    files = [*given, *(workspace.path(*Path(name).parts) for name in (*PARAMETER_FILES, "schedule.yaml"))]
+    read_out = workspace.runs("experiment_readout").glob("*/*/run.json") # who decides on a test was shown there already
+    files = [*given, *read_out, *(workspace.path(*Path(name).parts) for name in (*PARAMETER_FILES, "schedule.yaml"))]
     signed = {address for file in workspace.path("data", "ledger").rglob("*") if file.is_file() for address in _addresses(_read(file))}
     settings = " ".join((*workspace.settings.approvers, *workspace.settings.alert_destinations))
     owners = {address for file in files for address in _owners_in(file)}

@@ -19,7 +19,7 @@ def place(tmp_path_factory, repository):
     "A workspace without any model, the promise of a postcard test, and the table an agency sent."
     root = tmp_path_factory.mktemp("postcards")
     write_text(root/"settings.ini", "[DEFAULT]\nreporting_currency = EUR\n")
-    planned = dict(owner="model-owner@example.com", purpose="p", audience="Lapsed customers", source="shop", task="uplift", experiment=PROMISE | dict(name="coupon_2026", hypothesis="A coupon brings lapsed customers back"))
+    planned = dict(owner="model-owner@example.com", purpose="p", audience="Lapsed customers", source="shop", task="uplift", experiment=PROMISE | dict(name="coupon_2026", hypothesis="A coupon brings lapsed customers back", owner="marketing@example.com"))
     write_text(root/"params.yaml", json.dumps(dict(sources=dict(shop=dict(kind="simulated")), models=dict(coupon=planned))))
     (root/"nbs"/"reports").mkdir(parents=True)
     for name in (READOUT, CATALOGUE): shutil.copy2(repository/"nbs"/"reports"/f"{name}.ipynb", root/"nbs"/"reports")
