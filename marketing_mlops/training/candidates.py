@@ -10,7 +10,7 @@ A `Candidate` is not a model in use. It becomes one when its evaluation is good 
 __all__ = ['ESTIMATORS', 'fit_propensity', 'check_time_order', 'extra_unsubscribes', 'fit_uplift', 'answers_until',
            'rows_learned', 'Candidate', 'fit_candidate']
 
-# %% ../../nbs/api/training/10_candidates.ipynb #cb3dea27
+# %% ../../nbs/api/training/10_candidates.ipynb #02d0cf3e
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 import numpy as np
@@ -23,6 +23,7 @@ from ..models.arm_scores import UpliftModel
 from ..models.propensity import PropensityModel
 from ..models.uplift_learners import uplift_learner
 from .model_specs import check_algorithm, check_learned_outcome, task_rules
+from .own_chances import own_chances, with_own_chance
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/training/10_candidates.ipynb #33430deb
@@ -46,32 +47,33 @@ def check_time_order(
     if late:
         raise DataError(f"{rows.model} is not in the order of time, first in rows {late}.", "Sort the rows by cutoff, oldest first.", column="cutoff", rows=late)
 
-# %% ../../nbs/api/training/10_candidates.ipynb #7c084bb7
+# %% ../../nbs/api/training/10_candidates.ipynb #f429cefc
 def extra_unsubscribes(
-    train:pd.DataFrame, # `arm` and, where measured, `unsubscribed` (0 or 1)
+    train:pd.DataFrame, # `arm` and, where measured, `unsubscribed` (0 or 1); `chance` of the arm got, where it differed
     control:str, # The arm without a contact
 )->dict[str, float]|None: # Unsubscribes per customer beyond the control's, never below 0; None where not measured
     "How many customers an arm loses, as the training rows show it."
     if "unsubscribed" not in train: return None
-    rates = train.unsubscribed.astype(float).groupby(train.arm.astype(object)).mean()
+    weight, arm = 1/train.get("chance", pd.Series(1., train.index)), train.arm.astype(object)
+    rates = (weight*train.unsubscribed.astype(float)).groupby(arm).sum()/weight.groupby(arm).sum()
     return (rates - rates[control]).clip(lower=0).drop(control).to_dict()
 
-# %% ../../nbs/api/training/10_candidates.ipynb #213c8c0d
+# %% ../../nbs/api/training/10_candidates.ipynb #89854aa1
 def fit_uplift(
     rows:TrainingSet, # With both splits and a treatment
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: algorithm, experiment, economics, and learner where it is not one model per arm
     seed:int, # Same rows and seed, same model
-)->tuple[UpliftModel, pd.DataFrame, dict[str, str|dict|None]]: # Estimator; `gain_<arm>` and `chosen` of the held-out rows; best_single_arm and extra_unsubscribes of the training rows
+)->tuple[UpliftModel, pd.DataFrame, dict[str, str|dict|None]]: # Estimator; `gain_<arm>`, `chosen` and, where chances differed, `chance` of the held-out rows; best_single_arm and extra_unsubscribes of the training rows
     "Expected gain in spend of each arm over the control, and the arm that pays most. Raises `ParameterError` for an outcome that is no money."
     check_learned_outcome(rows.model, spec)
-    control, train = spec["experiment"]["control"], rows.train
+    control, train, chances = spec["experiment"]["control"], with_own_chance(rows.train), own_chances(rows.train)
     made = uplift_learner(spec.get("learner")).model(spec["algorithm"], rows.numeric, rows.categorical, control, seed)
-    estimator = made.fit(train[rows.features], train[rows.label], train[rows.treatment], spec["experiment"].get("arms"))
+    estimator = made.fit(train[rows.features], train[rows.label], train[rows.treatment], spec["experiment"].get("arms") if chances is None else chances)
     gains = estimator.predict(rows.held_out[rows.features])
     economics = read_economics(spec["economics"] | {"currency": spec["experiment"]["currency"]})
     lost = extra_unsubscribes(train, control)
-    chosen = choose_arms(gains, economics, control, lost)
-    return estimator, gains.add_prefix("gain_").assign(chosen=chosen), dict(best_single_arm=pick_single_arm(train, economics, control), extra_unsubscribes=lost)
+    scored = gains.add_prefix("gain_").assign(chosen=choose_arms(gains, economics, control, lost)).join(with_own_chance(rows.held_out).filter(["chance"]))
+    return estimator, scored, dict(best_single_arm=pick_single_arm(train, economics, control), extra_unsubscribes=lost)
 
 # %% ../../nbs/api/training/10_candidates.ipynb #adb4bf33
 def answers_until(

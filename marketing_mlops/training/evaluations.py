@@ -10,7 +10,7 @@ An `Evaluation` holds every figure with its interval, a verdict against the gate
 __all__ = ['EVALUATIONS', 'ranking_sentence', 'calibration_sentence', 'Findings', 'evaluate_propensity', 'contact_rows',
            'evaluate_uplift', 'Evaluation', 'check_held_out', 'evaluate']
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #86db4b84
+# %% ../../nbs/api/training/20_evaluations.ipynb #8be7d420
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import numpy as np
@@ -20,11 +20,12 @@ from ..measurement.calibration import calibration_table
 from ..measurement.gates import judge_gates
 from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.policies import policy_sentence, policy_table, policy_values
-from ..measurement.policy_profits import Economics, read_economics
+from ..measurement.policy_profits import Economics, campaign_economics
 from ..measurement.ranking import quality_record, rank_quality, read_quality_record
 from ..measurement.unseen_rows import RowsSeen, check_unseen
 from .gain_evidence import gain_evidence
 from .model_specs import POLICY_GATES, check_gates, task_rules
+from .own_chances import with_own_chance
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #cdde194d
@@ -88,16 +89,16 @@ def contact_rows(
     return [dict(arm=arm, extra_unsubscribes=lost and lost.get(arm), paying_gain=economics.paying_gain((lost or {}).get(arm, 0.)))
             for arm in experiment["arms"] if arm != experiment["control"]]
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #498c5032
+# %% ../../nbs/api/training/20_evaluations.ipynb #4369ec18
 def evaluate_uplift(
     model:str, # Key in params.yaml
-    held_out:pd.DataFrame, # `arm`, `label`, `spend`, `chosen`, `gain_<arm>` and, where measured, `unsubscribed`
+    held_out:pd.DataFrame, # `arm`, `label`, `spend`, `chosen`, `gain_<arm>` and, where there are, `unsubscribed` and `chance_<arm>`
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: experiment, economics, gates
     facts:Mapping[str, int|str|list|dict|None], # What training noted: best_single_arm, and extra_unsubscribes where they were measured
 )->Findings:
     "Profit of the learned policy beside its rivals, and what its gains know."
-    experiment, gates = spec["experiment"], spec.get("gates") or {}
-    economics = read_economics(spec["economics"] | {"currency": experiment["currency"]})
+    held_out, experiment, gates = with_own_chance(held_out), spec["experiment"], spec.get("gates") or {}
+    economics = campaign_economics(spec["economics"], experiment)
     comparison = policy_values(held_out, held_out.chosen, shares=experiment["arms"], control=experiment["control"], economics=economics, best_single_arm=facts["best_single_arm"])
     figures = {f"profit_{name}": value for name, value in comparison.values.items()} | {"learned_minus_best_rival": comparison.difference}
     figures |= (evidence := gain_evidence(held_out, spec, facts["best_single_arm"])).figures
@@ -137,25 +138,20 @@ class Evaluation:
         table = markdown_table(["figure", "value", "interval"], [[name.replace("_", " "), *shown(each)] for name, each in self.figures.items()])
         return "\n\n".join([f"**{self.verdict.status}** · {self.model}, {self.n_held_out:,} held-out rows", *self.sentences, table])
 
-# %% ../../nbs/api/training/20_evaluations.ipynb #20e9602e
+# %% ../../nbs/api/training/20_evaluations.ipynb #6276e69d
 EVALUATIONS:dict[str, Callable[[str, pd.DataFrame, Mapping, Mapping], Findings]] = {"propensity": evaluate_propensity, "uplift": evaluate_uplift}
 
 def check_held_out(
     model:str, # Key in params.yaml
     rows:pd.DataFrame, # Rows to judge by, with `split`
 )->None:
-    "Raises `DataError` where a row may have been learned from, or does not say, and where scores or outcomes are missing."
+    "Raises `DataError` where a row may have been learned from, or does not say."
     if "split" not in rows:
         raise DataError(f"The rows of {model} do not say whether they were held out.", "Keep the column split of the training set.", column="split")
     strange = rows.split[rows.split != "held_out"]
     if len(strange):
         raise DataError(f"{len(strange):,} of {len(rows):,} rows of {model} are not held out (split is {strange.iloc[0]!r}).",
                         "Judge a model on rows it has never seen.", column="split")
-    for column in [c for c in rows if c in ("score", "label", "spend") or str(c).startswith("gain_")]:
-        missing = ~np.isfinite(pd.to_numeric(rows[column], errors="coerce").to_numpy(float, na_value=np.nan))
-        if missing.any():
-            raise DataError(f"{int(missing.sum()):,} of {len(rows):,} rows of {model} have no {column}, first in rows {np.flatnonzero(missing)[:5].tolist()}.",
-                            "Score every row anew and leave out customers whose outcome nobody knows; 0 would be a statement about them.", column=column)
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #294be233
 def _unseen_note(rows:pd.DataFrame, learned_from:RowsSeen|None)->list[str]:

@@ -10,7 +10,7 @@ Everything comes from the rows held out, and is always held against nobody, ever
 __all__ = ['DEPTHS_KEPT', 'arm_evidence', 'gain_figures', 'chance_rows', 'group_rows', 'curve_rows', 'profit_rows',
            'chosen_depth', 'GainEvidence', 'gain_evidence']
 
-# %% ../../nbs/api/training/15_gain_evidence.ipynb #98f01a00
+# %% ../../nbs/api/training/15_gain_evidence.ipynb #92240d2b
 from collections.abc import Mapping
 from dataclasses import dataclass
 import numpy as np
@@ -22,16 +22,18 @@ from ..measurement.policy_profits import read_economics
 from ..measurement.targeting_depths import profit_by_depth, targeting_curve
 from ..measurement.uplift_evidence import UpliftEvidence, uplift_evidence
 from ..measurement.uplift_tests import choice_test
+from .own_chances import own_chances
 
-# %% ../../nbs/api/training/15_gain_evidence.ipynb #27100198
+# %% ../../nbs/api/training/15_gain_evidence.ipynb #fa900760
 def arm_evidence(
-    held_out:pd.DataFrame, # `arm`, `label`, `gain_<arm>`; a column `split` must say held_out
+    held_out:pd.DataFrame, # `arm`, `label`, `gain_<arm>` and, where chances differed, `chance_<arm>`; a column `split` must say held_out
     experiment:Mapping[str, str|float|Mapping[str, float]], # Of the spec: control, currency
 )->dict[str, UpliftEvidence]: # By treated arm
     "Ranking and calibration of the gains of each arm. Raises `DataError` for rows that were not held out."
     unit = "share" if set(held_out.label.unique()) <= {0, 1} else experiment["currency"]
     arms = [column.removeprefix("gain_") for column in held_out if column.startswith("gain_")]
-    return {arm: uplift_evidence(held_out, arm, experiment["control"], unit=unit) for arm in arms}
+    chances = own_chances(held_out)
+    return {arm: uplift_evidence(held_out, arm, experiment["control"], unit=unit, chances=chances) for arm in arms}
 
 def gain_figures(
     evidence:Mapping[str, UpliftEvidence], # From `arm_evidence`
