@@ -63,7 +63,7 @@ def contact_profit(
         raise NotMeasurable(f"Nobody has a chance above {terms.paying_chance:.3g}, from which on a contact pays.", "Lower the cost of a contact, or take another model.", code="empty")
     return mean_interval(profits, level, terms.currency)
 
-# %% ../../nbs/api/measurement/77_loss_and_profit.ipynb #0348366d
+# %% ../../nbs/api/measurement/77_loss_and_profit.ipynb #ab413e87
 def profit_gain(
     happened:np.ndarray, # 1 or True where the outcome happened, else 0 or False
     p:np.ndarray, base:np.ndarray, # Chances of a model, and of the one it is held against
@@ -74,7 +74,7 @@ def profit_gain(
     one, other = contact_profits(happened, p, terms), contact_profits(happened, base, terms)
     worth = effective_spenders(one - other)
     if 0 < worth < FEWEST_TELLING:
-        raise NotMeasurable(f"The models differ for {int((one != other).sum())} customers, worth {worth:.1f} equal ones; {FEWEST_TELLING:.0f} are needed.", "Wait for more customers.", code="too_few")
+        raise NotMeasurable(f"The models treat {int((one != other).sum())} customers differently, who count for {worth:.1f} of equal weight; {FEWEST_TELLING:.0f} are needed.", "Wait for more customers.", code="too_few")
     return loss_difference(one, other, level, terms.currency)
 
 # %% ../../nbs/api/measurement/77_loss_and_profit.ipynb #4caee091

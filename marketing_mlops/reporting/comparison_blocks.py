@@ -81,7 +81,7 @@ def comparison_answer(
     lines = {"What else was found": others_words(comparison), "Whose treatment would change": change_words(pair, depth), **further}
     return decision_block(verdict.status, verdict.reasons[0].message, lines | {"What to do": [each.next_step for each in verdict.reasons if each.next_step]})
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #6afd07fd
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #ae4e3ed4
 def _shown(each:Estimate|NotMeasurable, is_money:bool, signed:bool=False)->str|None:
     "A figure with its interval, kept on one line; missing where it was not measured."
     if isinstance(each, NotMeasurable): return None
@@ -93,10 +93,10 @@ def figures_table(
     comparison:RunComparison, # From `compare_runs`
 )->Block:
     "Every figure of both runs and its difference, with intervals."
-    rows = pd.DataFrame([dict(figure=each.label + " (less is better)"*each.less_is_better, asks=each.asks, first=_shown(each.first, each.is_money), second=_shown(each.second, each.is_money),
+    rows = pd.DataFrame([dict(figure=f"{each.label}: {each.asks}" + " (less is better)"*each.less_is_better, first=_shown(each.first, each.is_money), second=_shown(each.second, each.is_money),
                               difference=_difference(each), why=each.difference.problem if each.better == "unknown" else "") for each in comparison.figures])
     shown = rows if rows.why.any() else rows.drop(columns="why")
-    labels = dict(figure="Figure", asks="What it asks", first=comparison.first.capitalize(), second=comparison.second.capitalize(), difference="Difference", why="Why not")
+    labels = dict(figure="Figure, and what it asks", first=comparison.first.capitalize(), second=comparison.second.capitalize(), difference="Difference", why="Why not")
     return table_block(shown, labels={name: labels[name] for name in shown}, formats=dict(first=str, second=str, difference=str),
                        hints=dict(difference="First minus second on the same rows; the first row decides at 95 %, the intervals of the others hold together at 95 %"))
 
