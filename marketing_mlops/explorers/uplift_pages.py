@@ -7,17 +7,18 @@ Whoever reads in the documentation what targeting is worth should be able to try
 # %% auto #0
 __all__ = ['SHOWN_ON', 'explorer_of', 'write_uplift_pages']
 
-# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #01681942
+# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #a57250ae
 from pathlib import Path
 import pandas as pd
 from .uplift_explorer import UpliftExplorer
+from ..measurement.policy_profits import campaign_economics
 from ..registry.bundles import read_bundle
 from ..registry.candidate_files import read_candidate
 from ..reporting.site_extras import SitePage
 from ..workspace.errors import MmopsError, ParameterError
 from ..workspace.places import Workspace, find_workspace
 
-# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #b508a8a7
+# %% ../../nbs/api/explorers/95_uplift_pages.ipynb #8f9cf626
 def explorer_of(
     # Held-out rows: arm, spend, split, one column `gain_<arm>` per arm; unsubscribed where measured, and chosen, the arm the model would send
     held_out:pd.DataFrame,
@@ -27,7 +28,7 @@ def explorer_of(
     if parameters.get("task") != "uplift":
         raise ParameterError(f"{parameters.get('model')} is a model of {parameters.get('task')}, which has no arms to compare.", "Name an uplift model.", key="task")
     experiment = parameters["experiment"]
-    made = UpliftExplorer(held_out, parameters["economics"] | dict(currency=experiment["currency"]), shares=experiment["arms"], control=experiment["control"],
+    made = UpliftExplorer(held_out, campaign_economics(parameters["economics"], experiment), shares=experiment["arms"], control=experiment["control"],
                           best_single_arm=parameters["facts"]["best_single_arm"], title=f"Targeting: {parameters['model']}")
     if "chosen" in held_out: made.select((held_out.chosen != experiment["control"]).mean())
     return made

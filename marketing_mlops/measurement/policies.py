@@ -10,17 +10,17 @@ All of it is measured on *held-out* rows of a randomised campaign: customers the
 __all__ = ['TARGETING_TERMS', 'choose_arms', 'pick_single_arm', 'PolicyComparison', 'policy_name', 'beaten_words',
            'policy_values', 'policy_sentence', 'policy_table', 'judge_policy', 'comparison_markdown']
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #b72b058f
+# %% ../../nbs/api/measurement/97_policies.ipynb #5ecece40
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 from ..contracts.glossary import Term, register_term
-from ..contracts.verdict import Reason, Verdict, markdown_table
+from ..contracts.verdict import Reason, Verdict, markdown_table, worst_status
 from .figures_in_words import digits_for, in_words, interval_in_words
 from .intervals import Estimate, NotMeasurable
-from .policy_profits import Economics, PolicyParts, check_known_arms, check_rows_of, check_chances, number_arms, policy_parts, profit_difference, read_economics
+from .policy_profits import Economics, PolicyParts, check_known_arms, check_rows_of, check_chances, number_arms, policy_parts, profit_difference, read_economics, spend_doubts
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/measurement/97_policies.ipynb #b5ef21dd
@@ -65,7 +65,7 @@ def pick_single_arm(
     profit = means["spend"]*prices.margin - means["unsubscribed"]*prices.unsubscribe_cost - prices.contact_cost*(means.index != control)
     return profit.sort_index().idxmax()
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #62f4b61e
+# %% ../../nbs/api/measurement/97_policies.ipynb #5f8314f4
 @dataclass(frozen=True)
 class PolicyComparison:
     "A learned policy beside its rivals, on held-out rows."
@@ -77,6 +77,7 @@ class PolicyComparison:
     economics:Economics       # Margin and costs
     n:int                     # Held-out customers
     notes:tuple[str, ...] = () # What a reader has to know
+    doubts:tuple[Reason, ...] = () # What of the rows somebody has to look at before anything follows
 
     @property
     def unbeaten(self)->list[str]: # Rivals the learned policy is not shown to beat, the best single arm first
@@ -112,7 +113,7 @@ def beaten_words(
     if comparison.beats: return f"Targeting beats {rival}, the best single arm of the training rows, and every other rival"
     return f"Targeting does {'worse than' if difference.high < 0 else 'not beat'} {rival}"
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #a5e4c9b8
+# %% ../../nbs/api/measurement/97_policies.ipynb #736c713c
 def _aligned(chosen, rows):
     "The choices in the order of the rows."
     if not isinstance(chosen, pd.Series): raise TypeError(f"chosen must be a Series with the index of the rows, got {type(chosen).__name__}")
@@ -124,11 +125,11 @@ def _measured(function, *arguments):
     try: return function(*arguments)
     except NotMeasurable as missing: return missing
 
-def _notes(rows, economics):
-    if economics.unsubscribe_cost and "unsubscribed" not in rows: return ("Unsubscribes were not measured; their cost is left out.",)
-    return ()
+def _notes(rows, economics, doubts):
+    unmeasured = economics.unsubscribe_cost and "unsubscribed" not in rows
+    return tuple(["Unsubscribes were not measured; their cost is left out."]*bool(unmeasured) + [f"{doubt.message} {doubt.next_step}" for doubt in doubts])
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #c7bef466
+# %% ../../nbs/api/measurement/97_policies.ipynb #d4ea4c5b
 def policy_values(
     held_out:pd.DataFrame, # `arm`, `spend` and, where there are, `unsubscribed`, `chance` of the arm got; a column `split` must say held_out
     chosen:pd.Series,      # The arm the learned policy gives each row, same index
@@ -147,9 +148,9 @@ def policy_values(
     parts_of = lambda arms: _measured(policy_parts, rows, arms, chances, number[control])
     to_all, learned = {arm: parts_of(np.full(len(rows), number[arm])) for arm in shares}, parts_of(chosen.map(number).to_numpy())
     values = {name: _between(rows, parts, to_all[control], prices, level) for name, parts in {"learned": learned, **to_all}.items()}
-    differences = {arm: _between(rows, learned, parts, prices, level) for arm, parts in to_all.items()}
+    differences, doubts = {arm: _between(rows, learned, parts, prices, level) for arm, parts in to_all.items()}, spend_doubts(held_out, prices)
     return PolicyComparison(values, differences, best_single_arm, control, chosen.value_counts(normalize=True).reindex(shares).fillna(0.).to_dict(),
-                            prices, len(held_out), _notes(held_out, prices))
+                            prices, len(held_out), _notes(held_out, prices, doubts), doubts)
 
 # %% ../../nbs/api/measurement/97_policies.ipynb #076fbc68
 def _between(rows, first, second, economics, level):
@@ -186,7 +187,7 @@ def policy_table(
     columns = ["policy", "profit", "low", "high", "learned_minus_it", "difference_low", "difference_high"]
     return pd.DataFrame(rows, columns=columns)
 
-# %% ../../nbs/api/measurement/97_policies.ipynb #ab8bc968
+# %% ../../nbs/api/measurement/97_policies.ipynb #d1c7cde9
 def judge_policy(
     comparison:PolicyComparison, # Of a learned policy with its rivals
     subject:str,                 # The model, e.g. "hillstrom_email"
@@ -197,7 +198,8 @@ def judge_policy(
     status = {None: "unknown", True: "pass", False: otherwise}[comparison.beats]
     value = None if isinstance(comparison.difference, NotMeasurable) else round(comparison.difference.value, 6)
     next_step = {None: getattr(comparison.difference, "remedy", ""), True: ""}.get(comparison.beats, f"Use {policy_name(comparison.best_rival, comparison.control)}, which needs no model.")
-    return Verdict(subject, status, [Reason("beats_best_rival", policy_sentence(comparison), value, 0., next_step, severity=status)])
+    reasons = [Reason("beats_best_rival", policy_sentence(comparison), value, 0., next_step, severity=status), *comparison.doubts]
+    return Verdict(subject, worst_status(reason.severity for reason in reasons), reasons)
 
 # %% ../../nbs/api/measurement/97_policies.ipynb #042f862f
 @patch

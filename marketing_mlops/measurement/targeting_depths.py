@@ -10,16 +10,17 @@ A hundred depths are a hundred chances to be lucky. Whoever looks for the highes
 __all__ = ['FEWEST_PER_STEP', 'AT_ONCE', 'Ranking', 'rank_customers', 'simultaneous_quantile', 'DepthDifferences',
            'TargetingCurve', 'targeting_curve', 'priced', 'profit_by_depth', 'comparison_at']
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #7641e055
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #9dcf7dbd
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 from ..contracts.counts import counted
+from ..contracts.verdict import Reason
 from .intervals import Estimate, NotMeasurable, check_level
 from .policies import PolicyComparison, policy_sentence
-from .policy_profits import Economics, PolicyParts, check_known_arms, check_carried, check_rows_of, check_chances, number_arms, policy_parts, read_economics
+from .policy_profits import Economics, PolicyParts, check_known_arms, check_carried, check_rows_of, check_chances, number_arms, policy_parts, read_economics, spend_doubts
 from .uplift_curves import POINTS, depth_ends
 from ..workspace.errors import DataError
 
@@ -81,7 +82,7 @@ def simultaneous_quantile(
     errors = np.random.default_rng(seed).standard_normal((draws, len(root))) @ root.T
     return max(single, round(float(np.quantile(np.abs(errors).max(axis=1), level)), 4)) # draws alone may fall a little short
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #f2615989
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #ea2c6f48
 @dataclass(frozen=True)
 class DepthDifferences:
     "A ranking at each depth against one rival, before prices."
@@ -102,6 +103,7 @@ class TargetingCurve:
     economics:Economics     # Margin and costs the factors were computed with
     level:float             # Confidence level of all depths together
     n:int                   # Held-out customers
+    doubts:tuple[Reason, ...] = () # What of the rows somebody has to look at, see `spend_doubts`
 
 # %% ../../nbs/api/measurement/98_targeting_depths.ipynb #5827f5ec
 def _parts_or_missing(rows:pd.DataFrame, chosen:np.ndarray, chances:Mapping[int, float], control:int)->PolicyParts|NotMeasurable:
@@ -130,7 +132,7 @@ def _check_campaign(held_out:pd.DataFrame, gains:pd.DataFrame, shares:Mapping[st
     if not gains.index.equals(held_out.index): raise DataError("The predicted gains belong to other rows, or are in another order.", "Give them the index of the held-out rows.")
     for arms, what in ((held_out["arm"], "arm"), (pd.Series(gains.columns), "column"), (pd.Series([best_single_arm]), "best single arm")): check_known_arms(arms, shares, what)
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #7dcf6422
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #91e20db0
 def targeting_curve(
     held_out:pd.DataFrame, # `arm`, `spend` and, where measured, `unsubscribed`; a column `split` must say held_out
     gains:pd.DataFrame,    # Predicted gain in spend over the control per arm, same index
@@ -152,7 +154,7 @@ def targeting_curve(
     against = {arm: _against(rows, by_depth, parts, prices, level) for arm, parts in to_all.items()}
     beyond_nobody = {arm: _against(rows, [parts], to_all[control], prices, level) for arm, parts in to_all.items()}
     mix = pd.DataFrame([np.bincount(arms, minlength=len(code)) for arms in chosen], columns=list(code))/len(rows)
-    return TargetingCurve(np.append(0, ranking.ends)/len(rows), against, beyond_nobody, mix, control, best_single_arm, prices, level, len(rows))
+    return TargetingCurve(np.append(0, ranking.ends)/len(rows), against, beyond_nobody, mix, control, best_single_arm, prices, level, len(rows), spend_doubts(held_out, prices))
 
 # %% ../../nbs/api/measurement/98_targeting_depths.ipynb #b63329e5
 def priced(
@@ -182,7 +184,7 @@ def _estimate_at(differences:DepthDifferences, depth:int, curve:TargetingCurve, 
     value, low, high = map(float, priced(differences, prices).iloc[depth])
     return Estimate(value, low, high, curve.level, curve.n, method, prices.currency)
 
-# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #c0207b41
+# %% ../../nbs/api/measurement/98_targeting_depths.ipynb #bfb540d5
 AT_ONCE = "Intervals of the learned policy hold at all depths at once, so the depth may be picked by eye."
 
 def comparison_at(
@@ -195,4 +197,4 @@ def comparison_at(
     prices = economics or curve.economics
     differences = {arm: _estimate_at(each, depth, curve, prices) for arm, each in curve.against.items()}
     values = {"learned": differences[curve.control]} | {arm: _estimate_at(each, 0, curve, prices) for arm, each in curve.to_all.items()}
-    return PolicyComparison(values, differences, curve.best_single_arm, curve.control, curve.arm_shares.iloc[depth].to_dict(), prices, curve.n, (AT_ONCE,))
+    return PolicyComparison(values, differences, curve.best_single_arm, curve.control, curve.arm_shares.iloc[depth].to_dict(), prices, curve.n, (AT_ONCE, *(doubt.message for doubt in curve.doubts)), curve.doubts)

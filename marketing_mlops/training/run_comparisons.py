@@ -11,7 +11,7 @@ __all__ = ['PROPENSITY_FIGURES', 'UPLIFT_FIGURES', 'COMPARED_FIGURES', 'SAME_COD
            'ComparisonPlan', 'ComparedFigure', 'policy_profit', 'profit_between', 'qini_between', 'FigureComparison',
            'compared_figures', 'comparison_verdict', 'same_model_verdict', 'RunComparison', 'compare_runs']
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #a04aaf69
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #de58e596
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -23,7 +23,7 @@ from ..measurement.multiplicity import simultaneous_level
 from ..measurement.paired_models import (PairedDifference, auc_difference, log_losses, loss_difference, paired_bootstrap,
                                                        squared_losses)
 from ..measurement.policies import policy_values
-from ..measurement.policy_profits import number_arms, policy_parts, profit_difference, read_economics
+from ..measurement.policy_profits import campaign_economics, number_arms, policy_parts, profit_difference
 from ..measurement.ranking import average_precision, gains_at, hits_within, precision_over_hits
 from ..measurement.uplift_curves import area_over_chance, depth_ends, gains_by_depth, qini_curve
 from .scored_runs import RunNames, SameRows, ScoredRun, say_the_same
@@ -82,14 +82,14 @@ PROPENSITY_FIGURES = {
     "gains": ComparedFigure("Share of all within the depth", lambda run, plan: gains_at(*_seen(run), plan.depth, plan.level, seed=plan.seed), _drawn(_gains),
                             asks="how many of those it happens to are among the customers contacted")}
 
-# %% ../../nbs/api/training/54_run_comparisons.ipynb #f4401594
+# %% ../../nbs/api/training/54_run_comparisons.ipynb #56bded88
 def policy_profit(
     run:ScoredRun, # Of an uplift model
     plan:ComparisonPlan, # experiment, economics, level
 )->Estimate: # Money per customer, beyond sending nobody anything
     "What a run's choices would have brought. Raises `NotMeasurable`."
     control = plan.experiment["control"]
-    found = policy_values(run.held_out, run.held_out.chosen, shares=plan.experiment["arms"], economics=dict(plan.economics) | {"currency": plan.experiment["currency"]},
+    found = policy_values(run.held_out, run.held_out.chosen, shares=plan.experiment["arms"], economics=campaign_economics(plan.economics, plan.experiment),
                           control=control, best_single_arm=control, level=plan.level).values["learned"]
     if isinstance(found, NotMeasurable): raise found
     return found
@@ -100,7 +100,7 @@ def profit_between(
     level:float, # Confidence level, in (0, 1)
 )->PairedDifference: # Money per customer
     "Profit of the first run's choices beyond that of the second's. Raises `NotMeasurable` where both choose the same, or too few tell them apart."
-    control, prices = plan.experiment["control"], read_economics(dict(plan.economics) | {"currency": plan.experiment["currency"]})
+    control, prices = plan.experiment["control"], campaign_economics(plan.economics, plan.experiment)
     rows, number, chances = number_arms(pair.rows, plan.experiment["arms"])
     nobody, first, second = (policy_parts(rows, chosen, chances, number[control]) for chosen in (
         np.full(len(rows), number[control]), *(run.held_out.chosen.map(number).to_numpy() for run in (pair.first, pair.second))))

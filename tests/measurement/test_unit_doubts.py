@@ -4,6 +4,8 @@ import pandas as pd
 import pytest
 from marketing_mlops.measurement.experiments import read_experiment
 from marketing_mlops.measurement.readouts import read_out
+from marketing_mlops.measurement.policies import judge_policy, policy_values
+from marketing_mlops.measurement.policy_profits import campaign_economics
 from marketing_mlops.measurement.uplift_curves import uplift_at
 from marketing_mlops.measurement.intervals import NotMeasurable
 from marketing_mlops.measurement.unit_doubts import doubts_about, trusted_design
@@ -83,3 +85,26 @@ def test_a_bill_that_is_the_same_each_month_is_used_where_its_day_is_known(custo
     columns, promise = {"spend_per_customer": metric_column("spend_per_customer", "EUR")}, experiment(covariates=["spent_before"])
     assert trusted_design(dated, columns, promise.design).covariates == ("spent_before",) and doubts_about(promise, dated, columns) == ()
     assert not trusted_design(half_dated, columns, promise.design).covariates and not trusted_design(bill, columns, promise.design).covariates
+
+# --- policies ---
+def _campaign(spend):
+    rng = np.random.default_rng(4)
+    arm = np.where(rng.random(N) < .5, "mail", "none")
+    amounts = (rng.random(N) < .3)*rng.gamma(2, 20, N) + 15.*(arm == "mail")
+    return pd.DataFrame(dict(arm=arm, spend=spend(amounts), split="held_out"))
+
+def _judged(rows, **economics):
+    compared = policy_values(rows, pd.Series("mail", rows.index), shares=dict(mail=.5, none=.5), economics=dict(margin=.5, currency="EUR") | economics, control="none", best_single_arm="none")
+    return compared, judge_policy(compared, "model", "fail")
+
+@pytest.mark.parametrize("spend,net,n_doubts", [(lambda a: a, False, 0), (lambda a: np.where(np.arange(N) % 80 == 7, -999., a), False, 1), (lambda a: np.where(np.arange(N) % 80 == 7, -999., a), True, 1),
+                                                (lambda a: -a, True, 1), (lambda a: np.where(np.arange(N) % 80 == 7, -a/2 - .01*np.arange(N) - .01, a), True, 0)])
+def test_a_policy_paid_by_nobody_is_for_review_with_its_rows_counted(spend, net, n_doubts):
+    compared, verdict = _judged(_campaign(spend), net_of_returns=net)
+    assert (len(compared.doubts), len(compared.notes)) == (n_doubts, n_doubts)
+    assert not n_doubts or verdict.status != "pass" and "review" in [r.severity for r in verdict.reasons]
+    assert n_doubts or all(r.code == "beats_best_rival" for r in verdict.reasons)
+
+def test_what_a_campaign_may_lose_follows_from_its_goal_and_may_be_said():
+    of = lambda goal, **given: campaign_economics(dict(margin=.4) | given, dict(goal=goal, currency="EUR")).net_of_returns
+    assert of("net_revenue_per_customer") and not of("spend_per_customer") and not of("conversion_rate") and of("conversion_rate", net_of_returns=True)
