@@ -7,9 +7,9 @@ Open `Ledger(workspace)` to record a decision with `append`, to ask for `entries
 # %% auto #0
 __all__ = ['Ledger', 'pointer_anchors']
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #964e4457
+# %% ../../nbs/api/governance/40_ledger.ipynb #38a13266
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from fastcore.basics import patch
 from filelock import FileLock, Timeout
-from ..contracts.verdict import Verdict, judged
+from ..contracts.verdict import Reason, Verdict, judged
+from .anchors import ANCHORED_KINDS, Anchor, anchor_faults, anchor_place, make_anchor, read_anchors, vouching_reason
 from .ledger_checks import anchor_reasons, clock_reasons, log_reasons, noted_anchors, reach_reason, store_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, instant_text, next_entry
 from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
@@ -85,7 +86,7 @@ def catch_up(self:Ledger)->int: # How many entries the database lacked
     "Bring the database to the state of the logs. Raises `LedgerError` when logs and database contradict each other."
     with self.locked(), store_trouble(self.workspace): return bring_in_step(self.workspace, self.store)
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #ab7f4b06
+# %% ../../nbs/api/governance/40_ledger.ipynb #85bb173b
 @patch
 def append(self:Ledger,
     kind:str, # One of `ENTRY_KINDS`
@@ -105,6 +106,7 @@ def append(self:Ledger,
             add_entries(connection, [entry])
             append_line(log_file(self.workspace, self.writer), entry_line(entry))
         keep_marks(self.workspace, marks_after(marks, self.workspace, self.writer, entry.number))
+        if entry.kind in ANCHORED_KINDS and anchor_place(self.workspace) == "git-tag": make_anchor(self.workspace, entry)
     return entry
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #010d879d
@@ -164,7 +166,7 @@ def pointer_anchors(
         if isinstance(head, str) and head: found[head] = f"data/live/{path.name}"
     return found
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #d16d10ca
+# %% ../../nbs/api/governance/40_ledger.ipynb #4faa564e
 @patch
 def verify(self:Ledger,
     anchors:Mapping[str, str]|None=None, # Hash → where it was noted, such as {"5f2a…": "mail of 1 September"}
@@ -173,10 +175,26 @@ def verify(self:Ledger,
     logs,rows = read_logs(self.workspace), _rows(self)
     lines = [line for each in logs.values() for line in each] + [row["line"] for row in rows]
     both = {entry.hash: entry for entry in map(entry_from_line, lines) if entry}
-    kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | dict(anchors or {})
-    found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=complete_for(self.workspace)), *anchor_reasons(both.values(), kept)]
-    is_broken = any(reason.severity == "fail" for reason in found)
-    return judged("ledger", found if is_broken else [*found, *clock_reasons(both.values()), reach_reason(both.values(), kept)])
+    tags = read_anchors(self.workspace)
+    kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | {each.hash: each.place for each in tags if each.state != "forged"} | dict(anchors or {})
+    found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=complete_for(self.workspace)),
+             *anchor_reasons(both.values(), kept), *anchor_faults(self.workspace, both.values(), tags)]
+    if any(reason.severity == "fail" for reason in found): return judged("ledger", found)
+    return judged("ledger", [*found, *clock_reasons(both.values()), reach_reason(both.values(), kept), *_vouched(self, both.values(), tags)])
+
+# %% ../../nbs/api/governance/40_ledger.ipynb #acf76d38
+def _vouched(ledger:Ledger, entries:Iterable[LedgerEntry], tags:list[Anchor])->list[Reason]:
+    return [vouching_reason(ledger.workspace, entries, tags)] if entries else []
+
+# %% ../../nbs/api/governance/40_ledger.ipynb #434173b8
+@patch
+def anchor(self:Ledger)->str: # The tag; "" for an empty ledger
+    "Note the end of the ledger in a git tag now. Raises `LedgerError` where that cannot be."
+    with self.locked():
+        last = self.newest()
+        made = last and make_anchor(self.workspace, last)
+    if last and not made: raise LedgerError("Git made no tag for the end of the ledger.", "Have the workspace be a git repository with a first commit, and the key of user.signingkey at hand.", place="git")
+    return made or ""
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #8a100eef
 @patch

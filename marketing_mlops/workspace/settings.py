@@ -61,7 +61,7 @@ def without_password(
     "An address that may be shown."
     return re.sub(r"(://[^/\s:@]*):[^@\s]*@", r"\1:***@", address)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #6a0d7a54
+# %% ../../nbs/api/workspace/20_settings.ipynb #945b65fb
 @dataclass(frozen=True)
 class Settings:
     "What `settings.ini` says for one environment."
@@ -75,6 +75,7 @@ class Settings:
     artefact_root:str=field(default="data", repr=False) # Folder or address that holds tables and bundles
     tracking_url:str=field(default="sqlite:///data/state/tracking.db", repr=False) # Where trials are recorded
     ledger_url:str=field(default="sqlite:///data/state/ledger.db", repr=False) # Where decisions are recorded
+    ledger_anchor:str=field(default="", repr=False) # git-tag, none, or "": tags where the workspace is a git repository
     alert_destinations:tuple[str, ...]=field(default=(), repr=False) # Where alerts go: email:ADDRESS or webhook:env:VARIABLE
     approvers:tuple[str, ...]=() # Roles that may approve a release, as mail addresses; those of the two lines below among them
     business_approvers:tuple[str, ...]=field(default=(), repr=False) # Approvers who answer for the business side
@@ -106,12 +107,14 @@ def _expanded(file, key:str, text:str)->str:
         raise _wrong(file, key, f"{key} needs the environment variable {missing[0]}, which is not set.", f"Set {missing[0]}, or choose another environment.")
     return re.sub(r"\$\{(\w+)\}", lambda found: os.environ[found[1]], text)
 
-# %% ../../nbs/api/workspace/20_settings.ipynb #903f4998
+# %% ../../nbs/api/workspace/20_settings.ipynb #89cfc340
 def _check(file, key:str, text:str):
     allowed = {"feature_engine": ("duckdb", "pyspark"), "online_store": ("sqlite", "redis")}.get(key)
     if allowed and text not in allowed and "://" not in text:
         words = ", ".join(allowed)
         raise _wrong(file, key, f"{key} is {text!r}; allowed: {words} or an address.{closest(text, allowed)}", f"Correct {key}.")
+    if key == "ledger_anchor" and text not in ("git-tag", "none"):
+        raise _wrong(file, key, f"ledger_anchor is {text!r}; allowed: git-tag, none.{closest(text, ('git-tag', 'none'))}", "Correct ledger_anchor, or leave it out.")
     if key == "reporting_currency" and not re.fullmatch("[A-Z]{3}", text):
         raise _wrong(file, key, f"{key} is {text!r}; three capital letters are allowed, such as EUR.", "Use the ISO 4217 code.")
     if key == "alert_destinations" and "://" in text:

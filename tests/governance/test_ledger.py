@@ -232,7 +232,7 @@ def test_a_row_moved_to_another_writer_is_made_again(three):
 
 def test_a_removed_row_comes_back_by_itself(three):
     ask(three, ledger_table().delete().where(ledger_table().c.number == 3))
-    assert codes(Ledger(three).verify()) == ["behind", "reach"]
+    assert codes(Ledger(three).verify()) == ["behind", "reach", "anchors"]
     assert notes(three) == ["one", "two", "three"]
 
 def test_rebuilding_does_not_cover_up_a_lost_end(three):
@@ -281,7 +281,7 @@ def test_a_clone_knows_what_was_decided(clones):
 
 def test_verifying_a_clone_that_has_no_database_yet_makes_none(clones):
     berlin, _ = clones
-    assert codes(Ledger(berlin).verify()) == ["behind", "reach"] and not store_file(berlin).exists()
+    assert codes(Ledger(berlin).verify()) == ["behind", "reach", "anchors"] and not store_file(berlin).exists()
 
 def test_logs_of_two_clones_meet_without_a_conflict_and_keep_cause_before_effect(clones):
     berlin, london = clones
@@ -342,3 +342,93 @@ def test_how_far_the_database_lags_is_counted_in_words_that_agree(shop, n, says)
     for i in range(2): note(shop, str(i))
     ask(shop, ledger_table().delete().where(ledger_table().c.number > 2 - n))
     assert says in Ledger(shop).verify().reasons[0].message
+
+# ---- other versions, other clocks
+
+def as_schema(shop, schema):
+    "Let the last line be one of another version."
+    last = Ledger(shop).entries()[-1]
+    changed = replace(last, schema=schema)
+    rewrite(shop, lambda lines: [*lines[:-1], entry_line(replace(changed, hash=entry_hash(changed)))])
+
+def test_a_log_of_a_newer_version_is_refused_by_name_and_nothing_is_half_applied(three):
+    as_schema(three, 2)
+    store_file(three).unlink()
+    for ask_it in (lambda: Ledger(three).entries(), lambda: Ledger(three).verify(), lambda: Ledger(three).rebuild(), lambda: note(three, "four")):
+        with pytest.raises(LedgerError, match="schema 2, written by a newer version"): ask_it()
+    with Ledger(three).store.connect() as connection: assert connection.execute(ledger_table().select()).first() is None
+
+def test_a_log_from_before_shapes_were_counted_is_read_and_continued(three):
+    as_schema(three, 0)
+    store_file(three).unlink()
+    assert '"schema"' not in read_logs(three)["laptop"][-1] and notes(three) == ["one", "two", "three"]
+    assert note(three, "four").schema == 1 and Ledger(three).verify().passed
+
+def test_a_clock_that_went_back_changes_no_order_and_is_told(three):
+    late = note(three, "recorded in spring", "03-01")
+    assert late.position == 4 and notes(three)[-1] == "recorded in spring"
+    verdict = Ledger(three).verify()
+    assert verdict.status == "review" and "from 2026-09-01T09:00:00 to 2026-03-01T09:00:00 (UTC) at its entry 4" in verdict.reasons[0].message
+
+def test_two_that_wait_for_one_another_are_recorded_in_the_order_of_their_clock(shop):
+    threads = [threading.Thread(target=lambda: [Ledger(shop).append("note", "churn", "marketing@example.com", {}) for _ in range(8)]) for _ in range(4)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+    assert Ledger(shop).verify().passed, "the time is taken when it is one's turn"
+
+# ---- one name, two histories
+
+def test_a_copied_folder_is_called_a_fork_and_what_to_do_is_said(three, tmp_path):
+    copy = find_workspace(shutil.copytree(three.root, tmp_path/"copy"))
+    note(three, "four here"), note(copy, "four there, a little longer")
+    pull(three, copy)
+    verdict = Ledger(three).verify()
+    assert codes(verdict)[0] == "fork" and "two histories from its entry 4 on" in verdict.reasons[0].message and "ledger_writer" in verdict.reasons[0].next_step
+    with pytest.raises(LedgerError, match="two histories"): note(three, "five")
+
+def test_both_histories_merged_into_one_file_are_a_fork_too(three, tmp_path):
+    copy = find_workspace(shutil.copytree(three.root, tmp_path/"copy"))
+    note(three, "four here"), note(copy, "four there")
+    rewrite(three, lambda lines: [*lines, read_logs(copy)["laptop"][-1]])
+    assert "fork" in codes(Ledger(three).verify())
+
+# ---- quick, and never at the price of an answer
+
+def test_while_nothing_changed_no_log_is_read(three, monkeypatch):
+    Ledger(three).catch_up()
+    def read(_): raise AssertionError("a log was read")
+    monkeypatch.setattr("marketing_mlops.governance.ledger_steps.read_logs", read)
+    assert notes(three) == ["one", "two", "three"] and Ledger(three).holds(Ledger(three).head) and note(three, "four").number == 4
+
+@pytest.mark.parametrize("boot", ["another start of the machine"])
+def test_after_a_restart_everything_is_compared_once(three, monkeypatch, boot):
+    Ledger(three).catch_up()
+    monkeypatch.setattr("marketing_mlops.governance.ledger_marks.boot_name", lambda: boot)
+    compared = []
+    monkeypatch.setattr("marketing_mlops.governance.ledger_steps.check_store", lambda *_: compared.append(1))
+    notes(three), notes(three)
+    assert compared == [1]
+
+def test_a_pull_in_the_middle_of_an_append_is_not_overlooked(three, tmp_path, monkeypatch):
+    office = make_workspace(tmp_path/"office", "office")
+    note(office, "from the office")
+    from marketing_mlops.governance import ledger
+    def append_while_pulling(path, line, append=ledger.append_line): append(path, line); shutil.copy2(log(office, "office"), log(three, "office"))
+    monkeypatch.setattr(ledger, "append_line", append_while_pulling)
+    note(three, "four")
+    monkeypatch.undo()
+    assert "from the office" in notes(three)
+
+@given(st.lists(st.sampled_from(["append", "append there", "pull", "lose the row", "lose the database", "lose the marks", "rebuild"]), max_size=8))
+@hypothesis_settings(max_examples=12, deadline=None)
+def test_whatever_happened_in_between_the_answer_is_what_the_logs_say(tmp_path_factory, steps):
+    here, there = (make_workspace(tmp_path_factory.mktemp("steps")/name, name) for name in ("here", "there"))
+    acts = {"append": lambda: note(here, "x"), "append there": lambda: note(there, "y"),
+            "pull": lambda: log(there, "there").exists() and (log(here).parent.mkdir(parents=True, exist_ok=True), shutil.copy2(log(there, "there"), log(here, "there"))),
+            "lose the row": lambda: store_file(here).exists() and ask(here, ledger_table().delete().where(ledger_table().c.number == 1)),
+            "lose the database": lambda: store_file(here).unlink(missing_ok=True), "lose the marks": lambda: (here.state/"ledger_marks.json").unlink(missing_ok=True),
+            "rebuild": lambda: Ledger(here).rebuild()}
+    for step in steps:
+        acts[step]()
+        logged = sorted(line for lines in read_logs(here).values() for line in lines)
+        assert sorted(entry_line(entry) for entry in Ledger(here).entries()) == logged

@@ -65,7 +65,7 @@ def test_a_colleague_sees_what_was_decided_before_pulling_and_stands_behind_it(t
     second = note(london, "from london")
     assert second.seen == {"berlin": first.hash} and second.position == first.position + 1
     assert notes(berlin) == notes(london) == ["from berlin", "from london"] and Ledger(london).newest() == second
-    assert codes(london) == ["logs_elsewhere", "reach"]
+    assert codes(london) == ["logs_elsewhere", "reach", "anchors"]
     for one, other, writer in ((berlin, london, "berlin"), (london, berlin, "london")): shutil.copy2(log_file(one, writer), log_file(other, writer))
     assert Ledger(berlin).verify().passed and Ledger(london).verify().passed
 
