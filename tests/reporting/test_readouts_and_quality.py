@@ -11,7 +11,8 @@ from marketing_mlops.measurement.experiments import read_experiment
 from marketing_mlops.measurement.readouts import read_out
 from marketing_mlops.reporting.campaigns import campaign_units, read_campaign
 from marketing_mlops.reporting.data_age import age_sentence, data_verdict
-from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, gain_chart, readout_answer, sure_lines
+from marketing_mlops.reporting.plain_answers import three_answers
+from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, gain_chart, sure_lines
 from marketing_mlops.reporting.reports import report_index, run_report
 from marketing_mlops.sources.ingestion import ingest, write_table
 from marketing_mlops.workspace.clock import WallClock, clock_for
@@ -79,7 +80,7 @@ def test_a_figure_that_changes_in_the_data_changes_the_sentence(shop):
     said = {}
     for gain in (2., 0.55, -1.):
         accepted(shop, gain)
-        said[gain] = str(readout_answer(read_campaign("spring", shop))).splitlines()[0]
+        said[gain] = str(three_answers(read_campaign("spring", shop)))
     assert [s.split(".")[0] for s in said.values()] == ["Ship", "Hold", "Stop"]
     assert len(set(said.values())) == 3
 
@@ -94,15 +95,15 @@ def two_mails():
                  goal="spend_per_customer", worthwhile_effect=.5, currency="EUR", outcome_window_days=14, stopping_rule="fixed_horizon", planned_customers=n)
     return read_out(read_experiment(about), units)
 
-def test_a_row_that_decides_nothing_says_so_beside_its_figures(two_mails):
+def test_a_row_that_decides_nothing_says_so_with_its_reason(two_mails):
     lines = differences_block(two_mails).text.splitlines()
     mail, sms = ([line for line in lines if line.strip().startswith(arm)] for arm in ("mail", "sms"))
-    assert len(mail) == len(sms) == 2 and all("no decision: too few spenders" in line for line in sms) and "EUR" in sms[0].partition("too few spenders")[2]
+    assert len(mail) == len(sms) == 2 and all("no decision: too few spenders" in line for line in sms) and "Too few customers carry the mean" in sms[0]
     assert not any("no decision" in line for line in mail)
-    assert [bool(note) for note in two_mails.differences.check_note] == [False, True]
+    assert [bool(note) for note in two_mails.differences.note] == [False, True]
 
 def test_the_range_of_the_answer_stands_in_the_table_and_in_the_sentences(two_mails):
-    decides = sure_lines(two_mails)[0].partition("compatible with the data is ")[2].rstrip(".")
+    decides = sure_lines(two_mails)[0].partition(": ")[2].partition(" per customer fits the data")[0]
     assert decides in differences_block(two_mails).text and f"either leaves open, {decides}" in two_mails.sentences["how_sure"]
 
 def test_one_range_is_not_spoken_of_as_many(two_mails):
@@ -125,9 +126,9 @@ def test_the_readout_shows_a_name_with_a_script_as_text_and_is_the_same_twice(sh
     assert "script" not in parts.elements and ARM in "".join(parts.text)
     assert "2026-03-10" in first[0].decode() and str(shop.root) not in first[0].decode() + first[1].decode()
 
-def test_the_first_screen_says_decision_sureness_change_and_labels(shop, tools):
+def test_the_first_screen_answers_three_questions_and_the_rest_stands_below_the_picture(shop, tools):
     text = "".join(tools.Parts(run_report("campaign_readout", {"model": "spring"}, shop).read_text()).text)
-    order = [text.index(part) for part in ("replay", "set afterwards", "Ship", "What happened", "How sure", "With 95 % confidence", "What would change it", "What each arm did")]
+    order = [text.index(part) for part in ("replay", "set afterwards", "Ship", "Did it work?", "How sure?", "With 95 % confidence", "What now?", "What happened", "What would change it", "What each arm did")]
     assert order == sorted(order)
 
 def test_data_that_nobody_validated_are_unknown_on_the_readout(shop):
