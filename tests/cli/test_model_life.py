@@ -50,7 +50,7 @@ def shop(tmp_path, monkeypatch):
 def typed(*words): return main([str(word) for word in words])
 
 def approved(shop, **more):
-    typed("request", "churn", "--as", ANALYST); typed("approve", "churn", "--as", OWNER)
+    typed("request", "churn", "--as", ANALYST); typed("approve", "churn", "--as", OWNER); typed("approve", "churn", "--as", "marketing@example.com")
     return read_bundle(shop.path("data", "bundle", "churn"))
 
 def released(shop, even_after=60., **words):
@@ -89,7 +89,7 @@ def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
     assert typed("live", "churn") == 0
     said = capsys.readouterr().out
     assert first.core_hash[:12] in said and "Complaints doubled" in said and OWNER in said
-    assert [e.kind for e in Ledger(shop).entries() if e.kind != "bundle_registered"] == ["approval_requested", "approval_granted", "released"]*2 + ["rolled_back"]
+    assert [e.kind for e in Ledger(shop).entries() if e.kind != "bundle_registered"] == ["policy_changed", "approval_requested", "approval_granted", "approval_granted", "released", "approval_requested", "approval_granted", "approval_granted", "released", "rolled_back"]
 
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
     from marketing_mlops.registry.tracking_store import tracking_client
@@ -170,7 +170,7 @@ def test_a_candidate_that_was_not_built_yet_names_the_command(shop, capsys):
 def test_a_changed_byte_is_found_by_every_command_that_reads_the_candidate(shop, capsys):
     approved(shop)
     (shop.path("data", "bundle", "churn")/"README.md").write_text("Better than it is")
-    for words in (["register", "churn"], ["request", "churn", "--as", ANALYST], ["approve", "churn", "--as", OWNER], ["release", "churn", "--as", ANALYST]):
+    for words in (["register", "churn"], ["request", "churn", "--as", ANALYST], ["approve", "churn", "--as", OWNER], ["approve", "churn", "--as", "marketing@example.com"], ["release", "churn", "--as", ANALYST]):
         refused(shop, capsys, *words, says="README.md: this file was changed")
 
 def test_who_asked_may_not_approve_and_an_outsider_may_neither(shop, capsys):
@@ -196,7 +196,7 @@ def test_a_request_for_what_is_approved_names_the_approver_the_end_and_the_relea
     capsys.readouterr()
     assert typed("request", "churn", "--as", ANALYST) == 0
     said = capsys.readouterr().out
-    assert f"approved by {OWNER} until {until}" in said and said.endswith("Next: `mmops release churn --as ROLE`.\n")
+    assert f"approved by {OWNER}, marketing@example.com until {until}, identity: unverified" in said and said.endswith("Next: `mmops release churn --as ROLE`.\n")
     assert "mmops approve" not in said and "Approvers" not in said and contents(shop) == before
 
 def test_a_request_for_what_is_live_says_that_nothing_is_left_to_do(shop, capsys):
@@ -226,17 +226,17 @@ def test_every_state_of_an_approval_has_its_words():
 def test_without_a_valid_approval_nothing_is_released(shop, capsys):
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="mmops request churn --as ROLE")
     typed("request", "churn", "--as", ANALYST)
-    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="has not been answered")
+    refused(shop, capsys, "release", "churn", "--as", ANALYST, says="the yes of the business side and the technical side is missing")
     typed("refuse", "churn", "--as", OWNER, "--reason", "Calibration is off")
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="Calibration is off")
 
 def test_an_approval_that_has_ended_releases_nothing(shop, capsys):
     asked, past = bundle_evidence(shop.path("data", "bundle", "churn")), ReplayClock(instant_of("2020-01-01"))
     about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, ANALYST, clock=past); grant(*about, OWNER, clock=past)
+    request_approval(*about, ANALYST, clock=past); grant(*about, OWNER, clock=past); grant(*about, "marketing@example.com", clock=past)
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="ended on 2020-01-31")
     typed("live")
-    assert "was approved by model-owner@example.com until 2020-01-31" in capsys.readouterr().out
+    assert "was approved by model-owner@example.com, marketing@example.com until 2020-01-31" in capsys.readouterr().out
 
 @pytest.mark.parametrize("status", ["pass", "review", "fail", "unknown"])
 def test_a_request_says_at_once_when_the_release_would_be_refused(shop, capsys, status):

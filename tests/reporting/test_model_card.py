@@ -34,7 +34,7 @@ def build(shop, parameters=SPEC, evaluation=EVALUATION, features=("recency_days"
 
 @pytest.fixture
 def shop(tmp_path, repository):
-    write_text(tmp_path/"settings.ini", "[DEFAULT]\napprovers = model-owner@example.com\n")
+    write_text(tmp_path/"settings.ini", "[DEFAULT]\napprovers = model-owner@example.com, marketing@example.com\n")
     write_text(tmp_path/"params.yaml", "sources: {shop: {kind: simulated}}\nmodels:\n  churn: {owner: another@example.com, purpose: Edited since, audience: All, source: shop, task: propensity}\n")
     (tmp_path/"nbs"/"reports").mkdir(parents=True)
     shutil.copy2(repository/"nbs"/"reports"/"model_card.ipynb", tmp_path/"nbs"/"reports")
@@ -47,7 +47,7 @@ def put_live(shop, day="01"):
     asked = bundle_evidence(folder)
     about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com", clock=clock)
-    grant(*about, "model-owner@example.com", reason="Good for spring", clock=clock)
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role, reason="Good for spring", clock=clock)
     return release(shop, "churn", folder, "analyst@example.com", clock=clock)
 
 def without(record, name): return {key: value for key, value in record.items() if key != name}
@@ -100,7 +100,7 @@ def test_a_feature_nobody_defined_reads_unknown(shop):
 def test_without_its_ledger_a_card_knows_no_approval_and_no_release(shop):
     put_live(shop)
     card = read_card("churn", shop)
-    assert blocks.approval_sentence(card) == "Approved by model-owner@example.com on 2026-03-01, until 2026-03-31."
+    assert blocks.approval_sentence(card) == "Approved by model-owner@example.com, marketing@example.com on 2026-03-01, until 2026-03-31; identity: unverified."
     assert blocks.live_sentence(card) == "This bundle is live since 2026-03-01, by decision of analyst@example.com." and "Good for spring" in str(blocks.decisions_block(card))
     shutil.rmtree(shop.path("data", "ledger")); (shop.state/"ledger.db").unlink()
     card = read_card("churn", shop)
@@ -174,7 +174,7 @@ def test_a_yes_that_did_not_know_a_refusal_is_not_shown_as_an_approval(shop, tmp
     office = find_workspace(shutil.copytree(shop.root, tmp_path_factory.mktemp("clone")/"office"))
     write_text(office.path("data", "state", "ledger_writer"), "a-writer-that-sorts-first\n")
     Ledger(office, day("02")).append(REFUSED, "churn", "data-protection@example.com", about | dict(request=request.hash, reason="Consents were missing"))
-    grant(shop, "churn", *about.values(), "model-owner@example.com", clock=day("03"))
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(shop, "churn", *about.values(), role, clock=day("03"))
     assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
     shutil.copy2(office.path("data", "ledger", "a-writer-that-sorts-first.jsonl"), shop.path("data", "ledger"))
     assert blocks.approval_sentence(read_card("churn", shop)) == "Refused by data-protection@example.com on 2026-03-02: Consents were missing"

@@ -31,7 +31,7 @@ def fitted_graph(sign):
 
 def make_workspace(root):
     root.mkdir(parents=True)
-    (root/"settings.ini").write_text("[DEFAULT]\napprovers = model-owner@example.com\n")
+    (root/"settings.ini").write_text("[DEFAULT]\napprovers = model-owner@example.com, marketing@example.com\n")
     (root/"params.yaml").write_text(f"sources: {{shop: {{kind: simulated}}}}\nmodels:\n  churn: {ENTRY}\n  promo: {ENTRY}\n")
     return find_workspace(root)
 
@@ -44,7 +44,7 @@ def put_live(shop, bundle, model="churn"):
     asked = bundle_evidence(bundle.folder)
     about = shop, model, asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com")
-    grant(*about, "model-owner@example.com")
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
     return release(shop, model, bundle.folder, "analyst@example.com")
 
 def start_service(shop, *words, code="", **environment):
