@@ -21,12 +21,13 @@ from .differences import Difference, difference_of_means
 from .intervals import Estimate, Moments, NotMeasurable, as_amounts, mean_interval, moments
 from .resampling import check_spenders
 
-# %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #cf7805d9
+# %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #eddbb17b
 def _central_sums(amounts): # variance and third moment of the mean
     if amounts.min() == amounts.max(): return 0., 0.
-    n, centred = len(amounts), amounts - amounts.mean()
-    squares = centred*centred
-    return float(squares.sum())/n/n, float(squares @ centred)/n/n/n
+    n, mean = len(amounts), amounts.mean()
+    centred = amounts[amounts != 0] - mean # most customers spend nothing, and need not be looked at one by one
+    nothing, squares = n - len(centred), centred*centred
+    return float(squares.sum() + nothing*mean**2)/n/n, float(squares @ centred - nothing*mean**3)/n/n/n
 
 def mean_skewness(
     values:np.ndarray, # One number per customer, none missing
@@ -48,14 +49,15 @@ def difference_skewness(
         raise NotMeasurable("All customers of either arm have the same value, so their spread cannot be judged.", "Wait until customers differ.", code="no_variation")
     return (third-other_third)/(spread+other_spread)**1.5
 
-# %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #1440f3f8
+# %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #2ec9affe
 FEWEST_DIFFERING = 30 # customers of each arm who differ from the usual amount
 
 def customers_differing(
     values:np.ndarray, # One number per customer, at least one
 )->int: # 0 when all are alike
     "Customers with another amount than the usual one, the median."
-    return int((values != np.median(values)).sum())
+    spent = int(np.count_nonzero(values))
+    return spent if 2*spent < len(values) else int((values != np.median(values)).sum())
 
 # %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #431634e5
 LARGEST_SKEWNESS = .15     # with which the usual interval is given
@@ -127,7 +129,7 @@ def widened_interval(
     below, above = widened_reach(float(stdtrit(_freedom(arms, lean), (1+usual.level)/2)), lean.skewness)
     return replace(usual, low=usual.value-below*error, high=usual.value+above*error, method=f"{WIDENED} {usual.method}")
 
-# %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #53bd41f2
+# %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #06f0ef87
 def sure_interval(
     arm:Moments,      # Of the customers, or of what was assigned
     lean:Lean,        # Of the mean
@@ -145,9 +147,10 @@ def amount_interval(
     unit:str="units",  # Currency such as "EUR", or what is counted
 )->Estimate: # By Student's t; widened where the mean leans
     "Mean amount per customer with an interval that keeps its level. Raises `NotMeasurable` where too few customers carry it."
-    arm = moments(values)
+    amounts = as_amounts(values)
+    arm = moments(amounts)
     mean_interval(arm, level)  # refuses nobody, one, and all alike
-    return sure_interval(arm, lean_of(as_amounts(values)), level, unit)
+    return sure_interval(arm, lean_of(amounts), level, unit)
 
 # %% ../../nbs/api/measurement/63_uneven_amounts.ipynb #dd432def
 def _widened_difference(usual, lean):
