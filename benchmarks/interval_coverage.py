@@ -109,7 +109,7 @@ for shape, (*_, rate) in SHAPES.items():
 for shape in ("gamma spend, 5 % buy", "lognormal spend, 20 % buy"):
     for times, words in ((1, "equal arms"), (10, "arms 10 to 1")):
         for n, enough in ((size(shape, 8), False), (size(shape, 50), True)):
-            if n*times > 40_000: continue
+            if n*times > 40_000: continue   # minutes of resampling
             cell("goal", f"{shape}, {words}", n, enough, .1*SHAPES[shape][3], lambda rng, s=shape, n=n, m=n*times: goal(paid(rng, s, m, 1.1), paid(rng, s, n)))
 
 # --- amounts with a cap that one buyer in fifty reaches ---
@@ -142,7 +142,7 @@ for q, words in ((.5, "median"), (.9, "90 % quantile")):
 
 # --- what an experiment knows beforehand: past spend, and markets of which one spends four times as much as another ---
 TASTE = (1.25, 1.875) # second and third moment of a customer's taste
-MARKETS, SHARES = np.array(["DE", "AT", "CH"]), np.array([.5, .3, .2])
+SHARES = np.array([.5, .3, .2])
 DEAR = np.array([1., 2., 4.])
 
 def known(rng, shape, n, gain=1., *, past=False, markets=False):
@@ -150,7 +150,7 @@ def known(rng, shape, n, gain=1., *, past=False, markets=False):
     taste, market = rng.gamma(4, .25, n) if past else np.ones(n), rng.choice(3, n, p=SHARES) if markets else np.zeros(n, int)
     buys, bought = rng.random(n) < rate, rng.random(n) < rate
     before = (bought*draw(rng, n)*taste*DEAR[market])[:, None] if past else None
-    return ArmValues(gain*buys*draw(rng, n)*taste*DEAR[market], covariates=before, strata=MARKETS[market] if markets else None)
+    return ArmValues(gain*buys*draw(rng, n)*taste*DEAR[market], covariates=before, strata=market if markets else None)
 
 DESIGNS = {"covariate-adjusted difference": (Design(covariates=("past spend",)), dict(past=True)), "stratified difference": (Design(strata=("market",)), dict(markets=True)),
            "adjusted and stratified difference": (Design(covariates=("past spend",), strata=("market",)), dict(past=True, markets=True))}
@@ -161,7 +161,8 @@ for kind, (design, knows) in DESIGNS.items():
         level = float(SHARES@DEAR) if knows.get("markets") else 1.
         if knows.get("markets"): second, third = second*float(SHARES@DEAR**2)/level**2, third*float(SHARES@DEAR**3)/level**3
         uneven = skewness(second, third, rate)**2
-        for times, arms in ((1, "equal arms"), (10, "arms 10 to 1")):
+        for times, arms in ((1, "equal arms"), (3, "arms 3 to 1")):
+            if len(knows) > 1 and times > 1: continue
             for each, enough in ((6, False), (25 if times == 1 else 50, True)):
                 n = round(each*uneven)
                 cell(kind, f"{shape}, {arms}", n, enough, .1*rate*level, lambda rng, s=shape, n=n, m=n*times, d=design, w=knows:
