@@ -165,7 +165,9 @@ def test_a_cap_is_the_same_as_winsorising_at_that_amount():
     (dict(caps={"spend_per_customer": 0}), "above 0"), (dict(goal="conversion_rate", caps={"conversion_rate": 1}), "only amounts per customer"),
     (dict(goal="spend_per_customer_p50"), "quantiles do not add up to money"), (dict(diagnostics=["average_order_value_p90"]), "no declared metric"),
     (dict(diagnostics=["spend_per_customer_p95"], caps={"spend_per_customer_p95": 90}), "only amounts per customer"),
-    (dict(covariates="spent_before"), "a list such as"), (dict(segments=["market", "market"]), "more than once")])
+    (dict(covariates="spent_before"), "a list such as"), (dict(segments=["market", "market"]), "more than once"),
+    (dict(segments=["arm"]), "comes from the assignment itself"), (dict(clusters="unit_id"), "comes from the assignment itself"),
+    (dict(caps={"spend_per_customer": .01}), "no gain could reach it")])
 def test_a_fault_of_the_design_is_named(change, said):
     with pytest.raises(ParameterError) as refused: read_experiment(BASE | change)
     assert said in refused.value.problem and len(str(refused.value).splitlines()) == 2
@@ -237,6 +239,13 @@ def test_a_quantile_does_without_covariates_and_is_refused_with_clusters_or_stra
         in_shops = units.sort_values("arm", ignore_index=True).assign(shop=lambda u: u.index//50)
         refused = read_out(replace(experiment, **design), in_shops, dict(spend_per_customer=spend, conversion_rate=median)).differences.set_index("metric").loc["conversion_rate"]
         assert "A quantile cannot be" in refused["note"] and pd.isna(refused.value)
+
+def test_a_cap_that_cuts_most_buyers_asks_for_review_and_the_table_counts_whom_it_touched():
+    units = customers()
+    readout = read_out(read_experiment(BASE | dict(caps={"spend_per_customer": 25})), units)
+    assert [v.status for v in readout.conditions if v.subject == "caps"] == ["review"]
+    assert readout.arm_table.n_capped.sum() == (units.spend_per_customer > 25).sum() > 0
+    assert not [v for v in read_out(read_experiment(BASE | dict(caps={"spend_per_customer": 10_000})), units).conditions if v.subject == "caps"]
 
 @pytest.mark.parametrize("kind", METRIC_KINDS)
 def test_a_plain_design_is_the_comparison_of_the_kind(kind):

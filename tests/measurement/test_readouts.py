@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from marketing_mlops.contracts.verdict import Decision
 from marketing_mlops.measurement.contrasts import Contrast
 from marketing_mlops.measurement.designs import PLAIN, compare_by_design, estimate_by_design
@@ -239,6 +240,28 @@ def test_harm_outweighs_gain_and_a_margin_has_to_be_kept():
     tight, wide = (replace(experiment, guardrail_margins={"complaint_rate": m}) for m in (.001, .02))
     assert [read_out(e, units).decision.decision for e in (tight, wide)] == ["hold", "ship"]
     assert "further customers" in read_out(tight, units).sentences["would_change"]
+
+def test_a_guardrail_without_a_limit_never_passes_for_want_of_evidence():
+    units = customers(12_000, gain=6.)
+    readout = read_out(read_experiment(BASE | dict(guardrails=["complaint_rate"])), units)
+    found = next(v for d in readout.arm_decisions.values() for v in d.verdicts if v.subject == "mail: complaint_rate")
+    assert (found.status, found.reasons[0].code) == ("review", "no_harm_limit") and readout.decision.decision == "ship"
+    assert all("no harm limit was declared: not judged" in readout.sentences[passage] for passage in ("decision", "how_sure"))
+
+def test_a_gain_of_a_ratio_is_not_called_money_per_customer():
+    rng = np.random.default_rng(3)
+    orders = rng.poisson(1.5, 6_000)
+    units = pd.DataFrame({"unit_id": np.arange(6_000).astype(str), "arm": np.where(np.arange(6_000) % 2, "mail", "none"),
+                          "average_order_value": orders*rng.gamma(4, np.where(np.arange(6_000) % 2, 10, 12)), "average_order_value.denominator": orders})
+    readout = read_out(read_experiment(BASE | dict(goal="average_order_value")), units)
+    assert "per order" in readout.decision.sentence and "per customer" not in readout.decision.sentence
+    assert "the whole range is a loss" in readout.sentences["would_change"]
+
+def test_several_diagnostics_are_a_list_with_a_bounded_share_of_luck(hillstrom, email):
+    readout = read_out(email, hillstrom)
+    looked = readout.differences.query("role == 'diagnostic'")
+    assert looked["p_adjusted"].tolist() == pytest.approx(stats.false_discovery_control(looked["p_value"].to_numpy()).tolist())
+    assert "Of the 4 comparisons of diagnostics 4 stand out" in readout.sentences["how_sure"]
 
 def test_a_goal_of_which_less_is_better_ships_when_it_falls():
     units = customers(8_000).assign(complaint_rate=lambda u: ((u.index % 100) < np.where(u.arm == "none", 20, 10)).astype(int))
