@@ -61,7 +61,7 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #2714ba1c
+# %% ../../nbs/api/cli/20_commands.ipynb #5cd0e442
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
@@ -84,6 +84,12 @@ _MODEL_COMMANDS = (
             ("mmops ledger verify",)),
     Command("ledger rebuild", "ledger:rebuild_ledger", "make the ledger's database again from the text logs",
             ("mmops ledger rebuild",)),
+    Command("ledger anchor", "ledger:anchor_ledger", "note the end of the ledger in a git tag",
+            ("mmops ledger anchor",)),
+    Command("backup", "backup:back_up", "keep ledger, live pointers, bundles and state in one file",
+            ("mmops backup monday.tar.gz",), "No file was made."),
+    Command("restore", "backup:bring_back", "bring back what a backup holds, and verify the ledger",
+            ("mmops restore monday.tar.gz",), "Run it again: every file is the old or the new one, and what is missing is completed."),
     Command("serve", "serve:serve_models", "answer POST /predict and GET /healthz with the released models",
             ("mmops serve --no-key", "mmops serve --model retailer_churn_90d --port 8080", "mmops serve --host 0.0.0.0"), "The service has ended; nothing was changed."),
     Command("activate", "activate:activate_model", "write the people a champion recommends, with consent and without the holdout",
