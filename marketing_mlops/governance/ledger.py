@@ -166,14 +166,14 @@ def pointer_anchors(
         if isinstance(head, str) and head: found[head] = f"data/live/{path.name}"
     return found
 
-# %% ../../nbs/api/governance/40_ledger.ipynb #4faa564e
+# %% ../../nbs/api/governance/40_ledger.ipynb #bcaf4060
 @patch
 def verify(self:Ledger,
     anchors:Mapping[str, str]|None=None, # Hash → where it was noted, such as {"5f2a…": "mail of 1 September"}
 )->Verdict: # Fails when something was changed; a pass says how far it reaches
     "Hold logs, database and anchors against each other; writes no entry, no row and no file. Raises `LedgerError` when the database cannot be used."
     logs,rows = read_logs(self.workspace), _rows(self)
-    lines = [line for each in logs.values() for line in each] + [row["line"] for row in rows]
+    lines = {line for each in logs.values() for line in each} | {row["line"] for row in rows}
     both = {entry.hash: entry for entry in map(entry_from_line, lines) if entry}
     tags = read_anchors(self.workspace)
     kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | {each.hash: each.place for each in tags if each.state != "forged"} | dict(anchors or {})
