@@ -260,7 +260,7 @@ def what_to_write(
     text = " and ".join(steps)
     return text[:1].upper() + text[1:]
 
-# %% ../../nbs/api/measurement/80_experiments.ipynb #2e85a5c1
+# %% ../../nbs/api/measurement/80_experiments.ipynb #6c8b130b
 def read_experiment(
     spec:dict,              # The `experiment:` section of a model
     where:str="experiment", # Where it stands, e.g. "models.retailer_promo_uplift.experiment"
@@ -273,5 +273,6 @@ def read_experiment(
     for rule in EXPERIMENT_RULES: faults |= {key: fault for key, fault in rule(values) if key not in faults}
     if not faults: return Experiment(**values)
     said = "; ".join(fault.rstrip(".") for fault in faults.values())
-    raise ParameterError(f"{file}: {where}: {said}.", f"{what_to_write(spec, faults)} below {where} in {file}.",
+    stop = "" if said.endswith("?") else "."
+    raise ParameterError(f"{file}: {where}: {said}{stop}", f"{what_to_write(spec, faults)} below {where} in {file}.",
                          file=file, key=f"{where}.{next(iter(faults))}", faults=faults)

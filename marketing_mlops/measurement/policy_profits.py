@@ -174,7 +174,7 @@ def number_arms(
     return pd.DataFrame({"arm": rows["arm"].map(number).to_numpy()} | kept), number, {number[arm]: share for arm, share in shares.items()}
 
 # %% ../../nbs/api/measurement/96_policy_profits.ipynb #1215e0a4
-FEWEST_TELLING = 10. # worth in equal spenders the customers must have who tell two policies apart
+FEWEST_TELLING = 10. # worth in customers who spend alike the customers must have who tell two policies apart
 
 def check_carried(
     rows:pd.DataFrame,  # As in `policy_parts`
@@ -187,7 +187,7 @@ def check_carried(
     weighed = spend/rows["chance"].to_numpy() if "chance" in rows else spend
     worth = effective_spenders(weighed[carry])
     if worth < FEWEST_TELLING:
-        raise NotMeasurable(f"The policies differ for {int(differs.sum()):,} of {len(rows):,} customers, and those who tell them apart are worth {worth:.1f} equal spenders; "
+        raise NotMeasurable(f"The policies differ for {int(differs.sum()):,} of {len(rows):,} customers, and those who tell them apart are worth {worth:.1f} customers who spend alike; "
                             f"{FEWEST_TELLING:.0f} are needed.", "Wait for more customers, or cap the spend.", code="few_spenders")
 
 # %% ../../nbs/api/measurement/96_policy_profits.ipynb #c1e44a0c

@@ -46,13 +46,13 @@ def resampled_moments(
 def effective_spenders(
     amounts:np.ndarray, # One number per customer
 )->float: # Between 1 and the number of spenders, 0 without any
-    """Number of equal spenders whose mean would be as uncertain.
+    """Number of customers who spend alike whose mean would be as uncertain.
     Source: Kish 1965, section 11.7"""
     squares = float(amounts @ amounts)
     return float(np.abs(amounts).sum())**2/squares if squares else 0.
 
 # %% ../../nbs/api/measurement/50_resampling.ipynb #070680b2
-FEWEST_SPENDERS = 30. # worth in equal spenders the smaller arm must have
+FEWEST_SPENDERS = 30. # worth in customers who spend alike the smaller arm must have
 
 def check_spenders(
     *arms:np.ndarray, # One number per customer: of one arm, or of both
@@ -61,7 +61,7 @@ def check_spenders(
     worth = min(effective_spenders(a)/max(1, len(a)) for a in arms)*min(map(len, arms))
     if worth < FEWEST_SPENDERS:
         which = "the smaller arm" if len(arms) > 1 else "the arm"
-        raise NotMeasurable(f"Too few customers carry the mean: {which} is worth {worth:.1f} equal spenders, and {FEWEST_SPENDERS:.0f} are needed.",
+        raise NotMeasurable(f"Too few customers carry the mean: {which} is worth {worth:.1f} customers who spend alike, and {FEWEST_SPENDERS:.0f} are needed.",
                             "Wait for more customers, keep a larger holdout, or cap the metric.", code="few_spenders",
                             share=worth/FEWEST_SPENDERS or None)
 

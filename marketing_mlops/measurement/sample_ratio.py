@@ -41,7 +41,7 @@ def chi_square(
     statistic = float(((observed-expected)**2/expected).sum())
     return statistic, float(chdtrc(len(shares)-1, statistic))
 
-# %% ../../nbs/api/measurement/70_sample_ratio.ipynb #7e4cbc0b
+# %% ../../nbs/api/measurement/70_sample_ratio.ipynb #8bffb29e
 SPLIT_ALARM = .001 # chance of a false alarm in a healthy experiment
 FEWEST_EXPECTED = 5 # customers per arm below which chi-square says nothing
 
@@ -63,5 +63,6 @@ def sample_ratio(
             FEWEST_EXPECTED/min(shares.values()), f"Wait for more {counted}.", severity="unknown")])
     statistic, p = chi_square(counts, shares)
     status, next_step = ("fail", "Find out what else decided who is in which arm; do not correct by weighting.") if p < SPLIT_ALARM else ("pass", "")
-    message = f"{_furthest(counts, shares, counted)}; chi-square {statistic:.4f}, p {p:.3g}."
+    chance = f"{p:.3g}" if p >= 1e-4 else "below 0.0001"
+    message = f"{_furthest(counts, shares, counted)}; chi-square {statistic:,.4f}, p {chance}."
     return Verdict(subject, status, [Reason("sample_ratio", message, p, SPLIT_ALARM, next_step, severity=status)])

@@ -46,7 +46,7 @@ def always_valid_reach(
 def equal_spenders(
     arm:Moments, # Customers of one arm, with mean and spread
 )->float: # Between 0 and n; for a share the number who did it
-    """Number of equal spenders whose mean would be as uncertain, from the moments alone.
+    """Number of customers who spend alike whose mean would be as uncertain, from the moments alone.
     Source: Kish 1965, section 11.7"""
     squares = arm.mean**2 + arm.variance
     return arm.n*arm.mean**2/squares if squares else 0.
@@ -66,7 +66,7 @@ def check_first_look(
     check_comparable(difference.treated, difference.control)
     worth = first_look_worth(difference)
     if worth < FEWEST_SPENDERS:
-        raise NotMeasurable(f"Too early for a first look: the smaller arm is worth {worth:.1f} equal spenders, and {FEWEST_SPENDERS:.0f} are needed.",
+        raise NotMeasurable(f"Too early for a first look: the smaller arm is worth {worth:.1f} customers who spend alike, and {FEWEST_SPENDERS:.0f} are needed.",
                             "Wait for more customers.", code="few_spenders", share=worth/FEWEST_SPENDERS or None)
 
 # %% ../../nbs/api/measurement/65_sequential_intervals.ipynb #4c4dc5dc

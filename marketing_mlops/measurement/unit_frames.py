@@ -177,7 +177,7 @@ def outcome_faults(
     early = (units[known] < units["assigned_at"]).to_numpy()
     if early.any(): yield metric.name, f"{metric.name} was known before the assignment in {row_examples(units, early, known)}, so the treatment cannot have caused it"
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #4b7218f0
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #46a190c6
 def check_units(
     units:pd.DataFrame,             # A unit frame
     arms:Iterable[str],             # Arms that were declared
@@ -191,7 +191,8 @@ def check_units(
     if not faults:
         faults = [*identity_faults(units, arms), *(fault for metric in metrics for check in (value_faults, outcome_faults) for fault in check(units, metric)), *design_faults(units, design)]
     if faults:
-        raise DataError("The unit frame cannot be compared: " + "; ".join(text.rstrip(".") for _, text in faults) + ".",
+        said = "; ".join(text.rstrip(".") for _, text in faults)
+        raise DataError(f"The unit frame cannot be compared: {said}{'' if said.endswith('?') else '.'}",
                         f"Correct {', '.join(dict.fromkeys(c for c, _ in faults))} and read out again.", column=faults[0][0], faults=dict(faults))
 
 # %% ../../nbs/api/measurement/84_unit_frames.ipynb #e59d0a46

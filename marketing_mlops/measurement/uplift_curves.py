@@ -166,7 +166,7 @@ class QiniCurve:
         return f"Qini coefficient {self.coefficient._repr_markdown_()}, {held} what a random order gives; all treated: {self.everybody._repr_markdown_()}"
 
 # %% ../../nbs/api/measurement/99_uplift_curves.ipynb #40897cf3
-FEWEST_FOR_CURVE = 15. # worth in equal spenders of the smaller arm, at the rate of both together
+FEWEST_FOR_CURVE = 15. # worth in customers who spend alike of the smaller arm, at the rate of both together
 
 def check_curve_carried(
     rows:ScoredRows, # Any order
@@ -174,7 +174,7 @@ def check_curve_carried(
     "Raise `NotMeasurable` where too few customers have an outcome for a curve and its interval."
     worth = effective_spenders(rows.weight*rows.outcome)*min(rows.treated.mean(), 1-rows.treated.mean())
     if worth < FEWEST_FOR_CURVE:
-        raise NotMeasurable(f"Too few customers carry the curve: the smaller arm is worth {worth:.1f} equal spenders, and {FEWEST_FOR_CURVE:.0f} are needed.",
+        raise NotMeasurable(f"Too few customers carry the curve: the smaller arm is worth {worth:.1f} customers who spend alike, and {FEWEST_FOR_CURVE:.0f} are needed.",
                             "Wait for more customers, or cap the spend.", code="few_spenders", share=worth/FEWEST_FOR_CURVE or None)
 
 # %% ../../nbs/api/measurement/99_uplift_curves.ipynb #cbfeff3c

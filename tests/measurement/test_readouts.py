@@ -162,7 +162,7 @@ def test_a_gain_that_cannot_be_decided_by_is_printed_nowhere():
     readout = read_out(read_experiment(BASE | dict(planned_customers=800)), units)
     row, control = readout.differences.iloc[0], readout.arm_table.set_index("arm").loc["none"]
     assert pd.isna(row[["value", "low", "high", "p_value", "p_adjusted"]]).all() and pd.isna(control[["value", "low", "high"]]).all()
-    told = "worth 26.0 equal spenders"
+    told = "worth 26.0 customers who spend alike"
     assert told in row["note"] and told in control["note"] and told in readout.decision.sentence and readout.decision.decision == "hold"
 
 def test_tables_print_the_very_intervals_whose_coverage_is_recorded():
