@@ -283,8 +283,10 @@ def test_hillstrom_adjusted_for_the_past_keeps_its_gains(datasets, repository):
     adjusted = read_out(replace(email, covariates=("history", "recency", "newbie")), units).differences.set_index(["arm", "metric"])
     assert adjusted.loc[("Mens E-Mail", "visit_rate"), "value"] == pytest.approx(.0766, abs=.002)
     assert adjusted.loc[("Mens E-Mail", "spend_per_customer"), "value"] == pytest.approx(.77, abs=.02)
-    with_visits = read_out(replace(email, covariates=("visited",)), units.assign(visited=raw.visit)).decision
-    assert with_visits.decision == "hold" and "visited differs between the arms" in with_visits.sentence
+    with_visits = read_out(replace(email, covariates=("visited",)), units.assign(visited=raw.visit))
+    aside = next(v for v in with_visits.conditions if v.subject == "covariates")
+    assert aside.status == "review" and "made without it" in aside.reasons[0].message
+    assert with_visits.contrasts[0].difference == read_out(email, units).contrasts[0].difference
 
 # --- segments ---
 def test_segments_named_beforehand_are_read_beside_a_decision_they_do_not_touch():
