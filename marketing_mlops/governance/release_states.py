@@ -80,7 +80,7 @@ def release_signals(
     replaced = [(champion, "replaced")] if signal == "release" and champion not in (None, payload["bundle_hash"]) else []
     return [*replaced, (payload["bundle_hash"], signal)]
 
-# %% ../../nbs/api/governance/44_release_states.ipynb #13bd99f5
+# %% ../../nbs/api/governance/44_release_states.ipynb #41efbde3
 def state_after(
     state:ReleaseState, # Before
     signal:Signal, # What happened
@@ -92,10 +92,16 @@ def _until(entry:LedgerEntry)->datetime|None:
     ends = entry.payload.get("expires_at") if entry.kind == GRANTED else None
     return datetime.fromisoformat(ends) if ends else None
 
+def _yeses_after(ends:Mapping[str, datetime], entry:LedgerEntry, signals:Iterable[tuple[str, Signal]])->dict[str, datetime]:
+    "Until when each standing yes holds, after an entry."
+    voided,until = {bundle for bundle, signal in signals if signal in ("approval_ended", "left", "replaced")}, _until(entry)
+    given = {bundle: until for bundle, signal in signals if signal == "approve" and until}
+    return {bundle: end for bundle, end in ends.items() if bundle not in voided} | given
+
 def _after_expiry(states:Mapping[str, ReleaseState], ends:Mapping[str, datetime], at:datetime)->dict[str, ReleaseState]:
     return {bundle: "checked" if state == "approved" and bundle in ends and ends[bundle] <= at else state for bundle, state in states.items()}
 
-# %% ../../nbs/api/governance/44_release_states.ipynb #3d058878
+# %% ../../nbs/api/governance/44_release_states.ipynb #90c31328
 def release_states(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order; other kinds are passed over
     at:datetime, # With a time zone; later entries are passed over
@@ -106,10 +112,11 @@ def release_states(
         if entry.time > at: continue
         states = _after_expiry(states, ends, entry.time)
         champion = next((bundle for bundle, state in states.items() if state == "champion"), None)
-        changes = {bundle: state_after(states.get(bundle, "candidate"), signal) for bundle, signal in release_signals(entry, champion)}
+        signals = release_signals(entry, champion)
+        changes = {bundle: state_after(states.get(bundle, "candidate"), signal) for bundle, signal in signals}
         if None in changes.values(): continue
-        states |= changes
-        if until := _until(entry): ends[entry.payload["bundle_hash"]] = until
+        ends = _yeses_after(ends, entry, signals)
+        states |= {bundle: "approved" if state == "checked" and bundle in ends else state for bundle, state in changes.items()}
     return _after_expiry(states, ends, at)
 
 # %% ../../nbs/api/governance/44_release_states.ipynb #5c183afc
@@ -141,14 +148,14 @@ def check_move(
     if owed: raise MoveError(f"The release rule of {model} asks for {owed} before this step, and bundle {bundle_hash[:12]} is {_with_article(state)}.", f"Start it with `mmops release {model} --stage {owed} --as ROLE`.", **said)
     return jumped
 
-# %% ../../nbs/api/governance/44_release_states.ipynb #0c22d415
+# %% ../../nbs/api/governance/44_release_states.ipynb #62bbdd2f
 _STEP_WORDS:dict[Signal, str] = dict(check_passed="be checked", check_failed="be checked", approve="be approved", approval_ended="lose an approval", shadow="begin as shadow", canary="become canary",
     release="become champion", replaced="be replaced", left="be rolled back", returned="be returned to", retire="be retired")
 _NEXT_STEPS:dict[ReleaseState, str] = {
     "candidate": "Ask for its approval with `mmops request MODEL --as ROLE`, which checks it first.",
     "checked": "Have it approved with `mmops approve MODEL --as ROLE`.",
     "approved": "Release it with `mmops release MODEL --as ROLE`.",
-    "shadow": "Go on with `mmops release MODEL --as ROLE`, or end the trial with `mmops rollback MODEL`.",
+    "shadow": "Go on with `mmops release MODEL --as ROLE`, or end the trial with `mmops rollback MODEL --stage shadow`.",
     "canary": "Go on with `mmops release MODEL --as ROLE`, or end the trial with `mmops rollback MODEL`.",
     "champion": "It is live; `mmops rollback MODEL` returns to an earlier champion.",
     "retired": "An earlier champion comes back with `mmops rollback MODEL --to HASH`; another bundle is checked and approved anew.",
