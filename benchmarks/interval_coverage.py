@@ -135,7 +135,7 @@ def quantiled(rng, s, n, q, gain=1.): return ArmValues(gain*rng.lognormal(0, s, 
 for q, words in ((.5, "median"), (.9, "90 % quantile")):
     for s in (.5, 1.2):
         for n in (20, 60, 400, 2_000):
-            enough, truth = n*min(q, 1-q) >= 100, float(np.exp(s*norm.ppf(q)))
+            enough, truth = n*q*(1-q) >= 150, float(np.exp(s*norm.ppf(q)))
             cell("quantile", f"{words}, lognormal {s:g}", n, enough, truth, lambda rng, q=q, s=s, n=n: arm(quantiled(rng, s, n, q), "quantile"))
             cell("difference of quantiles", f"{words}, lognormal {s:g}, arms 10 to 1", n, enough, .1*truth,
                  lambda rng, q=q, s=s, n=n: difference(quantiled(rng, s, 10*n, q, 1.1), quantiled(rng, s, n, q), "quantile"))
