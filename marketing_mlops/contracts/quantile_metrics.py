@@ -16,7 +16,7 @@ from dataclasses import replace
 from .measures import Metric
 from ..workspace.errors import TermError
 
-# %% ../../nbs/api/contracts/81_quantile_metrics.ipynb #63e385e3
+# %% ../../nbs/api/contracts/81_quantile_metrics.ipynb #19aa409b
 def _ordinal(percent:int)->str:
     ending = "th" if percent in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(percent % 10, "th")
     return "median" if percent == 50 else f"{percent}{ending} percentile"
@@ -36,7 +36,7 @@ def quantile_of(
     if not is_amount_per_customer(declared):
         raise TermError(f"{declared.name} is a {declared.kind} over {declared.unit_of_analysis}s, and quantiles are taken of amounts per customer.",
                         "Take one of net_revenue_per_customer or spend_per_customer.", name=declared.name)
-    said = f"What {percent} of 100 customers stay below, those who did nothing counted as zero. The amount: {declared.definition}"
+    said = f"What {percent} of 100 customers stay below; whoever did nothing counts as zero. Amounts as in {declared.label.lower()}."
     return replace(declared, name=f"{declared.name}_p{percent}", label=f"{declared.label}, {_ordinal(percent)}", kind="quantile",
                    quantile=percent/100, role="diagnostic", cap=None, definition=said)
 
