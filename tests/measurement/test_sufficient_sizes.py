@@ -7,8 +7,9 @@ from hypothesis import given, strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 from marketing_mlops.measurement.intervals import NotMeasurable
-from marketing_mlops.measurement.sufficient_sizes import (SUFFICIENT_SIZES, amount_difference, amount_interval, difference_skewness,
-    exact_difference, exact_interval, mean_skewness, share_difference, share_interval)
+from marketing_mlops.measurement.sufficient_sizes import SUFFICIENT_SIZES, exact_difference, exact_interval, share_difference
+from marketing_mlops.measurement.uneven_amounts import (Lean, amount_difference, amount_interval, difference_skewness, lean_of, mean_skewness,
+    widened_reach)
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDED = json.loads((ROOT/"benchmarks"/"results"/"interval_coverage.json").read_text())
@@ -25,7 +26,12 @@ def test_intervals_hold_the_truth_where_there_is_enough_and_rarely_mislead_below
 def test_the_record_is_of_the_cells_that_stand_there(benchmark):
     assert RECORDED["seed"] == benchmark.SEED and RECORDED["commit"] and {row["draws"] for row in RECORDED["cells"]} == {benchmark.DRAWS} == {2_000}
     assert [row["name"] for row in RECORDED["cells"]] == [cell.name for cell in benchmark.CELLS]
-    assert set(SUFFICIENT_SIZES) <= {cell.kind for cell in benchmark.CELLS}
+    assert set(SUFFICIENT_SIZES) == {cell.kind for cell in benchmark.CELLS if cell.enough} == {cell.kind for cell in benchmark.CELLS if not cell.enough}
+
+def test_below_the_sufficient_size_most_answers_say_that_they_are_cautious_or_hold_all_the_same():
+    below = [row for row in RECORDED["cells"] if not row["enough"] and row["answered"] >= 1/3]
+    assert all(row["held"] >= .91 for row in below), [row["name"] for row in below if row["held"] < .91]
+    assert any(row["cautious"] > .5 for row in below)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", RECORDED["cells"], ids=lambda row: row["name"])
@@ -72,14 +78,44 @@ def test_a_refusal_says_how_many_customers_would_do():
     larger = rng.binomial(1, .05, 3*enough)*rng.gamma(1.6, 25, 3*enough)
     assert refused.value.code == "few_spenders" and amount_interval(larger).n == 3*enough
 
-@pytest.mark.parametrize("n", [2, 19])
+@pytest.mark.parametrize("n", [2, 19, 29])
 def test_nobody_judges_amounts_from_a_handful(n):
     rng = np.random.default_rng(n)
     with pytest.raises(NotMeasurable) as refused: amount_difference(rng.normal(30, 4, 500), rng.normal(30, 4, n))
-    assert refused.value.code == "too_few"
+    assert refused.value.code == "few_spenders"
+
+def test_customers_who_nearly_all_do_the_same_are_not_many_who_differ():
+    waited = np.full(400, 5.); waited[:20] = 6.
+    with pytest.raises(NotMeasurable, match="20 differ from the usual amount"): amount_interval(waited)
+
+@given(st.floats(-.7, .7), st.floats(.5, 4))
+def test_a_widened_interval_is_never_shorter_and_mirrors_with_the_amounts(skewness, quantile):
+    below, above = widened_reach(quantile, skewness)
+    assert min(below, above) >= quantile and (above, below) == pytest.approx(widened_reach(quantile, -skewness), rel=1e-6)
+
+def test_the_transformation_is_that_of_hall():
+    "Solved numerically: t + s (t² + 1/2)/3 + s² t³/27 reaches the quantile at the end of the interval (Hall 1992, equation 3)."
+    from scipy.optimize import brentq
+    for s in (.1, .3, .6):
+        end = brentq(lambda t: t + s*(t*t/3 + 1/6) + s*s*t**3/27 + 1.96, -60, 0)
+        assert widened_reach(1.96, s)[1] == pytest.approx(-end, rel=1e-9)
+
+@given(st.integers(0, 2**31), st.floats(-.6, .6))
+def test_a_widened_test_agrees_with_its_interval(seed, gain):
+    rng = np.random.default_rng(seed)
+    treated, control = rng.exponential(1, 90) + gain, rng.exponential(1, 70)
+    try: found = amount_difference(treated, control)
+    except NotMeasurable: return
+    assert found.estimate.method == "widened Welch" and (found.p_value < .05) == (not found.estimate.low <= 0 <= found.estimate.high)
 
 def test_amounts_that_are_all_alike_are_refused():
     alike = np.full(500, .1)   # whose mean is not exactly .1
     for call in (lambda: amount_interval(alike), lambda: amount_difference(alike, alike), lambda: mean_skewness(alike), lambda: difference_skewness(alike, alike)):
         with pytest.raises(NotMeasurable) as refused: call()
         assert refused.value.code == "no_variation"
+
+def test_a_lean_counts_customers_and_looks_at_the_numbers_it_is_given():
+    spent = np.repeat([0., 10., 40.], [300, 60, 40])
+    assert lean_of(spent) == Lean(pytest.approx(mean_skewness(spent)), (100,))
+    adjusted = spent - np.linspace(0, 5, 400)
+    assert lean_of(spent, numbers=[adjusted]) == Lean(pytest.approx(mean_skewness(adjusted)), (100,))
