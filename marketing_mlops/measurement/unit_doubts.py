@@ -9,20 +9,20 @@ Neither is corrected here. Nobody but the owner of the data knows whether −999
 # %% auto #0
 __all__ = ['is_dated', 'doubtful_covariates', 'trusted_design', 'doubts_about']
 
-# %% ../../nbs/api/measurement/92_unit_doubts.ipynb #c5d4a0e3
+# %% ../../nbs/api/measurement/92_unit_doubts.ipynb #908ce8c6
 from collections.abc import Mapping
 from dataclasses import replace
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict
 from .amounts_below_zero import below_zero
-from .covariates import MOST_EXPLAINED, explained_share
+from .covariates import MOST_EXPLAINED, share_explained
 from .designs import Design
 from .experiment_decisions import CONDITION_WORDS
 from .experiments import Experiment
 from .intervals import NotMeasurable
 from .unit_frames import MetricColumn
 
-# %% ../../nbs/api/measurement/92_unit_doubts.ipynb #01a69d4e
+# %% ../../nbs/api/measurement/92_unit_doubts.ipynb #de57c936
 def is_dated(
     units:pd.DataFrame, # A unit frame that passed `check_units`
     name:str,           # A covariate
@@ -34,11 +34,11 @@ def is_dated(
 def _too_telling(units, metric, names):
     amounts = units[metric.name].to_numpy(dtype=float)
     varied = [name for name in names if units[name].nunique() > 1]
-    try: shares = {name: explained_share(amounts, units[[name]].to_numpy(dtype=float)) for name in varied}
+    try: shares = {name: share_explained(amounts, units[[name]].to_numpy(dtype=float)) for name in varied}
     except NotMeasurable: return {}
     found = {name: share for name, share in shares.items() if share > MOST_EXPLAINED}
     rest = [name for name in varied if name not in found]
-    together = explained_share(amounts, units[rest].to_numpy(dtype=float)) if len(rest) > 1 else 0.
+    together = share_explained(amounts, units[rest].to_numpy(dtype=float)) if len(rest) > 1 else 0.
     return found | dict.fromkeys(rest if together > MOST_EXPLAINED else [], together)
 
 # %% ../../nbs/api/measurement/92_unit_doubts.ipynb #171c57c0
