@@ -11,10 +11,10 @@ __all__ = ['HARM_CLAUSES', 'WORKED', 'HARMED', 'BECAUSE', 'PART_WORD', 'NOT_SURE
            'harm_clause', 'worked_line', 'worked_lines', 'sureness_lines', 'second_best_line', 'next_steps',
            'weak_lines', 'three_answers']
 
-# %% ../../nbs/api/reporting/85_plain_answers.ipynb #75a6d1cc
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #b5d9f447
 from ..contracts.verdict import Verdict
 from ..measurement.contrasts import Contrast
-from ..measurement.effect_verdicts import gain_in_money, goal_verdict, guardrail_verdict, harm_of, is_unjudged
+from ..measurement.effect_verdicts import gain_in_money, goal_verdict, guardrail_verdict, is_unjudged
 from ..measurement.experiment_decisions import unmet
 from ..measurement.figures_in_words import estimate_in_words, listed
 from ..measurement.readouts import Readout
@@ -24,7 +24,7 @@ from .numbers import show, show_interval
 from .provenance import quality_of
 from .readout_blocks import cap_lines, data_sentence, sure_lines, unplanned_lines
 
-# %% ../../nbs/api/reporting/85_plain_answers.ipynb #aba51faf
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #408ecc16
 def guardrails_of(
     readout:Readout, # An experiment, read out
     arm:str,         # A treated arm
@@ -33,8 +33,8 @@ def guardrails_of(
     margins = readout.experiment.guardrail_margins
     return [(guardrail_verdict(c, margins.get(c.metric.name)), c) for c in readout.contrasts if c.role == "guardrail" and c.arm == arm]
 
-HARM_CLAUSES = {"fail": "but it harmed {name}: {harm}", "review": "but {name} is not shown to stay within its limit: {harm}", "unknown": "but {name} cannot be measured",
-                "unjudged": "{name} was not judged, because no harm limit was declared: {harm}"} # what was found → clause behind the gain
+HARM_CLAUSES = {"fail": "but it harmed {name}, which changed by {change}", "review": "but {name} is not shown to stay within its limit, it changed by {change}", "unknown": "but {name} cannot be measured",
+                "unjudged": "{name} was not judged, because no harm limit was declared (it changed by {change})"} # what was found → clause behind the gain
 
 def harm_clause(
     verdict:Verdict,   # About a guardrail
@@ -42,8 +42,8 @@ def harm_clause(
 )->str: # Empty for one that passed
     "What a reader of the gain has to know about a guardrail."
     clause = HARM_CLAUSES.get("unjudged" if is_unjudged(verdict) else verdict.status, "")
-    harm = estimate_in_words(harm_of(contrast)) if "{harm}" in clause else ""
-    return clause.format(name=contrast.metric.label[:1].lower() + contrast.metric.label[1:], harm=f"change for the worse of {harm}")
+    change = estimate_in_words(contrast.difference.estimate) if "{change}" in clause else ""
+    return clause.format(name=contrast.metric.label[:1].lower() + contrast.metric.label[1:], change=change)
 
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #00898c05
 WORKED = {"pass": "Yes", "fail": "No", "review": "Not shown", "unknown": "Not measurable"} # Verdict on the goal → first word of the answer
