@@ -7,6 +7,7 @@ from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, champions, live, pointer_file, what_was_live
 from marketing_mlops.governance.releases import bundle_evidence, evaluation_hash, release, rollback
+from marketing_mlops.governance.release_states import LEFT_OUT, MoveError
 from marketing_mlops.registry.bundle_files import BundleError
 from marketing_mlops.registry.bundles import read_bundle
 from marketing_mlops.workspace.errors import MmopsError
@@ -161,9 +162,10 @@ def test_a_bundle_that_was_never_rolled_back_keeps_its_approval_when_another_one
 
 def test_a_rollback_does_not_return_to_what_was_itself_rolled_back_from(two):
     first, second = (two.path("data", "bundle", name) for name in ("churn_60", "churn_90"))
-    put_live(two, first, "03-05")      # released a second time, above the other
-    assert go_back(two, "03-06").champion == digest(second)
-    with pytest.raises(ReleaseError, match="may not come back: marketing@example.com rolled it back on 2026-03-06"): go_back(two, "03-07")
+    with pytest.raises(MoveError, match="is retired; from there it cannot become champion"): put_live(two, first, "03-05")
+    put_live(two, approved(two, first, "04-10"), "04-10")      # released a second time, above the other, on a new approval
+    assert go_back(two, "04-11").champion == digest(second)
+    with pytest.raises(ReleaseError, match="may not come back: marketing@example.com rolled it back on 2026-04-11"): go_back(two, "04-12")
 
 @pytest.mark.parametrize("spoiled, error, contains", [
     (lambda place: shutil.rmtree(place), ReleaseError, "is not in data/bundles"),
