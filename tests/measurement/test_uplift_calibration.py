@@ -50,7 +50,7 @@ def test_the_sentence_follows_the_figures():
 
 @pytest.mark.parametrize("predicted,treated,outcome,says", [
     (np.ones(400), np.arange(400) % 2 == 0, np.arange(400) % 3 == 0, "ranks nobody"), (np.arange(400.), np.ones(400, bool), np.arange(400) % 3 == 0, "control has 0"),
-    (np.arange(400.), np.arange(400) % 2 == 0, np.arange(400) < 12, "30 are needed"), (np.arange(400.), np.arange(400) % 2 == 0, np.zeros(400), "30 are needed"),
-    (np.arange(400.), np.arange(400) % 2 == 0, np.ones(400), "nobody differs")])
+    (np.arange(400.), np.arange(400) % 2 == 0, np.arange(400) < 12, "30 are needed"), (np.arange(400.), np.arange(400) % 2 == 0, np.zeros(400), "Nobody did it in either arm"),
+    (np.arange(400.), np.arange(400) % 2 == 0, np.ones(400), "Everybody did it in either arm")])
 def test_what_cannot_be_calibrated_is_refused(predicted, treated, outcome, says):
     with pytest.raises(NotMeasurable, match=says): uplift_calibration(predicted, treated, outcome.astype(float))
