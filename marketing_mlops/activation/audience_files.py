@@ -43,7 +43,7 @@ def csv_text(
     rows.writerows([safe_cell(value) for value in row] for row in frame.astype(object).itertuples(index=False))
     return text.getvalue()
 
-# %% ../../nbs/api/activation/20_audience_files.ipynb #0d6691f5
+# %% ../../nbs/api/activation/20_audience_files.ipynb #f5489808
 class AudienceError(MmopsError): "An audience may not be written; fields: `model`."
 
 EXPORTED = register_entry_kind("audience_exported", "A list of people to contact was written to a file; counts and digests only.")
@@ -60,10 +60,13 @@ def check_audience(
     if champion is None: _refuse(model, f"{model} has no champion, so nobody may be contacted by it.", "Release an approved bundle.")
     if champion.champion != audience.bundle_hash:
         _refuse(model, f"The audience was scored by bundle {audience.bundle_hash[:12]}, but {champion.champion[:12]} is the champion of {model} since {champion.since:%Y-%m-%d}.", "Score again, then choose the audience again.")
+    if champion.canary != audience.canary_hash:
+        _refuse(model, f"The canary of {model} was {_short(audience.canary_hash)} when people were scored, and is {_short(champion.canary)} now.", "Score again, then choose the audience again.")
     if not timedelta(0) <= waited <= LONGEST_WAIT:
         _refuse(model, f"Consents were looked at on {audience.as_of:%Y-%m-%d %H:%M} UTC; the file may be written within {LONGEST_WAIT // timedelta(hours=1)} hours after that.", "Choose the audience again.")
     if not len(audience): _refuse(model, "Nobody is in the audience.", "Look at the reasons it counts, then change the selection.")
 
+def _short(bundle:str|None)->str: return bundle[:12] if bundle else "none"
 def _refuse(model:str, problem:str, remedy:str): raise AudienceError(problem, remedy, model=model)
 
 # %% ../../nbs/api/activation/20_audience_files.ipynb #e86d4cb7
@@ -84,7 +87,7 @@ def audience_place(
     model,name = (pointer_file(workspace, each).stem for each in (model, name))
     return workspace.path("data", "audiences", model, f"{name}.csv")
 
-# %% ../../nbs/api/activation/20_audience_files.ipynb #911969ac
+# %% ../../nbs/api/activation/20_audience_files.ipynb #6a037546
 def write_audience(
     workspace:Workspace, # Where
     model:str, # The model that scored
@@ -104,6 +107,7 @@ def write_audience(
         check_audience(workspace, model, audience, clock)
         facts = dict(file=f"{name}.csv", sha256=made.sha256, bundle_hash=audience.bundle_hash, purpose=audience.purpose, counts=audience.counts,
                      score=audience.selection.score, minimum=audience.selection.minimum, largest=audience.selection.largest)
+        if audience.canary_hash: facts["canary_hash"] = audience.canary_hash
         if not any(entry.payload == facts for entry in ledger.entries(EXPORTED, subject=model)): ledger.append(EXPORTED, model, actor, facts, occurred_at=clock.now())
         if not made.path.exists() or file_sha256(made.path) != made.sha256: write_text(made.path, text)
     return made

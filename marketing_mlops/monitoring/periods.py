@@ -184,7 +184,7 @@ def _by_release_rules(bundle:Bundle, rows:pd.DataFrame, performance:Verdict, fig
     if release.cadence_days: found["age"] = judge_age(spec, rows.cutoff.max(), release.cadence_days)
     return found
 
-# %% ../../nbs/api/monitoring/40_periods.ipynb #38d31ff0
+# %% ../../nbs/api/monitoring/40_periods.ipynb #1bb312d4
 def judge_period(
     bundle:Bundle, # In use
     rows:pd.DataFrame, # Scored customers: cutoff, role, features, score columns
@@ -193,14 +193,15 @@ def judge_period(
     rules:MonitoringRules, # From where on a change counts
     release:ReleaseRules=ReleaseRules(), # What is asked of a champion after its release
 )->PeriodJudged:
-    "Puts the questions to a period."
+    "Puts the questions to a period; everybody counts for the volume, and whom a canary serves for nothing else."
+    n_scored, rows = len(rows), rows[rows.role != "canary"]
     trained = training_moment(bundle.parameters)
     days_since = (rows.cutoff.max() - trained).days if trained is not None and len(rows) else None
     seen = judge_rows("input", rows[[name for name in bundle.features if name in rows]], bundle.schema, rules, n_before=training.train.customer_id.nunique(), days_since=days_since)
     scores, why = judge_scores(bundle, rows, training, rules), why_not_new(bundle.parameters, rows, training)
     seen, scores = without_comparison(seen, why), without_comparison(scores, why)
     realised, figures = judge_realised(bundle, matured, rules)
-    verdicts = dict(input=seen.verdict, scores=scores.verdict, performance=realised, volume=judge_volume(len(rows), usual_rows(training, bundle.parameters), rules))
+    verdicts = dict(input=seen.verdict, scores=scores.verdict, performance=realised, volume=judge_volume(n_scored, usual_rows(training, bundle.parameters), rules))
     verdicts |= _by_release_rules(bundle, rows, realised, figures, release)
     cutoff = rows.cutoff.max().isoformat() if len(rows) else ""
     return PeriodJudged(bundle.parameters["model"], bundle.core_hash, str(rows.role.iloc[0]) if len(rows) else "", cutoff, len(rows), verdicts, seen.shifts, scores.shifts, figures, rules)
@@ -230,7 +231,7 @@ def scoring_bundle(
     if candidate.core_hash == core_hash: return candidate
     raise DataError(f"The scores of {model} are from the bundle {core_hash[:12]}, which is not here.", "Run its score stage again.", file="scores.parquet", column="bundle_hash")
 
-# %% ../../nbs/api/monitoring/40_periods.ipynb #7da4803a
+# %% ../../nbs/api/monitoring/40_periods.ipynb #c555921b
 def monitor(
     workspace:Workspace, # With scores, bundle and training set of the model
     model:str, # Key in params.yaml
@@ -239,7 +240,7 @@ def monitor(
     "Judges the newest period of a model. Raises `DataError` where its scores, bundle or training set are missing."
     rules, rows = read_rules(spec), read_scores(workspace, model)
     if rows.empty: raise DataError(f"Nobody was scored by {model}.", "Look at consents and orders of the source.", file="scores.parquet")
-    bundle, training = scoring_bundle(workspace, model, rows.bundle_hash.iloc[0]), read_training_set(workspace.output("features", model))
+    bundle, training = scoring_bundle(workspace, model, rows.bundle_hash[rows.role != "canary"].iloc[0]), read_training_set(workspace.output("features", model))
     try:
         with open_events(workspace, spec["source"]) as events: matured = matured_rows(events, bundle.parameters)
     except NotMeasurable as reason: matured = reason
