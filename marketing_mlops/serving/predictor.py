@@ -9,13 +9,14 @@ The file is only the bell. Who is champion is asked of the ledger (`governance.l
 # %% auto #0
 __all__ = ['RETRY_SECONDS', 'OpenedChampion', 'open_champion', 'Prediction', 'predict_rows', 'Predictor']
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #1046c1a2
+# %% ../../nbs/api/serving/20_predictor.ipynb #111cf5a9
 import threading, time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fastcore.basics import patch
 from ..features.online_stores import OnlineStore, open_online_store
-from ..governance.live_pointers import LivePointer, ReleaseError, live, pointer_file
+from ..governance.live_pointers import LivePointer, ReleaseError, bundle_place, live, pointer_file
+from ..governance.routing import serving_role
 from ..registry.bundles import Bundle, read_bundle, score_columns
 from ..registry.input_schemas import RowProblem
 from .prediction_requests import RequestRefused, problem_facts, requested_columns
@@ -23,50 +24,78 @@ from .stored_rows import filled_rows
 from ..workspace.errors import DataError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #f9174648
+# %% ../../nbs/api/serving/20_predictor.ipynb #156319ab
 @dataclass(frozen=True)
 class OpenedChampion:
     "A champion whose bundle was checked and opened."
     pointer:LivePointer # Which one, since when
     bundle:Bundle # Ready to score
+    canary:Bundle|None=None # On trial, ready to score; None while nothing is
 
 def open_champion(
     workspace:Workspace, # With a ledger and data/bundles
     model:str, # Key in params.yaml
     before:OpenedChampion|None=None, # What is open already; used again where it is still the champion
 )->OpenedChampion: # Ready to score
-    "The champion of a model, opened. Raises `ReleaseError` where there is none, `BundleError` where its bytes are not those that were approved."
+    "The champion of a model and the canary beside it, opened. Raises `ReleaseError` where there is none, `BundleError` where its bytes are not those that were approved."
     pointer = live(workspace, model)
     if pointer is None: raise ReleaseError(f"{model} has no champion: nothing was released.", "Approve and release a bundle first.", model=model, bundle_hash=None)
-    if before and before.bundle.core_hash == pointer.champion: return OpenedChampion(pointer, before.bundle)
-    bundle = read_bundle(pointer.bundle_folder(workspace), expected=pointer.champion)
-    bundle.sessions   # opens the graphs now
-    return OpenedChampion(pointer, bundle)
+    there = {each.core_hash: each for each in (before.bundle, before.canary) if each} if before else {}
+    opened = [each and (there.get(each) or _opened_bundle(workspace, each)) for each in (pointer.champion, pointer.canary)]
+    return OpenedChampion(pointer, *opened)
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #c1f64d76
+def _opened_bundle(workspace:Workspace, core_hash:str)->Bundle:
+    bundle = read_bundle(bundle_place(workspace, core_hash), expected=core_hash)
+    bundle.sessions   # opens the graphs now
+    return bundle
+
+# %% ../../nbs/api/serving/20_predictor.ipynb #eb1f56e1
 @dataclass(frozen=True)
 class Prediction:
-    "Scores of some rows, by one bundle."
+    "Scores of some rows."
     model:str # Key in params.yaml
-    bundle_hash:str # Core hash of the bundle that answered
+    bundle_hash:str # Core hash of the champion, which answered for all rows but those of a canary
     scores:list[dict[str, float]] # For each row `p_<outcome>` in [0, 1], or `gain_<arm>` in units of the outcome
     notes:list[RowProblem] # What training did not have, such as an unseen category; scored nevertheless
+    canary_hash:str|None=None # Core hash of the canary, where it answered for a row
+    canary_rows:tuple[int, ...]=() # Rows it answered for, counted from 0
 
-    def to_dict(self)->dict: "What the answer holds."; return dict(model=self.model, bundle=self.bundle_hash, scores=self.scores, notes=[problem_facts(each) for each in self.notes])
+    def to_dict(self)->dict:
+        "What the answer holds."
+        said = dict(model=self.model, bundle=self.bundle_hash, scores=self.scores, notes=[problem_facts(each) for each in self.notes])
+        return said | ({"canary": dict(bundle=self.canary_hash, rows=list(self.canary_rows))} if self.canary_rows else {})
 
+def _scores_by(bundle:Bundle, model:str, rows:list[dict], store:OnlineStore|None)->tuple[list[dict[str, float]], list[RowProblem]]:
+    aged = []
+    if store: rows,aged = filled_rows(rows, model, bundle.feature_versions, store)
+    columns,notes = requested_columns(rows, bundle.schema)
+    try: found = score_columns(bundle, columns)
+    except DataError as e: raise RequestRefused(e.problem, "Look at these rows: the model has no number for them.") from None
+    return [dict(zip(found, row)) for row in zip(*(values.tolist() for values in found.values()))], [*aged, *notes]
+
+# %% ../../nbs/api/serving/20_predictor.ipynb #a166fa06
 def predict_rows(
     champion:OpenedChampion, # From `open_champion`
     rows:list[dict], # For each customer a value for each feature, None where unknown; or, with a store, `customer_id` alone
     store:OnlineStore|None=None, # Where customers are looked up who are named by their id; None: nowhere
 )->Prediction: # In the order of `rows`
-    "What a champion says about some rows. Raises `RequestRefused` for rows it cannot be asked about."
-    bundle,model,aged = champion.bundle,champion.pointer.model,[]
-    if store: rows,aged = filled_rows(rows, model, bundle.feature_versions, store)
-    columns,notes = requested_columns(rows, bundle.schema)
-    try: found = score_columns(bundle, columns)
-    except DataError as e: raise RequestRefused(e.problem, "Look at these rows: the model has no number for them.") from None
-    scores = [dict(zip(found, row)) for row in zip(*(values.tolist() for values in found.values()))]
-    return Prediction(model, bundle.core_hash, scores, [*aged, *notes])
+    "What a champion, or the canary beside it, says about some rows. Raises `RequestRefused` for rows it cannot be asked about."
+    bundle,model = champion.bundle,champion.pointer.model
+    trial = [i for i,row in enumerate(rows) if champion.canary and isinstance(row.get("customer_id"), str) and serving_role(row["customer_id"], champion.pointer.route) == "canary"]
+    if not trial: return Prediction(model, bundle.core_hash, *_scores_by(bundle, model, rows, store))
+    parts = [(bundle, [i for i in range(len(rows)) if i not in set(trial)]), (champion.canary, trial)]
+    answered = [_part(each, model, rows, places, store) for each,places in parts if places]
+    scores = {i: score for found,_ in answered for i,score in found.items()}
+    notes = [note for _,said in answered for note in said]
+    return Prediction(model, bundle.core_hash, [scores[i] for i in range(len(rows))], notes, champion.canary.core_hash, tuple(trial))
+
+def _part(bundle:Bundle, model:str, rows:list[dict], places:Sequence[int], store:OnlineStore|None)->tuple[dict[int, dict[str, float]], list[RowProblem]]:
+    "The answer for some of the rows, in the places of the whole question."
+    try: scores,notes = _scores_by(bundle, model, [rows[i] for i in places], store)
+    except RequestRefused as e:
+        if len(places) == len(rows): raise
+        raise RequestRefused(f"Among rows {', '.join(map(str, places[:5]))}{', …' if len(places) > 5 else ''}: {e.problem}", e.remedy, e.status) from None
+    return dict(zip(places, scores)), [replace(note, rows=tuple(places[i] for i in note.rows)) for note in notes]
 
 # %% ../../nbs/api/serving/20_predictor.ipynb #5a1c3b7a
 RETRY_SECONDS = 5.  # between two attempts to open a champion that could not be read
@@ -90,7 +119,7 @@ class Predictor:
     @property
     def is_due(self)->bool: "Whether the champion should be looked at again."; return self._stamp() != self._seen or self.seconds() >= self._retry_at
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #291eb5c2
+# %% ../../nbs/api/serving/20_predictor.ipynb #fedead79
 @patch
 def refresh(self:Predictor)->OpenedChampion:
     "The champion of the moment; the one before, with `trouble` saying why, where it cannot be read."
@@ -105,6 +134,6 @@ def refresh(self:Predictor)->OpenedChampion:
 @patch
 def predict(self:Predictor,
     rows:list[dict], # For each customer a value for each feature, None where unknown; or `customer_id` alone, where her features are stored
-)->Prediction: # By one bundle, whatever is released meanwhile
+)->Prediction: # By one pointer, whatever is released meanwhile
     "What the champion of the moment says. Raises `RequestRefused` for rows it cannot be asked about."
     return predict_rows(self.refresh() if self.is_due else self.champion, rows, self.store)

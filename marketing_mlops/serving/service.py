@@ -100,7 +100,7 @@ def defect_answer(
     print(f"mmops serve: {type(error).__name__} in {where}; the caller was told that the fault is ours.", file=sys.stderr, flush=True)
     return json_answer({"problem": "The service could not answer: this is a defect of the service, not of the request.", "remedy": "Tell whoever runs it; its log says where."}, 500)
 
-# %% ../../nbs/api/serving/30_service.ipynb #2d018419
+# %% ../../nbs/api/serving/30_service.ipynb #cdce8d81
 def answer_question(
     predictors:Mapping[str, Predictor], # By model
     body:bytes, # Of the request
@@ -117,6 +117,7 @@ def health(
     "Which bundle answers for which model, since when."
     def facts(each):
         found = dict(model=each.model, bundle=each.champion.bundle.core_hash, role="champion", since=each.champion.pointer.since.isoformat())
+        if each.champion.canary: found["canary"] = dict(bundle=each.champion.canary.core_hash, share=each.champion.pointer.canary_share)
         return found | ({"note": "A newer champion could not be read; this one goes on answering."} if each.trouble else {})
     return dict(status="behind" if any(each.trouble for each in predictors.values()) else "ok", models=[facts(each) for each in predictors.values()])
 
