@@ -95,8 +95,9 @@ def design_numbers(
     for step in steps_of(design): numbers = step.apply(numbers, (treated, control), design)
     return numbers
 
-# %% ../../nbs/api/measurement/67_designs.ipynb #1cb7a62e
-def _may_be_left_out(kind, design): return METRIC_KINDS[kind].numbers is None and not (design.clusters or design.strata)
+# %% ../../nbs/api/measurement/67_designs.ipynb #a11ee56b
+def _only_offers(design): return not (design.clusters or design.strata)
+def _may_be_left_out(kind, design): return METRIC_KINDS[kind].numbers is None and _only_offers(design)
 def _moments(numbers, arm): return moments(numbers) if arm.clusters is None else clustered_moments(numbers, arm.clusters)
 def _drawn(numbers, arm): return numbers if arm.clusters is None else cluster_pulls(numbers, arm.clusters)[0]
 def _lean(*arms): return lean_of(*(arm.numerators for _, arm in arms), numbers=[_drawn(*each) for each in arms])
@@ -113,7 +114,10 @@ def compare_by_design(
     if not steps_of(design) or _may_be_left_out(kind, design): return METRIC_KINDS[kind].compare(treated, control, level, unit)
     numbers = design_numbers(treated, control, kind, design)
     arms = list(zip(numbers, (treated, control)))
-    found = sure_difference(*(_moments(*arm) for arm in arms), _lean(*arms), level, unit)
+    try: found = sure_difference(*(_moments(*arm) for arm in arms), _lean(*arms), level, unit)
+    except NotMeasurable as refused:
+        if refused.code != "few_spenders" or not (METRIC_KINDS[kind].is_sure_when_rare and _only_offers(design)): raise
+        return METRIC_KINDS[kind].compare(treated, control, level, unit)
     method = f"{', '.join(step.adjective for step in steps_of(design))} {found.estimate.method}"
     return replace(found, estimate=replace(found.estimate, method=method))
 

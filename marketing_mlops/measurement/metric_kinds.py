@@ -54,7 +54,7 @@ def _ratio_interval(arm, level, unit):
 def _ratio_difference(treated, control, level, unit):
     return sure_difference(_ratio(treated), _ratio(control), _ratio_lean(treated, control), level, unit)
 
-# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #1540afd8
+# %% ../../nbs/api/measurement/66_metric_kinds.ipynb #e5445336
 @dataclass(frozen=True)
 class MetricKind:
     "How metrics of one kind are estimated and compared."
@@ -62,13 +62,14 @@ class MetricKind:
     compare:Callable[[ArmValues, ArmValues, float, str], Difference] # Treated, control, level, unit
     numbers:Callable[[ArmValues], np.ndarray]|None = None # One per customer, whose mean is the figure; None where there are none
     bounds:tuple[float, float] = (-math.inf, math.inf) # What a figure of this kind can be
+    is_sure_when_rare:bool = False # Whether `compare` keeps its level however few customers carry it
 
 def _count(values): return int(values.numerators.sum()), len(values.numerators)
 def _amounts(values): return values.numerators
 
 METRIC_KINDS:dict[str, MetricKind] = {
     "proportion": MetricKind(lambda arm, level, unit: share_interval(*_count(arm), level),
-                             lambda treated, control, level, unit: share_difference(*_count(treated), *_count(control), level), _amounts, (0., 1.)),
+                             lambda treated, control, level, unit: share_difference(*_count(treated), *_count(control), level), _amounts, (0., 1.), is_sure_when_rare=True),
     "mean": MetricKind(lambda arm, level, unit: amount_interval(arm.numerators, level, unit),
                        lambda treated, control, level, unit: amount_difference(treated.numerators, control.numerators, level, unit), _amounts),
     "ratio": MetricKind(_ratio_interval, _ratio_difference, ratio_numbers),

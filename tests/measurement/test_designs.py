@@ -240,6 +240,15 @@ def test_a_quantile_does_without_covariates_and_is_refused_with_clusters_or_stra
         refused = read_out(replace(experiment, **design), in_shops, dict(spend_per_customer=spend, conversion_rate=median)).differences.set_index("metric").loc["conversion_rate"]
         assert "A quantile cannot be" in refused["note"] and pd.isna(refused.value)
 
+def test_a_rare_share_is_compared_exactly_beside_a_covariate_and_not_with_clusters_or_strata():
+    rng = np.random.default_rng(5)
+    arms = [ArmValues((np.arange(2_000) < n).astype(float), covariates=rng.gamma(2, 100, (2_000, 1)), clusters=np.arange(2_000)//50,
+                      strata=np.arange(2_000) % 2) for n in (9, 0)]
+    past = Design(covariates=("spent_before",))
+    assert compare_by_design(*arms, "proportion", past) == compare_by_design(*arms, "proportion", PLAIN)
+    for kind, design in (("mean", past), ("proportion", replace(past, clusters="shop")), ("proportion", replace(past, strata=("market",)))):
+        with pytest.raises(NotMeasurable, match="Too few"): compare_by_design(*arms, kind, design)
+
 def test_a_cap_that_cuts_most_buyers_asks_for_review_and_the_table_counts_whom_it_touched():
     units = customers()
     readout = read_out(read_experiment(BASE | dict(caps={"spend_per_customer": 25})), units)
