@@ -224,21 +224,22 @@ def candidate_words(
     if judged.get("status") in ("fail", "unknown"): return ""
     return f"{model}: a candidate waits, bundle {core_hash[:12]}. Next: `mmops request {model} --as ROLE`."
 
-# %% ../../nbs/api/cli/40_status.ipynb #76c85989
+# %% ../../nbs/api/cli/40_status.ipynb #2e912439
 def release_rows(
     workspace:Workspace, # Whose ledger to read
     models:Iterable[str], # Keys of the models
     *,
     clock:Clock=WallClock(), # Against which an approval's end is judged
 )->tuple[dict[str, str], list[str]]: # What is live, by model; one line for each thing that waits
-    "What is live and what waits for an approval or a release; a ledger that cannot be read waits as well."
-    from marketing_mlops.cli.live import approval_words, champion_at, champion_words, entries_by_model
+    "What is live, what was missed, and what waits for an approval or a release; a ledger that cannot be read waits as well."
+    from marketing_mlops.cli.live import approval_words, champion_at, champion_words, duty_words, entries_by_model
     models = list(models)
     try: past = entries_by_model(workspace)
     except MmopsError as error: return dict.fromkeys(models, "unknown"), [f"ledger: {error.problem} {error.remedy}"]
     live = {name: champion_words(champion_at(name, past.get(name, ()), clock.now())) for name in models}
     waits = [words for name in models for words in (approval_words(name, past, clock), candidate_words(workspace, name, past.get(name, ())))]
-    return live, [words for words in waits if words]
+    owed = [words for name in models for words in duty_words(name, past.get(name, ()), clock.now())]
+    return live, owed + [words for words in waits if words]
 
 # %% ../../nbs/api/cli/40_status.ipynb #eb4d97d2
 def waiting_for_source(
