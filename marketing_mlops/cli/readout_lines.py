@@ -59,14 +59,15 @@ def difference_lines(
                 "p, adjusted": "" if row.get("p_adjusted") is None else f"{row['p_adjusted']:.3g}"}
     return text_table(map(line, differences))
 
-# %% ../../nbs/api/cli/25_readout_lines.ipynb #011a0dc8
+# %% ../../nbs/api/cli/25_readout_lines.ipynb #d5e781fe
 def note_lines(
     readout:Mapping, # Content of `campaign_readout.json`
 )->list[str]: # One line for each figure that is missing or decides nothing
     "Why figures are missing, and from which no decision is taken."
     said = []
     for row in (*readout["arms"], *readout["differences"]):
-        about, refused = f"{row['metric']} of {row['arm']}", row.get("check_note") or ""
+        against = f" against {row['control']}" if "control" in row else ""
+        about, refused = f"{row['metric']} of {row['arm']}{against}", row.get("check_note") or ""
         missing = (row.get("note") or "").removesuffix(refused).strip()
         if missing: said.append(f"Not measured for {about}: {missing}")
         if refused: said.append(f"No decision is taken from {about}: {refused}")
