@@ -61,7 +61,7 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #5cd0e442
+# %% ../../nbs/api/cli/20_commands.ipynb #2bc331b2
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
@@ -72,12 +72,17 @@ _MODEL_COMMANDS = (
             ("mmops approve retailer_churn_90d --as model-owner@example.com",)),
     Command("refuse", "approve:refuse_candidate", "refuse the candidate of a model, or take its approval back",
             ('mmops refuse retailer_churn_90d --as model-owner@example.com --reason "calibration is off for new customers"',)),
-    Command("release", "release:release_candidate", "make the approved candidate the champion of its model",
-            ("mmops release retailer_churn_90d --as analyst@example.com",), "Run it again: a release that was begun is completed or was never made."),
-    Command("rollback", "release:roll_back", "return to the champion before",
-            ('mmops rollback retailer_churn_90d --as analyst@example.com --reason "complaints doubled since Monday"',), "Run `mmops live` to see what is live."),
+    Command("withdraw", "approve:withdraw_approval", "take one's own yes to a candidate back",
+            ('mmops withdraw retailer_churn_90d --as model-owner@example.com --reason "the consents were not those of the campaign"',)),
+    Command("release", "release:release_candidate", "make the approved candidate the champion, or try it beside the champion first",
+            ("mmops release retailer_churn_90d --as analyst@example.com", "mmops release retailer_churn_90d --stage canary --share 0.1 --as analyst@example.com"), "Run it again: a release that was begun is completed or was never made."),
+    Command("rollback", "release:roll_back", "end a trial, or return to an earlier champion",
+            ('mmops rollback retailer_churn_90d --as analyst@example.com --reason "complaints doubled since Monday"',
+             'mmops rollback retailer_churn_90d --to 5f2a0c11 --as analyst@example.com --reason "both versions since May miss returns"'), "Run `mmops live` to see what is live."),
     Command("live", "live:show_live", "what is live, or was at a moment, and who approved it",
             ("mmops live", "mmops live retailer_churn_90d", "mmops live --at 2026-03-31T12:00:00Z")),
+    Command("aliases", "aliases:show_aliases", "put mlflow's aliases where the ledger says, and tell what had drifted",
+            ("mmops aliases", "mmops aliases retailer_churn_90d --check")),
     Command("ledger", "ledger:show_ledger", "what was decided, the newest first",
             ("mmops ledger", "mmops ledger --about retailer_churn_90d --last 50")),
     Command("ledger verify", "ledger:verify_ledger", "whether anything recorded was changed, moved or removed",
