@@ -7,7 +7,7 @@ Ask with `request_approval` when a bundle has been evaluated; an approver answer
 # %% auto #0
 __all__ = ['ApprovalError', 'reason_text', 'request_approval', 'deciding_policy', 'grant', 'refuse', 'withdraw']
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #e2eb100b
+# %% ../../nbs/api/governance/50_approvals.ipynb #057c18fa
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -19,7 +19,7 @@ from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import pointer_from
 from .policies import Policy, policy_in_force, policy_of, record_policy, recorded_policies
-from .release_states import GRANTED, REFUSED, RELEASED, REQUESTED, ROLLED_BACK, WITHDRAWN
+from .release_states import GRANTED, REFUSED, RELEASED, REQUESTED, WITHDRAWN
 from .structures import missing_sides, needed_sides, structural_changes
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import MmopsError, ParameterError, closest
@@ -48,10 +48,10 @@ def _check_hash(model:str, name:str, value:str):
     if isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value): return
     _refuse(model, str(value), f"The {name} {str(value)[:70]!r} is no digest; 64 hexadecimal digits are needed.", "Take it from the bundle and its evaluation.")
 
-# %% ../../nbs/api/governance/50_approvals.ipynb #19931c86
+# %% ../../nbs/api/governance/50_approvals.ipynb #3f6fb150
 def _champion_structure(entries:list[LedgerEntry])->dict[str, str]|None:
     "The structure of the champion, as its release recorded it."
-    champion = pointer_from("", [entry for entry in entries if entry.kind in (RELEASED, ROLLED_BACK)])
+    champion = pointer_from("", entries)
     releases = [entry.payload for entry in entries if champion and entry.kind == RELEASED and entry.payload["bundle_hash"] == champion.champion]
     return releases[-1].get("structure") if releases else None
 

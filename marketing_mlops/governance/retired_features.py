@@ -8,7 +8,7 @@ Retire a feature with `retire_feature` when its source ends, its meaning has cha
 __all__ = ['RETIRED', 'REINSTATED', 'RetirementError', 'specs_naming', 'champions_reading', 'Retirement', 'standing_retirements',
            'retired_features', 'retire_feature', 'reinstate_feature', 'check_not_retired', 'check_retired']
 
-# %% ../../nbs/api/governance/56_retired_features.ipynb #92cf99ed
+# %% ../../nbs/api/governance/56_retired_features.ipynb #51887422
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from ..features.own_features import own_features
 from .approvals import reason_text
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor, entry_from_line, in_ledger_order, register_entry_kind
-from .live_pointers import RELEASED, ROLLED_BACK, bundle_place, pointer_from
+from .live_pointers import LIVE_KINDS, bundle_place, pointer_from
 from .text_log import read_logs
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import read_bundle
@@ -27,7 +27,7 @@ from ..workspace.errors import MmopsError, ParameterError
 from ..workspace.params import Params, read_params, seen_from_workspace
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/governance/56_retired_features.ipynb #2294e5f5
+# %% ../../nbs/api/governance/56_retired_features.ipynb #23de930f
 class RetirementError(MmopsError): "A feature cannot be retired or reinstated; field: `feature`."
 
 def specs_naming(
@@ -40,12 +40,13 @@ def specs_naming(
 def champions_reading(
     workspace:Workspace, # Whose ledger and bundles
     name:str, # A feature
-)->dict[str, str]: # Model → core hash of its champion
-    "The champions that read a feature, or whose bundle is not here to be asked."
+)->dict[str, str]: # Model → core hash of its champion, or of a bundle on trial beside it
+    "The models that serve a feature, or whose bundle is not here to be asked."
     changes, found = {}, {}
-    for entry in Ledger(workspace).entries(RELEASED, ROLLED_BACK): changes.setdefault(entry.subject, []).append(entry)
-    standing = {model: pointer.champion for model, entries in changes.items() if (pointer := pointer_from(model, entries))}
-    for model, core_hash in standing.items():
+    for entry in Ledger(workspace).entries(*LIVE_KINDS): changes.setdefault(entry.subject, []).append(entry)
+    pointers = {model: pointer for model, entries in changes.items() if (pointer := pointer_from(model, entries))}
+    serving = [(model, each) for model, pointer in pointers.items() for each in (pointer.shadow, pointer.canary, pointer.champion) if each]
+    for model, core_hash in serving:
         try: reads = name in read_bundle(bundle_place(workspace, core_hash), core_hash).features
         except BundleError: reads = True
         if reads: found[model] = core_hash

@@ -10,12 +10,12 @@ __all__ = ['APPROVAL_SENTENCES', 'CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_M
            'card_chart', 'policy_rows_block', 'policies_block', 'gates_block', 'decisions_block', 'window_limits',
            'card_limits', 'limits_block', 'origin_block']
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #e343d3cb
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #9adffa18
 import altair as alt
 import pandas as pd
 from ..contracts.verdict import Verdict
 from ..governance.approvals import GRANTED, REFUSED, REQUESTED
-from ..governance.live_pointers import RELEASED, ROLLED_BACK
+from ..governance.release_states import CANARY_STEP, RELEASED, RETIRED, ROLLED_BACK, SHADOWED, WITHDRAWN
 from ..governance.registrations import registration
 from ..governance.releases import evaluation_hash
 from .blocks import Block, PageHeading, decision_block, facts_block, inline_html, page_heading, table_block, verdict_block
@@ -188,8 +188,9 @@ def gates_block(
     "The gates, and how the evaluation stands to each."
     return verdict_block(card_verdict(card), "The evaluation against its gates")
 
-# %% ../../nbs/api/reporting/85_card_blocks.ipynb #231cab5d
-DECIDED = {REQUESTED: "approval asked for", GRANTED: "approved", REFUSED: "refused", RELEASED: "released", ROLLED_BACK: "rolled back to it"}
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #d574b093
+DECIDED = {REQUESTED: "approval asked for", GRANTED: "approved", REFUSED: "refused", WITHDRAWN: "a yes taken back", SHADOWED: "scores in the shadow", CANARY_STEP: "on trial as canary",
+           RELEASED: "released", ROLLED_BACK: "rolled back to it", RETIRED: "retired"}
 
 def decisions_block(
     card:ModelCard, # As `read_card` gathers it

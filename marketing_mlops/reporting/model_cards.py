@@ -9,7 +9,7 @@ Where a record is missing, the card says `unknown`. It never falls back on `para
 # %% auto #0
 __all__ = ['UNKNOWN', 'known', 'feature_definition', 'ModelCard', 'card_verdict', 'read_card']
 
-# %% ../../nbs/api/reporting/83_model_cards.ipynb #4619dcf5
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #9610bf90
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -21,7 +21,7 @@ from ..features.own_features import own_features
 from ..governance.approval_states import ApprovalState, approval_from
 from ..governance.ledger import Ledger
 from ..governance.ledger_entries import LedgerEntry, LedgerError
-from ..governance.live_pointers import RELEASED, ROLLED_BACK, LivePointer, bundle_place, pointer_from
+from ..governance.live_pointers import RELEASED, LivePointer, bundle_place, pointer_from
 from ..governance.releases import evaluation_hash
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import Bundle, read_bundle
@@ -54,7 +54,7 @@ def feature_definition(
     except MmopsError: return UNKNOWN, ""
     return declared.definition, declared.unit
 
-# %% ../../nbs/api/reporting/83_model_cards.ipynb #4e57b82c
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #d4125c05
 @dataclass(frozen=True)
 class ModelCard:
     "Everything on record about one model and one of its bundles."
@@ -72,9 +72,11 @@ class ModelCard:
     def evaluation(self)->dict: "What the evaluation found."; return self.bundle.evaluation if self.bundle else {}
     @property
     def role(self)->str:
-        "What this bundle is to the model: champion, candidate, earlier champion, unknown."
+        "What this bundle is to the model: champion, canary, shadow, candidate, earlier champion, unknown."
         if self.bundle is None: return UNKNOWN
         if self.champion and self.champion.champion == self.bundle.core_hash: return "champion"
+        trial = next((name for name in ("canary", "shadow") if self.champion and getattr(self.champion, name) == self.bundle.core_hash), None)
+        if trial: return trial
         was_live = any(e.kind == RELEASED and e.payload.get("bundle_hash") == self.bundle.core_hash for e in self.entries)
         return "earlier champion" if was_live else "candidate"
 
@@ -105,7 +107,7 @@ def _place(workspace:Workspace, model:str, wish:str|None, champion:LivePointer|N
     if len(kept) == 1: return bundle_place(workspace, kept[0])
     raise ParameterError(f"No bundle {wish!r} is kept in data/bundles.", "Give champion, candidate, or the first digits of a hash that `mmops ledger` shows, at least 8.", key="bundle")
 
-# %% ../../nbs/api/reporting/83_model_cards.ipynb #93e9a947
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #756139c1
 def read_card(
     model:str, # Key of the model
     workspace:Workspace, # Where its records are
@@ -116,7 +118,7 @@ def read_card(
     own_features(workspace)                                    # a team's own features become terms of the glossary
     entries = tuple(entry for entry in ledger if entry.subject == model)
     if not entries and not workspace.output("bundle", model).is_dir(): read_params(workspace).model(model)
-    champion = pointer_from(model, [e for e in entries if e.kind in (RELEASED, ROLLED_BACK)])
+    champion = pointer_from(model, entries)
     place = _place(workspace, model, bundle, champion)
     try: found, problem = read_bundle(place), ""
     except BundleError as error: found, problem = None, error.problem
