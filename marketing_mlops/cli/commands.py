@@ -61,13 +61,15 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #2bc331b2
+# %% ../../nbs/api/cli/20_commands.ipynb #20c883da
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
     Command("request", "approve:ask_for_approval", "ask for the candidate of a model to be approved",
             ("mmops request retailer_churn_90d --as analyst@example.com",
              'mmops request retailer_churn_90d --as analyst@example.com --reason "monthly training"')),
+    Command("check", "release_checks:check_model", "ask every gate before a release about the candidate of a model",
+            ("mmops check retailer_churn_90d --as analyst@example.com", "mmops check retailer_churn_90d --as analyst@example.com --no-rebuild --tests report.xml"), "No answer was recorded."),
     Command("approve", "approve:approve_candidate", "approve the candidate of a model: exactly these bytes, until a day",
             ("mmops approve retailer_churn_90d --as model-owner@example.com",)),
     Command("refuse", "approve:refuse_candidate", "refuse the candidate of a model, or take its approval back",
@@ -83,18 +85,6 @@ _MODEL_COMMANDS = (
             ("mmops live", "mmops live retailer_churn_90d", "mmops live --at 2026-03-31T12:00:00Z")),
     Command("aliases", "aliases:show_aliases", "put mlflow's aliases where the ledger says, and tell what had drifted",
             ("mmops aliases", "mmops aliases retailer_churn_90d --check")),
-    Command("ledger", "ledger:show_ledger", "what was decided, the newest first",
-            ("mmops ledger", "mmops ledger --about retailer_churn_90d --last 50")),
-    Command("ledger verify", "ledger:verify_ledger", "whether anything recorded was changed, moved or removed",
-            ("mmops ledger verify",)),
-    Command("ledger rebuild", "ledger:rebuild_ledger", "make the ledger's database again from the text logs",
-            ("mmops ledger rebuild",)),
-    Command("ledger anchor", "ledger:anchor_ledger", "note the end of the ledger in a git tag",
-            ("mmops ledger anchor",)),
-    Command("backup", "backup:back_up", "keep ledger, live pointers, bundles and state in one file",
-            ("mmops backup monday.tar.gz",), "No file was made."),
-    Command("restore", "backup:bring_back", "bring back what a backup holds, and verify the ledger",
-            ("mmops restore monday.tar.gz",), "Run it again: every file is the old or the new one, and what is missing is completed."),
     Command("serve", "serve:serve_models", "answer POST /predict and GET /healthz with the released models",
             ("mmops serve --no-key", "mmops serve --model retailer_churn_90d --port 8080", "mmops serve --host 0.0.0.0"), "The service has ended; nothing was changed."),
     Command("activate", "activate:activate_model", "write the people a champion recommends, with consent and without the holdout",
@@ -173,7 +163,43 @@ _EXPERIMENT_COMMANDS = (
             ('mmops experiments learnt promo_mail_2026 --text "Small orders doubled; set a minimum" --as marketing@example.com',), "Run `mmops ledger` to see whether it is kept."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #5a27682c
+# %% ../../nbs/api/cli/20_commands.ipynb #da1f1916
+_LEDGER_COMMANDS = (
+    Command("ledger", "ledger:show_ledger", "what was decided, the newest first",
+            ("mmops ledger", "mmops ledger --about retailer_churn_90d --last 50")),
+    Command("ledger verify", "ledger:verify_ledger", "whether anything recorded was changed, moved or removed",
+            ("mmops ledger verify",)),
+    Command("ledger rebuild", "ledger:rebuild_ledger", "make the ledger's database again from the text logs",
+            ("mmops ledger rebuild",)),
+    Command("ledger anchor", "ledger:anchor_ledger", "note the end of the ledger in a git tag",
+            ("mmops ledger anchor",)),
+    Command("backup", "backup:back_up", "keep ledger, live pointers, bundles and state in one file",
+            ("mmops backup monday.tar.gz",), "No file was made."),
+    Command("restore", "backup:bring_back", "bring back what a backup holds, and verify the ledger",
+            ("mmops restore monday.tar.gz",), "Run it again: every file is the old or the new one, and what is missing is completed."),
+)
+
+# %% ../../nbs/api/cli/20_commands.ipynb #45a74e39
+_REVIEW_COMMANDS = (
+    Command("incident open", "incident_commands:open_an_incident", "write down that something went wrong with a model",
+            ('mmops incident open retailer_churn_90d --text "Customers got the mail three times" --as marketing@example.com',
+             'mmops incident open retailer_churn_90d --text "Mails twice" --began 2026-04-02T17:00:00+02:00 --as marketing@example.com'), "Run `mmops incident list` to see whether it is open."),
+    Command("incident update", "incident_commands:update_an_incident", "add what was found or done",
+            ('mmops incident update 5f2a0c11 --text "Rolled back" --impact "1200 EUR" --as model-owner@example.com',), "Run `mmops incident list` to see how many entries it has."),
+    Command("incident close", "incident_commands:close_an_incident", "close an incident with cause, cost and what was learnt",
+            ('mmops incident close 5f2a0c11 --cause "A join without the market" --learnings "Repeats are checked" --impact "1840 EUR" --as model-owner@example.com',), "Run `mmops incident list` to see whether it is closed."),
+    Command("incident list", "incident_commands:list_incidents", "what is open, what it cost, what was learnt",
+            ("mmops incident list", "mmops incident list --open")),
+    Command("review record", "review_commands:keep_review", "put a review of a model on record; ends the duty a rollback left",
+            ('mmops review record retailer_churn_90d --seen "The list held each customer once per market" --as model-owner@example.com',
+             'mmops review record retailer_churn_90d --seen "Sound" --threshold "monitoring.psi=0.2 to 0.15" --as model-owner@example.com'), "Run `mmops review list --reviews` to see whether it is on record."),
+    Command("review list", "review_commands:list_reviews", "reviews and all other decisions about models, with the reason of each change",
+            ("mmops review list", "mmops review list --about retailer_churn_90d --reviews")),
+    Command("review explain", "review_commands:explain_decision", "say for which reason a model had changed",
+            ('mmops review explain 5f2a0c11 --because degradation --as model-owner@example.com',), "Run `mmops review list` to see the reason on record."),
+)
+
+# %% ../../nbs/api/cli/20_commands.ipynb #4fc9ac68
 _ALERT_COMMANDS = (
     Command("schedule repair", "schedule_repair:repair_schedules", "make the records of schedules again from the evidence, where they are damaged",
             ("mmops schedule repair",), "Run it again."),
@@ -182,7 +208,7 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_LEDGER_COMMANDS, *_REVIEW_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(
