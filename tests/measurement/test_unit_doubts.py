@@ -55,7 +55,7 @@ def test_revenue_below_zero_is_counted_named_and_decides_nothing(customers):
 def test_turned_signs_are_found_also_where_returns_are_allowed(customers, order):
     turned = customers.iloc[order].assign(net_revenue_per_customer=-customers.net_revenue_per_customer)
     found = read_out(experiment(goal="net_revenue_per_customer"), turned)
-    assert found.decision.decision == "hold" and "More came back than was bought" in found.decision.sentence
+    assert found.decision.decision == "hold" and "Hardly an amount is above 0 with" in found.decision.sentence
 
 def test_returns_pass_where_the_metric_is_net_of_them_and_a_code_does_not(customers):
     net, some = experiment(goal="net_revenue_per_customer"), np.arange(N) % 80 == 7
@@ -63,6 +63,14 @@ def test_returns_pass_where_the_metric_is_net_of_them_and_a_code_does_not(custom
     assert (net_found := read_out(net, returned)).decision.decision == "ship" and "below_zero" not in codes(net_found, "unknown")
     coded = read_out(net, customers.assign(net_revenue_per_customer=customers.net_revenue_per_customer.where(~some, -999.)))
     assert "one_amount_below_zero" in codes(coded, "review")
+    large = read_out(net, customers.assign(net_revenue_per_customer=customers.net_revenue_per_customer.where(~some, -9999.)))
+    assert large.decision.decision == "hold" and "below_zero" in codes(large, "unknown") and "is -9999 in 50 of 4,000 rows" in large.decision.sentence
+
+def test_an_arm_whose_returns_exceed_its_sales_is_stopped_for_its_loss_and_reviewed(customers):
+    rng = np.random.default_rng(4)
+    back = (customers.arm == "mail") & (rng.random(N) < .15)
+    found = read_out(experiment(goal="net_revenue_per_customer"), customers.assign(net_revenue_per_customer=customers.net_revenue_per_customer.mask(back, -customers.spent_before)))
+    assert found.decision.decision == "stop" and "more_returned" in codes(found, "review")
 
 # --- covariates that are the outcome ---
 @pytest.mark.parametrize("noise", [0., .1, 1.])
