@@ -44,11 +44,11 @@ RELEASE_STATES:dict[ReleaseState, str] = {
 }
 register_term(Term("release_state", "Where a bundle stands between built and retired: " + ", ".join(RELEASE_STATES) + ".", owner="model-owner@example.com"))
 
-# %% ../../nbs/api/governance/44_release_states.ipynb #88711776
+# %% ../../nbs/api/governance/44_release_states.ipynb #b25f0718
 Signal = Literal["check_passed", "check_failed", "approve", "approval_ended", "shadow", "canary", "release", "replaced", "left", "returned", "retire"]
 MOVES:dict[ReleaseState, dict[Signal, ReleaseState]] = {
-    "candidate": {"check_passed": "checked", "check_failed": "candidate", "retire": "retired"},
-    "checked": {"check_passed": "checked", "check_failed": "candidate", "approve": "approved", "approval_ended": "checked", "retire": "retired"},
+    "candidate": {"check_passed": "checked", "check_failed": "candidate", "returned": "champion", "retire": "retired"},
+    "checked": {"check_passed": "checked", "check_failed": "candidate", "approve": "approved", "approval_ended": "checked", "returned": "champion", "retire": "retired"},
     "approved": {"check_passed": "approved", "check_failed": "candidate", "approve": "approved", "approval_ended": "checked",
                  "shadow": "shadow", "canary": "canary", "release": "champion", "returned": "champion", "retire": "retired"},
     "shadow": {"shadow": "shadow", "canary": "canary", "release": "champion", "left": "candidate", "retire": "retired"},

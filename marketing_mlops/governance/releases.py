@@ -108,20 +108,25 @@ def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approv
 
 def _before(entries:list[LedgerEntry], entry:LedgerEntry)->list[LedgerEntry]: return entries[:next(i for i, each in enumerate(entries) if each.hash == entry.hash)]
 
-# %% ../../nbs/api/governance/70_releases.ipynb #f661f262
+# %% ../../nbs/api/governance/70_releases.ipynb #35ef27f0
 def state_of_bundle(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
     bundle_hash:str, # Which bundle, 64 hexadecimal digits
     at:datetime, # With a time zone
 )->ReleaseState: # candidate for a bundle nobody has recorded anything about
-    "Where a bundle stands. A complete approval stands for the check of a bundle that was never checked."
-    entries = list(entries)
-    checked = {entry.payload["bundle_hash"] for entry in entries if entry.kind == CHECKED}
-    return release_states([each for entry in entries for each in _with_check(entry, checked)], at).get(bundle_hash, "candidate")
+    "Where a bundle stands. A complete approval stands for the check of a bundle that had none by then."
+    return release_states(_with_checks(entries), at).get(bundle_hash, "candidate")
 
-def _with_check(entry:LedgerEntry, checked:set[str])->list[LedgerEntry]:
-    if entry.kind != GRANTED or entry.payload.get("missing") or entry.payload["bundle_hash"] in checked: return [entry]
-    return [replace(entry, kind=CHECKED, payload={"bundle_hash": entry.payload["bundle_hash"], "status": "pass"}), entry]
+def _with_checks(entries:Iterable[LedgerEntry])->list[LedgerEntry]:
+    "The entries, with a check before each complete approval of a bundle that had none by then."
+    found,checked = [], set()
+    for entry in entries:
+        bundle = entry.payload.get("bundle_hash")
+        if entry.kind == CHECKED: checked.add(bundle)
+        if entry.kind == GRANTED and not entry.payload.get("missing") and bundle not in checked:
+            found.append(replace(entry, kind=CHECKED, payload={"bundle_hash": bundle, "status": "pass"}))
+        found.append(entry)
+    return found
 
 # %% ../../nbs/api/governance/70_releases.ipynb #68dde675
 def _check_gates(model:str, bundle_hash:str, entries:list[LedgerEntry]):
