@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.governance.live_pointers import bundle_place, pointer_file
-from marketing_mlops.jobs.scoring import champion_of, place_pointers, score_customers, write_scores
+from marketing_mlops.governance.routing import Route, routed
+from marketing_mlops.jobs.scoring import champion_of, place_pointers, route_of, score_customers, write_scores
 from marketing_mlops.registry.bundle_files import BundleError
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
@@ -151,7 +152,55 @@ def test_a_pointer_that_cannot_be_read_is_not_replaced(shop):
     pointer_file(shop, MODEL).write_text("<<<<<<< ours")
     assert place_pointers(shop, [MODEL]) == [] and pointer_file(shop, MODEL).read_text() == "<<<<<<< ours"
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", "null", "<<<<<<< ours", '{"champion": 5}', '{"champion": ""}', '{"champion": "../../elsewhere"}', '{"champion": ["5f3a"]}'])
+def on_trial(shop, champion, share=.4, **beside):
+    "What a canary step, or a shadow, leaves."
+    for bundle in beside.values():
+        if not bundle_place(shop, bundle.core_hash).exists(): shutil.copytree(bundle.folder, bundle_place(shop, bundle.core_hash))
+    routing = {"champion": 1 - share, "canary": share} if "canary" in beside else {"champion": 1.}
+    write_json(pointer_file(shop, MODEL), dict(model=MODEL, champion=champion.core_hash, routing=routing, ledger_head="77") | {role: bundle.core_hash for role, bundle in beside.items()})
+
+def test_a_canary_s_share_is_who_the_service_would_send_to_it_and_everybody_has_one_row(shop, tmp_path):
+    champion = put_live(shop, build(shop))
+    alone = score_customers(shop, MODEL, SPEC).frame
+    canary = build(shop, even_at=90.)
+    on_trial(shop, champion, canary=canary)
+    scored = score_customers(shop, MODEL, SPEC)
+    route = Route(MODEL, champion.core_hash, canary.core_hash, .4)
+    assert route_of(shop, MODEL) == route and scored.frame.customer_id.tolist() == alone.customer_id.tolist()
+    assert scored.frame.bundle_hash.tolist() == [routed(each, route) for each in alone.customer_id] and 0 < (scored.frame.role == "canary").sum() < len(alone)
+    mine = scored.frame.role == "champion"
+    assert scored.frame[mine].equals(alone[mine]) and (scored.frame.p_no_order < alone.p_no_order)[~mine].all()
+    assert scored.facts()["canary"] == dict(bundle_hash=canary.core_hash, share=.4, n=int((~mine).sum())) and scored.facts()["bundle_hash"] == champion.core_hash
+    assert written(scored, tmp_path/"first") == written(score_customers(shop, MODEL, SPEC), tmp_path/"second")
+
+def test_whom_a_canary_may_not_contact_is_not_scored_in_its_place_by_the_champion(shop):
+    champion = put_live(shop, build(shop))
+    everybody = score_customers(shop, MODEL, SPEC).frame.customer_id
+    canary = build(shop, even_at=90., outcome=dict(active_days=60))
+    on_trial(shop, champion, .9, canary=canary)
+    frame = score_customers(shop, MODEL, SPEC).frame
+    assert set(everybody) > set(frame.customer_id) and (frame[frame.role == "canary"].recency_days <= 61).all()
+
+@pytest.mark.parametrize("harm", [lambda place: shutil.rmtree(place), lambda place: (place/"README.md").write_text("x"), lambda place: None], ids=["missing", "changed", "whole"])
+def test_a_shadow_changes_no_row_whatever_becomes_of_it(shop, tmp_path, harm):
+    champion = put_live(shop, build(shop))
+    before = written(score_customers(shop, MODEL, SPEC), tmp_path/"before")
+    shadow = build(shop, even_at=90.)
+    on_trial(shop, champion, shadow=shadow)
+    harm(bundle_place(shop, shadow.core_hash))
+    scored = score_customers(shop, MODEL, SPEC)
+    after = written(scored, tmp_path/"after")
+    assert after["scores.parquet"] == before["scores.parquet"] and ("shadow_scores.parquet" in after) == (scored.shadow_trouble == "")
+    assert ("trouble" in scored.facts()["shadow"]) == bool(scored.shadow_trouble)
+
+def test_a_changed_canary_stops_the_scoring(shop):
+    champion, canary = put_live(shop, build(shop)), build(shop, even_at=90.)
+    on_trial(shop, champion, canary=canary)
+    (bundle_place(shop, canary.core_hash)/"README.md").write_text("x")
+    with pytest.raises(BundleError, match="was changed"): score_customers(shop, MODEL, SPEC)
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "null", "<<<<<<< ours", '{"champion": 5}', '{"champion": ""}', '{"champion": "../../elsewhere"}', '{"champion": ["5f3a"]}',
+    '{"champion": "%s", "canary": "%s", "routing": {}}' % ("a"*64, "b"*64), '{"champion": "%s", "canary": "%s", "routing": {"canary": 7}}' % ("a"*64, "b"*64), '{"champion": "%s", "shadow": "../x"}' % ("a"*64)])
 def test_a_file_that_is_no_pointer_stops_the_scoring_in_two_lines(shop, text):
     pointer_file(shop, MODEL).parent.mkdir(parents=True)
     pointer_file(shop, MODEL).write_text(text)
