@@ -8,12 +8,15 @@ A model goes live only when somebody who did not build it has said yes to exactl
 __all__ = ['APPROVAL_WORDS', 'ApprovalWords', 'state_lines', 'ask_for_approval', 'approve_candidate', 'refuse_candidate',
            'withdraw_approval']
 
-# %% ../../nbs/api/cli/63_approve.ipynb #e3187114
+# %% ../../nbs/api/cli/63_approve.ipynb #65989234
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from ..contracts.counts import counted
+from ..workspace.clock import WallClock
 from ..workspace.places import Workspace, find_workspace
 from .candidates import candidate_folder, evidence_lines, needed_flag
 from .register import origin_line
+from .release_checks import check_lines
 from .terminal import printable
 if TYPE_CHECKING: from marketing_mlops.governance.approval_states import ApprovalState, ApprovalStatus
 
@@ -58,7 +61,7 @@ def state_lines(
     if state.expires_at: words |= dict(ends_on=f"{state.expires_at:%Y-%m-%d}")
     return f"{model}, bundle {bundle_hash[:12]}: {sentence.format(**words).rstrip('.')}.", f"Next: {then.format(**words)}"
 
-# %% ../../nbs/api/cli/63_approve.ipynb #b57be5c8
+# %% ../../nbs/api/cli/63_approve.ipynb #0f607657
 def ask_for_approval(
     model:str, # A model of params.yaml whose candidate was built
     as_:str=None, # Role that asks, as a mail address
@@ -66,15 +69,17 @@ def ask_for_approval(
     reason:str=None, # Remark for the approver
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
-    "Asks for the candidate of a model to be approved, puts its origin on record, and shows what its evaluation says."
+    "Asks for the candidate of a model to be approved, puts its origin on record, asks the gates, and shows what evaluation and gates say."
     from marketing_mlops.governance.approvals import request_approval
+    from marketing_mlops.governance.release_gates import check_bundle
     found, role = find_workspace(workspace), needed_flag("--as", as_, "request")
     folder, about = _about(found, model)
     state = request_approval(*about, role, structure=_structure(folder), author=author or "", reason=reason or "")
+    if not state.is_valid: check_bundle(found, model, folder, role)
     stands, then = state_lines(model, about[2], state)
     if state.is_valid: then = _live_already(found, model, about[2]) or then
     else: then = f"{_who_may(found, model, state)} {then}"
-    print(*evidence_lines(folder), origin_line(found, model, about[2], role), *_change_lines(state), stands, *_hurdle(folder), then, sep="\n")
+    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), origin_line(found, model, about[2], role), *_change_lines(state), stands, *_hurdle(folder), then, sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #92376aab
 def _about(workspace:Workspace, model:str)->tuple[Path, tuple[Workspace, str, str, str]]:
@@ -96,11 +101,22 @@ def _who_may(workspace:Workspace, model:str, state:"ApprovalState")->str:
     if not policy.approvers: return "Approvers: none; name them in settings.ini."
     return f"Approvers: business {', '.join(policy.business) or 'none'}; technical {', '.join(policy.technical) or 'none'}."
 
-# %% ../../nbs/api/cli/63_approve.ipynb #a4761764
+# %% ../../nbs/api/cli/63_approve.ipynb #900acce1
 def _change_lines(state:"ApprovalState")->list[str]:
     "Why both sides are asked; empty for a refresh."
     changes = state.request.payload["changes"]
     return [f"Structural change ({', '.join(changes)}): a business and a technical role have to agree."] if changes else []
+
+def _gate_lines(workspace:Workspace, model:str, bundle_hash:str)->list[str]:
+    "What a yes answers for: the gates that did not pass at the last check."
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.release_gates import last_check
+    check = last_check(Ledger(workspace).entries(subject=model), bundle_hash)
+    if check is None: return [f"No gate was asked yet: `mmops check {model} --as ROLE`."]
+    lines = check_lines(check, only_open=True)
+    days = (WallClock().now() - check.entry.time).days
+    aged = f", asked {counted(days, 'day')} ago" if days > 0 else ""
+    return [f"Gates{aged}: {check.status}." + (" Whoever approves answers for:" if lines else ""), *lines]
 
 def _hurdle(folder:Path)->list[str]:
     "Why a release would be refused whatever the approver says; empty where it would not."
@@ -114,7 +130,7 @@ def _live_already(workspace:Workspace, model:str, bundle_hash:str)->str:
     champion = live(workspace, model)
     return f"It is live since {champion.since:%Y-%m-%d}: nothing is left to do." if champion and champion.champion == bundle_hash else ""
 
-# %% ../../nbs/api/cli/63_approve.ipynb #e3b3781f
+# %% ../../nbs/api/cli/63_approve.ipynb #ad3ca87f
 def approve_candidate(
     model:str, # A model of params.yaml whose candidate waits for an answer
     as_:str=None, # Approver, as a mail address
@@ -126,7 +142,7 @@ def approve_candidate(
     from marketing_mlops.governance.approvals import grant
     found, role = find_workspace(workspace), needed_flag("--as", as_, "approve")
     folder, about = _about(found, model)
-    print(*evidence_lines(folder), sep="\n")
+    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), sep="\n")
     print(*state_lines(model, about[2], grant(*about, role, key=key, reason=reason or "")), sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #6b761b92

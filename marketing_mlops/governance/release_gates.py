@@ -53,11 +53,12 @@ class GateInputs:
     @property
     def champion(self)->str|None: "Hash of what is live; None without a champion."; return found.champion if (found := pointer_from(self.policy.model, self.entries)) else None
 
-# %% ../../nbs/api/governance/64_release_gates.ipynb #c642206b
+# %% ../../nbs/api/governance/64_release_gates.ipynb #cf589935
 def _newest_events(inputs:GateInputs)->dict[str, datetime]:
     "Newest event of every accepted table that has dates."
-    file = inputs.workspace.accepted(inputs.bundle.parameters.get("source") or "")/"ingest.json"
-    try: tables = json.loads(file.read_text(encoding="utf-8"))["tables"]
+    source = inputs.bundle.parameters.get("source")
+    if not source: return {}
+    try: tables = json.loads((inputs.workspace.accepted(source)/"ingest.json").read_text(encoding="utf-8"))["tables"]
     except (OSError, ValueError, KeyError): return {}
     return {name: datetime.fromisoformat(about["newest_event"]) for name, about in tables.items() if about.get("newest_event")}
 
@@ -94,7 +95,7 @@ def _primary(metric:str|None, figures:Mapping)->Reason:
     if metric and not (isinstance(found, dict) and "value" in found): return Reason("primary_metric", f"Its primary metric {metric} was not measured.", next_step="Hold out more customers.", severity="review")
     return Reason("primary_metric", f"{metric} is {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})." if found else "No primary metric is named.", severity="pass")
 
-# %% ../../nbs/api/governance/64_release_gates.ipynb #d557a696
+# %% ../../nbs/api/governance/64_release_gates.ipynb #aec4283d
 MEASURED_GATES = { # gate -> what nobody has done yet
     "champion": "Nobody has held it against the champion on the same customers.",
     "fairness": "Nobody has looked at who would be contacted, group by group.",
@@ -102,8 +103,8 @@ MEASURED_GATES = { # gate -> what nobody has done yet
 }
 
 def _measured(name:str)->Callable[[GateInputs], Verdict]:
-    missing = Reason("not_measured", MEASURED_GATES[name], next_step="Run `mmops check MODEL`.", severity="unknown")
-    return lambda inputs: inputs.findings.verdicts.get(name) or judged(name, [missing])
+    def missing(model): return Reason("not_measured", MEASURED_GATES[name], next_step=f"Run `mmops check {model} --as ROLE`.", severity="unknown")
+    return lambda inputs: inputs.findings.verdicts.get(name) or judged(name, [missing(inputs.policy.model)])
 
 def _champion(inputs:GateInputs)->Verdict:
     if inputs.champion is None: return judged("champion", [Reason("no_champion", "There is no champion to be better than.", severity="pass")])

@@ -90,7 +90,7 @@ def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
     said = capsys.readouterr().out
     assert first.core_hash[:12] in said and "Complaints doubled" in said and OWNER in said
     assert [e.kind for e in Ledger(shop).entries() if e.kind != "bundle_registered"] == ["policy_changed",
-        *["approval_requested", "approval_granted", "approval_granted", "stage_left_out", "stage_left_out", "released"]*2, "rolled_back"]
+        *["approval_requested", "bundle_checked", "approval_granted", "approval_granted", "stage_left_out", "stage_left_out", "released"]*2, "rolled_back"]
 
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
     from marketing_mlops.registry.tracking_store import tracking_client
