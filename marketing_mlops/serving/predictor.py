@@ -9,7 +9,7 @@ The file is only the bell. Who is champion is asked of the ledger (`governance.l
 # %% auto #0
 __all__ = ['RETRY_SECONDS', 'OpenedChampion', 'open_champion', 'Prediction', 'predict_rows', 'Predictor']
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #111cf5a9
+# %% ../../nbs/api/serving/20_predictor.ipynb #c3f325e9
 import threading, time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from fastcore.basics import patch
 from ..features.online_stores import OnlineStore, open_online_store
 from ..governance.live_pointers import LivePointer, ReleaseError, bundle_place, live, pointer_file
 from ..governance.routing import serving_role
+from ..registry.bundle_files import BundleError
 from ..registry.bundles import Bundle, read_bundle, score_columns
 from ..registry.input_schemas import RowProblem
 from .prediction_requests import RequestRefused, problem_facts, requested_columns
@@ -24,13 +25,14 @@ from .stored_rows import filled_rows
 from ..workspace.errors import DataError
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #156319ab
+# %% ../../nbs/api/serving/20_predictor.ipynb #905b4c33
 @dataclass(frozen=True)
 class OpenedChampion:
     "A champion whose bundle was checked and opened."
     pointer:LivePointer # Which one, since when
     bundle:Bundle # Ready to score
-    canary:Bundle|None=None # On trial, ready to score; None while nothing is
+    canary:Bundle|None=None # On trial, ready to score; None while nothing is, or where it cannot be read
+    trouble:BundleError|None=None # Why the canary cannot be read; None where it can, or there is none
 
 def open_champion(
     workspace:Workspace, # With a ledger and data/bundles
@@ -41,8 +43,9 @@ def open_champion(
     pointer = live(workspace, model)
     if pointer is None: raise ReleaseError(f"{model} has no champion: nothing was released.", "Approve and release a bundle first.", model=model, bundle_hash=None)
     there = {each.core_hash: each for each in (before.bundle, before.canary) if each} if before else {}
-    opened = [each and (there.get(each) or _opened_bundle(workspace, each)) for each in (pointer.champion, pointer.canary)]
-    return OpenedChampion(pointer, *opened)
+    bundle = there.get(pointer.champion) or _opened_bundle(workspace, pointer.champion)
+    try: return OpenedChampion(pointer, bundle, pointer.canary and (there.get(pointer.canary) or _opened_bundle(workspace, pointer.canary)))
+    except BundleError as error: return OpenedChampion(pointer, bundle, trouble=error)
 
 def _opened_bundle(workspace:Workspace, core_hash:str)->Bundle:
     bundle = read_bundle(bundle_place(workspace, core_hash), expected=core_hash)
@@ -97,7 +100,7 @@ def _part(bundle:Bundle, model:str, rows:list[dict], places:Sequence[int], store
         raise RequestRefused(f"Among rows {', '.join(map(str, places[:5]))}{', …' if len(places) > 5 else ''}: {e.problem}", e.remedy, e.status) from None
     return dict(zip(places, scores)), [replace(note, rows=tuple(places[i] for i in note.rows)) for note in notes]
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #5a1c3b7a
+# %% ../../nbs/api/serving/20_predictor.ipynb #2b5bc60e
 RETRY_SECONDS = 5.  # between two attempts to open a champion that could not be read
 
 class Predictor:
@@ -111,6 +114,7 @@ class Predictor:
         self._file,self._lock,self._retry_at = pointer_file(workspace, model),threading.Lock(),float("inf")
         self._seen = self._stamp()
         self.champion,self.store = open_champion(workspace, model),open_online_store(workspace)
+        if self.champion.trouble: self.trouble,self._retry_at = self.champion.trouble,seconds() + RETRY_SECONDS
 
     def _stamp(self)->tuple|None:
         try: found = self._file.stat()
@@ -119,16 +123,16 @@ class Predictor:
     @property
     def is_due(self)->bool: "Whether the champion should be looked at again."; return self._stamp() != self._seen or self.seconds() >= self._retry_at
 
-# %% ../../nbs/api/serving/20_predictor.ipynb #fedead79
+# %% ../../nbs/api/serving/20_predictor.ipynb #2637431d
 @patch
 def refresh(self:Predictor)->OpenedChampion:
     "The champion of the moment; the one before, with `trouble` saying why, where it cannot be read."
     with self._lock:
         if not self.is_due: return self.champion
         stamp = self._stamp()
-        try: self.champion,self.trouble,self._retry_at = open_champion(self.workspace, self.model, self.champion),None,float("inf")
-        except Exception as e: self.trouble,self._retry_at = e,self.seconds() + RETRY_SECONDS   # whatever it is, customers go on being answered
-        self._seen = stamp
+        try: self.champion = open_champion(self.workspace, self.model, self.champion); self.trouble = self.champion.trouble
+        except Exception as e: self.trouble = e   # whatever it is, customers go on being answered
+        self._seen,self._retry_at = stamp,self.seconds() + RETRY_SECONDS if self.trouble else float("inf")
         return self.champion
 
 @patch

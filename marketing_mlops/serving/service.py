@@ -100,7 +100,7 @@ def defect_answer(
     print(f"mmops serve: {type(error).__name__} in {where}; the caller was told that the fault is ours.", file=sys.stderr, flush=True)
     return json_answer({"problem": "The service could not answer: this is a defect of the service, not of the request.", "remedy": "Tell whoever runs it; its log says where."}, 500)
 
-# %% ../../nbs/api/serving/30_service.ipynb #cdce8d81
+# %% ../../nbs/api/serving/30_service.ipynb #56c20cdf
 def answer_question(
     predictors:Mapping[str, Predictor], # By model
     body:bytes, # Of the request
@@ -118,10 +118,10 @@ def health(
     def facts(each):
         found = dict(model=each.model, bundle=each.champion.bundle.core_hash, role="champion", since=each.champion.pointer.since.isoformat())
         if each.champion.canary: found["canary"] = dict(bundle=each.champion.canary.core_hash, share=each.champion.pointer.canary_share)
-        return found | ({"note": "A newer champion could not be read; this one goes on answering."} if each.trouble else {})
+        return found | ({"note": "The canary could not be read; the champion answers for all." if each.champion.trouble else "A newer champion could not be read; this one goes on answering."} if each.trouble else {})
     return dict(status="behind" if any(each.trouble for each in predictors.values()) else "ok", models=[facts(each) for each in predictors.values()])
 
-# %% ../../nbs/api/serving/30_service.ipynb #ad72b670
+# %% ../../nbs/api/serving/30_service.ipynb #5531f5ed
 QUICK_BYTES = 20_000 # a larger body is answered beside the others
 
 def is_slow(
@@ -140,7 +140,7 @@ async def look_again(
         if not each.is_due: continue
         before = each.trouble
         await run_in_threadpool(each.refresh)
-        if each.trouble and str(each.trouble) != str(before): print(f"mmops serve: the new champion of {each.model} cannot be read, the one before goes on answering.\n{each.trouble}", file=sys.stderr, flush=True)
+        if each.trouble and str(each.trouble) != str(before): print(f"mmops serve: {'the canary' if each.champion.trouble else 'the new champion'} of {each.model} cannot be read, the {'champion answers for all' if each.champion.trouble else 'one before goes on answering'}.\n{each.trouble}", file=sys.stderr, flush=True)
 
 # %% ../../nbs/api/serving/30_service.ipynb #6b0cc35d
 def _answering(handler):

@@ -7,6 +7,10 @@ from marketing_mlops.registry.bundle_files import BundleError
 from marketing_mlops.registry.bundles import read_bundle, score_rows
 from marketing_mlops.serving import predictor as room
 from marketing_mlops.serving.predictor import RETRY_SECONDS, Predictor
+from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.releases import bundle_evidence
+from marketing_mlops.governance.routing import serving_role
+from marketing_mlops.governance.trials import start_canary
 from served_shop import customers, put_live
 
 ROWS = customers(50).astype(object).where(customers(50).notna(), None).to_dict("records")
@@ -33,6 +37,43 @@ def test_a_release_and_a_rollback_are_followed(churn, shop, spring, summer):
     back = churn.predict(ROWS)
     assert back.bundle_hash == spring.core_hash and churn.champion.pointer.reason == "Complaints"
     assert not np.allclose([each["p_no_order"] for each in back.scores], [each["p_no_order"] for each in turned.scores])
+
+NAMED = [row | {"customer_id": f"customer {i}"} for i, row in enumerate(ROWS)]
+
+def on_trial(shop, bundle, share=.4):
+    asked = bundle_evidence(bundle.folder)
+    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
+    request_approval(*about, "analyst@example.com", structure=asked.structure)
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
+    return start_canary(shop, "churn", bundle.folder, "analyst@example.com", share=share)
+
+def test_a_canary_answers_for_the_customers_the_nightly_scores_give_it_in_the_order_asked(churn, shop, spring, summer):
+    route = on_trial(shop, summer).route
+    found = churn.predict(NAMED)
+    trial = [i for i, row in enumerate(NAMED) if serving_role(row["customer_id"], route) == "canary"]
+    by = {"champion": score_rows(spring, customers(50)).p_no_order, "canary": score_rows(summer, customers(50)).p_no_order}
+    assert found.canary_rows == tuple(trial) and 0 < len(trial) < len(NAMED) and found.to_dict()["canary"] == dict(bundle=summer.core_hash, rows=trial)
+    assert [each["p_no_order"] for each in found.scores] == pytest.approx([by["canary" if i in trial else "champion"][i] for i in range(50)], abs=1e-12)
+    assert "canary" not in churn.predict(ROWS).to_dict(), "rows that name nobody are the champion's"
+    odd = [row | {"recency_days": 1e6} for row in NAMED]
+    assert {i for note in churn.predict(odd).notes for i in note.rows if note.code == "outside_range"} & set(trial), "notes name the rows of the whole question"
+
+def test_the_end_of_a_trial_is_followed_at_once(churn, shop, spring, summer):
+    on_trial(shop, summer, .9)
+    assert churn.predict(NAMED).canary_rows
+    rollback(shop, "churn", "marketing@example.com", "Complaints")
+    assert churn.predict(NAMED).canary_rows == () and churn.champion.canary is None and churn.champion.bundle.core_hash == spring.core_hash
+
+def test_a_canary_that_cannot_be_read_leaves_everybody_to_the_champion_and_holds_up_no_rollback(churn, shop, spring, summer, clock):
+    on_trial(shop, summer, .9)
+    place = bundle_place(shop, summer.core_hash)
+    place.rename(place.with_name("away"))
+    found = churn.predict(NAMED)
+    assert found.canary_rows == () and found.bundle_hash == spring.core_hash and isinstance(churn.trouble, BundleError)
+    assert Predictor(shop, "churn").trouble
+    place.with_name("away").rename(place)
+    clock[0] += RETRY_SECONDS
+    assert churn.predict(NAMED).canary_rows and churn.trouble is None
 
 @pytest.mark.parametrize("damage", ["changed", "gone", "a pickle beside it", "another bundle"])
 def test_a_champion_that_cannot_be_read_leaves_the_one_before_and_is_tried_again(churn, shop, spring, summer, clock, damage):
