@@ -92,6 +92,68 @@ def test_a_model_goes_live_and_back_and_mlflow_shows_it(shop, capsys):
     assert [e.kind for e in Ledger(shop).entries() if e.kind != "bundle_registered"] == ["policy_changed",
         *["approval_requested", "bundle_checked", "approval_granted", "approval_granted", "stage_left_out", "stage_left_out", "released"]*2, "rolled_back"]
 
+def test_a_bundle_goes_live_stage_by_stage_and_mlflow_follows_and_is_put_right_after_somebody_moved_an_alias(shop, capsys):
+    from marketing_mlops.registry.tracking import aliases_of, set_alias
+    def shown(): return {alias: core_hash for alias, core_hash in aliases_of(shop, "churn").items() if core_hash}
+    assert typed("register", "churn") == 0
+    first = released(shop)
+    second = build(shop, 90.)
+    assert typed("register", "churn") == 0
+    approved(shop)
+    assert typed("release", "churn", "--as", ANALYST, "--stage", "shadow") == 0
+    assert shown() == dict(champion=first.core_hash, shadow=second.core_hash)
+    assert typed("release", "churn", "--as", ANALYST, "--stage", "canary", "--share", "0.25") == 0
+    capsys.readouterr()
+    build(shop, 120.)                                          # the nightly run
+    assert typed("live", "churn") == 0 and f"canary {second.core_hash[:12]} (25%)" in capsys.readouterr().out
+    typed("status")
+    assert f"canary {second.core_hash[:12]} (25%)" in capsys.readouterr().out
+    assert shown() == dict(champion=first.core_hash, canary=second.core_hash)
+    set_alias(shop, "churn", "champion", second.core_hash)
+    assert typed("aliases", "--check") == 1 and first.core_hash[:12] in capsys.readouterr().out
+    assert typed("aliases", "churn") == 0 and shown()["champion"] == first.core_hash
+    capsys.readouterr()
+    assert typed("aliases") == 0 and capsys.readouterr().out == "mlflow shows what the ledger says.\n"
+    assert typed("release", "churn", "--as", ANALYST) == 0 and shown() == dict(champion=second.core_hash)
+    assert live(shop, "churn").champion == second.core_hash
+    assert typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints", "--to", first.core_hash[:12]) == 0
+    assert "a review is due by" in capsys.readouterr().out and shown() == dict(champion=first.core_hash)
+
+@pytest.mark.parametrize("words, contains", [(("--stage", "cannary"), "Did you mean 'canary'"), (("--share", "0.1"), "--share goes with --stage canary"), (("--stage", "canary", "--share", "ten"), "is no number"),
+    (("--stage", "canary", "--share", "1.5"), "above 0 and below 1"), (("--stage", "shadow"), "has no champion")])
+def test_a_step_that_cannot_be_is_refused_in_two_lines(shop, capsys, words, contains):
+    approved(shop)
+    entries = len(Ledger(shop).entries())
+    capsys.readouterr()
+    assert typed("release", "churn", "--as", ANALYST, *words) == 1
+    said = capsys.readouterr().err
+    assert contains in said and said.count("\n") == 2 and len(Ledger(shop).entries()) == entries
+
+def test_status_names_a_review_nobody_held_and_a_champion_beyond_its_days_until_somebody_acts(shop, capsys):
+    from marketing_mlops.cli.status import release_rows
+    write_text(shop.root/"params.yaml", PARAMS.replace("consent_purpose: email}", "consent_purpose: email, release: {live_days: 30}}"))
+    shop = find_workspace(shop.root)
+    released(shop); released(shop, 90.)
+    typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints")
+    now = Ledger(shop).entries("rolled_back")[-1].time
+    def waits(days): return " ".join(release_rows(shop, ["churn"], clock=ReplayClock(now + pd.Timedelta(days=days).to_pytimedelta()))[1])
+    assert "was not held" not in waits(0) and "was not held" in waits(6) and "its rules allow 30" in waits(31) and "its rules allow 30" not in waits(6)
+    Ledger(shop).append("review_held", "churn", OWNER, dict(seen="Complaints came from another mailing"))
+    assert "was not held" not in waits(6)
+    assert live(shop, "churn"), "an alert stops nobody"
+
+def test_a_step_stands_where_mlflow_cannot_be_reached(shop, capsys):
+    write_text(shop.root/"settings.ini", f"[DEFAULT]\napprovers = {OWNER}, marketing@example.com\ntracking_url = http://127.0.0.1:9/\n")
+    shop = find_workspace(shop.root)
+    released(shop)
+    second = build(shop, 90.)
+    approved(shop)
+    capsys.readouterr()
+    assert typed("release", "churn", "--as", ANALYST, "--stage", "canary") == 0
+    assert "mlflow does not show it" in capsys.readouterr().out and live(shop, "churn").canary == second.core_hash
+    assert typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints") == 0 and live(shop, "churn").canary is None
+    assert typed("aliases") == 1 and "could not be used" in capsys.readouterr().err
+
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
     from marketing_mlops.registry.tracking_store import tracking_client
     def aliases(): return tracking_client(shop).get_registered_model("churn").aliases
