@@ -11,7 +11,7 @@ __all__ = ['FEWEST_TELLING', 'Economics', 'read_economics', 'campaign_economics'
            'check_known_arms', 'check_chances', 'row_chances', 'PolicyParts', 'policy_parts', 'number_arms',
            'check_carried', 'profit_difference']
 
-# %% ../../nbs/api/measurement/96_policy_profits.ipynb #eb1379fa
+# %% ../../nbs/api/measurement/96_policy_profits.ipynb #cd449cf7
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -21,6 +21,7 @@ from scipy.special import stdtrit
 from ..contracts.figures import METRICS
 from ..contracts.verdict import Reason
 from .amounts_below_zero import below_zero
+from .complete_numbers import complete_numbers
 from .intervals import Estimate, NotMeasurable, as_amounts, check_level
 from .resampling import effective_spenders
 from .unit_frames import MetricColumn, metric_column
@@ -74,12 +75,12 @@ def campaign_economics(
     net = goal in METRICS and metric_column(goal, currency).may_be_negative
     return read_economics({"net_of_returns": net} | dict(given) | {"currency": currency})
 
-# %% ../../nbs/api/measurement/96_policy_profits.ipynb #94731096
+# %% ../../nbs/api/measurement/96_policy_profits.ipynb #29413b1c
 def check_rows_of(
     rows:pd.DataFrame, # `arm`, `spend` and, where there are, `unsubscribed`, `chance`, `split`
     split:str,         # "held_out" or "train": what a column `split` must say
 )->None:
-    "Refuse rows of another split or without the columns; raises `DataError`."
+    "Refuse rows of another split, without the columns or with holes in them; raises `DataError`."
     for column in ("arm", "spend"):
         if column not in rows: raise DataError(f"The rows have no column {column!r}; they have {', '.join(map(str, rows.columns)) or 'none'}.",
                                                "Pass one row per customer with arm and spend.", column=column)
@@ -92,6 +93,7 @@ def check_rows_of(
     wrong = ~rows["chance"].between(0, 1, inclusive="right") if "chance" in rows else pd.Series(False, index=rows.index)
     if wrong.any(): raise DataError(f"{int(wrong.sum()):,} rows have a chance that is none, such as {rows.loc[wrong, 'chance'].iloc[0]!r}.",
                                     "Give the chance with which each customer was drawn into the arm she got, above 0 and up to 1.", column="chance", rows=np.flatnonzero(wrong)[:5].tolist())
+    for column in [c for c in ("spend", "unsubscribed") if c in rows]: complete_numbers(rows[column], column, "Fill it with 0 only if missing means none.")
 
 # %% ../../nbs/api/measurement/96_policy_profits.ipynb #4c2a662c
 def spend_doubts(

@@ -11,10 +11,11 @@ __all__ = ['POINTS', 'MOST_WEIGHTS', 'DRAWN_TOGETHER', 'FEWEST_FOR_CURVE', 'FEWE
            'scored_rows', 'depth_ends', 'gains_by_depth', 'area_over_chance', 'redrawn_gains', 'QiniCurve',
            'check_curve_carried', 'qini_curve', 'weighted_moments', 'effect_among', 'UpliftAt', 'uplift_at']
 
-# %% ../../nbs/api/measurement/99_uplift_curves.ipynb #9d6ba088
+# %% ../../nbs/api/measurement/99_uplift_curves.ipynb #af8f489c
 from dataclasses import dataclass
 import numpy as np
 import pandas as pd
+from .complete_numbers import complete_numbers
 from .differences import difference_of_means, difference_of_proportions
 from .intervals import Estimate, Moments, NotMeasurable, as_amounts, check_level
 from .resampling import draws_for, effective_spenders
@@ -52,15 +53,16 @@ def arm_weights(
                          "leave out customers whose arm was certain, nothing can be learned from them")
     return np.ones(len(treated)) if np.ptp(chance) < 1e-12 else 1/np.where(treated, chance, 1-chance)
 
-# %% ../../nbs/api/measurement/99_uplift_curves.ipynb #9cae7f47
+# %% ../../nbs/api/measurement/99_uplift_curves.ipynb #3a5f2b74
 def scored_rows(
     score:np.ndarray,   # Predicted gain, any unit
     treated:np.ndarray, # True for the arm, False for the control
     outcome:np.ndarray, # 0/1 or an amount
     chance:np.ndarray|None=None, # Chance of the arm each customer had, in (0, 1); None: the same for all
 )->ScoredRows: # Sorted by score, best first
-    "Checked rows. Raises `NotMeasurable` without customers in both arms, or when one score is given to all."
-    score, outcome, treated = as_amounts(score), as_amounts(outcome), np.asarray(treated)
+    "Checked rows. Raises `DataError` for scores or outcomes with holes, `NotMeasurable` without customers in both arms, or when one score is given to all."
+    score = complete_numbers(score, "score", "Have the model score every customer, or leave out whom it cannot score and say how many.")
+    outcome, treated = complete_numbers(outcome, "outcome", "Fill it with 0 only if missing means none."), np.asarray(treated)
     if treated.dtype != bool: raise TypeError(f"treated must be True or False per customer, got {treated.dtype}; write arm == 'mail'")
     if not len(score) == len(treated) == len(outcome):
         raise ValueError(f"one score, arm and outcome per customer are needed, got {len(score)}, {len(treated)} and {len(outcome)}")

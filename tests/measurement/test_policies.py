@@ -96,7 +96,7 @@ def test_training_rows_foreign_choices_and_missing_spend_are_refused():
     with pytest.raises(DataError, match="another order"): policy_values(rows, chosen.iloc[::-1], **GIVEN)
     with pytest.raises(DataError, match="chosen arm 'coupon', which has no share"): policy_values(rows, chosen.replace("none", "coupon"), **GIVEN)
     with pytest.raises(DataError, match="have the arm 'Mail'"): policy_values(rows.replace({"arm": {"mail": "Mail"}}), chosen, **GIVEN)
-    with pytest.raises(ValueError, match="first at rows"): policy_values(rows.assign(spend=rows["spend"].where(rows.index > 0)), chosen, **GIVEN)
+    with pytest.raises(DataError, match=r"spend is missing or infinite in 1 of 4,000 rows, first row 0 \(nan\)"): policy_values(rows.assign(spend=rows["spend"].where(rows.index > 0)), chosen, **GIVEN)
     with pytest.raises(TypeError, match="chosen must be a Series"): policy_values(rows, chosen.to_numpy(), **GIVEN)
     with pytest.raises(DataError, match="of split held_out, not train"): pick_single_arm(rows.assign(split="held_out"), Economics(.5), "none")
 

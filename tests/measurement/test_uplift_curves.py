@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 from marketing_mlops.measurement.intervals import NotMeasurable
 from marketing_mlops.measurement.uplift_curves import POINTS, _cells, area_over_chance, depth_ends, gains_by_depth, qini_curve, scored_rows, uplift_at
+from marketing_mlops.workspace.errors import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 ORACLE = json.loads((Path(__file__).parent/"oracles"/"uplift.json").read_text())
@@ -100,7 +101,7 @@ def test_money_is_measured_in_its_currency_and_reversed_scores_mirror_the_coeffi
 
 @pytest.mark.parametrize("score,treated,outcome,kind,says", [
     ([1, 1, 1, 1], [True, False]*2, [0, 1, 0, 1], NotMeasurable, "ranks nobody"), ([1, 2, 3, 4], [True]*4, [0, 1, 0, 1], NotMeasurable, "control has 0"),
-    ([1, np.nan, 3, 4], [True, False]*2, [0, 1, 0, 1], ValueError, "first at rows"), ([1, 2, 3], [True, False]*2, [0, 1, 0, 1], ValueError, "got 3, 4 and 4"),
+    ([1, np.nan, 3, 4], [True, False]*2, [0, 1, 0, 1], DataError, "score is missing or infinite in 1 of 4 rows, first row 1"), ([1, 2, 3], [True, False]*2, [0, 1, 0, 1], ValueError, "got 3, 4 and 4"),
     ([], np.array([], dtype=bool), [], NotMeasurable, "arm has 0"), ([1, 2, 3, 4], [1, 0, 1, 0], [0, 1, 0, 1], TypeError, "True or False")])
 def test_what_cannot_be_ranked_is_refused(score, treated, outcome, kind, says):
     with pytest.raises(kind, match=says): qini_curve(np.array(score, dtype=float), np.array(treated), np.array(outcome, dtype=float))

@@ -80,7 +80,7 @@ def test_a_choice_between_two_arms_is_tested_like_being_among_the_best():
 
 @pytest.mark.parametrize("score,treated,outcome,kind,says", [
     ([1, 1, 1, 1], [True, False]*2, [0, 1, 0, 1], NotMeasurable, "ranks nobody"), ([1, 2, 3, 4], [True]*4, [0, 1, 0, 1], NotMeasurable, "control has 0"),
-    ([1, 2, 3, 4], [True, False]*2, [0, 0, 0, 0], NotMeasurable, "nobody differs"), ([1, np.nan, 3, 4], [True, False]*2, [0, 1, 0, 1], ValueError, "first at rows")])
+    ([1, 2, 3, 4], [True, False]*2, [0, 0, 0, 0], NotMeasurable, "nobody differs"), ([1, np.nan, 3, 4], [True, False]*2, [0, 1, 0, 1], DataError, "score is missing or infinite in 1 of 4 rows, first row 1")])
 def test_what_cannot_be_tested_is_refused_instead_of_given_a_p_value(score, treated, outcome, kind, says):
     with pytest.raises(kind, match=says): ranking_test(np.array(score, dtype=float), np.array(treated), np.array(outcome, dtype=float))
 
