@@ -8,7 +8,7 @@ A model goes live only when somebody who did not build it has said yes to exactl
 __all__ = ['APPROVAL_WORDS', 'ApprovalWords', 'state_lines', 'ask_for_approval', 'approve_candidate', 'refuse_candidate',
            'withdraw_approval']
 
-# %% ../../nbs/api/cli/63_approve.ipynb #65989234
+# %% ../../nbs/api/cli/63_approve.ipynb #783e5f44
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from ..contracts.counts import counted
@@ -16,7 +16,7 @@ from ..workspace.clock import WallClock
 from ..workspace.places import Workspace, find_workspace
 from .candidates import candidate_folder, evidence_lines, needed_flag
 from .register import origin_line
-from .release_checks import check_lines
+from .release_checks import gate_lines
 from .terminal import printable
 if TYPE_CHECKING: from marketing_mlops.governance.approval_states import ApprovalState, ApprovalStatus
 
@@ -101,7 +101,7 @@ def _who_may(workspace:Workspace, model:str, state:"ApprovalState")->str:
     if not policy.approvers: return "Approvers: none; name them in settings.ini."
     return f"Approvers: business {', '.join(policy.business) or 'none'}; technical {', '.join(policy.technical) or 'none'}."
 
-# %% ../../nbs/api/cli/63_approve.ipynb #900acce1
+# %% ../../nbs/api/cli/63_approve.ipynb #3692a5d6
 def _change_lines(state:"ApprovalState")->list[str]:
     "Why both sides are asked; empty for a refresh."
     changes = state.request.payload["changes"]
@@ -113,7 +113,7 @@ def _gate_lines(workspace:Workspace, model:str, bundle_hash:str)->list[str]:
     from marketing_mlops.governance.release_gates import last_check
     check = last_check(Ledger(workspace).entries(subject=model), bundle_hash)
     if check is None: return [f"No gate was asked yet: `mmops check {model} --as ROLE`."]
-    lines = check_lines(check, only_open=True)
+    lines = gate_lines(check, only_open=True)
     days = (WallClock().now() - check.entry.time).days
     aged = f", asked {counted(days, 'day')} ago" if days > 0 else ""
     return [f"Gates{aged}: {check.status}." + (" Whoever approves answers for:" if lines else ""), *lines]

@@ -61,14 +61,14 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
-# %% ../../nbs/api/cli/20_commands.ipynb #20c883da
+# %% ../../nbs/api/cli/20_commands.ipynb #e4f0b3a2
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
     Command("request", "approve:ask_for_approval", "ask for the candidate of a model to be approved",
             ("mmops request retailer_churn_90d --as analyst@example.com",
              'mmops request retailer_churn_90d --as analyst@example.com --reason "monthly training"')),
-    Command("check", "release_checks:check_model", "ask every gate before a release about the candidate of a model",
+    Command("check", "release_checks:check_candidate", "ask every gate before a release about the candidate of a model",
             ("mmops check retailer_churn_90d --as analyst@example.com", "mmops check retailer_churn_90d --as analyst@example.com --no-rebuild --tests report.xml"), "No answer was recorded."),
     Command("approve", "approve:approve_candidate", "approve the candidate of a model: exactly these bytes, until a day",
             ("mmops approve retailer_churn_90d --as model-owner@example.com",)),

@@ -7,14 +7,14 @@ Type `mmops incident open MODEL` when something is wrong in front of customers; 
 # %% auto #0
 __all__ = ['open_an_incident', 'update_an_incident', 'incident_lines', 'close_an_incident', 'list_incidents']
 
-# %% ../../nbs/api/cli/75_incident_commands.ipynb #025c7804
+# %% ../../nbs/api/cli/75_incident_commands.ipynb #29f7b386
 from typing import TYPE_CHECKING
 from ..workspace.clock import instant_of
 from ..workspace.errors import ParameterError
 from ..workspace.places import find_workspace
 from .candidates import needed_flag
 from .terminal import printable, text_table
-if TYPE_CHECKING: from marketing_mlops.governance.incidents import Incident
+if TYPE_CHECKING: from marketing_mlops.governance.incidents import ModelIncident
 
 # %% ../../nbs/api/cli/75_incident_commands.ipynb #a7fe0615
 def open_an_incident(
@@ -46,9 +46,9 @@ def update_an_incident(
     now = update_incident(found, incident, role, text or "", impact=impact or "")
     print(f"Incident {now.name} of {now.model}: {len(now.entries)} entries, cost {now.impact}.")
 
-# %% ../../nbs/api/cli/75_incident_commands.ipynb #e09195cf
+# %% ../../nbs/api/cli/75_incident_commands.ipynb #a0089d6d
 def incident_lines(
-    incident:"Incident", # Open or closed
+    incident:"ModelIncident", # Open or closed
 )->list[str]: # For a terminal
     "An incident with its timeline."
     lines = [f"Incident {incident.name}, {incident.model}: {'open' if incident.is_open else 'closed'}, cost {incident.impact}"]

@@ -66,10 +66,10 @@ def review_duties(
             open_.setdefault(entry.subject, []).append(ReviewDuty(entry.subject, said["before"], entry.time, entry.actor, said["reason"], datetime.fromisoformat(due)))
     return [duty for duties in open_.values() for duty in duties]
 
-# %% ../../nbs/api/governance/66_duties.ipynb #a4fb4d6f
+# %% ../../nbs/api/governance/66_duties.ipynb #098dc89d
 def _missed(duty:ReviewDuty)->Reason:
     said = f"{duty.model}: bundle {duty.bundle_hash[:12]} was rolled back on {duty.left_at:%Y-%m-%d} ({duty.reason}), and the review due by {duty.due_at:%Y-%m-%d %H:%M} was not held."
-    return Reason("review_missing", said, next_step=f"Look at what happened, and record it with `mmops review {duty.model} --as ROLE`.", severity="review")
+    return Reason("review_missing", said, next_step=f"Look at what happened, and record it with `mmops review record {duty.model} --seen WHAT --as ROLE`.", severity="review")
 
 def _overdue(model:str, entries:list[LedgerEntry], at:datetime)->list[Reason]:
     "A champion that has been live longer than the rules in force allow."

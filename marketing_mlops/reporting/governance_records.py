@@ -9,7 +9,7 @@ Whoever answers for models asks once a month what is live, who allowed it, and w
 # %% auto #0
 __all__ = ['yes_identity', 'GovernedModel', 'governed_model', 'model_points', 'GovernanceRecord', 'read_governance']
 
-# %% ../../nbs/api/reporting/84_governance_records.ipynb #8203c480
+# %% ../../nbs/api/reporting/84_governance_records.ipynb #73d0eb54
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ from ..governance.approval_states import ApprovalState, approval_from
 from ..governance.approvals import deciding_policy
 from ..governance.duties import ReviewDuty, release_alerts, review_duties
 from ..governance.grant_proofs import signed_facts
-from ..governance.incidents import Incident, incidents_from
+from ..governance.incidents import ModelIncident, incidents_from
 from ..governance.ledger import Ledger
 from ..governance.ledger_entries import LedgerEntry, LedgerError
 from ..governance.live_pointers import LIVE_KINDS, LivePointer, champion_faults, champions, pointer_from
@@ -96,7 +96,7 @@ def governed_model(
     return GovernedModel(model, tuple(own), pointer_from(model, own), _approval(own, model, released[-1].payload, at) if released else None, _waiting(own, model, at),
                          policy_in_force(own), proposed, tuple(review_duties(own, at)), tuple(release_alerts(own, model, at)))
 
-# %% ../../nbs/api/reporting/84_governance_records.ipynb #44b1dab0
+# %% ../../nbs/api/reporting/84_governance_records.ipynb #8424ad28
 _SIGN = "Give the next yes with `mmops approve MODEL --key FILE`, and list the role's key in data/governance/allowed_signers."
 
 def _yes_points(model:GovernedModel)->list[Reason]:
@@ -113,7 +113,7 @@ def _ended_points(model:GovernedModel)->list[Reason]:
 def _coming_points(model:GovernedModel, at:datetime)->list[Reason]:
     "Reviews that are due, and not yet overdue."
     return [Reason("review_due", f"{model.model}: a review of the rollback of {duty.left_at:%Y-%m-%d} ({duty.reason}) is due by {duty.due_at:%Y-%m-%d %H:%M}.",
-                   next_step=f"Meet, and record it with `mmops review {model.model} --as ROLE`.", severity="review") for duty in model.duties if duty.due_at > at]
+                   next_step=f"Meet, and record it with `mmops review record {model.model} --as ROLE`.", severity="review") for duty in model.duties if duty.due_at > at]
 
 # %% ../../nbs/api/reporting/84_governance_records.ipynb #30983694
 def _rule_points(model:GovernedModel)->list[Reason]:
@@ -131,7 +131,7 @@ def model_points(
     "What of a model somebody should look at."
     return [*_yes_points(model), *_ended_points(model), *model.alerts, *_coming_points(model, at), *_rule_points(model)]
 
-# %% ../../nbs/api/reporting/84_governance_records.ipynb #f3c99775
+# %% ../../nbs/api/reporting/84_governance_records.ipynb #0b2655ec
 @dataclass(frozen=True)
 class GovernanceRecord:
     "What is on record about all models at a moment."
@@ -142,7 +142,7 @@ class GovernanceRecord:
     faults:tuple[Reason, ...] = () # Pointers and bundles that are not what was released, as of now
 
     @property
-    def incidents(self)->list[Incident]: "Every incident, oldest first."; return incidents_from(self.entries)
+    def incidents(self)->list[ModelIncident]: "Every incident, oldest first."; return incidents_from(self.entries)
     @property
     def points(self)->list[Reason]:
         "What somebody should look at, the gravest first."
