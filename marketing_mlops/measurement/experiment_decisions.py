@@ -62,10 +62,10 @@ def reason_for(
     if names["review"]: return f"its gain is worth it, but {listed(names['review'])} is not shown to be safe"
     return f"even the low end of its gain, {low}, is above {threshold}{unjudged_clause(guardrails)}"
 
-# %% ../../nbs/api/measurement/90_experiment_decisions.ipynb #6d110bb3
+# %% ../../nbs/api/measurement/90_experiment_decisions.ipynb #d27ca8cf
 CONDITION_WORDS = {"sample_ratio": "the comparison cannot be trusted", "read_early": "the reading is early, as declared beforehand",
                    "window_open": "outcomes are still coming in", "window_unknown": "nobody knows whether outcomes are still coming in",
-                    "arm_not_there": "an arm was missing on some of the days"}
+                    "arm_not_there": "an arm was missing on some of the days", "question_changed": "the question is not the one that was registered"}
 
 def unmet(
     conditions:Iterable[Verdict], # About the experiment as a whole

@@ -9,7 +9,7 @@ Use this page when somebody asks how the campaign did in one market, or in one c
 # %% auto #0
 __all__ = ['expected_by_chance', 'unplanned_part', 'exploratory_decision', 'read_out_part']
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #ead9e906
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #cedec1c5
 from collections.abc import Iterable
 from dataclasses import replace
 import pandas as pd
@@ -17,6 +17,7 @@ from ..contracts.verdict import Decision, Reason, Verdict
 from .experiments import Experiment
 from .kept_promises import KeptPromise
 from .readouts import Readout, read_out
+from .readout_sentences import undecided
 from ..workspace.clock import Clock
 
 # %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #bf82d297
@@ -46,11 +47,7 @@ def exploratory_decision(
     planned = f"An experiment planned for {part} alone, registered before its first assignment, could decide."
     return Decision(f"{experiment.name}: {part}", "part", "exploratory", sentence, conditions, experiment.owner, None, planned)
 
-# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #43e7303b
-def _undecided(text:str)->str:
-    "A sentence of a readout that does not claim that something was decided."
-    return text.replace("and the decision rests on what either leaves open,", "and together they leave open")
-
+# %% ../../nbs/api/measurement/96_exploratory_readouts.ipynb #c0a45ce6
 def read_out_part(
     experiment:Experiment, # What was promised for the whole
     units:pd.DataFrame, # A unit frame with the customers of the part only
@@ -66,6 +63,6 @@ def read_out_part(
     conditions = tuple(unplanned_part(experiment, part) if v.subject == "reading plan" else v for v in whole.conditions)
     decision = exploratory_decision(experiment, part, conditions)
     happened = f"In {part} alone: {whole.sentences['what_happened']}"
-    sentences = {name: _undecided(text) for name, text in whole.sentences.items()} | dict(what_happened=happened, decision=decision.sentence, would_change=decision.would_change)
+    sentences = {name: undecided(text) for name, text in whole.sentences.items()} | dict(what_happened=happened, decision=decision.sentence, would_change=decision.would_change)
     arms = {arm: replace(decision, subject=f"{experiment.name}: {arm}, {part}") for arm in whole.arm_decisions}
     return replace(whole, conditions=conditions, decision=decision, arm_decisions=arms, sentences=sentences)

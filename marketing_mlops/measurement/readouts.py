@@ -8,9 +8,10 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 
 # %% auto #0
 __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sentence', 'sureness_sentences', 'best_against_next',
-           'Readout', 'labelled', 'first_assignment', 'columns_of', 'read_out', 'plain_records']
+           'Readout', 'labelled', 'first_assignment', 'columns_of', 'both_answers', 'judged_promise', 'read_out',
+           'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #f204a10b
+# %% ../../nbs/api/measurement/95_readouts.ipynb #67ebd1d1
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -21,13 +22,13 @@ from .arm_starts import arm_start_verdict
 from .arm_tables import arm_table
 from .contrasts import Contrast, compare_arms, difference_table, make_contrast
 from .design_sentences import cap_verdict, design_sentences
-from .experiment_decisions import decide_experiment
+from .experiment_decisions import decide_experiment, unmet
 from .experiments import Experiment
 from .figures_in_words import in_words, listed
-from .kept_promises import KeptPromise, Registration, registration_of
+from .kept_promises import KeptPromise, Registration, as_registered, registration_of
 from .multiplicity import simultaneous_level
 from .reading_plans import has_ended, maturity_verdict, plan_verdict, window_closed
-from .readout_sentences import after_the_end, diagnostics_sentence, gain_sentence, guardrail_sentence
+from .readout_sentences import FAULT_ONLY, after_the_end, diagnostics_sentence, gain_sentence, guardrail_sentence, undecided
 from .sample_ratio import sample_ratio
 from .segments_of_experiments import SegmentGain, compare_segments, segment_sentences, segment_table
 from .unit_doubts import doubts_about, trusted_design
@@ -162,7 +163,34 @@ def columns_of(
     declared = {name: metrics[name] if name in metrics else metric_column(name, experiment.currency, role) for name, role in experiment.metrics.items()}
     return {name: capped_column(column, experiment.caps.get(name, column.cap)) for name, column in declared.items()}
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #24e13ccf
+# %% ../../nbs/api/measurement/95_readouts.ipynb #f321a75c
+def both_answers(
+    registered:Experiment, # With the ledger's thresholds and plan
+    changed:Experiment,    # As it stands now
+    units:pd.DataFrame,    # A unit frame
+    metrics:dict[str, MetricColumn]|None=None, # As `read_out` takes it
+    clock:Clock|None=None, # What time it is
+)->str: # One sentence
+    "What the registered and the changed promise each give."
+    first, second = (read_out(each, units, metrics, clock=clock).decision.decision for each in (registered, changed))
+    ends = [f" (worthwhile from {in_words(each.worthwhile_effect, each.currency)} per {each.per} on)" for each in (registered, changed)]
+    if registered.worthwhile_effect == changed.worthwhile_effect: ends = ["", ""]
+    return f"The ledger decides: its promise{ends[0]} gives {first}, the changed one{ends[1]} would give {second}."
+
+def judged_promise(
+    experiment:Experiment,     # As it stands now
+    promised:Registration,     # What the ledger says of it
+    units:pd.DataFrame,        # A unit frame
+    metrics:dict[str, MetricColumn]|None=None, # As `read_out` takes it
+    clock:Clock|None=None,     # What time it is
+)->tuple[Experiment, Registration]: # Both as they came where nothing differs, or where the question itself was changed
+    "The promise that decides, and what has to be said of it."
+    if promised.code != "differs_from_ledger": return experiment, promised
+    registered = as_registered(experiment, promised.promise)
+    if registered == experiment: return experiment, promised
+    return registered, replace(promised, sentence=f"{promised.sentence} {both_answers(registered, experiment, units, metrics, clock)}")
+
+# %% ../../nbs/api/measurement/95_readouts.ipynb #72a3c0cd
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -172,9 +200,9 @@ def read_out(
     kept:Iterable[KeptPromise]=(), # What the ledger holds of the promise
 )->Readout: # With the decision and its sentences
     "Judge an experiment. Raises `DataError` with everything wrong with `units`."
+    check_units(units, experiment.arms, columns_of(experiment, metrics or {}).values(), experiment.design)
+    experiment, promised = judged_promise(experiment, registration_of(experiment, first_assignment(units), kept), units, metrics, clock)
     columns = columns_of(experiment, metrics or {})
-    check_units(units, experiment.arms, columns.values(), experiment.design)
-    promised = registration_of(experiment, first_assignment(units), kept)
     read, conditions = units_to_read(experiment, units, clock), conditions_for(experiment, units, clock) + promised.remarks + doubts_about(experiment, units, columns)
     used = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
     contrasts = compare_arms(used, read, columns)
@@ -185,6 +213,7 @@ def read_out(
     segments, pair = compare_segments(used, read, columns[experiment.goal]), best_against_next(read, columns[experiment.goal], by_arm, used)
     said = (sureness_sentences(experiment, contrasts), design_sentences(used, read, contrasts, columns),
             pair and f"{gain_sentence(pair)} This comparison was not planned.", segment_sentences(experiment, segments))
+    if unmet(conditions): said = FAULT_ONLY, *(undecided(each) for each in filter(None, said))
     sentences = dict(what_happened=happened_sentence(experiment, arms, columns[experiment.goal]), decision=decision.sentence,
                      would_change=decision.would_change, how_sure=" ".join(filter(None, said)))
     return Readout(experiment, arms, contrasts, conditions, decision, by_arm, sentences, promised.words, time, segments, pair)

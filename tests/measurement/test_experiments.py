@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 import pytest
 from marketing_mlops.measurement.experiments import OPTIONAL_KEYS, REQUIRED_KEYS, Experiment, read_experiment
-from marketing_mlops.measurement.kept_promises import (DIFFERS, REGISTERED_BEFORE, SAYS_SO, SET_AFTERWARDS, KeptPromise, promise_facts,
+from marketing_mlops.measurement.kept_promises import (DIFFERS, REGISTERED_BEFORE, SAYS_SO, SET_AFTERWARDS, KeptPromise, as_registered, promise_facts,
                                                        registration_of)
 from marketing_mlops.workspace.errors import ParameterError
 from marketing_mlops.workspace.params import read_yaml
@@ -99,7 +99,9 @@ def test_only_an_entry_before_the_first_assignment_counts(days, words):
 def test_any_field_that_was_changed_is_a_difference(change, days):
     experiment = read_experiment(PROMO)
     found = registration_of(replace(experiment, **change), AT, [kept(experiment, days)])
-    assert found.words.startswith(DIFFERS) and next(iter(change)).replace("_", " ") in found.words and found.verdict.status == "review"
+    assert found.words.startswith(DIFFERS) and next(iter(change)).replace("_", " ") in found.words
+    assert found.verdict.status == ("fail" if "outcome_window_days" in change else "review")      # another window is another question
+    assert as_registered(replace(experiment, **change), found.promise) == replace(experiment, **{key: change[key] for key in change if key in ("owner", "outcome_window_days")})
 
 def test_a_promise_changed_and_registered_after_the_test_differs_from_the_first_one():
     experiment, lowered = read_experiment(PROMO), replace(read_experiment(PROMO), worthwhile_effect=.05)

@@ -230,6 +230,22 @@ def test_a_threshold_lowered_after_the_test_is_never_said_to_be_registered_befor
     assert "worthwhile effect 5.00 → 0.50, changed after the first assignment" in readout.registration and readout.registration in readout.decision.sentence
     assert [(v.subject, v.status, v.reasons[0].code) for v in readout.conditions[-1:]] == [("registration", "review", "differs_from_ledger")]
     assert REGISTERED_BEFORE not in str(readout.to_dict())
+    assert (readout.decision.decision, readout.experiment.worthwhile_effect) == (read_out(promised, units).decision.decision, 5.) == ("stop", 5.)
+    assert "gives stop, the changed one (worthwhile from 0.50 EUR per customer on) would give ship" in readout.decision.sentence
+
+def test_another_goal_or_window_than_the_registered_one_decides_nothing():
+    units, promised = customers().assign(assigned_at=IN_APRIL), read_experiment(BASE)
+    kept = [KeptPromise(instant_of("2026-03-01"), promise_facts(promised))]
+    for change in (dict(outcome_window_days=1), dict(currency="SEK")):
+        readout = read_out(replace(promised, **change), units, kept=kept)
+        assert readout.decision.decision == "hold" and "the question is not the one that was registered" in readout.decision.sentence
+
+def test_where_nothing_may_be_concluded_no_sentence_rests_a_decision_on_the_figures():
+    units = customers().assign(assigned_at=IN_APRIL)
+    assert "the decision rests on" in read_out(read_experiment(BASE), units).sentences["how_sure"]
+    lossy = read_out(read_experiment(BASE), units[(units.arm != units.arm.iloc[0]) | (np.arange(len(units)) % 3 > 0)])
+    assert lossy.decision.decision == "hold" and "rests on" not in str(lossy.to_dict()["sentences"])
+    assert lossy.sentences["how_sure"].startswith("Shown for finding the fault, not for deciding.")
 
 def test_harm_outweighs_gain_and_a_margin_has_to_be_kept():
     units = customers(12_000, gain=6.)
