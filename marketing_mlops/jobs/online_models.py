@@ -9,8 +9,9 @@ The bundle decides, not `params.yaml`: for a champion these are the features tha
 # %% auto #0
 __all__ = ['check_declared', 'shelf_plan', 'materialise_model', 'model_parity']
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #49708213
+# %% ../../nbs/api/jobs/28_online_models.ipynb #1381cc93
 from collections.abc import Mapping
+from pathlib import Path
 from fastcore.meta import delegates
 from ..contracts.verdict import Reason, Verdict, judged
 from ..features.materialisation import ShelfPlan, materialise
@@ -19,7 +20,8 @@ from ..features.online_rows import Generation, declared_version
 from ..features.online_stores import open_online_store
 from ..features.online_values import VersionMismatch, check_versions
 from ..features.own_features import own_features
-from .scoring import bundle_to_score, champion_of, declared_for
+from ..governance.live_pointers import bundle_place
+from .scoring import bundle_to_score, champion_of, declared_for, route_of
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import Bundle, read_bundle
 from ..workspace.clock import Clock
@@ -41,14 +43,20 @@ def check_declared(
         raise VersionMismatch(f"{name} is {now}, and {model} was {wanted}; stored values could not be served.",
             f"Train and release {model} again, or put the declaration of {name} back.", feature=name, stored=declared, wanted=trained_on.get(name))
 
-# %% ../../nbs/api/jobs/28_online_models.ipynb #bb21af5a
-def _waiting(workspace:Workspace, model:str)->tuple[str, ...]:
-    "Features of the candidate that could be served after a release."
-    try: candidate = read_bundle(workspace.output("bundle", model))
+# %% ../../nbs/api/jobs/28_online_models.ipynb #022bc952
+def _servable(workspace:Workspace, folder:Path)->tuple[str, ...]:
+    "Features of another bundle of the model, where they could be served."
+    try: bundle = read_bundle(folder)
     except BundleError: return ()
-    try: check_declared(workspace, candidate)
+    try: check_declared(workspace, bundle)
     except VersionMismatch: return ()
-    return candidate.features
+    return bundle.features
+
+def _further(workspace:Workspace, model:str)->list[str]:
+    "What the canary is asked with now, and the candidate after a release."
+    route = route_of(workspace, model)
+    folders = [bundle_place(workspace, route.canary)] if route and route.canary else []
+    return [name for folder in (*folders, workspace.output("bundle", model)) for name in _servable(workspace, folder)]
 
 def shelf_plan(
     workspace:Workspace, # Where the bundles are
@@ -60,7 +68,7 @@ def shelf_plan(
         raise WorkspaceError(f"{model} has no bundle, so nothing says which features to store.", f"Build it with `mmops run {model}`.", model=model)
     bundle, role = bundle_to_score(workspace, model)
     check_declared(workspace, bundle)
-    rules, names = declared_for(bundle, role, spec), dict.fromkeys((*bundle.features, *_waiting(workspace, model)))
+    rules, names = declared_for(bundle, role, spec), dict.fromkeys((*bundle.features, *_further(workspace, model)))
     return ShelfPlan(model, rules["source"], tuple(names), rules.get("consent_purpose"), (rules.get("outcome") or {}).get("active_days"))
 
 # %% ../../nbs/api/jobs/28_online_models.ipynb #fc969f5e
