@@ -8,12 +8,13 @@ A unit frame may hold more kinds of column. `assigned_at` says when a customer w
 
 # %% auto #0
 __all__ = ['MEASURED_AS', 'MetricColumn', 'metric_column', 'capped_column', 'gather_units', 'row_examples', 'identity_faults',
-           'value_faults', 'time_faults', 'covariate_faults', 'design_faults', 'outcome_faults', 'check_units',
+           'value_faults', 'time_faults', 'lateness_faults', 'design_faults', 'outcome_faults', 'check_units',
            'arm_values']
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #71fe5a09
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #0f59890c
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 import numpy as np
 import pandas as pd
@@ -101,7 +102,7 @@ def row_examples(
     rows, values = np.flatnonzero(wrong), units[column].tolist()
     return f"{len(rows):,} of {len(units):,} rows, first " + ", ".join(f"row {i} ({values[i]!r})" for i in rows[:5])
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #a97f02a8
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #f4a94dff
 def identity_faults(
     units:pd.DataFrame,  # A unit frame
     arms:Iterable[str],  # Arms that were declared
@@ -111,6 +112,8 @@ def identity_faults(
     if missing.any(): yield "unit_id", f"unit_id is missing in {row_examples(units, missing.to_numpy(), 'unit_id')}"
     twice = units["unit_id"].duplicated(keep=False) & ~missing
     if twice.any(): yield "unit_id", f"unit_id is not unique: {row_examples(units, twice.to_numpy(), 'unit_id')}"
+    bare = units["unit_id"].astype(str).str.replace(r"\s+", "", regex=True).duplicated(keep=False) & ~missing & ~twice
+    if bare.any(): yield "unit_id", f"unit_id is the same but for blanks in {row_examples(units, bare.to_numpy(), 'unit_id')}"
     for arm in units["arm"].unique():
         if pd.isna(arm) or arm not in arms:
             n = int(units["arm"].isna().sum() if pd.isna(arm) else (units["arm"] == arm).sum())
@@ -130,7 +133,7 @@ def value_faults(
         elif metric.kind == "proportion" and not np.isin(values, (0, 1)).all():
             yield column, f"{column} must be 0 or 1 per customer, but is not in {row_examples(units, ~np.isin(values, (0, 1)), column)}"
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #c93a6ab5
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #838892b5
 def time_faults(
     units:pd.DataFrame, # A unit frame
     columns:Iterable[str], # Those that should hold instants, such as "spent_before.known_at"
@@ -139,24 +142,25 @@ def time_faults(
     for column in [c for c in columns if not isinstance(units[c].dtype, pd.DatetimeTZDtype)]:
         yield column, f"{column} holds no instants with a time zone such as 2026-03-10T06:00:00+01:00, but {units[column].dtype}, first {units[column].head(1).tolist()}"
 
-def covariate_faults(
+def lateness_faults(
     units:pd.DataFrame, # A unit frame
-    name:str,           # A covariate
+    name:str,           # A covariate, a stratum or a segment
 )->Iterator[tuple[str, str]]: # Column and what is wrong with it
-    "Covariates that are missing, no numbers, or known too late."
-    yield from value_faults(units, MetricColumn(name, name, "mean", "units"))
+    "What had to be known before the assignment and was not, as far as the table says when."
     known = f"{name}.known_at"
     if known in units and "assigned_at" in units:
         if untimed := list(time_faults(units, [known, "assigned_at"])): yield from untimed; return
         late = (units[known] > units["assigned_at"]).to_numpy()
         if late.any(): yield name, f"{name} was known only after the assignment in {row_examples(units, late, known)}"
 
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #c864806f
 def design_faults(
     units:pd.DataFrame, # A unit frame
     design:Design,      # Of the experiment
 )->Iterator[tuple[str, str]]: # Column and what is wrong with it
     "Columns of a design that are missing, unusable, or contradict it."
-    for name in design.covariates: yield from covariate_faults(units, name)
+    for name in design.covariates: yield from value_faults(units, MetricColumn(name, name, "mean", "units"))
+    for name in (*design.covariates, *design.strata): yield from lateness_faults(units, name)
     for name in [*filter(None, [design.clusters]), *design.strata]:
         missing = units[name].isna().to_numpy()
         if missing.any(): yield name, f"{name} is missing in {row_examples(units, missing, name)}"
@@ -165,31 +169,39 @@ def design_faults(
         split = arms.index[arms > 1]
         if len(split): yield design.clusters, f"{len(split):,} of {len(arms):,} values of {design.clusters} have customers in several arms, first {', '.join(map(str, split[:5]))}"
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #d7c79ad4
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #05b5868a
 def outcome_faults(
     units:pd.DataFrame,  # A unit frame
     metric:MetricColumn, # The metric to look at
+    now:datetime|None=None, # What time it is, with a time zone; None where nobody knows
 )->Iterator[tuple[str, str]]: # Column and what is wrong with it
-    "Outcomes that were known before the assignment."
+    "Outcomes that were known before the assignment, or are known only in the future."
     known = f"{metric.name}.known_at"
-    if known not in units or "assigned_at" not in units: return
-    if untimed := list(time_faults(units, [known, "assigned_at"])): yield from untimed; return
-    early = (units[known] < units["assigned_at"]).to_numpy()
+    if known not in units: return
+    if untimed := list(time_faults(units, [c for c in (known, "assigned_at") if c in units])): yield from untimed; return
+    ahead = (units[known] > now).to_numpy() if now else np.zeros(len(units), dtype=bool)
+    if ahead.any(): yield metric.name, f"{metric.name} is known only after today, {now:%Y-%m-%d}, in {row_examples(units, ahead, known)}, so it is no outcome yet"
+    early = (units[known] < units["assigned_at"]).to_numpy() if "assigned_at" in units else ahead & False
     if early.any(): yield metric.name, f"{metric.name} was known before the assignment in {row_examples(units, early, known)}, so the treatment cannot have caused it"
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #46a190c6
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #6f947c73
 def check_units(
     units:pd.DataFrame,             # A unit frame
     arms:Iterable[str],             # Arms that were declared
     metrics:Iterable[MetricColumn], # Metrics to be measured
     design:Design=PLAIN,            # What else the experiment needs
+    *,
+    segments:Iterable[str]=(),      # Columns that had to be known before the assignment too, where the table has them
+    now:datetime|None=None,         # What time it is, with a time zone; None: the future is not looked for
 )->None:
     "Raise `DataError` with everything that is wrong with a unit frame."
-    arms, metrics = list(arms), list(metrics)
+    arms, metrics, twice = list(arms), list(metrics), units.columns[units.columns.duplicated()]
+    if len(twice): raise DataError(f"The unit frame has several columns called {twice[0]}.", "Keep one of them, or give them different names.", column=str(twice[0]))
     needed = ["unit_id", "arm", *(column for metric in metrics for column in metric.columns), *design.columns]
     faults = [(c, f"column {c} is missing.{closest(c, units.columns)}") for c in needed if c not in units]
     if not faults:
-        faults = [*identity_faults(units, arms), *(fault for metric in metrics for check in (value_faults, outcome_faults) for fault in check(units, metric)), *design_faults(units, design)]
+        faults = [*identity_faults(units, arms), *(fault for m in metrics for fault in (*value_faults(units, m), *outcome_faults(units, m, now))),
+                  *design_faults(units, design), *(fault for name in segments for fault in lateness_faults(units, name))]
     if faults:
         said = "; ".join(text.rstrip(".") for _, text in faults)
         raise DataError(f"The unit frame cannot be compared: {said}{'' if said.endswith('?') else '.'}",

@@ -9,7 +9,8 @@ Nobody has checked such a table, so its readout says `unknown` about the data. E
 # %% auto #0
 __all__ = ['UNIT_READERS', 'UNCHECKED', 'read_unit_file', 'find_promise', 'with_quantiles', 'read_any_experiment']
 
-# %% ../../nbs/api/reporting/83_unit_files.ipynb #3e39c476
+# %% ../../nbs/api/reporting/83_unit_files.ipynb #7c1a5ac7
+import csv
 from pathlib import Path
 import pandas as pd
 from ..contracts.figures import metric
@@ -48,10 +49,13 @@ def _instants(values, file):
     if len(bare): raise DataError(f"{file}: {values.name} names no time zone, such as {bare.iloc[0]}.", remedy, **how)
     return found
 
-# %% ../../nbs/api/reporting/83_unit_files.ipynb #dd8713aa
+# %% ../../nbs/api/reporting/83_unit_files.ipynb #a721558c
 def _from_csv(path):
     with path.open(encoding="utf-8-sig") as file: header = file.readline()
     sep = ";" if header.count(";") > header.count(",") else ","
+    names = [name.strip() for name in next(csv.reader([header], delimiter=sep), [])]
+    twice = next((name for i, name in enumerate(names) if name and name in names[:i]), None)
+    if twice: raise DataError(f"{path.name} has several columns called {twice}.", "Keep one of them, or give them different names.", file=path.name, column=twice)
     return pd.read_csv(path, sep=sep, decimal="," if sep == ";" else ".", dtype={"unit_id": "str", "arm": "str"}, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
 
 UNIT_READERS = {".csv": _from_csv, ".parquet": pd.read_parquet} # Ending of a file → what reads it

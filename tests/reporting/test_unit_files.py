@@ -34,3 +34,18 @@ def test_a_file_without_customers_or_times_is_refused_in_two_lines(tmp_path, lin
 def test_a_file_in_another_encoding_is_refused_in_two_lines(tmp_path):
     with pytest.raises(DataError, match="cannot be read") as refused: read_unit_file(table(tmp_path, "unit_id,arm,spend", "Jörg,mail,3", encoding="latin-1"))
     assert "UTF-8" in str(refused.value).splitlines()[1]
+
+@pytest.mark.parametrize("header", ["unit_id,arm,spend,spend", "unit_id,arm,spend,spend ", 'unit_id;arm;"spend";spend'])
+def test_two_columns_of_one_name_are_refused(tmp_path, header):
+    with pytest.raises(DataError, match="several columns called spend") as refused: read_unit_file(table(tmp_path, header, "k1,mail,3,4".replace(",", ";" if ";" in header else ",")))
+    assert refused.value.column == "spend" and len(str(refused.value).splitlines()) == 2
+
+@pytest.mark.parametrize("ids,refused_for", [(["k1 ", "k2", " k1"], "same but for blanks in 2 of 3 rows"), (["k 1", "k1", "k3"], "same but for blanks in 2 of 3 rows")])
+def test_identifiers_that_differ_by_blanks_only_are_refused_with_examples(ids, refused_for):
+    with pytest.raises(DataError, match=refused_for): check_units(pd.DataFrame(dict(unit_id=ids, arm="mail", spend=1.)), ["mail"], [SPEND])
+
+def test_outcomes_of_the_future_are_refused():
+    now = pd.Timestamp("2026-03-10", tz="UTC")
+    units = pd.DataFrame(dict(unit_id=["k1", "k2"], arm="mail", spend=[1., 2.])).assign(**{"spend.known_at": [now, now + pd.Timedelta(days=30)]})
+    check_units(units, ["mail"], [SPEND])
+    with pytest.raises(DataError, match="spend is known only after today, 2026-03-10, in 1 of 2 rows, first row 1"): check_units(units, ["mail"], [SPEND], now=now)
