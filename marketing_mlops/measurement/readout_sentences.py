@@ -11,7 +11,7 @@ __all__ = ['FAULT_ONLY', 'OUT_OF_REACH', 'WAITING_HELPS', 'gain_sentence', 'unde
            'diagnostics_sentence', 'roughly', 'customers_sentence', 'change_sentence', 'settling_size',
            'repetition_words', 'advice_after_end', 'after_the_end']
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #f4b75312
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #89789da9
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -19,11 +19,11 @@ from .contrasts import Contrast
 from .differences import Difference
 from .effect_verdicts import NO_LIMIT, gain_in_money, guardrail_verdict, harm_of, money_factor
 from .experiments import Experiment
-from .figures_in_words import digits_for, estimate_in_words, in_words, interval_in_words, listed
+from .figures_in_words import digits_for, digits_of, estimate_in_words, in_words, interval_in_words, listed
 from .intervals import Estimate, NotMeasurable, side_of
 from .sample_sizes import customers_to_settle, further_customers
 
-# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #30d58eac
+# %% ../../nbs/api/measurement/89_readout_sentences.ipynb #8649aadc
 def gain_sentence(
     contrast:Contrast,     # The goal, or a diagnostic, of one arm
 )->str: # One sentence; says why where there is no figure
@@ -31,7 +31,7 @@ def gain_sentence(
     name, found = contrast.metric.label, contrast.difference
     if isinstance(found, NotMeasurable): return f"{contrast.arm}: {name} is not measurable. {found.problem}"
     e = found.estimate
-    size = f"{in_words(e.value, e.unit, gain=True)} ({interval_in_words(e)}, {100*e.level:.4g} % {e.method} interval)"
+    size = f"{in_words(e.value, e.unit, gain=True, digits=digits_of(e))} ({interval_in_words(e)}, {100*e.level:.4g} % {e.method} interval)"
     both = isinstance(contrast.check, Estimate) and replace(e, low=min(e.low, contrast.check.low), high=max(e.high, contrast.check.high))
     check = f"; resampling gives {interval_in_words(contrast.check)}, and the decision rests on what either leaves open, {interval_in_words(both)}" if both else ""
     refused = f" No decision is taken from it: {contrast.check.problem}" if isinstance(contrast.check, NotMeasurable) else ""

@@ -11,7 +11,7 @@ __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sente
            'Readout', 'labelled', 'first_assignment', 'columns_of', 'both_answers', 'judged_promise', 'read_out',
            'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #67ebd1d1
+# %% ../../nbs/api/measurement/95_readouts.ipynb #2fd5b01a
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,6 +26,7 @@ from .experiment_decisions import decide_experiment, unmet
 from .experiments import Experiment
 from .figures_in_words import in_words, listed
 from .kept_promises import KeptPromise, Registration, as_registered, registration_of
+from .moving_denominators import moved_denominators
 from .multiplicity import simultaneous_level
 from .reading_plans import has_ended, maturity_verdict, plan_verdict, window_closed
 from .readout_sentences import FAULT_ONLY, after_the_end, diagnostics_sentence, gain_sentence, guardrail_sentence, undecided
@@ -190,7 +191,7 @@ def judged_promise(
     if registered == experiment: return experiment, promised
     return registered, replace(promised, sentence=f"{promised.sentence} {both_answers(registered, experiment, units, metrics, clock)}")
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #72a3c0cd
+# %% ../../nbs/api/measurement/95_readouts.ipynb #58b3e0f4
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -203,7 +204,8 @@ def read_out(
     check_units(units, experiment.arms, columns_of(experiment, metrics or {}).values(), experiment.design)
     experiment, promised = judged_promise(experiment, registration_of(experiment, first_assignment(units), kept), units, metrics, clock)
     columns = columns_of(experiment, metrics or {})
-    read, conditions = units_to_read(experiment, units, clock), conditions_for(experiment, units, clock) + promised.remarks + doubts_about(experiment, units, columns)
+    read, doubts = units_to_read(experiment, units, clock), doubts_about(experiment, units, columns)
+    conditions = conditions_for(experiment, units, clock) + promised.remarks + doubts + moved_denominators(experiment, read, columns[experiment.goal])
     used = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
     contrasts = compare_arms(used, read, columns)
     if has_ended(experiment, clock): contrasts = tuple(after_the_end(c, experiment) for c in contrasts)

@@ -408,3 +408,15 @@ def test_a_goal_is_stopped_only_where_both_opinions_lie_below(high, status):
     gain = difference_of_means(Moments(4_000, 2., 9.), Moments(4_000, 1., 9.), unit="EUR")
     contrast = Contrast(goal, "goal", "mail", "none", gain, relative_lift(gain), replace(gain.estimate, high=high))
     assert goal_verdict(contrast, read_experiment(BASE | dict(worthwhile_effect=1.5))).status == status
+
+@pytest.mark.parametrize("more, word", [(.1, ("review", "denominator_moved")), (0., None)])
+def test_an_average_over_other_orders_is_reviewed_with_orders_and_money_per_customer(more, word):
+    n, rng = 6_000, np.random.default_rng(2)
+    treated, anyway = np.arange(n) % 2 == 1, np.arange(n)//2 % 10 == 0
+    extra = (rng.random(n) < more) & treated
+    units = pd.DataFrame({"unit_id": [f"c{i}" for i in range(n)], "arm": np.where(treated, "promo_mail", "no_mail"), "assigned_at": IN_APRIL,
+                          "average_order_value": anyway*rng.gamma(16, 5, n) + extra*rng.gamma(9, 10/3, n), "average_order_value.denominator": anyway*1. + extra})
+    arms = dict(arms={"no_mail": .5, "promo_mail": .5}, control="no_mail", goal="average_order_value", guardrails=[], guardrail_margins={}, diagnostics=[])
+    found = [v for v in read_out(read_experiment(BASE | arms), units).conditions if v.subject == "denominators"]
+    assert [(v.status, v.reasons[0].code) for v in found] == [word]*bool(word)
+    assert not found or ("orders per customer changed by +0." in found[0].reasons[0].message and "EUR per customer changed by +" in found[0].reasons[0].message)
