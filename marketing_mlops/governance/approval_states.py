@@ -98,7 +98,7 @@ def _closed(found:list[LedgerEntry])->ApprovalState:
     last = [entry for entry in found if _is_objection(entry)][-1]
     return ApprovalState(_OBJECTIONS[last.kind], asked[-1], last)
 
-# %% ../../nbs/api/governance/47_approval_states.ipynb #2f14c0cd
+# %% ../../nbs/api/governance/47_approval_states.ipynb #05e93d74
 def approval_from(
     entries:Iterable[LedgerEntry], # The whole ledger; entries of one model in its order
     model:str, # Of params.yaml; one nobody knows has the state `none`
@@ -114,7 +114,8 @@ def approval_from(
     answer = _answer(grants)
     if answer is None: return ApprovalState("requested", request, grants=tuple(each for each in grants if _holds(each, at)))
     status = "granted" if _holds(answer, at) else "expired"
-    return ApprovalState(status, request, answer, datetime.fromisoformat(answer.payload["expires_at"]), tuple(grants))
+    counted = tuple(each for each in grants if _holds(each, answer.time))     # a yes that had ended by then took no part in it
+    return ApprovalState(status, request, answer, datetime.fromisoformat(answer.payload["expires_at"]), counted)
 
 # %% ../../nbs/api/governance/47_approval_states.ipynb #e6c01111
 def approval_state(

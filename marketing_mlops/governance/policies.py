@@ -8,7 +8,7 @@ Ask `policy_in_force` which rules decide about a model: its gates, the stages be
 __all__ = ['RELEASE_RULES', 'WATCHED_RULES', 'POLICY_CHANGED', 'Policy', 'read_release_policy', 'policy_of', 'policy_from',
            'recorded_policies', 'record_policy', 'policy_in_force', 'policy_changes']
 
-# %% ../../nbs/api/governance/46_policies.ipynb #a34714fe
+# %% ../../nbs/api/governance/46_policies.ipynb #8fc4fa14
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -17,7 +17,7 @@ from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import markdown_table
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, register_entry_kind
-from .release_states import GRANTED
+from .release_states import GRANTED, REQUESTED
 from .signatures import listed_signers
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import read_params
@@ -116,14 +116,20 @@ def record_policy(
     if policy.hash not in known: ledger.append(POLICY_CHANGED, policy.model, actor, {"policy_hash": policy.hash, "policy": policy.to_dict()})
     return policy.hash
 
-# %% ../../nbs/api/governance/46_policies.ipynb #bc8c01e3
+# %% ../../nbs/api/governance/46_policies.ipynb #76e7ec5f
 def policy_in_force(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
 )->Policy|None: # None until the first release was approved
-    "The rules that decide: the last that a complete approval named."
+    "The rules that decide: the last that both sides approved."
     entries = list(entries)
-    named = [entry.payload["policy_hash"] for entry in entries if entry.kind == GRANTED and entry.payload.get("policy_hash") and not entry.payload.get("missing")]
+    refreshes = {entry.hash for entry in entries if entry.kind == REQUESTED and entry.payload.get("missing") == ["either"]}
+    named = [entry.payload["policy_hash"] for entry in entries if entry.kind == GRANTED and _confirms(entry, refreshes)]
     return recorded_policies(entries).get(named[-1]) if named else None
+
+def _confirms(grant:LedgerEntry, refreshes:set[str])->bool:
+    "Whether a yes brings rules into force; the one yes to a refresh never does."
+    said = grant.payload
+    return bool(said.get("policy_hash")) and not said.get("missing") and said.get("request") not in refreshes
 
 # %% ../../nbs/api/governance/46_policies.ipynb #ac486f2f
 def policy_changes(

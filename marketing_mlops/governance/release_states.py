@@ -80,7 +80,7 @@ def release_signals(
     replaced = [(champion, "replaced")] if signal == "release" and champion not in (None, payload["bundle_hash"]) else []
     return [*replaced, (payload["bundle_hash"], signal)]
 
-# %% ../../nbs/api/governance/44_release_states.ipynb #41efbde3
+# %% ../../nbs/api/governance/44_release_states.ipynb #3c5e5096
 def state_after(
     state:ReleaseState, # Before
     signal:Signal, # What happened
@@ -94,7 +94,7 @@ def _until(entry:LedgerEntry)->datetime|None:
 
 def _yeses_after(ends:Mapping[str, datetime], entry:LedgerEntry, signals:Iterable[tuple[str, Signal]])->dict[str, datetime]:
     "Until when each standing yes holds, after an entry."
-    voided,until = {bundle for bundle, signal in signals if signal in ("approval_ended", "left", "replaced")}, _until(entry)
+    voided,until = {bundle for bundle, signal in signals if signal in ("approval_ended", "left", "replaced", "retire")}, _until(entry)
     given = {bundle: until for bundle, signal in signals if signal == "approve" and until}
     return {bundle: end for bundle, end in ends.items() if bundle not in voided} | given
 

@@ -8,7 +8,7 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'state_of_bundle', 'ReadyStep', 'ready_step', 'record_step',
            'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #bdd6e7af
+# %% ../../nbs/api/governance/70_releases.ipynb #d180863e
 import hashlib, shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live, pointer_from
 from .policies import policy_in_force
-from .release_states import CHECKED, GRANTED, LEFT_OUT, RELEASED, ROLLED_BACK, ReleaseState, Signal, check_move, release_states
+from .release_states import CHECKED, GRANTED, LEFT_OUT, REFUSED, RELEASED, ROLLED_BACK, WITHDRAWN, ReleaseState, Signal, check_move, release_states
 from .structures import bundle_structure
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import read_bundle
@@ -92,7 +92,7 @@ def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, c
     if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have the approvers answer.")
     return state
 
-# %% ../../nbs/api/governance/70_releases.ipynb #bcc48a4a
+# %% ../../nbs/api/governance/70_releases.ipynb #f2545fbf
 def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry])->str:
     "Hold a bundle against what was approved; `verified` where every yes was signed, else `unverified`."
     digest,asked = evidence.bundle_hash,approval.request.payload
@@ -103,6 +103,8 @@ def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approv
     if gone: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {gone} is no approver any more.", f"Ask again with `mmops request {model} --as ROLE`.")
     if rules.gates != evidence.gates:
         _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those in force ({rules.gates}).", f"Build it by the gates in force with `mmops run {model}`, or ask for the other gates to be approved.")
+    if asked["policy_hash"] != rules.hash:
+        _refuse(model, digest, f"Bundle {digest[:12]} of {model} was approved by other rules than those in force.", f"Take the yes back with `mmops withdraw {model} --as ROLE`, and ask again.")
     identities = {check_grant(workspace, deciding_policy(_before(entries, each), approval.request), each) for each in approval.grants}
     return "verified" if identities == {"verified"} else "unverified"
 
@@ -266,15 +268,26 @@ def _earlier_champion(model:str, entries:list[LedgerEntry], left:str, to:str|Non
     if len(found) == 1: return past[found[0]]
     _refuse(model, to, f"{to!r} names {len(found)} of the earlier champions of {model}: {', '.join(each[:12] for each in past) or 'none'}.", "Name one of them by 6 or more digits.")
 
-# %% ../../nbs/api/governance/70_releases.ipynb #9d99d870
+# %% ../../nbs/api/governance/70_releases.ipynb #c70dcea9
 _OBJECTED = ("refused", "withdrawn", "rolled_back") # states of an approval that stop a return; an end does not
 
 def _check_earlier(workspace:Workspace, model:str, earlier:dict, entries:list[LedgerEntry], clock:Clock):
     "Hold an earlier champion against objections, the table of moves and its bytes."
     digest = earlier["bundle_hash"]
     state = approval_state(workspace, model, digest, earlier["evaluation_hash"], clock=clock)
-    if state.status in _OBJECTED: _refuse(model, digest, f"The earlier champion {digest[:12]} may not come back: {_WHY_NOT[state.status](state)}.", "Name another one with --to, or release an approved bundle.")
+    why = _WHY_NOT[state.status](state) if state.status in _OBJECTED else _unanswered(entries, digest)
+    if why: _refuse(model, digest, f"The earlier champion {digest[:12]} may not come back: {why}.", "Name another one with --to, or release an approved bundle.")
     check_move(model, digest, state_of_bundle(entries, digest, clock.now()), "returned")
     place = bundle_place(workspace, digest)
     if not place.is_dir(): _refuse(model, digest, f"The earlier champion {digest[:12]} is not in data/bundles.", "Fetch data/bundles from where the release was made.")
     read_bundle(place, expected=digest).sessions      # its scorers open
+
+def _unanswered(entries:list[LedgerEntry], bundle_hash:str)->str:
+    "An objection that was asked about again, and not answered with a complete yes; empty for none."
+    last = next((entry for entry in reversed(entries) if _decides(entry, bundle_hash)), None)
+    if last is None or last.kind == GRANTED: return ""
+    return f"{last.actor} objected on {last.time:%Y-%m-%d} ({last.payload['reason']}), and nobody has approved it since"
+
+def _decides(entry:LedgerEntry, bundle_hash:str)->bool:
+    if entry.kind == ROLLED_BACK: return entry.payload.get("before") == bundle_hash
+    return entry.payload.get("bundle_hash") == bundle_hash and (entry.kind in (REFUSED, WITHDRAWN) or entry.kind == GRANTED and not entry.payload.get("missing"))

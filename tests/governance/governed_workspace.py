@@ -27,7 +27,7 @@ def make_workspace(root, writer="laptop"):
 
 def at(day): return ReplayClock(instant_of(f"2026-{day}T09:00:00Z"))
 
-def small_bundle(workspace, name, status="pass", even_after=60., model="churn", verdict=True):
+def small_bundle(workspace, name, status="pass", even_after=60., model="churn", verdict=True, **parameters):
     "A bundle of one rule: even chances of leaving so many days after the last order."
     draft = GraphDraft()
     days = draft.add("Sub", draft.input("recency_days", is_text=False), draft.constant([even_after]))
@@ -35,7 +35,7 @@ def small_bundle(workspace, name, status="pass", even_after=60., model="churn", 
     reasons = [] if status == "pass" else [Reason("auc", "AUC is 0.58; at least 0.60 is asked for.", .58, .6, severity=status)]
     evaluation = {"auc": .7} | ({"verdict": Verdict(model, status, reasons).to_dict()} if verdict else {})
     return write_bundle(workspace.path("data", "bundle", name), scorer={"no_order": graph}, kind="graph", features=["recency_days"],
-        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": model, "task": "propensity"},
+        schema=input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]), parameters={"model": model, "task": "propensity"} | parameters,
         evaluation=evaluation, lock_hash="a1"*32, data_hashes={}, code_hash="c3"*32, envelope={}).folder
 
 def approved(workspace, folder, day="03-01", model="churn"):

@@ -53,7 +53,7 @@ class Diary:
         self.state |= {left: "candidate", to: "champion"}
         self.yes_until.pop(left, None)
 
-    def retired(self, bundle): self.state[bundle] = "retired"
+    def retired(self, bundle): self.state[bundle] = "retired"; self.yes_until.pop(bundle, None)
 
 def a_history(seed, length=40):
     "Random entries, legal and not, and what the diary says at every minute."

@@ -1,0 +1,204 @@
+"""What the rules of a release say, kept by another hand: no line of `governance` is read here, only its rules in words.
+
+An oracle hears of each call before the package does, says whether it may go through, and notes who serves from then on. Minutes count from a start."""
+from dataclasses import dataclass, field
+
+@dataclass(frozen=True)
+class Rules:
+    "What two sides approved, or what somebody wrote into the files."
+    stages: tuple = ()
+    share: float = .1
+    days: int = 30
+    business: tuple = ()
+    technical: tuple = ()
+    auc: float | None = None                      # the gate; None for none
+    @property
+    def approvers(self): return {*self.business, *self.technical}
+
+@dataclass
+class Matter:
+    "The approval of one bundle, and where the bundle stands."
+    state: str = "candidate"
+    lasting: int | None = None                    # until when the yes holds that a check may wake up again
+    asked: dict | None = None                     # the request in question
+    yeses: list = field(default_factory=list)     # (role, until) in answer to it
+    ends: int | None = None                       # of a complete approval
+    is_barred: bool = False                       # refused, withdrawn or rolled back, and not asked again since
+    objected: bool = False                        # the same, and not approved again since
+    hands: set = field(default_factory=set)       # who asked for it or built it, ever
+    check: str | None = None                      # what the gates said last
+    is_known: bool = False
+
+@dataclass(frozen=True)
+class Made:
+    "A bundle as it was built."
+    name: str
+    structure: str
+    auc: float | None
+    is_good: bool = True
+
+class Refused(Exception): "The rules do not allow it."
+
+def allow(condition):
+    if not condition: raise Refused
+
+class Oracle:
+    def __init__(self, bundles):
+        self.bundles, self.matters = {each.name: each for each in bundles}, {each.name: Matter() for each in bundles}
+        self.in_force, self.minute = None, 0
+        self.standing, self.ever = [], []         # champions that can be returned to step by step; everything that was champion once
+        self.canary, self.share, self.shadow = None, 0., None
+        self.past = [(0, None)]                   # who served from which minute on
+
+    @property
+    def champion(self): return self.standing[-1] if self.standing else None
+    @property
+    def serving(self): return None if not self.standing else (self.champion, self.canary, self.share, self.shadow)
+    def served(self, minute): return [each for since, each in self.past if since <= minute][-1]
+    def is_valid(self, name): m = self.matters[name]; return not m.is_barred and m.ends is not None and m.ends > self.minute
+
+    def pass_time(self, minute):
+        "An approval ends by the clock; nothing that serves stops for it."
+        self.minute = minute
+        for m in self.matters.values():
+            if m.state == "approved" and (m.lasting is None or m.lasting <= minute): m.state = "checked"
+
+    def call(self, name, *words, **more):
+        "Whether a call goes through; what changed is noted."
+        try: getattr(self, name)(*words, **more)
+        except Refused: return False
+        if self.serving != self.past[-1][1]: self.past.append((self.minute, self.serving))
+        return True
+
+    # ---- asking and answering
+    def request(self, name, by, author, tree, told):
+        "Anybody with an address may ask; a question that stands already, or is answered with a yes that holds, is not asked again."
+        allow("@" in by and tree is not None)
+        m, same = self.matters[name], (by, author, tree)
+        if self.is_valid(name): return
+        if m.asked and not m.is_barred and m.ends is None and m.asked["same"] == same: return
+        m.is_known, m.hands = True, m.hands | {by, author}
+        change = not self.standing or told is None or told != self.bundles[self.champion].structure or (self.in_force is not None and tree != self.in_force)
+        m.asked, m.yeses, m.ends, m.is_barred = dict(same=same, rules=tree, two_sides=change, told=told), [], None, False
+
+    def _approver(self, name, role):
+        "Only whom the rules in force name, and never somebody who asked for these bytes or built them."
+        m = self.matters[name]
+        allow(m.asked is not None)
+        deciding = self.in_force or m.asked["rules"]
+        allow(role in deciding.approvers and role not in m.hands)
+        return m, deciding
+
+    def grant(self, name, role):
+        m, deciding = self._approver(name, role)
+        allow(not m.is_barred)
+        holding = [(each, until) for each, until in m.yeses if until > self.minute]
+        if role in dict(holding): return
+        until = min([self.minute + deciding.days*1440, *(end for _, end in holding)])
+        holding.append((role, until))
+        roles = {each for each, _ in holding}
+        both = any(one != other for one in roles & set(deciding.business) for other in roles & set(deciding.technical))
+        if not (both if m.asked["two_sides"] else roles & deciding.approvers):
+            m.yeses.append((role, until))
+            return
+        m.yeses, m.ends, m.lasting, m.objected = holding, until, until, False
+        if m.asked["two_sides"]: self.in_force = m.asked["rules"]     # other rules need both sides; one yes never changes them
+        if m.check is None and m.state in ("candidate", "retired"): m.state = "checked"
+        if m.state == "checked": m.state = "approved"
+
+    def _object(self, m):
+        m.is_barred = m.objected = True
+        m.lasting = None
+        if m.state == "approved": m.state = "checked"
+
+    def refuse(self, name, role, reason):
+        m, _ = self._approver(name, role)
+        allow(reason)
+        self._object(m)
+
+    def withdraw(self, name, role, reason):
+        "Who said yes takes it back."
+        m = self.matters[name]
+        allow(m.asked is not None and not m.is_barred)
+        allow(role in [each for each, until in m.yeses if m.ends is not None or until > self.minute] and reason)
+        self._object(m)
+
+    def checked(self, name, status):
+        "A gate that failed takes the bundle back; a yes that still holds counts again when it passes."
+        m = self.matters[name]
+        m.is_known, m.check = True, status
+        if status == "fail":
+            if m.state in ("checked", "approved"): m.state = "candidate"
+        elif m.state in ("candidate", "retired"): m.state = "approved" if m.lasting is not None and m.lasting > self.minute else "checked"
+
+    # ---- going live
+    def _may_step(self, name, is_altered, steps_from, passed_over):
+        m, made = self.matters[name], self.bundles[name]
+        allow(not is_altered and made.is_good and self.is_valid(name))
+        names = {role for role, _ in m.yeses}
+        allow(not names & m.hands and m.asked["told"] in (None, made.structure))
+        allow(names <= self.in_force.approvers and self.in_force.auc == made.auc and m.asked["rules"] == self.in_force)
+        allow(m.check != "fail" and m.state in steps_from)
+        if self.standing: allow(not set(passed_over[m.state]) & set(self.in_force.stages))
+
+    def release(self, name, is_altered=False):
+        allow(not is_altered)
+        if self.champion == name: return
+        m = self.matters[name]
+        self._may_step(name, is_altered, ("approved", "shadow", "canary"), dict(approved=("shadow", "canary"), shadow=("canary",), canary=()))
+        if self.standing: self._leave(self.champion, "retired")
+        self._off_trial(name)
+        m.state = "champion"
+        self.standing.append(name); self.ever.append(name)
+
+    def _leave(self, name, state): self.matters[name].state, self.matters[name].lasting = state, None
+    def _off_trial(self, name):
+        if self.canary == name: self.canary, self.share = None, 0.
+        if self.shadow == name: self.shadow = None
+
+    def start_shadow(self, name, is_altered=False):
+        allow(not is_altered)
+        if self.standing and self.shadow == name: return
+        self._may_step(name, is_altered, ("approved", "shadow"), dict(approved=(), shadow=()))
+        allow(self.standing and self.shadow in (None, name))
+        self.shadow, self.matters[name].state = name, "shadow"
+
+    def start_canary(self, name, share=None, is_altered=False):
+        share = (self.in_force.share if self.in_force else .1) if share is None else share
+        allow(0 < share < 1 and not is_altered)
+        if self.standing and (self.canary, self.share) == (name, share): return
+        self._may_step(name, is_altered, ("approved", "shadow", "canary"), dict(approved=("shadow",), shadow=(), canary=()))
+        allow(self.standing and self.canary in (None, name))
+        self._off_trial(name)
+        self.canary, self.share, self.matters[name].state = name, share, "canary"
+
+    # ---- going back
+    def rollback(self, reason, to=None, stage=None, is_whole=True):
+        "One role is enough. Neither an end nor a failed check keeps an earlier champion away, only an objection that no yes has answered, or bytes that are not whole."
+        allow(reason and self.standing)
+        stage = stage or ("champion" if to or not self.canary else "canary")
+        allow(not to or stage == "champion")
+        left = dict(champion=self.champion, canary=self.canary, shadow=self.shadow)[stage]
+        allow(left is not None)
+        if stage == "champion": self._return(left, to, is_whole)
+        else: self._off_trial(left)
+        self._object(self.matters[left])
+        self._leave(left, "candidate")
+
+    def _return(self, left, to, is_whole):
+        allow(to in self.ever and to != left if to else len(self.standing) > 1)
+        goal = to or self.standing[-2]
+        allow(is_whole and not self.matters[goal].objected and self.matters[goal].state not in ("shadow", "canary"))
+        if goal in self.standing: del self.standing[len(self.standing) - self.standing[::-1].index(goal):]
+        else: self.standing[-1] = goal
+        self.matters[goal].state = "champion"
+
+    def retire(self, name, reason):
+        m = self.matters[name]
+        allow(reason and m.is_known)
+        if self.champion == name:
+            allow(not self.canary and not self.shadow)
+            self.standing = []
+        self._off_trial(name)
+        self.standing = [each for each in self.standing if each != name]
+        self._leave(name, "retired")
