@@ -11,18 +11,18 @@ __all__ = ['HARM_CLAUSES', 'WORKED', 'HARMED', 'BECAUSE', 'PART_WORD', 'NOT_SURE
            'harm_clause', 'worked_line', 'worked_lines', 'sureness_lines', 'second_best_line', 'next_steps',
            'weak_lines', 'three_answers']
 
-# %% ../../nbs/api/reporting/85_plain_answers.ipynb #b5d9f447
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #f7f99576
 from ..contracts.verdict import Verdict
 from ..measurement.contrasts import Contrast
 from ..measurement.effect_verdicts import gain_in_money, goal_verdict, guardrail_verdict, is_unjudged
 from ..measurement.experiment_decisions import unmet
-from ..measurement.figures_in_words import estimate_in_words, listed
+from ..measurement.figures_in_words import digits_of, estimate_in_words, in_words, listed
 from ..measurement.readouts import Readout
 from .blocks import Block, decision_block
 from .campaigns import Campaign
 from .numbers import show, show_interval
 from .provenance import quality_of
-from .readout_blocks import cap_lines, data_sentence, sure_lines, unplanned_lines
+from .readout_blocks import cap_lines, data_sentence, judged_clause, sure_lines, unplanned_lines
 
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #408ecc16
 def guardrails_of(
@@ -45,7 +45,7 @@ def harm_clause(
     change = estimate_in_words(contrast.difference.estimate) if "{change}" in clause else ""
     return clause.format(name=contrast.metric.label[:1].lower() + contrast.metric.label[1:], change=change)
 
-# %% ../../nbs/api/reporting/85_plain_answers.ipynb #00898c05
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #f8fab90e
 WORKED = {"pass": "Yes", "fail": "No", "review": "Not shown", "unknown": "Not measurable"} # Verdict on the goal → first word of the answer
 HARMED = {"fail": "No, it did harm", "review": "Not shown to be safe", "unknown": "Not shown to be safe"} # Worst verdict on a guardrail → the first word where the goal alone would say yes
 BECAUSE = {"pass": "clearly above {threshold}", "fail": "clearly below {threshold}", "review": "which may be above or below {threshold}"} # Beside the worthwhile effect
@@ -61,9 +61,9 @@ def worked_line(
     "Whether one treatment worked."
     e, verdict, guarded = readout.experiment, goal_verdict(contrast, readout.experiment), guardrails_of(readout, contrast.arm)
     if verdict.status == "unknown": return f"{WORKED['unknown']}. {contrast.arm}: {verdict.reasons[0].message}"
-    why = BECAUSE[verdict.status].format(threshold=show(e.worthwhile_effect, e.currency, 2))
+    gain, why = gain_in_money(contrast, e), BECAUSE[verdict.status].format(threshold=in_words(e.worthwhile_effect, e.currency))
     clauses = [harm_clause(*pair) for pair in guarded if verdict.passed or pair[0].status == "fail"]
-    said = "; ".join(filter(None, [f"{contrast.arm} brought {show(gain_in_money(contrast, e).value, e.currency, 2, True)} per {e.per}, {why}", *clauses]))
+    said = "; ".join(filter(None, [f"{contrast.arm} brought {show(gain.value, e.currency, digits_of(gain), True)} per {e.per}, {why}", *clauses]))
     return f"{_first_word(verdict, [v for v, _ in guarded])}. {said}."
 
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #898440d3
@@ -78,8 +78,8 @@ def worked_lines(
     if readout.decision.kind == "part": return [f"{PART_WORD}. {readout.sentences['what_happened']}"]
     return [worked_line(readout, goals[arm]) for arm in readout.arm_decisions]
 
-# %% ../../nbs/api/reporting/85_plain_answers.ipynb #e51e8bbf
-NOT_SURE = "Not at all. The figures further down are what was counted; a range around them would promise something it cannot keep."
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #f95a210f
+NOT_SURE = "Not at all. What stands further down is shown for finding the fault, not for deciding."
 
 def sureness_lines(
     readout:Readout, # An experiment, read out
@@ -112,8 +112,8 @@ def next_steps(
     waiting = [r.next_step for v in stopped for r in v.reasons] if stopped else [d.would_change for d in by_arm.values() if d.decision == "hold"]
     return [*dict.fromkeys(filter(None, [*steps[:1], second_best_line(readout), *steps[1:], *waiting]))]
 
-# %% ../../nbs/api/reporting/85_plain_answers.ipynb #410a9e2f
-SAID_ABOVE = ("set_afterwards", "unplanned_part") # reasons that stand elsewhere on the first screen, or further down
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #ae1234e4
+SAID_ABOVE = ("set_afterwards", "undated", "unplanned_part") # reasons that stand elsewhere on the first screen, or further down
 
 def weak_lines(
     readout:Readout, # An experiment, read out
@@ -128,5 +128,5 @@ def three_answers(
     readout, e = campaign.readout, campaign.readout.experiment
     answers = {"Did it work?": worked_lines(readout), "How sure?": sureness_lines(readout), "What now?": next_steps(readout), "Why it decides nothing": unplanned_lines(readout),
                "To review": weak_lines(readout), "Capped": cap_lines(readout), "The data": "" if quality_of(campaign.source).status == "unknown" else data_sentence(campaign.source)}
-    judged_by = f"Judged by a worthwhile effect of {show(e.worthwhile_effect, e.currency, 2)} per {e.per}, {readout.registration}."
+    judged_by = f"Judged by a worthwhile effect of {in_words(e.worthwhile_effect, e.currency)} per {e.per}{judged_clause(readout)}."
     return decision_block(readout.decision.decision, readout.decision.sentence if readout.decision.kind == "part" else judged_by, answers)

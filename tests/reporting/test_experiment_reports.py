@@ -54,7 +54,7 @@ def test_a_date_typed_into_the_promise_is_only_what_it_says_of_itself(place, giv
     write_text(tmp_path/"dated.yaml", json.dumps(PROMISE | dict(registered_at="2026-05-01T00:00:00Z")))
     page = run_report(READOUT, given | dict(promise=str(tmp_path/"dated.yaml")), place, tmp_path)
     text, found = page.read_text(), results(page)
-    assert "not in the ledger" in found["labels"] and "not in the ledger: says so itself" in text[:text.index("<h2")] and "registered before" not in text
+    assert "not in the ledger" in found["labels"] and "only the promise itself says that it was set before the test" in text[:text.index("<h2")] and "registered before" not in text
     assert [c["reasons"][0]["code"] for c in found["readout"]["conditions"] if c["subject"] == "registration"] == ["not_in_ledger"]
 
 def test_a_threshold_lowered_after_the_test_is_said_on_the_page_in_the_results_and_in_the_catalogue(place, given, tmp_path):
@@ -67,6 +67,7 @@ def test_a_threshold_lowered_after_the_test_is_said_on_the_page_in_the_results_a
     text = moved.read_text()
     said = "differs from the ledger: worthwhile effect 0.50 → 0.05, changed without an entry"
     assert said in text[:text.index("<h2")] and said in results(moved)["readout"]["sentences"]["decision"] and "registered before" not in text
+    assert "gives ship, the changed one (worthwhile from 0.05 EUR per customer on) would give ship" in text[:text.index("<h2")] and results(moved)["judged_by"]["worthwhile_effect"] == .5
     catalogue = run_report(CATALOGUE, {}, own)
     assert results(catalogue)["tests"][1]["promise"] == "differs from the ledger" and "worthwhile effect 0.50 → 0.05" in catalogue.read_text()
 
