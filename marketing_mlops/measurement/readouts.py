@@ -11,7 +11,7 @@ __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sente
            'Readout', 'labelled', 'first_assignment', 'columns_of', 'both_answers', 'judged_promise', 'read_out',
            'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #2fd5b01a
+# %% ../../nbs/api/measurement/95_readouts.ipynb #710aacde
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,7 +20,9 @@ from fastcore.basics import patch
 from ..contracts.verdict import Decision, Verdict, markdown_text
 from .arm_starts import arm_start_verdict
 from .arm_tables import arm_table
+from .cap_doubts import cap_doubts
 from .contrasts import Contrast, compare_arms, difference_table, make_contrast
+from .design_doubts import design_doubts, doubt_verdicts, without_doubted
 from .design_sentences import cap_verdict, design_sentences
 from .experiment_decisions import decide_experiment, unmet
 from .experiments import Experiment
@@ -191,7 +193,7 @@ def judged_promise(
     if registered == experiment: return experiment, promised
     return registered, replace(promised, sentence=f"{promised.sentence} {both_answers(registered, experiment, units, metrics, clock)}")
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #58b3e0f4
+# %% ../../nbs/api/measurement/95_readouts.ipynb #56bac3e4
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -201,20 +203,22 @@ def read_out(
     kept:Iterable[KeptPromise]=(), # What the ledger holds of the promise
 )->Readout: # With the decision and its sentences
     "Judge an experiment. Raises `DataError` with everything wrong with `units`."
-    check_units(units, experiment.arms, columns_of(experiment, metrics or {}).values(), experiment.design)
+    check_units(units, experiment.arms, columns_of(experiment, metrics or {}).values(), experiment.design, segments=experiment.segments, now=clock.now() if clock else None)
     experiment, promised = judged_promise(experiment, registration_of(experiment, first_assignment(units), kept), units, metrics, clock)
     columns = columns_of(experiment, metrics or {})
     read, doubts = units_to_read(experiment, units, clock), doubts_about(experiment, units, columns)
-    conditions = conditions_for(experiment, units, clock) + promised.remarks + doubts + moved_denominators(experiment, read, columns[experiment.goal])
-    used = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
+    trusted = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
+    used = without_doubted(trusted, late := design_doubts(trusted, units, columns))
+    conditions = conditions_for(experiment, units, clock) + promised.remarks + doubts + doubt_verdicts(late) + moved_denominators(experiment, read, columns[experiment.goal])
     contrasts = compare_arms(used, read, columns)
+    conditions += cap_doubts(used, read, contrasts)
     if has_ended(experiment, clock): contrasts = tuple(after_the_end(c, experiment) for c in contrasts)
     decision, by_arm = decide_experiment(experiment, contrasts, conditions)
     time = clock.label if clock else ""
     decision, arms = labelled(decision, promised, time), arm_table(read, columns.values(), arms=experiment.arms, design=experiment.design)
     segments, pair = compare_segments(used, read, columns[experiment.goal]), best_against_next(read, columns[experiment.goal], by_arm, used)
     said = (sureness_sentences(experiment, contrasts), design_sentences(used, read, contrasts, columns),
-            pair and f"{gain_sentence(pair)} This comparison was not planned.", segment_sentences(experiment, segments))
+            pair and f"{gain_sentence(pair)} This comparison was not planned.", segment_sentences(used, segments))
     if unmet(conditions): said = FAULT_ONLY, *(undecided(each) for each in filter(None, said))
     sentences = dict(what_happened=happened_sentence(experiment, arms, columns[experiment.goal]), decision=decision.sentence,
                      would_change=decision.would_change, how_sure=" ".join(filter(None, said)))
