@@ -8,7 +8,7 @@ Call `check_bundle` before asking for an approval: it asks every gate of `RELEAS
 __all__ = ['RELEASE_GATES', 'MEASURED_GATES', 'GateCheck', 'last_check', 'GateFindings', 'GateInputs', 'rules_to_check_by',
            'check_bundle', 'gate_objection']
 
-# %% ../../nbs/api/governance/64_release_gates.ipynb #738a8df2
+# %% ../../nbs/api/governance/64_release_gates.ipynb #2e380887
 import hashlib, json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import ReleaseError, pointer_from
 from .policies import Policy, policy_of, recorded_policies
-from .release_states import CHECKED, REQUESTED
+from .release_states import CHECKED, REQUESTED, release_states
 from .retired_features import retired_features
 from ..registry.bundles import Bundle, read_bundle
 from ..workspace.clock import Clock, WallClock, clock_for
@@ -163,7 +163,7 @@ def rules_to_check_by(
     asked = [entry.payload["policy_hash"] for entry in entries if entry.kind == REQUESTED and entry.payload["bundle_hash"] == bundle_hash]
     return recorded_policies(entries)[asked[-1]] if asked else policy_of(workspace, model)
 
-# %% ../../nbs/api/governance/64_release_gates.ipynb #d3f8a48f
+# %% ../../nbs/api/governance/64_release_gates.ipynb #0afe7d92
 def _findings(given:GateFindings, before:GateCheck|None, live:dict[str, str|None])->GateFindings:
     "What was measured, now and at the last check; the comparison only where champion and rules are the same."
     for name in given.verdicts:
@@ -178,7 +178,11 @@ def _inputs(workspace:Workspace, bundle:Bundle, policy:Policy, entries:tuple[Led
     ended = read_yaml(mapping).get("as_of") if mapping.is_file() else None
     return GateInputs(workspace, bundle, policy, entries, findings, clock_for(ended) if ended else clock)
 
-# %% ../../nbs/api/governance/64_release_gates.ipynb #c3727055
+def _stands_unchecked(entries:tuple[LedgerEntry, ...], bundle_hash:str, facts:dict, clock:Clock)->bool:
+    "Whether a bundle waits for a check that lets it pass: never checked, rolled back since, or out of use."
+    return facts["status"] != "fail" and release_states(entries, clock.now()).get(bundle_hash, "candidate") in ("candidate", "retired")
+
+# %% ../../nbs/api/governance/64_release_gates.ipynb #f3b75bc9
 def check_bundle(
     workspace:Workspace, # Where to look and to record
     model:str, # Key in params.yaml
@@ -200,7 +204,7 @@ def check_bundle(
         inputs = _inputs(workspace, bundle, policy, entries, measured, clock)
         verdicts = {name: judge(inputs) for name, judge in RELEASE_GATES.items()}
         facts = _facts(inputs, verdicts)
-        if before is None or before.entry.payload != facts: ledger.append(CHECKED, model, actor, facts)
+        if before is None or before.entry.payload != facts or _stands_unchecked(entries, bundle.core_hash, facts, clock): ledger.append(CHECKED, model, actor, facts)
     return combine(verdicts.values(), model)
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #cf7465ff

@@ -8,10 +8,10 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'state_of_bundle', 'ReadyStep', 'ready_step', 'record_step',
            'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #d180863e
+# %% ../../nbs/api/governance/70_releases.ipynb #52d10740
 import hashlib, shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,8 @@ from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live, pointer_from
 from .policies import policy_in_force
-from .release_states import CHECKED, GRANTED, LEFT_OUT, REFUSED, RELEASED, ROLLED_BACK, WITHDRAWN, ReleaseState, Signal, check_move, release_states
+from .release_gates import gate_objection
+from .release_states import GRANTED, LEFT_OUT, REFUSED, RELEASED, ROLLED_BACK, WITHDRAWN, ReleaseState, Signal, check_move, release_states
 from .structures import bundle_structure
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import read_bundle
@@ -110,34 +111,22 @@ def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approv
 
 def _before(entries:list[LedgerEntry], entry:LedgerEntry)->list[LedgerEntry]: return entries[:next(i for i, each in enumerate(entries) if each.hash == entry.hash)]
 
-# %% ../../nbs/api/governance/70_releases.ipynb #35ef27f0
+# %% ../../nbs/api/governance/70_releases.ipynb #101be786
 def state_of_bundle(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
     bundle_hash:str, # Which bundle, 64 hexadecimal digits
     at:datetime, # With a time zone
 )->ReleaseState: # candidate for a bundle nobody has recorded anything about
-    "Where a bundle stands. A complete approval stands for the check of a bundle that had none by then."
-    return release_states(_with_checks(entries), at).get(bundle_hash, "candidate")
+    "Where a bundle stands."
+    return release_states(entries, at).get(bundle_hash, "candidate")
 
-def _with_checks(entries:Iterable[LedgerEntry])->list[LedgerEntry]:
-    "The entries, with a check before each complete approval of a bundle that had none by then."
-    found,checked = [], set()
-    for entry in entries:
-        bundle = entry.payload.get("bundle_hash")
-        if entry.kind == CHECKED: checked.add(bundle)
-        if entry.kind == GRANTED and not entry.payload.get("missing") and bundle not in checked:
-            found.append(replace(entry, kind=CHECKED, payload={"bundle_hash": bundle, "status": "pass"}))
-        found.append(entry)
-    return found
+# %% ../../nbs/api/governance/70_releases.ipynb #372b1317
+def _check_gates(model:str, bundle_hash:str, entries:list[LedgerEntry], approval:ApprovalState):
+    "Refuse a bundle that was not held against the gates, or about which something came up that its approvers had not read."
+    why = gate_objection(entries, bundle_hash, approval)
+    if why: _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} may not go live: {why}.", f"Run `mmops check {model} --as ROLE`, and have it approved after that.")
 
-# %% ../../nbs/api/governance/70_releases.ipynb #68dde675
-def _check_gates(model:str, bundle_hash:str, entries:list[LedgerEntry]):
-    "Refuse a bundle whose last check failed."
-    last = next((entry for entry in reversed(entries) if entry.kind == CHECKED and entry.payload["bundle_hash"] == bundle_hash), None)
-    if last and last.payload["status"] == "fail":
-        _refuse(model, bundle_hash, f"The check of bundle {bundle_hash[:12]} on {last.time:%Y-%m-%d} failed.", f"Look at `mmops check {model}`, and mend what it names.")
-
-# %% ../../nbs/api/governance/70_releases.ipynb #3e116010
+# %% ../../nbs/api/governance/70_releases.ipynb #d6ccab67
 @dataclass(frozen=True)
 class ReadyStep:
     "A step that may be taken."
@@ -155,7 +144,7 @@ def ready_step(
     _check_evidence(model, evidence)
     approval = _checked_approval(ledger.workspace, model, evidence, ledger.clock)
     identity = _check_terms(ledger.workspace, model, evidence, approval, entries)
-    _check_gates(model, digest, entries)
+    _check_gates(model, digest, entries, approval)
     needed,has_champion = policy_in_force(entries).stages, pointer_from(model, entries) is not None
     left_out = check_move(model, digest, state_of_bundle(entries, digest, ledger.clock.now()), signal, needed if has_champion else ())
     _check_ledger(model, digest, ledger)
