@@ -20,11 +20,16 @@ from .intervals import NotMeasurable
 from .sample_ratio import FEWEST_EXPECTED
 from .strata import check_strata
 
-# %% ../../nbs/api/measurement/68_known_before.ipynb #8bdeef67
+# %% ../../nbs/api/measurement/68_known_before.ipynb #4795fdc6
 def _one_row_each(values, arms, clusters):
     rows = pd.DataFrame(dict(value=values.astype(object).where(values.notna(), "unknown").astype(str).to_numpy(), arm=arms.to_numpy()))
     if clusters is None: return rows
-    return rows.groupby(clusters.to_numpy()).agg(value=("value", lambda v: v.mode().iloc[0]), arm=("arm", "first"))
+    counted = rows.assign(cluster=clusters.to_numpy()).groupby(["cluster", "value"], sort=False).agg(n=("arm", "size"), arm=("arm", "first")).reset_index()
+    return counted.sort_values("n", ascending=False, kind="stable").drop_duplicates("cluster")
+
+def _counts(rows):
+    (groups, _), (arms, of_arms) = pd.factorize(rows["value"]), pd.factorize(rows["arm"])
+    return np.bincount(groups*len(of_arms) + arms, minlength=(groups.max()+1)*len(of_arms)).reshape(-1, len(of_arms)).astype(float)
 
 def _expected(counts): return np.outer(counts.sum(axis=1), counts.sum(axis=0))/counts.sum()
 
@@ -41,9 +46,7 @@ def share_balance(
 )->tuple[float, float]: # Chi-square, and the chance of one as large if the groups were known before the draw
     """Whether the arms have the same shares of every group. Raises `NotMeasurable` where fewer than two groups are large enough.
     Source: Pearson 1900"""
-    rows = _one_row_each(values, arms, clusters)
-    counts = pd.crosstab(rows["value"], rows["arm"]).to_numpy(dtype=float)
-    kept = _with_rare_together(counts)
+    kept = _with_rare_together(_counts(_one_row_each(values, arms, clusters)))
     if min(kept.shape) < 2: raise NotMeasurable(f"{len(kept)} groups are large enough to be compared over the arms.", "Join small groups.", code="too_few")
     statistic = float(((kept-_expected(kept))**2/_expected(kept)).sum())
     return statistic, float(chdtrc((kept.shape[0]-1)*(kept.shape[1]-1), statistic))
