@@ -21,12 +21,12 @@ class Matter:
     state: str = "candidate"
     lasting: int | None = None                    # until when the yes holds that a check may wake up again
     asked: dict | None = None                     # the request in question
-    yeses: list = field(default_factory=list)     # (role, until) in answer to it
+    yeses: list = field(default_factory=list)     # (role, until, open points it saw) in answer to it
     ends: int | None = None                       # of a complete approval
     is_barred: bool = False                       # refused, withdrawn or rolled back, and not asked again since
     objected: bool = False                        # the same, and not approved again since
     hands: set = field(default_factory=set)       # who asked for it or built it, ever
-    check: str | None = None                      # what the gates said last
+    check: tuple | None = None                    # what the gates said last: status, the rules they asked by, and the point they left open
     is_known: bool = False
 
 @dataclass(frozen=True)
@@ -92,18 +92,18 @@ class Oracle:
     def grant(self, name, role):
         m, deciding = self._approver(name, role)
         allow(not m.is_barred)
-        holding = [(each, until) for each, until in m.yeses if until > self.minute]
-        if role in dict(holding): return
-        until = min([self.minute + deciding.days*1440, *(end for _, end in holding)])
-        holding.append((role, until))
-        roles = {each for each, _ in holding}
+        holding = [yes for yes in m.yeses if yes[1] > self.minute]
+        if role in [yes[0] for yes in holding]: return
+        until = min([self.minute + deciding.days*1440, *(yes[1] for yes in holding)])
+        mine = role, until, m.check[2] if m.check else None
+        holding.append(mine)
+        roles = {yes[0] for yes in holding}
         both = any(one != other for one in roles & set(deciding.business) for other in roles & set(deciding.technical))
         if not (both if m.asked["two_sides"] else roles & deciding.approvers):
-            m.yeses.append((role, until))
+            m.yeses.append(mine)
             return
         m.yeses, m.ends, m.lasting, m.objected = holding, until, until, False
         if m.asked["two_sides"]: self.in_force = m.asked["rules"]     # other rules need both sides; one yes never changes them
-        if m.check is None and m.state in ("candidate", "retired"): m.state = "checked"
         if m.state == "checked": m.state = "approved"
 
     def _object(self, m):
@@ -120,13 +120,15 @@ class Oracle:
         "Who said yes takes it back."
         m = self.matters[name]
         allow(m.asked is not None and not m.is_barred)
-        allow(role in [each for each, until in m.yeses if m.ends is not None or until > self.minute] and reason)
+        allow(role in [each for each, until, _ in m.yeses if m.ends is not None or until > self.minute] and reason)
         self._object(m)
 
-    def checked(self, name, status):
-        "A gate that failed takes the bundle back; a yes that still holds counts again when it passes."
+    def checked(self, name, status, tree):
+        "A gate that failed takes the bundle back; a yes that still holds counts again when it passes. The rules asked by are those of the last request, else those of the file."
         m = self.matters[name]
-        m.is_known, m.check = True, status
+        rules = m.asked["rules"] if m.asked else tree
+        allow(rules is not None)
+        m.is_known, m.check = True, (status, rules, status if status in ("review", "unknown") else None)
         if status == "fail":
             if m.state in ("checked", "approved"): m.state = "candidate"
         elif m.state in ("candidate", "retired"): m.state = "approved" if m.lasting is not None and m.lasting > self.minute else "checked"
@@ -135,10 +137,12 @@ class Oracle:
     def _may_step(self, name, is_altered, steps_from, passed_over):
         m, made = self.matters[name], self.bundles[name]
         allow(not is_altered and made.is_good and self.is_valid(name))
-        names = {role for role, _ in m.yeses}
+        names = {role for role, _, _ in m.yeses}
         allow(not names & m.hands and m.asked["told"] in (None, made.structure))
         allow(names <= self.in_force.approvers and self.in_force.auc == made.auc and m.asked["rules"] == self.in_force)
-        allow(m.check != "fail" and m.state in steps_from)
+        allow(m.check is not None and m.check[0] != "fail" and m.check[1] == m.asked["rules"])
+        allow(m.check[2] is None or all(seen == m.check[2] for _, _, seen in m.yeses))     # nobody answers for what came up after the yes
+        allow(m.state in steps_from)
         if self.standing: allow(not set(passed_over[m.state]) & set(self.in_force.stages))
 
     def release(self, name, is_altered=False):

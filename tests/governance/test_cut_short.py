@@ -1,5 +1,4 @@
 """A process that dies at any write, a disk that is full and a server that is away: who serves is as before or as decided, and the next call completes it."""
-import os, resource
 import pytest
 from governed_workspace import approved, at, finished, put_live, small_bundle, start
 from marketing_mlops.governance.ledger import Ledger
@@ -77,3 +76,30 @@ def test_killed_at_any_write_the_old_or_the_new_state_stands_and_the_next_call_c
         if stands == before or step != "rollback": again(shop, shop.root/folder.relative_to(two.root))
         assert serving(shop) == after and Ledger(shop).verify().status != "fail", n
     assert seen == {before, after}
+
+# ---- a disk that is full
+
+FULL = '''
+import resource
+from marketing_mlops.workspace.errors import MmopsError
+folder = {folder!r}
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+largest = max(path.stat().st_size for path in shop.path("data", "ledger").glob("*.jsonl"))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room} + largest*{of_log}, resource.RLIM_INFINITY))
+try: {step}
+except (OSError, MmopsError) as error: print("refused:", str(error).splitlines()[0])
+else: print("went through")
+'''
+
+@pytest.mark.parametrize("room, of_log", [pytest.param(0, 0, marks=pytest.mark.edges), (200, 1)], ids=["for nothing", "for half an entry"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_full_disk_leaves_serving_on_the_last_good_state_and_the_next_call_succeeds(two, step, room, of_log):
+    folder = approved(two, small_bundle(two, "churn_30", even_after=30.), "03-05")
+    told, again = STEPS[step]
+    before = serving(two)
+    said = finished(start(two, IMPORTS + FULL.format(folder=str(folder), step=told, room=room, of_log=of_log)))
+    assert said.startswith("refused:"), said
+    assert serving(two) == before and Ledger(two).verify().status != "fail"
+    check_champions(two, ["churn"])
+    again(two, folder)
+    assert serving(two) != before and Ledger(two).verify().status != "fail"

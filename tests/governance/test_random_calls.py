@@ -4,9 +4,11 @@ from datetime import timedelta
 import pytest
 from governed_workspace import PARAMS, make_workspace, small_bundle
 from release_oracle import Made, Oracle, Rules
+from marketing_mlops.contracts.verdict import Reason, Verdict
 from marketing_mlops.governance.approvals import approval_state, grant, refuse, request_approval, withdraw
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import live, what_was_live
+from marketing_mlops.governance.release_gates import rules_to_check_by
 from marketing_mlops.governance.release_states import CHECKED
 from marketing_mlops.governance.releases import bundle_evidence, release, rollback
 from marketing_mlops.governance.trials import retire, start_canary, start_shadow
@@ -52,11 +54,13 @@ class World:
 
     def sensible(self):
         rng, o = self.rng, self.oracle
+        if o.standing and rng.random() < .12: return "rollback", ("Complaints doubled",), rng.choice([{}, {"to": rng.choice(o.ever)}, {"stage": "canary" if o.canary else "champion"}])
         name = rng.choice(self.known).name
         m, made = o.matters[name], o.bundles[name]
         if o.is_valid(name) and m.state in ("approved", "shadow", "canary"):
-            step = rng.choice(["release", "release", "start_canary", "start_shadow"])
+            step = rng.choice(["release", "release", "start_canary", "start_canary", "start_shadow"])
             return step, (name,), {}
+        if m.asked and m.state in ("candidate", "retired") or m.check and m.asked and m.check[1] != m.asked["rules"]: return "checked", (name, rng.choice(["pass", "pass", "review"]), self.tree), {}
         if m.asked is None or m.is_barred or (m.ends is not None and rng.random() < .5): return "request", (name, rng.choice([ANALYST, STRANGER]), ANALYST, self.tree, made.structure), {}
         return "grant", (name, rng.choice(sorted((o.in_force or m.asked["rules"]).approvers))), {}
 
@@ -68,7 +72,7 @@ class World:
         return rng.choice([
             lambda: ("request", (name, rng.choice([role, ANALYST, "nobody"]), rng.choice([ANALYST, role]), self.tree, rng.choice(["plain", "other", None])), {}),
             lambda: ("grant", (name, role), {}), lambda: ("refuse", (name, role, reason), {}), lambda: ("withdraw", (name, role, reason), {}),
-            lambda: ("checked", (name, rng.choice(["pass", "review", "unknown", "fail"])), {}),
+            lambda: ("checked", (name, rng.choice(["pass", "review", "unknown", "fail"]), self.tree), {}),
             lambda: ("release", (name,), altered), lambda: ("start_shadow", (name,), altered),
             lambda: ("start_canary", (name,), {"share": rng.choice([None, .05, .25, .5, 0., 1., -.1])} | altered),
             lambda: ("rollback", (reason,), {}), lambda: ("rollback", (reason,), {"to": name}), lambda: ("rollback", (reason,), {"to": name, "is_whole": False}),
@@ -110,8 +114,12 @@ class World:
 
     def _about(self, name): return self.shop, "churn", self.evidence[name].bundle_hash, self.evidence[name].evaluation_hash
     def _record_check(self, name, status, clock):
-        Ledger(self.shop, clock).append(CHECKED, "churn", ANALYST, dict(bundle_hash=self.evidence[name].bundle_hash, evaluation_hash=self.evidence[name].evaluation_hash,
-            policy_hash="", status=status, champion=None, measured=[], tests={}, verdicts={}))
+        "What gates answer is not the question here, only what follows from it; so one of them answers as it is told."
+        digest, ledger = self.evidence[name].bundle_hash, Ledger(self.shop, clock)
+        rules = rules_to_check_by(self.shop, "churn", digest, ledger.entries(subject="churn"))
+        said = Verdict("fairness", status, [Reason(status, "As told.", severity=status)]).to_dict()
+        ledger.append(CHECKED, "churn", ANALYST, dict(bundle_hash=digest, evaluation_hash=self.evidence[name].evaluation_hash,
+            policy_hash=rules.hash, status=status, champion=None, measured=[], tests={}, verdicts={"fairness": said}))
 
     def _roll_back(self, reason, clock, to=None, stage=None, is_whole=True):
         digest = self.evidence[to].bundle_hash if to else None
