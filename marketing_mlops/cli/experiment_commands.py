@@ -16,13 +16,13 @@ from .terminal import printable, text_table
 if TYPE_CHECKING:
     from marketing_mlops.reporting.past_experiments import PastExperiment
 
-# %% ../../nbs/api/cli/74_experiment_commands.ipynb #212faf97
+# %% ../../nbs/api/cli/74_experiment_commands.ipynb #e3c0985c
 def experiment_row(
     test:"PastExperiment", # One test
 )->dict[str, str]: # Columns of the table `mmops experiments list` prints
     "One line about a test."
     since = f"{test.registered.registered_at:%Y-%m-%d}" if test.registered else ""
-    return dict(experiment=test.name, decision=test.word, asked=str(test.promise.get("hypothesis", "")), lessons=str(len(test.lessons) or ""), registered=since)
+    return dict(experiment=test.name, decision=test.word, asked=str(test.promise.get("hypothesis", "")), lessons=str(len(test.lessons) or ""), registered=since, promise=test.standing)
 
 def show_experiments(
     search:str=None, # Only tests whose texts hold all of these words

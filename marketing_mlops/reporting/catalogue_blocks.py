@@ -10,12 +10,13 @@ Use it with the tests of `reporting.past_experiments`; the report `experiment_ca
 __all__ = ['catalogue_heading', 'catalogue_sentence', 'catalogue_rows', 'catalogue_answer', 'catalogue_chart', 'catalogue_card',
            'catalogue_cards', 'similar_block']
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #22eadab9
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #4450fa40
 import html
 import altair as alt
 import pandas as pd
 from collections.abc import Sequence
 from ..contracts.counts import counted
+from ..measurement.kept_promises import REGISTERED_BEFORE
 from .blocks import Block, PageHeading, decision_block, facts_block, page_heading, table_block
 from .numbers import NOT_MEASURED, show, show_interval
 from .past_experiments import CHANGED, NOT_READ, PastExperiment, search_experiments, similar_experiments
@@ -41,21 +42,22 @@ def catalogue_sentence(
     lack = f" Of those read out, {silent} {'has' if silent == 1 else 'have'} no recorded lesson." if silent else ""
     return f"{counted(len(experiments), 'test')}: {became}.{lack}"
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #1b667b79
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #c3e93b07
 def catalogue_rows(
     experiments:Sequence[PastExperiment], # Those on the page
 )->pd.DataFrame: # experiment, arm, decision, promise (how far it may be believed), gain, low, high, worthwhile, currency, times (gain, low, high in worthwhile effects)
     "One row for each treated arm; one for a test without any figure."
     def row(test, gain):
-        worth, currency = test.promise.get("worthwhile_effect"), test.promise.get("currency", "")
+        judged_by = test.judged_by or test.promise
+        worth, currency = judged_by.get("worthwhile_effect"), judged_by.get("currency", "")
         ends = {end: gain.get(end) for end in ("gain", "low", "high")}
         scaled = {f"times_{end}": value/worth if worth and value is not None else None for end, value in ends.items()}
-        return dict(experiment=test.name, arm=gain.get("arm", ""), decision=test.word, promise=test.standing, **ends, worthwhile=worth, currency=currency, **scaled)
+        return dict(experiment=test.name, arm=gain.get("arm", ""), decision=gain.get("decision") or test.word, promise=test.standing, **ends, worthwhile=worth, currency=currency, **scaled)
     rows = [row(test, gain) for test in experiments for gain in (test.gains or ({},))]
     numbers = ["gain", "low", "high", "worthwhile", "times_gain", "times_low", "times_high"]
     return pd.DataFrame(rows, columns=["experiment", "arm", "decision", "promise", "gain", "low", "high", "worthwhile", "currency", "times_gain", "times_low", "times_high"]).astype(dict.fromkeys(numbers, float))
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #00b27c69
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #e5d64882
 def catalogue_answer(
     experiments:Sequence[PastExperiment], # Those on the page
 )->Block:
@@ -65,12 +67,19 @@ def catalogue_answer(
     if rows.empty: return top
     def money(value, currency): return show(value, currency, 2, True) if pd.notna(value) and currency else NOT_MEASURED
     def ends(row): return show_interval(row.low, row.high, row.currency, 2, True) if pd.notna(row.low) and row.currency else NOT_MEASURED
-    shown = pd.DataFrame({"Test": rows.experiment, "Arm": rows.arm, "Decision": rows.decision, "Gain per customer": [money(r.gain, r.currency) for r in rows.itertuples()],
-                          "Compatible with the data": [ends(r) for r in rows.itertuples()], "Worthwhile": [money(r.worthwhile, r.currency).lstrip("+") for r in rows.itertuples()], "Promise": rows.promise})
-    table = table_block(shown)
+    shown = pd.DataFrame({"Test": rows.experiment, "Arm": rows.arm, "Decision": rows.decision, "Promise": rows.promise, "Gain per customer": [money(r.gain, r.currency) for r in rows.itertuples()],
+                          "Range": [ends(r) for r in rows.itertuples()], "Worthwhile": [money(r.worthwhile, r.currency).lstrip("+") for r in rows.itertuples()]})
+    table = table_block(shown, hints=dict(Range="Every gain in it is compatible with the data"))
     return Block(top.html + table.html, f"{top.text}\n{table.text}")
 
-# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #936d3e40
+# %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #66595db5
+def _chart_title(drawn:pd.DataFrame)->str:
+    "How many gains lie above their threshold, and how many of those thresholds are proven to be older than the test."
+    above = drawn[drawn.times_low > 1]
+    proven = int((above.promise == REGISTERED_BEFORE).sum())
+    said = f"{len(above)} of {counted(len(drawn), 'treatment')} lie{'s' if len(above) == 1 else ''} clearly above what was called worthwhile"
+    return said + (f"; for {proven} of them the ledger proves that it was set before" if len(above) else "")
+
 def catalogue_chart(
     experiments:Sequence[PastExperiment], # Those on the page
 )->alt.LayerChart|Block: # A sentence where nothing can be drawn
@@ -80,8 +89,7 @@ def catalogue_chart(
     if drawn.empty: return Block("<p>No test has a measured gain and a worthwhile effect above zero, so none can be drawn.</p>", "No test can be drawn.")
     twice = drawn.arm.duplicated(keep=False)
     named = drawn.assign(arm=drawn.arm.where(~twice, drawn.arm + ", " + drawn.experiment)).sort_values("times_gain", ascending=False)
-    worth = int((drawn.times_low > 1).sum())
-    title = f"{worth} of {counted(len(drawn), 'treatment')} {'was' if worth == 1 else 'were'} clearly worth the money"
+    title = _chart_title(drawn)
     return plot_intervals(named, label="arm", value="times_gain", low="times_low", high="times_high", unit="times", title=title, worthwhile=1)
 
 # %% ../../nbs/api/reporting/85_catalogue_blocks.ipynb #77e3f29d
