@@ -3,6 +3,7 @@ import os, signal, subprocess, sys, textwrap
 import pandas as pd
 from marketing_mlops.contracts.verdict import Reason, Verdict
 from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, release
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
@@ -43,6 +44,7 @@ def approved(workspace, folder, day="03-01", model="churn"):
     asked = bundle_evidence(folder)
     about = workspace, model, asked.bundle_hash, asked.evaluation_hash
     state = request_approval(*about, "analyst@example.com", structure=asked.structure, clock=at(day))
+    check_bundle(workspace, model, folder, "analyst@example.com", clock=at(day))
     for role in () if state.is_valid else ("model-owner@example.com", "finance@example.com")[:len(state.missing)]: grant(*about, role, clock=at(day))
     return folder
 

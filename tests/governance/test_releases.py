@@ -30,7 +30,7 @@ REFUSED = {
     "verdict fail": (lambda s: approved(s, bundle(s, 60, status="fail")), "03-02", "has the verdict 'fail'"),
     "verdict unknown": (lambda s: approved(s, bundle(s, 60, status="unknown")), "03-02", "has the verdict 'unknown'"),
     "no verdict": (lambda s: approved(s, bundle(s, 60, verdict=False)), "03-02", "holds no verdict"),
-    "another model's": (lambda s: approved(s, bundle(s, 60, model="promo")), "03-02", "is of the model 'promo'"),
+    "another model's": (lambda s: approved(s, bundle(s, 60, model="promo"), model="promo"), "03-02", "is of the model 'promo'"),
     "no folder": (lambda s: s.path("data", "bundle", "nowhere"), "03-02", "no such folder"),
 }
 

@@ -5,6 +5,8 @@ from governed_workspace import approved, at, contents, finished, killed, make_wo
 from marketing_mlops.governance.duties import review_duties
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, check_champions, live, pointer_file, what_was_live
+from marketing_mlops.contracts.verdict import Reason, Verdict
+from marketing_mlops.governance.release_gates import GateFindings, check_bundle
 from marketing_mlops.governance.release_states import CANARY_STEP, CHECKED, LEFT_OUT, RELEASED, ROLLED_BACK, MoveError, release_states
 from marketing_mlops.governance.releases import rollback, state_of_bundle
 from marketing_mlops.governance.routing import customer_place, routed
@@ -60,10 +62,12 @@ def test_a_trial_is_held_against_everything_a_release_is(two, step):
 
 def test_a_failed_check_stops_every_step_until_one_passes_and_never_a_rollback(two):
     folder = third(two)
-    def checked(status, day): Ledger(two, at(day)).append(CHECKED, "churn", ANALYST, dict(bundle_hash=digest(folder), evaluation_hash="e"*64, status=status, verdicts=[]))
+    def checked(status, day):
+        found = Verdict("rebuild", status, [Reason("rebuilt", "As measured.", severity=status)])
+        check_bundle(two, "churn", folder, ANALYST, findings=GateFindings({"rebuild": found}), clock=at(day))
     checked("fail", "03-06")
     for step in (lambda: put_live(two, folder, "03-07"), lambda: on_trial(two, folder), lambda: watched(two, folder)):
-        with pytest.raises(ReleaseError, match="check of bundle .* failed"): step()
+        with pytest.raises(ReleaseError, match="a gate is shut. rebuild: As measured"): step()
     checked("pass", "03-08")
     on_trial(two, folder, day="03-09"), put_live(two, folder, "03-10")
     for each in ("churn_60", "churn_90"): Ledger(two, at("03-11")).append(CHECKED, "churn", ANALYST, dict(bundle_hash=digest(two.path("data", "bundle", each)), evaluation_hash="e"*64, status="fail", verdicts=[]))

@@ -7,6 +7,7 @@ from marketing_mlops.governance.approvals import grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import knew
 from marketing_mlops.governance.live_pointers import RELEASED, ReleaseError, check_champions, live, pointer_reasons
+from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, rollback
 
 OWNER, PROTECTION, ANALYST = "model-owner@example.com", "data-protection@example.com", "analyst@example.com"
@@ -31,7 +32,9 @@ def clones(request, tmp_path):
     note(there, 1), pull(here, there)
     return here, there, folder
 
-def say_yes(shop, folder, day="03-03"): return [grant(shop, *about(folder), role, clock=at(day)) for role in (OWNER, "finance@example.com")][-1]
+def say_yes(shop, folder, day="03-03"):
+    check_bundle(shop, "churn", folder, ANALYST, clock=at(day))
+    return [grant(shop, *about(folder), role, clock=at(day)) for role in (OWNER, "finance@example.com")][-1]
 def is_approved(shop, folder): return approval_state(shop, *about(folder), clock=at("03-05")).is_valid
 def not_released(shop, folder, says):
     live(shop, "churn")     # writes the pointer of what was pulled

@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 import numpy as np, pandas as pd
 from marketing_mlops.contracts.verdict import Verdict
 from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, release
 from marketing_mlops.models.propensity import PropensityModel
 from marketing_mlops.registry.bundles import write_bundle
@@ -44,6 +45,7 @@ def put_live(shop, bundle, model="churn"):
     asked = bundle_evidence(bundle.folder)
     about = shop, model, asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com")
+    check_bundle(shop, model, bundle.folder, "analyst@example.com")
     for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
     return release(shop, model, bundle.folder, "analyst@example.com")
 

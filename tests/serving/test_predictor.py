@@ -8,6 +8,7 @@ from marketing_mlops.registry.bundles import read_bundle, score_rows
 from marketing_mlops.serving import predictor as room
 from marketing_mlops.serving.predictor import RETRY_SECONDS, Predictor
 from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence
 from marketing_mlops.governance.routing import serving_role
 from marketing_mlops.governance.trials import start_canary
@@ -44,6 +45,7 @@ def on_trial(shop, bundle, share=.4):
     asked = bundle_evidence(bundle.folder)
     about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com", structure=asked.structure)
+    check_bundle(shop, "churn", bundle.folder, "analyst@example.com")
     for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
     return start_canary(shop, "churn", bundle.folder, "analyst@example.com", share=share)
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 import json
 import pytest
 from hypothesis import given, settings, strategies as st
-from marketing_mlops.features.online_rows import Generation, packed_rows
+from marketing_mlops.features.online_rows import Generation, declared_version, packed_rows
 from marketing_mlops.features.online_stores import open_online_store
 from marketing_mlops.features.own_redis import own_redis
 from marketing_mlops.registry.input_schemas import input_schema
@@ -16,7 +16,7 @@ from served_shop import CATEGORICAL, FEATURES, KEY, customers, fitted_graph, mak
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.contracts.verdict import Verdict
 
-VERSIONS = {name: f"{i:012x}" for i,name in enumerate(FEATURES, 1)}
+VERSIONS = {name: declared_version(name) for name in FEATURES}
 NOW = datetime.now(timezone.utc)
 
 def versioned_bundle(shop, name, versions):
