@@ -94,11 +94,13 @@ def _from_results(results:Mapping, model:str, page:str)->PastExperiment|None:
     return PastExperiment(readout["experiment"], results.get("promise") or {}, model, word=str(word or NOT_READ), sentence=readout.get("sentences", {}).get("decision", ""),
                           gains=_decided_gains(results) if _is_sound(readout) else (), judged_by=results.get("judged_by") or {}, labels=tuple(filter(None, results.get("labels") or ())), owner=results.get("owner", ""), page=page, doubt=_doubt(readout))
 
-# %% ../../nbs/api/reporting/83_past_experiments.ipynb #9e54ebaf
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #869e3744
 def _read_json(path:Path)->Mapping:
     try: found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError: return {}
     return found if isinstance(found, Mapping) else {}
+
+def _say_the_same(one:PastExperiment, other:PastExperiment)->bool: return replace(one, page="", model="") == replace(other, page="", model="")
 
 def read_experiments(
     workspace:Workspace, # Whose readouts
@@ -106,9 +108,11 @@ def read_experiments(
     "Every experiment that was read out, by its newest readout: the pipeline's, or one somebody made by hand."
     files = sorted(f for place in REPORT_PLACES for name in READOUTS for f in workspace.path("data").glob(f"{place}/{name}.json"))
     runs = [latest_run(workspace, READOUTS[1], folder.name, "done") for folder in sorted(workspace.runs(READOUTS[1]).glob("*")) if folder.is_dir()]
-    found = [(datetime.fromisoformat(run.ended_at or run.started_at).timestamp(), _from_results(run.results, "", run.page.relative_to(workspace.root).as_posix())) for run in runs if run]
-    found += [(f.stat().st_mtime, _from_results(_read_json(f).get("results", {}), str(_read_json(f).get("subject", "")), f.with_suffix(".html").relative_to(workspace.root).as_posix())) for f in files]
-    return {test.name: test for _, test in sorted(found, key=lambda each: each[0]) if test}
+    by_hand = [(datetime.fromisoformat(run.ended_at or run.started_at).timestamp(), _from_results(run.results, "", run.page.relative_to(workspace.root).as_posix())) for run in runs if run]
+    for_all = [(f.stat().st_mtime, _from_results(_read_json(f).get("results", {}), str(_read_json(f).get("subject", "")), f.with_suffix(".html").relative_to(workspace.root).as_posix())) for f in files]
+    shared = [test for _, test in for_all if test]
+    newer = [(at, test) for at, test in by_hand if test and not any(_say_the_same(test, each) for each in shared)]
+    return {test.name: test for _, test in sorted([*newer, *for_all], key=lambda each: each[0]) if test}
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #378a1759
 def _declared(workspace:Workspace)->dict[str, PastExperiment]:
