@@ -10,7 +10,7 @@ The notebook `nbs/reports/compare_runs.ipynb` is a list of calls into this page,
 __all__ = ['comparison_plan', 'comparison_heading', 'change_words', 'others_words', 'comparison_answer', 'figures_table',
            'differences_chart', 'moves_table', 'scores_block', 'level_of_losses', 'gain_lines', 'profit_lines']
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #b0c1c1c4
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #25774767
 from collections.abc import Mapping
 import altair as alt
 import numpy as np
@@ -23,7 +23,7 @@ from .numbers import show_count, show_number, show_rate
 from .plots import plot_intervals
 from ..training.run_comparisons import COMPARED_FIGURES, ComparisonPlan, FigureComparison, RunComparison
 from ..training.score_differences import score_differences, score_sentences
-from ..training.scored_runs import SameRows, changed_share, treatment_moves
+from ..training.scored_runs import SameRows, changed_share, is_kept_out, treatment_moves
 from ..workspace.errors import ParameterError
 
 # %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #5dfd68cf
@@ -38,7 +38,7 @@ def comparison_plan(
     decisive = spec.get("primary_metric") if spec.get("primary_metric") in figures else next(iter(figures))
     return ComparisonPlan(decisive, depth, seed=seed, experiment=spec.get("experiment") or {}, economics=spec.get("economics") or {})
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #e75ce543
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #9f9b6b82
 def comparison_heading(
     model:str, # Key in params.yaml
     owner:str, # Of the model
@@ -56,7 +56,9 @@ def change_words(
     changed = changed_share(pair, depth)
     if not changed.value: return "Nobody would be treated otherwise."
     says = f"Of {show_count(len(pair))} customers {show_count(round(changed.value*len(pair)))} would be treated otherwise ({show_rate(changed.value, 1)}, {show_rate(changed.low, 1)} to {show_rate(changed.high, 1)})"
-    return says + (f", when the best {show_rate(depth, 0)} are contacted." if pair.first.task == "propensity" else ".")
+    kept_out = int(is_kept_out(pair.first).sum())
+    who = f" of those outside the holdout ({show_count(kept_out)} are in it and hear from no model)" if kept_out else ""
+    return says + (f", when the best {show_rate(depth, 0)}{who} are contacted." if pair.first.task == "propensity" else ".")
 
 # %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #63930926
 def others_words(
@@ -147,7 +149,7 @@ def level_of_losses(
     found = next(each.difference for each in comparison.figures if each.name == "log_loss")
     return .95 if isinstance(found, NotMeasurable) else found.estimate.level
 
-# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #4662c7d9
+# %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #f0680d96
 def gain_lines(
     found:LossAndProfit, # Of the first run against the second
     pair:SameRows, # The two
@@ -157,7 +159,7 @@ def gain_lines(
     if isinstance(found.profit, NotMeasurable): return [found.profit.problem]*(found.sides[1] == "unknown")
     gain, low, high = (show_number(each, 3, signed=True) for each in (found.profit.estimate.value, found.profit.estimate.low, found.profit.estimate.high))
     return [f"Profit of {pair.first.name} beyond {pair.second.name}: {gain} {terms.currency} per customer ({low} to {high}), when everybody is contacted whose chance is above {show_rate(terms.paying_chance, 1)}, "
-            f"what she does is worth {show_number(terms.value, 2)} {terms.currency}, and she would not do it without the contact."]
+            f"every contact costs {show_number(terms.cost, 2)} {terms.currency}, and every contact of somebody the outcome was coming to brings {show_number(terms.value, 2)} {terms.currency}. That is an upper end: not every contact works."]
 
 # %% ../../nbs/api/reporting/87_comparison_blocks.ipynb #49294c46
 def profit_lines(

@@ -4,13 +4,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from marketing_mlops.contracts.verdict import Reason, judged
+from marketing_mlops.contracts.verdict import Reason, Verdict, judged
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.features.training_sets import TrainingSet
 from marketing_mlops.registry.candidate_files import write_candidate
 from marketing_mlops.reporting.compared_runs import check_not_learned, compared_pair
 from marketing_mlops.reporting.reports import run_report
-from marketing_mlops.reporting.treatment_blocks import page_verdict, review_run, treated_line
+from marketing_mlops.reporting.treatment_blocks import attributes_spared, page_verdict, review_run, treated_line
 from marketing_mlops.training.candidates import fit_candidate
 from marketing_mlops.training.run_comparisons import compare_runs
 from marketing_mlops.workspace.errors import DataError, StageError
@@ -101,3 +101,12 @@ def test_a_gain_that_goes_away_when_both_are_trained_again_is_for_review(shop):
 def test_a_depth_that_is_no_share_ends_in_two_lines(shop):
     with pytest.raises(StageError) as ended: run_report("compare_runs", dict(model="churn", depth=10), shop)
     assert str(ended.value).splitlines() == ["depth is 10; it is a share of the customers, between 0 and 1.", "Ten per cent is 0.1."]
+
+def test_a_model_that_reads_a_protected_attribute_for_nothing_is_told_so(shop):
+    pair = compared_pair("churn", "retrained", "without=trait.band", shop)
+    review = review_run(pair.first, "trait.band", .02)
+    assert attributes_spared(pair, review) == ["trait.band"] and "reads trait.band itself" in " ".join(treated_line(review))
+    worse = replace(compare_runs(pair), verdict=Verdict("retrained", "review", [Reason("better_run", "Not shown.", next_step="Keep the simpler.", severity="review")]))
+    said = page_verdict(worse, review, spared=["trait.band"])
+    steps = " ".join(each.next_step for each in said.reasons)
+    assert said.status == "review" and "leaving it out costs nothing" in said.reasons[0].message and "data-protection@example.com" in steps and "Keep the simpler" not in steps
