@@ -92,7 +92,9 @@ def gather_units(
             units[target] = units["unit_id"].map(by_unit[column]).astype(float).fillna(0.)
     return units
 
-# %% ../../nbs/api/measurement/84_unit_frames.ipynb #b787ae8e
+# %% ../../nbs/api/measurement/84_unit_frames.ipynb #87697288
+def _as_written(value)->str: return value.isoformat() if isinstance(value, pd.Timestamp) else repr(value)
+
 def row_examples(
     units:pd.DataFrame, # A unit frame
     wrong:np.ndarray,   # True for the rows in question
@@ -100,7 +102,7 @@ def row_examples(
 )->str: # "51 of 4,000 rows, first row 12 (-999.0)"
     "How many rows something is true of, with the first five."
     rows, values = np.flatnonzero(wrong), units[column].tolist()
-    return f"{len(rows):,} of {len(units):,} rows, first " + ", ".join(f"row {i} ({values[i]!r})" for i in rows[:5])
+    return f"{len(rows):,} of {len(units):,} rows, first " + ", ".join(f"row {i} ({_as_written(values[i])})" for i in rows[:5])
 
 # %% ../../nbs/api/measurement/84_unit_frames.ipynb #f4a94dff
 def identity_faults(
