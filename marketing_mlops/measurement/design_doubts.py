@@ -8,20 +8,21 @@ A column with a day is believed: every value of `<column>.known_at` not later th
 
 # %% auto #0
 __all__ = ['LEFT_OUT', 'MOVES', 'DesignDoubt', 'share_doubts', 'adjustment_moves', 'move_doubts', 'design_doubts',
-           'without_doubted', 'doubt_verdicts']
+           'without_doubted', 'doubt_verdicts', 'turned_by_adjustment']
 
-# %% ../../nbs/api/measurement/92_design_doubts.ipynb #86f8cbba
+# %% ../../nbs/api/measurement/92_design_doubts.ipynb #60db7ee3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict
-from .contrasts import ORDINARY_LEVELS
+from .contrasts import ORDINARY_LEVELS, Contrast
 from .covariates import SUSPICIOUS
 from .designs import Design
 from .differences import Difference
+from .experiment_decisions import decide_experiment
 from .experiments import Experiment
-from .figures_in_words import in_words, listed
+from .figures_in_words import estimate_in_words, in_words, listed
 from .intervals import NotMeasurable
 from .known_before import MOVE_ALARM, adjustment_move, past_indices, share_balance, stratum_indices
 from .metric_kinds import METRIC_KINDS
@@ -128,3 +129,24 @@ def doubt_verdicts(
 )->tuple[Verdict, ...]: # One per part, for review
     "Doubts as conditions of a readout."
     return tuple(Verdict(part, "review", [d.reason for d in doubts if d.part == part]) for part in dict.fromkeys(d.part for d in doubts))
+
+# %% ../../nbs/api/measurement/92_design_doubts.ipynb #e883426f
+def turned_by_adjustment(
+    experiment:Experiment, # Its covariates and strata, without those in doubt
+    units:pd.DataFrame,    # A unit frame that passed `check_units`
+    contrasts:tuple[Contrast, ...], # As `compare_arms` returns them
+)->tuple[Verdict, ...]: # For review; empty where no plain answer is taken away
+    "Where columns without a day take a plain ship or stop away."
+    undated = [name for name in (*experiment.covariates, *experiment.strata) if not is_dated(units, name)]
+    if not undated or experiment.stopping_rule in ORDINARY_LEVELS: return ()
+    contrasts = tuple(replace(c, check=None) for c in contrasts)     # the second opinion was asked about the adjusted figure only
+    plain = tuple(c if c.unadjusted is None else replace(c, difference=c.unadjusted) for c in contrasts)
+    adjusted, without = (decide_experiment(experiment, side)[1] for side in (contrasts, plain))
+    reasons = []
+    for c in [c for c in plain if c.role == "goal" and without[c.arm].decision in ("ship", "stop") and adjusted[c.arm].decision != without[c.arm].decision]:
+        now = next(other for other in contrasts if other.role == "goal" and other.arm == c.arm)
+        figures = [estimate_in_words(each.difference.estimate) if isinstance(each.difference, Difference) else "not measurable" for each in (now, c)]
+        message = (f"Adjusting for {listed(undated)} turns the answer about {c.arm}: {adjusted[c.arm].decision} with it, {figures[0]}; {without[c.arm].decision} without it, {figures[1]}. "
+                   "Nothing shows that it was known before the assignment.")
+        reasons.append(Reason("adjustment_turns", message, next_step=f"Add {listed(f'{name}.known_at' for name in undated)} with the day on which each value was known.", severity="review"))
+    return (Verdict("adjustment", "review", reasons),) if reasons else ()

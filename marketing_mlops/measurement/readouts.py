@@ -11,7 +11,7 @@ __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sente
            'Readout', 'labelled', 'first_assignment', 'columns_of', 'both_answers', 'judged_promise', 'read_out',
            'plain_records']
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #710aacde
+# %% ../../nbs/api/measurement/95_readouts.ipynb #5b06b19d
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,7 +22,7 @@ from .arm_starts import arm_start_verdict
 from .arm_tables import arm_table
 from .cap_doubts import cap_doubts
 from .contrasts import Contrast, compare_arms, difference_table, make_contrast
-from .design_doubts import design_doubts, doubt_verdicts, without_doubted
+from .design_doubts import design_doubts, doubt_verdicts, turned_by_adjustment, without_doubted
 from .design_sentences import cap_verdict, design_sentences
 from .experiment_decisions import decide_experiment, unmet
 from .experiments import Experiment
@@ -193,7 +193,7 @@ def judged_promise(
     if registered == experiment: return experiment, promised
     return registered, replace(promised, sentence=f"{promised.sentence} {both_answers(registered, experiment, units, metrics, clock)}")
 
-# %% ../../nbs/api/measurement/95_readouts.ipynb #56bac3e4
+# %% ../../nbs/api/measurement/95_readouts.ipynb #33ff41cd
 def read_out(
     experiment:Experiment,  # What was promised
     units:pd.DataFrame,     # A unit frame: unit_id, arm, one column per metric; assigned_at where known
@@ -211,7 +211,7 @@ def read_out(
     used = without_doubted(trusted, late := design_doubts(trusted, units, columns))
     conditions = conditions_for(experiment, units, clock) + promised.remarks + doubts + doubt_verdicts(late) + moved_denominators(experiment, read, columns[experiment.goal])
     contrasts = compare_arms(used, read, columns)
-    conditions += cap_doubts(used, read, contrasts)
+    conditions += turned_by_adjustment(used, units, contrasts) + cap_doubts(used, read, contrasts)
     if has_ended(experiment, clock): contrasts = tuple(after_the_end(c, experiment) for c in contrasts)
     decision, by_arm = decide_experiment(experiment, contrasts, conditions)
     time = clock.label if clock else ""

@@ -120,3 +120,9 @@ def test_outcomes_of_the_next_month_are_refused(customers):
     now = DAY + pd.Timedelta(days=30)
     ahead = customers.assign(**{"assigned_at": DAY, "spend_per_customer.known_at": now + pd.Timedelta(days=30)})
     with pytest.raises(DataError, match="known only after today, 2026-04-01"): read_out(experiment(), ahead, clock=ReplayClock(now.to_pydatetime()))
+
+def test_an_undated_past_that_takes_a_plain_answer_away_is_for_review_and_a_dated_one_is_believed(customers):
+    unlucky = customers.assign(past=customers.spend_per_customer*.6 + 8*customers.noise + .3*(customers.arm == "b"), assigned_at=DAY)
+    promised = experiment(covariates=["past"], worthwhile_effect=.9)
+    found, dated = read_out(promised, unlucky), read_out(promised, unlucky.assign(**{"past.known_at": DAY - pd.Timedelta(days=2)}))
+    assert {"adjustment_moves", "adjustment_turns"} & {*codes(found)} and not {"adjustment_moves", "adjustment_turns"} & {*codes(dated)}
