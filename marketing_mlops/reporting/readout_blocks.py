@@ -244,10 +244,13 @@ def gain_chart(
     return plot_intervals(gain_rows(readout), label="arm", value="gain", low="low", high="high", unit=e.currency, worthwhile=e.worthwhile_effect,
                           title=f"{doubt}Gain per {e.per} against {e.control} ({e.currency})")
 
-# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #21d89f7e
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #2384a12c
 CONDITIONS = {"unplanned part": "Somebody planned to read this part", "sample ratio": "The arms have the shares they were promised", "reading plan": "The experiment has its planned size and end",
               "outcome window": "Every customer had the whole outcome window", "arm starts": "Every arm was there from the first day to the last", "caps": "Caps touch few customers", "registration": "The ledger holds this promise from before the first assignment",
-              "denominators": "What the goal is an average of is alike in every arm"}
+              "denominators": "What the goal is an average of is alike in every arm",
+              "strata": "Strata were known before the assignment", "segments": "Segments were known before the assignment", "covariates": "The past was known before the assignment",
+              "adjustment": "The answer is the same without the past", "capped gains": "The answer is the same without caps", "units of amounts": "Amounts are of one size in every arm",
+              "identifiers": "No customer is there under two names", "amounts below zero": "No amount is below zero without a reason"}
 
 def conditions_block(
     readout:Readout, # An experiment, read out
