@@ -64,14 +64,15 @@ def trusted_design(
     doubted = doubtful_covariates(units, columns, design)
     return replace(design, covariates=tuple(name for name in design.covariates if name not in doubted))
 
-# %% ../../nbs/api/measurement/92_unit_doubts.ipynb #ab5cc0c5
+# %% ../../nbs/api/measurement/92_unit_doubts.ipynb #d5ee9930
+CONDITION_WORDS["another_unit"] = "one arm's amounts seem to be in another unit" # as a decision to hold begins
 MOST_TIMES = 30 # how often the median buyer of one arm may exceed that of another; cents for euros are 100 times
 FEWEST_BUYERS = 20 # in each arm, for a median that says something
 
 def unit_reason(
     units:pd.DataFrame,  # A unit frame that passed `check_units`
     metric:MetricColumn, # Amounts; shares are never in doubt
-)->Reason|None: # For review; None where the arms are of one size
+)->Reason|None: # Unknown; None where the arms are of one size
     "Amounts of one arm that are of another size than those of the others."
     if metric.kind == "proportion": return None
     amounts = units[metric.name].astype(float).abs()
@@ -79,7 +80,7 @@ def unit_reason(
     middles = buyers.loc[buyers["size"] >= FEWEST_BUYERS, "median"].sort_values()
     if len(middles) < 2 or (times := middles.iloc[-1]/middles.iloc[0]) <= MOST_TIMES: return None
     message = f"{metric.label}: half of the buyers with {middles.index[-1]} have {middles.iloc[-1]:,.2f} or more, with {middles.index[0]} {middles.iloc[0]:,.2f}. That is {times:,.0f} times as much, which no treatment does."
-    return Reason("another_unit", message, round(float(times), 1), MOST_TIMES, f"Ask whether the amounts of {middles.index[-1]} are in cents or in another currency; do not act on the gain before.", severity="review")
+    return Reason("another_unit", message, round(float(times), 1), MOST_TIMES, f"Ask whether the amounts of {middles.index[-1]} are in cents or in another currency; do not act on the gain before.", severity="unknown")
 
 # %% ../../nbs/api/measurement/92_unit_doubts.ipynb #1a0e846a
 CONDITION_WORDS["alike_ids"] = "customers who may be the same stand in several arms" # as a decision to hold begins
