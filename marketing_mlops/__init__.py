@@ -24,6 +24,7 @@ Modules:
 - `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, as they were shipped
 - `marketing_mlops.cli.terminal`: What a command may do to a terminal: print a table, ask once, show progress, open a page
 - `marketing_mlops.contracts.metrics`: Every figure the house shows, computed in one place: for a period, split by day or market, or per customer
+- `marketing_mlops.contracts.quantile_metrics`: The median or the 95th percentile of an amount per customer, declared by its name alone
 - `marketing_mlops.contracts.scopes`: Which rows a question is about: tables, period, market and the calendar on its wall
 - `marketing_mlops.explorers.binning`: Few, readable bins for any column, so that ten million rows become ten million bytes
 - `marketing_mlops.explorers.build_progress`: How far the coding of a long table is, where the analyst looks: a bar in the notebook, a line in the terminal
@@ -114,7 +115,7 @@ Modules:
 - `marketing_mlops.jobs.run_conditions`: What has to be as it was, so that somebody may go on with a run that stopped
 - `marketing_mlops.jobs.run_pages`: What a run has shown, as one HTML file beside it, whether it finished or not
 - `marketing_mlops.jobs.runner`: Runs a notebook with checked parameters and leaves evidence, however the run ends
-- `marketing_mlops.jobs.scoring`: Every customer who may be scored today, by the champion, or by the candidate where nothing is released yet
+- `marketing_mlops.jobs.scoring`: Every customer who may be scored today, by the bundle that serves her, or by the candidate where nothing is released yet
 - `marketing_mlops.jobs.secret_references`: A secret in a notebook is the name of an environment variable, and its value is read at the moment it is needed
 - `marketing_mlops.jobs.spawner`: The warm worker where a fork is not safe: a spare interpreter waits for the next run
 - `marketing_mlops.jobs.stages`: What `mmops-stage JOB name=value …` does, in the warm worker or in a Python of its own
@@ -125,16 +126,20 @@ Modules:
 - `marketing_mlops.jobs.worker_process`: How the warm worker comes to be, apart from whoever starts it, and how nothing of it is left
 - `marketing_mlops.jobs.workers`: Finds the warm worker of a workspace, starts it, asks what it is doing, ends it
 - `marketing_mlops.jobs.zygote`: The warm worker: a process that has imported the libraries once and forks a fresh child for every run
+- `marketing_mlops.measurement.amounts_below_zero`: Nobody pays less than nothing: what a revenue of −999 may be, and when an amount below zero is in order.
 - `marketing_mlops.measurement.arm_starts`: An arm that was added after the experiment had begun is compared with customers of other days.
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
 - `marketing_mlops.measurement.associations`: How closely two groupings of the same people hang together, with the range the data leave open.
 - `marketing_mlops.measurement.auc`: How often a score puts a customer who did it above one who did not, with an interval.
 - `marketing_mlops.measurement.calibration`: Whether a chance of 30 % means that it happens to three in ten.
+- `marketing_mlops.measurement.cap_doubts`: A cap may make a figure steadier. Where it makes another decision, both figures are shown and a person decides.
 - `marketing_mlops.measurement.capping`: One customer who buys for the whole village must not decide a campaign.
 - `marketing_mlops.measurement.chosen_depths`: How deep to mail: chosen on some customers, judged on others.
 - `marketing_mlops.measurement.clusters`: Where shops, households or days were assigned, customers are counted but clusters decide.
+- `marketing_mlops.measurement.complete_numbers`: A score or an amount that is missing is named by its column and its rows, and nothing is computed without it.
 - `marketing_mlops.measurement.contrasts`: Every treated arm against the control, every metric in its role, all intervals holding together.
 - `marketing_mlops.measurement.covariates`: What customers did before the experiment explains part of what they do in it; taking that part out narrows the interval.
+- `marketing_mlops.measurement.design_doubts`: Strata, segments and covariates that cannot have been known before the assignment are named, and what they would have decided is left undecided by them.
 - `marketing_mlops.measurement.design_sentences`: What was adjusted, capped or counted by cluster is said wherever the figure is read.
 - `marketing_mlops.measurement.designs`: An experiment that knows more of its customers than the arm: what they did before, whom they were assigned with, where they were drawn from.
 - `marketing_mlops.measurement.differences`: What a treatment changed: two groups compared, with an interval and a test.
@@ -148,12 +153,16 @@ Modules:
 - `marketing_mlops.measurement.gates`: What a model has to reach before anybody may release it, judged with the interval and not with the figure alone.
 - `marketing_mlops.measurement.intervals`: A rate or a mean with the range of values the data leave open.
 - `marketing_mlops.measurement.jackknife`: How far any figure might be off, found by leaving out a group of customers at a time.
+- `marketing_mlops.measurement.kept_promises`: Was the question fixed before the answer was seen? What the ledger proves, and what a promise only says of itself.
+- `marketing_mlops.measurement.known_before`: A market or a past spend that was really known before the draw cannot differ between the arms by more than chance, nor move the result by more.
 - `marketing_mlops.measurement.lifts`: How many per cent more than without the treatment, with an interval that knows the control is uncertain too.
 - `marketing_mlops.measurement.loss_and_profit`: Whether a model whose chances are closer to the truth also earns more, shown and not assumed.
+- `marketing_mlops.measurement.moving_denominators`: Orders became smaller, and every customer brought more: when the goal is an average, who is in it may have changed.
 - `marketing_mlops.measurement.multiplicity`: Four arms and five metrics give twenty chances to be lucky; this page takes the luck out.
 - `marketing_mlops.measurement.paired_models`: Which of two scores is better on the same customers, and whether the difference is more than luck.
 - `marketing_mlops.measurement.paired_shares`: How far a share moved among the same people, looked at twice.
 - `marketing_mlops.measurement.plan_costs`: What an experiment will take: weeks, contacts, money, and what the control group goes without.
+- `marketing_mlops.measurement.plan_wishes`: From a sentence and a few numbers to a promise that can be registered
 - `marketing_mlops.measurement.policies`: Does choosing whom to send what beat sending everybody the same? In money, with an interval and a sentence.
 - `marketing_mlops.measurement.policy_profits`: What a rule for sending would have earned, read from a campaign in which chance decided who got what.
 - `marketing_mlops.measurement.quantiles`: How much the typical customer spends, how long the slowest tenth waits, and what a treatment changed about it.
@@ -175,6 +184,8 @@ Modules:
 - `marketing_mlops.measurement.strata`: Compare like with like, market by market, and add up.
 - `marketing_mlops.measurement.sufficient_sizes`: From how many customers on an interval keeps its promise, and what is answered below that.
 - `marketing_mlops.measurement.targeting_depths`: How far down the ranking does a mail still pay? Profit at every depth, with an interval that survives looking for the best one.
+- `marketing_mlops.measurement.uneven_amounts`: What may be said about a mean when a few customers spend most of the money.
+- `marketing_mlops.measurement.unit_doubts`: What a table may say although it is hardly true: revenue below zero, an arm in cents, a customer written in two ways, and a past that is the outcome itself.
 - `marketing_mlops.measurement.unit_frames`: One row per customer: the arm, and what the customer did. The only data a readout needs.
 - `marketing_mlops.measurement.unseen_rows`: Did the model learn from the rows it is judged by? Asked of the rows, not of whoever brings them.
 - `marketing_mlops.measurement.uplift_calibration`: Whether a predicted gain of 2 EUR means that the mail brings 2 EUR.
@@ -207,6 +218,7 @@ Modules:
 - `marketing_mlops.registry.input_schemas`: Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
 - `marketing_mlops.registry.tracked_models`: What mlflow calls when somebody loads one of our models by its name and version
 - `marketing_mlops.registry.tracking`: What was tried and with what result, where colleagues already look for it: one trial and one version for each content
+- `marketing_mlops.reporting.baselines`: What customers did lately without the treatment: where every plan of a test begins
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.
 - `marketing_mlops.reporting.campaign_parts`: The customers of one market or one channel of a campaign, told apart by what was known before the contact.
 - `marketing_mlops.reporting.campaigns`: From a model's entry in `params.yaml` and its accepted tables to a readout.
@@ -219,6 +231,9 @@ Modules:
 - `marketing_mlops.reporting.design_columns`: Last year's revenue, the market, the household: the columns an experiment's design names, as they were before the assignment.
 - `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
 - `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which carry the model, which bring next to nothing, which are suspicious.
+- `marketing_mlops.reporting.gain_blocks`: The part of a model card that says whether an uplift model knows who gains, and how deep one would mail.
+- `marketing_mlops.reporting.governance_blocks`: What is live, who allowed it, and what was left lying: the page an owner of models opens once a month and an auditor once a year
+- `marketing_mlops.reporting.governance_records`: What is live and who answers for it, for all models and at any moment, gathered from the ledger for one page
 - `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or what was wrong.
 - `marketing_mlops.reporting.grid_pages`: One page for thirty reports: what each says, which failed, and the way to all of them.
 - `marketing_mlops.reporting.grid_values`: `--for-each market`: which markets? The values of a parameter, found in the data, and every combination of them.
@@ -227,10 +242,12 @@ Modules:
 - `marketing_mlops.reporting.markup`: Turns what a notebook shows into HTML that can be mailed to anybody: nothing in it runs, loads or restyles.
 - `marketing_mlops.reporting.model_cards`: What is on record about a model: its bundle, what was decided about it, and nothing else.
 - `marketing_mlops.reporting.monitoring_blocks`: A look at a model in use, as its owner reads it: does anything need me this month, and what?
+- `marketing_mlops.reporting.named_groups`: The gain in every market or customer group that the promise of a test names, and whether the groups differ at all
 - `marketing_mlops.reporting.numbers`: How counts, rates, money and doubt are written, the same way on every page.
 - `marketing_mlops.reporting.pages`: Renders an executed notebook as one HTML file that anybody can open, mail and keep.
 - `marketing_mlops.reporting.past_experiments`: Every test this workspace knows: what was asked, what came out, what was decided and what was learnt
 - `marketing_mlops.reporting.plain_answers`: Did it work, how sure are we, what now: a marketer's three questions, answered from the figures.
+- `marketing_mlops.reporting.plan_drafts`: A wish for a test, answered from the data: how many customers, how long, what it costs, and who has asked before
 - `marketing_mlops.reporting.plots`: The four charts that reports need: intervals, bars, a histogram and a line over time.
 - `marketing_mlops.reporting.provenance`: Where the numbers of a report come from: publisher, licence, files, and the clock they are judged by.
 - `marketing_mlops.reporting.quality_blocks`: A source's data quality as somebody reads it who has to decide whether to use the data.
@@ -274,8 +291,10 @@ Modules:
 - `marketing_mlops.training.feature_review_leaks`: A feature that explains nearly everything was perhaps written down after the outcome. Ask, before anybody is pleased.
 - `marketing_mlops.training.feature_review_plans`: Everything fixed before features are compared: rows, folds, figure, algorithm; and what any set of features reaches under it.
 - `marketing_mlops.training.feature_review_steadiness`: Whether a feature means the same from cutoff to cutoff, and for whom it is missing.
+- `marketing_mlops.training.gain_evidence`: What held-out customers say of an uplift model beyond its profit: does it know who gains, can its gains be taken at their word, how deep would one mail
 - `marketing_mlops.training.gain_variation`: How much of the gain of one model over another is luck: of the customers it was judged on, of those it learned from, and of the seed.
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
+- `marketing_mlops.training.own_chances`: A campaign that gave some customers the mail more often than others, trained on and judged without being fooled by it.
 - `marketing_mlops.training.run_comparisons`: Whether one model is better than another on the same rows, figure by figure, and in one sentence.
 - `marketing_mlops.training.score_differences`: Whether a model that was trained again still says the same, and of whom it does not.
 - `marketing_mlops.training.scored_runs`: Two models laid side by side on the very same held-out rows, and whose treatment would change with the model.
