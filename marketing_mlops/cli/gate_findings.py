@@ -8,16 +8,17 @@
 __all__ = ['or_unknown', 'worth_of', 'champion_finding', 'protected_attributes', 'fairness_finding', 'built_again',
            'rebuild_finding', 'recorded_tests']
 
-# %% ../../nbs/api/cli/62_gate_findings.ipynb #298fea0d
+# %% ../../nbs/api/cli/62_gate_findings.ipynb #69edc0ce
+import json, os, subprocess, sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from ..contracts.verdict import Reason, Verdict, judged
-from ..workspace.errors import DataError, MmopsError, ParameterError
+from ..workspace.errors import DataError, MmopsError, ParameterError, StageError
 from ..workspace.params import read_params, read_yaml
-from ..workspace.places import Workspace
+from ..workspace.places import Workspace, find_workspace, write_json
 if TYPE_CHECKING:
     from marketing_mlops.registry.bundles import Bundle
     from marketing_mlops.training.run_comparisons import RunComparison
@@ -84,13 +85,9 @@ def fairness_finding(
         return judged("fairness", review_run(run, ",".join(protected)).verdict.reasons)
     return or_unknown("fairness", measure)
 
-# %% ../../nbs/api/cli/62_gate_findings.ipynb #2ea1a4ee
-def built_again(
-    workspace:Workspace, # Where the training set is
-    model:str, # Key in params.yaml
-    into:Path, # An empty folder
-)->"Bundle": # In `into/bundle`
-    "The candidate fitted, judged and packed a second time, as the stages train, evaluate and bundle do it."
+# %% ../../nbs/api/cli/62_gate_findings.ipynb #a328e3a5
+def _packed_again(workspace:Workspace, model:str, into:Path):
+    "The candidate fitted, judged and packed, as the stages train, evaluate and bundle do it."
     from marketing_mlops.features.training_files import read_training_set
     from marketing_mlops.registry.bundles import write_bundle
     from marketing_mlops.registry.candidate_files import code_hash, library_hash, read_candidate, write_candidate
@@ -101,8 +98,38 @@ def built_again(
     write_candidate(fit_candidate(rows, spec), rows, (spec.get("outcome") or {}).get("kind", "outcome"), into)
     found = read_candidate(into)
     evaluation = evaluate(model, found.held_out, spec, found.facts, learned_from=found.learned_from).to_dict()
-    return write_bundle(Path(into)/"bundle", scorer=found.scorer, kind="graph", features=found.features, schema=found.schema, parameters=spec | dict(model=model, facts=found.facts), evaluation=evaluation,
+    write_bundle(into/"bundle", scorer=found.scorer, kind="graph", features=found.features, schema=found.schema, parameters=spec | dict(model=model, facts=found.facts), evaluation=evaluation,
         lock_hash=library_hash(), data_hashes=dict(training_set=file_sha256(workspace.output("features", model)/"training_set.parquet")), code_hash=code_hash(), envelope={})
+
+def _packed_or_why_not(root:str, model:str, into:str):
+    try: _packed_again(find_workspace(root), model, Path(into))
+    except MmopsError as error: write_json(Path(into)/"refused.json", dict(problem=error.problem, remedy=error.remedy))
+
+# %% ../../nbs/api/cli/62_gate_findings.ipynb #a1bcd396
+_BUILD = "import sys; from marketing_mlops.cli.gate_findings import _packed_or_why_not; _packed_or_why_not(*sys.argv[1:])"
+
+def _run_as_a_stage(workspace:Workspace, model:str, into:Path, deadline_s:float):
+    from marketing_mlops.jobs.workers import same_arithmetic
+    asked, remedy = [sys.executable, "-c", _BUILD, str(workspace.root), model, str(into)], "Check again; if it stays so, see what `mmops run` says."
+    try: done = subprocess.run(asked, cwd=workspace.root, env=os.environ | same_arithmetic(), stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=deadline_s)
+    except subprocess.TimeoutExpired: raise StageError(f"The second build of {model} did not end within {deadline_s:g} seconds.", remedy, stage="bundle") from None
+    said = done.stderr.strip().splitlines()[-1:]
+    if done.returncode: raise StageError(f"The second build of {model} ended with {done.returncode}: {said[0][:300] if said else 'it said nothing'}.", remedy, stage="bundle")
+
+# %% ../../nbs/api/cli/62_gate_findings.ipynb #a1add178
+def built_again(
+    workspace:Workspace, # Where the training set is
+    model:str, # Key in params.yaml
+    into:Path, # An empty folder
+    *,
+    deadline_s:float=7200., # Seconds it may take, > 0
+)->"Bundle": # In `into/bundle`
+    "The candidate fitted, judged and packed a second time, in a process that computes as the stages do. Raises `MmopsError`: what the build ended in, or `StageError` where it took too long."
+    from marketing_mlops.registry.bundles import read_bundle
+    into = Path(into).resolve()
+    _run_as_a_stage(workspace, model, into, deadline_s)
+    if (into/"refused.json").exists(): raise MmopsError(**json.loads((into/"refused.json").read_text(encoding="utf-8")))
+    return read_bundle(into/"bundle")
 
 # %% ../../nbs/api/cli/62_gate_findings.ipynb #7dde1115
 _INGREDIENTS = {"the code": lambda bundle: bundle.code_hash, "the libraries": lambda bundle: bundle.lock_hash, "the training set": lambda bundle: bundle.data_hashes,
