@@ -116,6 +116,10 @@ def test_git_shows_only_what_a_team_would_commit(ran, workspace):
     assert "data/validate" not in status and "data/runs" not in status and "data/private" not in status
     assert "dvc.yaml" in status and "nbs/jobs/ingest.ipynb" in status
 
+def test_the_keys_of_approvers_can_be_committed_in_it(workspace):
+    asked = run("git", "check-ignore", "--no-index", "data/governance/allowed_signers", "data/ledger/laptop.jsonl", cwd=workspace)
+    assert (asked.returncode, asked.stdout, asked.stderr) == (1, "", "")
+
 def test_its_own_page_becomes_its_own_package(workspace, installed, tmp_path):
     copy = tmp_path/"copy"
     shutil.copytree(workspace, copy, ignore=shutil.ignore_patterns(".git", "data", ".dvc"))
