@@ -46,11 +46,11 @@ def _measured(workspace:Workspace, model:str, bundle:"Bundle", rebuild:bool, tes
     if rebuild: found["rebuild"] = rebuild_finding(workspace, model, bundle)
     return GateFindings(found, recorded_tests(tests) if tests else {})
 
-# %% ../../nbs/api/cli/62_release_checks.ipynb #971f13aa
+# %% ../../nbs/api/cli/62_release_checks.ipynb #ad829788
 def check_candidate(
     model:str, # A model of params.yaml whose candidate was built
     as_:str=None, # Role that checks, as a mail address
-    rebuild:bool=True, # Build the bundle a second time
+    no_rebuild:bool=False, # Do not build the bundle a second time; what was found earlier about it stays known
     tests:str=None, # JUnit report of the tests the policy names
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
@@ -62,7 +62,7 @@ def check_candidate(
     found, role = find_workspace(workspace), needed_flag("--as", as_, "check")
     folder = candidate_folder(found, model)
     bundle = read_bundle(folder)
-    with terminal_progress(f"Checking {model}"): check_bundle(found, model, folder, role, findings=_measured(found, model, bundle, rebuild, tests))
+    with terminal_progress(f"Checking {model}"): check_bundle(found, model, folder, role, findings=_measured(found, model, bundle, not no_rebuild, tests))
     check = last_check(Ledger(found).entries(subject=model), bundle.core_hash)
     print(f"{model}, bundle {bundle.core_hash[:12]}: the gates say {check.status}.", *gate_lines(check), sep="\n")
     shut = [name.replace("_", " ") for name, each in check.verdicts.items() if each.status == "fail"]
