@@ -6,9 +6,10 @@ Ask `policy_in_force` which rules decide about a model: its gates, the stages be
 
 # %% auto #0
 __all__ = ['RELEASE_RULES', 'WATCHED_RULES', 'POLICY_CHANGED', 'Policy', 'read_release_policy', 'policy_of', 'policy_from',
-           'recorded_policies', 'record_policy', 'policy_in_force', 'policy_changes']
+           'recorded_policies', 'record_policy', 'PolicyInForce', 'policies_in_force', 'policy_in_force',
+           'policy_changes']
 
-# %% ../../nbs/api/governance/46_policies.ipynb #8fc4fa14
+# %% ../../nbs/api/governance/46_policies.ipynb #6900c6e2
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -19,6 +20,7 @@ from .ledger import Ledger
 from .ledger_entries import LedgerEntry, register_entry_kind
 from .release_states import GRANTED, REQUESTED
 from .signatures import listed_signers
+from .structures import missing_sides
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, canonical_json
@@ -116,20 +118,38 @@ def record_policy(
     if policy.hash not in known: ledger.append(POLICY_CHANGED, policy.model, actor, {"policy_hash": policy.hash, "policy": policy.to_dict()})
     return policy.hash
 
-# %% ../../nbs/api/governance/46_policies.ipynb #76e7ec5f
+# %% ../../nbs/api/governance/46_policies.ipynb #7920dc5c
+@dataclass(frozen=True)
+class PolicyInForce:
+    "Rules, and the yeses that brought them into force."
+    policy:Policy # As recorded
+    judged_by:Policy # The rules that decided when it was approved; for a model's first rules these themselves
+    grants:tuple[LedgerEntry, ...] # Of both sides, in order
+
+def policies_in_force(
+    entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
+)->list[PolicyInForce]: # Oldest first; the last one decides
+    "All rules that ever decided, each with who approved it. A complete yes counts only where both sides of the rules before it spoke, whatever its entry says of itself."
+    entries,found = list(entries), []
+    recorded,yeses = recorded_policies(entries), {}
+    for entry in entries:
+        if entry.kind != GRANTED or entry.payload.get("policy_hash") not in recorded: continue
+        about = entry.payload["policy_hash"], entry.payload.get("request")
+        yeses[about] = (*yeses.get(about, ()), entry)
+        judged_by = found[-1].policy if found else recorded[about[0]]
+        if not entry.payload.get("missing") and _both_spoke(judged_by, yeses[about]): found.append(PolicyInForce(recorded[about[0]], judged_by, yeses[about]))
+    return found
+
+def _both_spoke(rules:Policy, grants:Iterable[LedgerEntry])->bool:
+    return not missing_sides(("business", "technical"), {"business": rules.business, "technical": rules.technical}, [each.actor for each in grants])
+
+# %% ../../nbs/api/governance/46_policies.ipynb #df0dcc00
 def policy_in_force(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
 )->Policy|None: # None until the first release was approved
     "The rules that decide: the last that both sides approved."
-    entries = list(entries)
-    refreshes = {entry.hash for entry in entries if entry.kind == REQUESTED and entry.payload.get("missing") == ["either"]}
-    named = [entry.payload["policy_hash"] for entry in entries if entry.kind == GRANTED and _confirms(entry, refreshes)]
-    return recorded_policies(entries).get(named[-1]) if named else None
-
-def _confirms(grant:LedgerEntry, refreshes:set[str])->bool:
-    "Whether a yes brings rules into force; the one yes to a refresh never does."
-    said = grant.payload
-    return bool(said.get("policy_hash")) and not said.get("missing") and said.get("request") not in refreshes
+    found = policies_in_force(entries)
+    return found[-1].policy if found else None
 
 # %% ../../nbs/api/governance/46_policies.ipynb #ac486f2f
 def policy_changes(

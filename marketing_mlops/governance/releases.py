@@ -8,25 +8,25 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'state_of_bundle', 'ReadyStep', 'ready_step', 'record_step',
            'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #52d10740
+# %% ../../nbs/api/governance/70_releases.ipynb #8b5af7dd
 import hashlib, shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from ..contracts.verdict import Reason, Verdict
 from .approval_states import ApprovalState, approval_state, part_in
-from .approvals import deciding_policy, reason_text
+from .approvals import champion_structure, deciding_policy, reason_text
 from .duties import review_due_by
 from .grant_proofs import check_grant
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live, pointer_from
-from .policies import policy_in_force
+from .policies import policies_in_force, policy_in_force
 from .release_gates import gate_objection
 from .release_states import GRANTED, LEFT_OUT, REFUSED, RELEASED, ROLLED_BACK, WITHDRAWN, ReleaseState, Signal, check_move, release_states
-from .structures import bundle_structure
+from .structures import bundle_structure, missing_sides, needed_sides, structural_changes
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import read_bundle
 from ..workspace.clock import Clock, WallClock
@@ -75,10 +75,11 @@ def _check_ledger(model:str, bundle_hash:str, ledger:Ledger):
     verdict = ledger.verify()
     if verdict.status == "fail": _refuse(model, bundle_hash, f"The ledger does not hold together: {verdict.reasons[0].message}", verdict.reasons[0].next_step)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #881a3b91
+# %% ../../nbs/api/governance/70_releases.ipynb #678da5cd
+_SIDE_WORDS = {"either": "one approver", "business": "the business side", "technical": "the technical side"}
 _WHY_NOT:dict[str, Callable[[ApprovalState], str]] = {   # status of an approval -> why a release may not rely on it
     "none": lambda state: "nobody asked for these bytes and this evaluation to be approved",
-    "requested": lambda state: f"the yes of {' and '.join('one approver' if side == 'either' else f'the {side} side' for side in state.missing)} is missing",
+    "requested": lambda state: f"the yes of {' and '.join(_SIDE_WORDS[side] for side in state.missing)} is missing",
     "expired": lambda state: f"the approval by {state.approver} ended on {state.expires_at:%Y-%m-%d}",
     "refused": lambda state: f"{state.approver} refused it: {state.answer.payload['reason']}",
     "withdrawn": lambda state: f"{state.approver} took the yes back: {state.answer.payload['reason']}",
@@ -93,12 +94,13 @@ def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, c
     if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have the approvers answer.")
     return state
 
-# %% ../../nbs/api/governance/70_releases.ipynb #f2545fbf
+# %% ../../nbs/api/governance/70_releases.ipynb #cac5825a
 def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry])->str:
     "Hold a bundle against what was approved; `verified` where every yes was signed, else `unverified`."
     digest,asked = evidence.bundle_hash,approval.request.payload
     if asked["structure"] not in ({}, evidence.structure):
         _refuse(model, digest, f"Bundle {digest[:12]} has another structure than its approvers were told.", f"Ask again with `mmops request {model} --as ROLE`.")
+    _check_sides(model, evidence, approval, entries)
     rules = policy_in_force(entries)
     gone = next((role for role in approval.granted_by if role not in rules.approvers), None)
     if gone: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {gone} is no approver any more.", f"Ask again with `mmops request {model} --as ROLE`.")
@@ -106,8 +108,19 @@ def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approv
         _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those in force ({rules.gates}).", f"Build it by the gates in force with `mmops run {model}`, or ask for the other gates to be approved.")
     if asked["policy_hash"] != rules.hash:
         _refuse(model, digest, f"Bundle {digest[:12]} of {model} was approved by other rules than those in force.", f"Take the yes back with `mmops withdraw {model} --as ROLE`, and ask again.")
+    for rule in policies_in_force(entries)[-1:]:
+        for each in rule.grants: check_grant(workspace, replace(rule.judged_by, signers=rule.judged_by.signers or rule.policy.signers), each)
     identities = {check_grant(workspace, deciding_policy(_before(entries, each), approval.request), each) for each in approval.grants}
     return "verified" if identities == {"verified"} else "unverified"
+
+def _check_sides(model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry]):
+    "Count the sides again: what an entry says of its own completeness is not believed."
+    digest,asked = evidence.bundle_hash, approval.request.payload
+    earlier = _before(entries, approval.request)
+    before,rules = policy_in_force(earlier), deciding_policy(_before(entries, approval.grants[0]), approval.request)
+    changes = structural_changes(champion_structure(earlier), evidence.structure if asked["structure"] else None, is_other_policy=before is not None and before.hash != asked["policy_hash"])
+    missing = missing_sides(needed_sides(changes), {"business": rules.business, "technical": rules.technical}, approval.granted_by)
+    if missing: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: the yes of {' and '.join(_SIDE_WORDS[side] for side in missing)} is missing, whatever the entries say.", f"Ask again with `mmops request {model} --as ROLE`, and look for who wrote the entry.")
 
 def _before(entries:list[LedgerEntry], entry:LedgerEntry)->list[LedgerEntry]: return entries[:next(i for i, each in enumerate(entries) if each.hash == entry.hash)]
 

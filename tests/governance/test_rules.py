@@ -12,6 +12,7 @@ from marketing_mlops.governance.ledger_databases import store_file
 from marketing_mlops.governance.ledger_entries import LedgerError, entry_hash, entry_line
 from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, live
 from marketing_mlops.governance.policies import policy_in_force, policy_of, recorded_policies
+from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.release_states import CHECKED, MoveError
 from marketing_mlops.governance.releases import bundle_evidence, rollback
 from marketing_mlops.governance.signatures import SignatureError, add_signer, sign_facts
@@ -212,6 +213,16 @@ def test_a_pointer_whose_entry_is_gone_is_not_believed(shop):
     store_file(shop).unlink()
     with pytest.raises(ReleaseError, match="which the ledger does not hold"): live(shop, "churn")
 
+def test_a_request_that_calls_itself_a_refresh_is_held_against_the_champion(shop):
+    champion(shop)
+    other = bundle(shop, 90, algorithm={"name": "logistic_regression"})
+    asked, ledger = bundle_evidence(other), Ledger(shop, at("03-03"))
+    ledger.append("approval_requested", "churn", ANALYST, dict(bundle_hash=asked.bundle_hash, evaluation_hash=asked.evaluation_hash, author=ANALYST, reason="", structure=asked.structure, changes=[],
+        missing=["either"], policy_hash=policy_in_force(ledger.entries(subject="churn")).hash))
+    check_bundle(shop, "churn", other, ANALYST, clock=at("03-03"))
+    assert yes(shop, other, day="03-03").is_valid
+    with pytest.raises(ReleaseError, match="is missing, whatever the entries say"): put_live(shop, other, "03-03")
+
 # ---- every switch
 
 RULES = list(csv.DictReader((Path(__file__).parent.parent/"rules.csv").open(encoding="utf-8")))
@@ -226,7 +237,7 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "approval_states._concerns": lambda entry, model, *_: entry.subject == model and entry.kind.startswith("approval_"),
     "approval_states._holds": lambda answer, at: answer is not None,
     "approval_states._is_objection": lambda entry: False,
-    "policies._confirms": lambda entry, refreshes: not entry.payload["missing"],
+    "policies._both_spoke": lambda rules, grants: True,
     "grant_proofs.checked_signature": lambda *_: "verified",
     "grant_proofs.checked_identity": lambda *_: True,
     "releases._check_terms": lambda *_: "unverified",
