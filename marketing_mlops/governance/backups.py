@@ -7,8 +7,8 @@ Call `write_backup` before a risky afternoon or every night, and `restore_backup
 # %% auto #0
 __all__ = ['BACKED_UP', 'BackupError', 'backed_up_files', 'Backup', 'write_backup', 'unpack_backup', 'restore_backup']
 
-# %% ../../nbs/api/governance/42_backups.ipynb #ede632a3
-import hashlib, io, json, os, shutil, sqlite3, tarfile, tempfile
+# %% ../../nbs/api/governance/42_backups.ipynb #29b6dd51
+import gzip, hashlib, io, json, os, shutil, sqlite3, tarfile, tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -84,14 +84,14 @@ def write_backup(
     finally: part.unlink(missing_ok=True)
     return made
 
-# %% ../../nbs/api/governance/42_backups.ipynb #c3aba308
+# %% ../../nbs/api/governance/42_backups.ipynb #025c8d18
 _MANIFEST = "manifest.json"
 
 def _for_its_owner(path:str, flags:int)->int: return os.open(path, flags, 0o600)
 
 def _packed(workspace:Workspace, out:io.BufferedIOBase, made_at:str)->Backup:
     digests,n_entries = {}, sum(map(len, read_logs(workspace).values()))
-    with tarfile.open(fileobj=out, mode="w:gz", compresslevel=3) as archive:
+    with gzip.GzipFile("", "wb", 3, out, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
         for name,path in backed_up_files(workspace): digests[name] = _add(archive, name, _content(path))
         _add(archive, _MANIFEST, json.dumps(dict(schema=1, made_at=made_at, n_entries=n_entries, digests=digests)).encode())
     return Backup(made_at, n_entries, digests)
