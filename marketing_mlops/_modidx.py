@@ -3185,8 +3185,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                            'marketing_mlops/governance/routing.py'),
                                                     'marketing_mlops.governance.routing.routed': ( 'api/governance/routing.html#routed',
                                                                                                    'marketing_mlops/governance/routing.py'),
-                                                    'marketing_mlops.governance.routing.served_share': ( 'api/governance/routing.html#served_share',
-                                                                                                         'marketing_mlops/governance/routing.py'),
                                                     'marketing_mlops.governance.routing.serving_role': ( 'api/governance/routing.html#serving_role',
                                                                                                          'marketing_mlops/governance/routing.py'),
                                                     'marketing_mlops.governance.routing.serving_roles': ( 'api/governance/routing.html#serving_roles',

@@ -148,11 +148,11 @@ def check_move(
     if owed: raise MoveError(f"The release rule of {model} asks for {owed} before this step, and bundle {bundle_hash[:12]} is {_with_article(state)}.", f"Start it with `mmops release {model} --stage {owed} --as ROLE`.", **said)
     return jumped
 
-# %% ../../nbs/api/governance/44_release_states.ipynb #62bbdd2f
+# %% ../../nbs/api/governance/44_release_states.ipynb #9350e651
 _STEP_WORDS:dict[Signal, str] = dict(check_passed="be checked", check_failed="be checked", approve="be approved", approval_ended="lose an approval", shadow="begin as shadow", canary="become canary",
     release="become champion", replaced="be replaced", left="be rolled back", returned="be returned to", retire="be retired")
 _NEXT_STEPS:dict[ReleaseState, str] = {
-    "candidate": "Ask for its approval with `mmops request MODEL --as ROLE`, which checks it first.",
+    "candidate": "Ask for its approval with `mmops request MODEL --as ROLE`, which checks it as well.",
     "checked": "Have it approved with `mmops approve MODEL --as ROLE`.",
     "approved": "Release it with `mmops release MODEL --as ROLE`.",
     "shadow": "Go on with `mmops release MODEL --as ROLE`, or end the trial with `mmops rollback MODEL --stage shadow`.",
