@@ -7,10 +7,10 @@
 # %% auto #0
 __all__ = ['SIGNED_FACTS', 'signed_facts', 'checked_identity', 'grant_proof', 'check_grant']
 
-# %% ../../nbs/api/governance/49_grant_proofs.ipynb #8eb605b3
+# %% ../../nbs/api/governance/49_grant_proofs.ipynb #56d57f01
 from .ledger_entries import LedgerEntry
 from .policies import Policy
-from .signatures import SignatureError, checked_signature, found_key, sign_facts
+from .signatures import Identity, SignatureError, checked_signature, found_key, sign_facts
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/governance/49_grant_proofs.ipynb #1cda5c79
@@ -35,12 +35,12 @@ def _signature(workspace:Workspace, policy:Policy, facts:dict, key:str|None)->st
         raise SignatureError(f"The rules in force list no key of {facts['actor']}.", "List it in data/governance/allowed_signers and have the change approved, or answer without --key.", actor=facts["actor"])
     return sign_facts(facts, path)
 
-# %% ../../nbs/api/governance/49_grant_proofs.ipynb #f63a2a14
+# %% ../../nbs/api/governance/49_grant_proofs.ipynb #7c671ac7
 def checked_identity(
     environment:str, # Of the workspace, such as production
     policy:Policy, # The rules that decide
     actor:str, # The approver
-    identity:str, # verified or unverified
+    identity:Identity, # As from `checked_signature`
 )->bool: # Whether a signature was waived
     "Whether a yes may count in this environment. Raises `SignatureError` where production asks for a signature."
     if identity == "verified" or environment != "production": return False
@@ -58,12 +58,12 @@ def grant_proof(
     identity = checked_signature(policy.signers, facts, facts["actor"], signature)
     return dict(signature=signature, identity=identity, is_waived=checked_identity(workspace.settings.environment, policy, facts["actor"], identity))
 
-# %% ../../nbs/api/governance/49_grant_proofs.ipynb #de81e054
+# %% ../../nbs/api/governance/49_grant_proofs.ipynb #086717b7
 def check_grant(
     workspace:Workspace, # Its environment decides whether a signature is needed
     policy:Policy, # The rules that decide
     entry:LedgerEntry, # A grant
-)->str: # verified or unverified
+)->Identity: # verified or unverified
     "Whether a yes in the ledger is of whom it says. Raises `SignatureError` where it is not, or where production needs a signature."
     facts = signed_facts(entry.subject, entry.actor, entry.payload)
     identity = checked_signature(policy.signers, facts, entry.actor, entry.payload.get("signature", ""))
