@@ -23,24 +23,24 @@ from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import ParameterError, closest
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/governance/79_decision_log.ipynb #bf928bdc
+# %% ../../nbs/api/governance/79_decision_log.ipynb #8baa3274
 CHANGE_REASONS:dict[str, str] = {
     "new data": "The same model, trained on newer rows.",
     "degradation": "What was live had become worse, and was replaced for that.",
     "new approach": "Other features, another algorithm, another audience, or the first model of its kind.",
-    "rollback": "An earlier champion came back.",
+    "rollback": "A champion was taken back for an earlier one, or a trial was ended.",
     "breach": "Law, consent or a promise to customers was touched.",
     "ownership": "Other people answer for the model, or may approve it.",
 }
 register_term(Term("change_reason", "Why a model changed, one of: " + ", ".join(CHANGE_REASONS) + ".", owner="model-owner@example.com"))
 
-# %% ../../nbs/api/governance/79_decision_log.ipynb #9345e974
+# %% ../../nbs/api/governance/79_decision_log.ipynb #e9d1a250
 @dataclass(frozen=True)
 class LoggedDecision:
     "One decision about a model."
     entry:LedgerEntry # As recorded
     what:str # In words, such as "became champion"
-    change_reason:str|None # One of `CHANGE_REASONS`; None for a decision that changed nothing
+    change_reason:str|None # One of `CHANGE_REASONS`; None where the record names none, as for a trial or a retirement
     is_explained:bool=False # Whether somebody said the reason; otherwise it follows from the record
 
     @property

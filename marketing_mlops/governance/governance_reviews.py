@@ -64,7 +64,7 @@ def _check_retired(model:str, retired:Iterable[str], known:Iterable[str]):
     for name in retired:
         if name not in known: raise ReviewError(f"There is no model {name!r} to retire.{closest(name, known)}", f"Name models of this workspace: {', '.join(known)}.", model=model)
 
-# %% ../../nbs/api/governance/77_governance_reviews.ipynb #9d360de1
+# %% ../../nbs/api/governance/77_governance_reviews.ipynb #6f76ddcb
 def record_review(
     workspace:Workspace, # Where to record it
     model:str, # Key in params.yaml
@@ -81,7 +81,8 @@ def record_review(
     _check_retired(model, retired, list(params.models))
     changed = {name: _review_text(model, f"How {name} changed", how) for name, how in (thresholds or {}).items()}
     facts = dict(seen=_review_text(model, "What was seen", seen), thresholds=changed, retired=retired)
+    actor = checked_actor(actor)
     with ledger.locked():
         duties = [each for each in review_duties(ledger.entries(subject=model), clock.now()) if each.model == model]
-        entry = ledger.append(REVIEW_HELD, model, checked_actor(actor), facts | dict(settled=[each.bundle_hash for each in duties]))
+        entry = ledger.append(REVIEW_HELD, model, actor, facts | dict(settled=[each.bundle_hash for each in duties]))
     return reviews_from([entry])[0]
