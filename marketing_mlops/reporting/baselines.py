@@ -74,7 +74,7 @@ def customers_with_outcomes(
         found = found.merge(untreated[["experiment_id", "customer_id"]]) if len(untreated) else found
     return found.rename(columns={"customer_id": "unit_id"}).drop_duplicates("unit_id", keep="last", ignore_index=True)
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #aa57e43f
+# %% ../../nbs/api/reporting/82_baselines.ipynb #5a901d4c
 def untreated_units(
     experiment:Experiment, # As it is planned: goal, currency, outcome window, design
     tables:Mapping,        # Canonical tables by name: frames or Parquet paths
@@ -83,7 +83,7 @@ def untreated_units(
     purpose:str|None=None, # Consent it takes, such as email; None for everybody
     controls:Mapping[str, str]={}, # Control arm of each past experiment, where known
 )->pd.DataFrame: # unit_id, the goal, the columns of the design; `attrs["days"]` says when, or who counted
-    "What customers did without the treatment. Raises `DataError` for tables that do not hold it."
+    "What customers did without the treatment; of a published campaign without a known control, what all of them did, the treated too. Raises `DataError` for tables that do not hold it."
     goal, local = experiment.goal, replace(settings, reporting_currency=experiment.currency) if settings else None
     if metric(goal).numerator.table == "outcomes" and table_columns(tables, "outcomes"):
         units, window, days = customers_with_outcomes(tables, controls), {}, "in the window of the source's campaign"
@@ -96,21 +96,23 @@ def untreated_units(
     found.attrs["days"] = days
     return found
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #2972d807
+# %% ../../nbs/api/reporting/82_baselines.ipynb #20244526
 def halved(
     units:pd.DataFrame,     # One row per customer
     clusters:str|None=None, # Column that names who is assigned together; None: everybody by herself
-)->pd.DataFrame: # With the arms "first" and "second", the same ones at every call
+    seed:int=0,             # Same seed, same halves
+)->pd.DataFrame: # With the arms "first" and "second"
     "Customers put into two halves at random, clusters undivided."
     names = units[clusters] if clusters else pd.Series(np.arange(len(units)), index=units.index)
     codes = pd.factorize(names)[0]
-    first = np.random.default_rng(0).permutation(codes.max()+1) % 2 == 0
+    first = np.random.default_rng(seed).permutation(codes.max()+1) % 2 == 0
     return units.assign(arm=np.where(first[codes], "first", "second"))
 
-# %% ../../nbs/api/reporting/82_baselines.ipynb #4213a956
+# %% ../../nbs/api/reporting/82_baselines.ipynb #70bca03b
 def baseline_of(
     experiment:Experiment, # As it is planned: goal, currency, caps and design
     units:pd.DataFrame,    # As `untreated_units` gives them
+    seed:int=0,            # Of the two halves; the same seed gives the same baseline
 )->Baseline: # Of the goal, with the spread that the design leaves
     "What a plan needs to know. Raises `DataError` where nobody differs or the design's columns have gaps, `NotMeasurable` for a design these customers do not allow."
     column = capped_column(metric_column(experiment.goal, experiment.currency, "goal"), experiment.caps.get(experiment.goal))
@@ -118,7 +120,7 @@ def baseline_of(
     mean, variance = float(everybody.mean()), float(everybody.var(ddof=1)) if len(units) > 1 else 0.
     if experiment.design.columns:
         check_units(units, [""], [column], experiment.design)
-        halves = halved(units, experiment.clusters)
+        halves = halved(units, experiment.clusters, seed)
         found = compare_by_design(*(arm_values(halves, arm, column, experiment.design) for arm in ("first", "second")), column.kind, experiment.design)
         variance = (found.treated.variance + found.control.variance)/2
     if variance > 0: return Baseline(mean, variance, column.unit)

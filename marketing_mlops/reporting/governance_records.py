@@ -9,7 +9,7 @@ Whoever answers for models asks once a month what is live, who allowed it, and w
 # %% auto #0
 __all__ = ['yes_identity', 'GovernedModel', 'governed_model', 'model_points', 'GovernanceRecord', 'read_governance']
 
-# %% ../../nbs/api/reporting/84_governance_records.ipynb #73d0eb54
+# %% ../../nbs/api/reporting/84_governance_records.ipynb #91f37c89
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ from ..governance.live_pointers import LIVE_KINDS, LivePointer, champion_faults,
 from ..governance.policies import Policy, policy_changes, policy_in_force, policy_of, recorded_policies
 from ..governance.release_states import REQUESTED
 from ..governance.signatures import SignatureError, checked_signature
-from ..workspace.clock import Clock, WallClock
+from ..workspace.clock import Clock, WallClock, instant_of
 from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
@@ -166,7 +166,7 @@ def _faults(workspace:Workspace, names:list[str])->tuple[Reason, ...]:
     except MmopsError as error: faults = [error]
     return tuple(Reason("not_as_released", fault.problem, next_step=fault.remedy, severity="fail") for fault in faults)
 
-# %% ../../nbs/api/reporting/84_governance_records.ipynb #a076a56e
+# %% ../../nbs/api/reporting/84_governance_records.ipynb #6b49eff0
 def read_governance(
     workspace:Workspace, # Whose ledger to read
     model:str|None=None, # One model; None for all
@@ -174,8 +174,8 @@ def read_governance(
     *,
     clock:Clock=WallClock(), # What now is
 )->GovernanceRecord:
-    "Gather what is on record. Raises `ParameterError` for a model nobody knows or a rule nobody could keep."
-    ledger,at = Ledger(workspace), at or clock.now()
+    "Gather what is on record. Raises `ParameterError` for a model nobody knows, a rule nobody could keep or a moment without a time zone."
+    ledger,at = Ledger(workspace), clock.now() if at is None else instant_of(at, "at")
     verdict = ledger.verify()
     try: entries = ledger.entries()
     except LedgerError as fault: return GovernanceRecord(at, (), (), _broken(verdict, fault))
