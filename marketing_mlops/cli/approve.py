@@ -61,7 +61,7 @@ def state_lines(
     if state.expires_at: words |= dict(ends_on=f"{state.expires_at:%Y-%m-%d}")
     return f"{model}, bundle {bundle_hash[:12]}: {sentence.format(**words).rstrip('.')}.", f"Next: {then.format(**words)}"
 
-# %% ../../nbs/api/cli/63_approve.ipynb #0f607657
+# %% ../../nbs/api/cli/63_approve.ipynb #20307271
 def ask_for_approval(
     model:str, # A model of params.yaml whose candidate was built
     as_:str=None, # Role that asks, as a mail address
@@ -79,7 +79,7 @@ def ask_for_approval(
     stands, then = state_lines(model, about[2], state)
     if state.is_valid: then = _live_already(found, model, about[2]) or then
     else: then = f"{_who_may(found, model, state)} {then}"
-    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), origin_line(found, model, about[2], role), *_change_lines(state), stands, *_hurdle(folder), then, sep="\n")
+    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), origin_line(found, model, about[2], role), *_change_lines(state), *_rule_lines(found, model, state), stands, *_hurdle(found, model, folder), then, sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #92376aab
 def _about(workspace:Workspace, model:str)->tuple[Path, tuple[Workspace, str, str, str]]:
@@ -101,7 +101,7 @@ def _who_may(workspace:Workspace, model:str, state:"ApprovalState")->str:
     if not policy.approvers: return "Approvers: none; name them in settings.ini."
     return f"Approvers: business {', '.join(policy.business) or 'none'}; technical {', '.join(policy.technical) or 'none'}."
 
-# %% ../../nbs/api/cli/63_approve.ipynb #3692a5d6
+# %% ../../nbs/api/cli/63_approve.ipynb #2cbf0b72
 def _change_lines(state:"ApprovalState")->list[str]:
     "Why both sides are asked; empty for a refresh."
     changes = state.request.payload["changes"]
@@ -118,11 +118,15 @@ def _gate_lines(workspace:Workspace, model:str, bundle_hash:str)->list[str]:
     aged = f", asked {counted(days, 'day')} ago" if days > 0 else ""
     return [f"Gates{aged}: {check.status}." + (" Whoever approves answers for:" if lines else ""), *lines]
 
-def _hurdle(folder:Path)->list[str]:
+def _hurdle(workspace:Workspace, model:str, folder:Path)->list[str]:
     "Why a release would be refused whatever the approver says; empty where it would not."
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.release_gates import last_check
     from marketing_mlops.governance.releases import bundle_evidence
-    status = bundle_evidence(folder).verdict.status
-    return [] if status in ("pass", "review") else [f"Its release would be refused whatever the answer: the verdict is {status}, and pass or review is needed."]
+    asked = bundle_evidence(folder)
+    check, status = last_check(Ledger(workspace).entries(subject=model), asked.bundle_hash), asked.verdict.status
+    if status not in ("pass", "review"): return [f"Its release would be refused whatever the answer: the verdict is {status}, and pass or review is needed."]
+    return ["Its release would be refused whatever the answer: a gate is shut."] if check and check.status == "fail" else []
 
 def _live_already(workspace:Workspace, model:str, bundle_hash:str)->str:
     "Since when a bundle is the champion; empty where it is not."
@@ -130,7 +134,30 @@ def _live_already(workspace:Workspace, model:str, bundle_hash:str)->str:
     champion = live(workspace, model)
     return f"It is live since {champion.since:%Y-%m-%d}: nothing is left to do." if champion and champion.champion == bundle_hash else ""
 
-# %% ../../nbs/api/cli/63_approve.ipynb #ad3ca87f
+# %% ../../nbs/api/cli/63_approve.ipynb #c7f84189
+def _rule_words(name:str, value)->str:
+    "A rule as an approver can read it; of a key only whose it is and its last signs."
+    if name != "signers": return printable(str(value if value not in (None, [], {}, "") else "none"))
+    return ", ".join(f"{line.split()[0]} …{line.split()[-1][-8:]}" for line in value or ()) or "nobody's"
+
+def _rule_lines(workspace:Workspace, model:str, state:"ApprovalState")->list[str]:
+    "The rules that come into force with an approval; empty where they are in force already."
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.policies import policy_changes, policy_in_force, recorded_policies
+    entries = Ledger(workspace).entries(subject=model)
+    before, asked = policy_in_force(entries), recorded_policies(entries)[state.request.payload["policy_hash"]]
+    changed = {name: both for name, both in policy_changes(before, asked).items() if name != "model"}
+    head = "Other rules come into force with this approval:" if before else "The first rules of this model come into force with this approval:"
+    words = {"signers": "keys"}
+    return [head, *(f"  {words.get(name, name.replace('_', ' '))}: " + (f"{_rule_words(name, old)} → " if before else "") + _rule_words(name, new) for name, (old, new) in changed.items())] if changed else []
+
+def _asked_lines(workspace:Workspace, model:str, bundle_hash:str, evaluation_hash:str)->list[str]:
+    "What a yes to a request would bring with it, besides the bundle; empty where nobody asked."
+    from marketing_mlops.governance.approval_states import approval_state
+    state = approval_state(workspace, model, bundle_hash, evaluation_hash)
+    return [*_change_lines(state), *_rule_lines(workspace, model, state)] if state.status == "requested" else []
+
+# %% ../../nbs/api/cli/63_approve.ipynb #4bc4b754
 def approve_candidate(
     model:str, # A model of params.yaml whose candidate waits for an answer
     as_:str=None, # Approver, as a mail address
@@ -142,8 +169,8 @@ def approve_candidate(
     from marketing_mlops.governance.approvals import grant
     found, role = find_workspace(workspace), needed_flag("--as", as_, "approve")
     folder, about = _about(found, model)
-    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), sep="\n")
-    print(*state_lines(model, about[2], grant(*about, role, key=key, reason=reason or "")), sep="\n")
+    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), *_asked_lines(*about), sep="\n")
+    print(*state_lines(model, about[2], grant(*about, role, key=key, reason=reason or "")), *_hurdle(found, model, folder), sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #6b761b92
 def refuse_candidate(

@@ -7,30 +7,30 @@ Ask `structural_changes` whether a bundle is a refresh, the same model on newer 
 # %% auto #0
 __all__ = ['STRUCTURE_PARTS', 'Side', 'bundle_structure', 'structural_changes', 'needed_sides', 'missing_sides']
 
-# %% ../../nbs/api/governance/49_structures.ipynb #f29fb3ba
+# %% ../../nbs/api/governance/49_structures.ipynb #1f709a58
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from ..contracts.glossary import Term, register_term
-from ..registry.bundles import Bundle
 from ..workspace.places import canonical_json
+if TYPE_CHECKING: from marketing_mlops.registry.bundles import Bundle
 
-# %% ../../nbs/api/governance/49_structures.ipynb #0afe2dfe
+# %% ../../nbs/api/governance/49_structures.ipynb #c3953bce
 register_term(Term("structural_change", "A change of feature set, algorithm family, input schema, audience or policy against the champion; a business and a technical role approve it.", owner="model-owner@example.com"))
 
-def _schema_part(bundle:Bundle)->dict: return {name: bundle.schema["features"][name]["type"] for name in bundle.features} | {"scorers": sorted(bundle.scorer)}
-def _algorithm_part(bundle:Bundle)->list: return [bundle.parameters.get("task"), bundle.parameters.get("learner"), (bundle.parameters.get("algorithm") or {}).get("name")]
-def _audience_part(bundle:Bundle)->dict:
+def _schema_part(bundle:"Bundle")->dict: return {name: bundle.schema["features"][name]["type"] for name in bundle.features} | {"scorers": sorted(bundle.scorer)}
+def _algorithm_part(bundle:"Bundle")->list: return [bundle.parameters.get("task"), bundle.parameters.get("learner"), (bundle.parameters.get("algorithm") or {}).get("name")]
+def _audience_part(bundle:"Bundle")->dict:
     outcome = bundle.parameters.get("outcome") or {}
     return {name: bundle.parameters.get(name) for name in ("source", "audience", "consent_purpose")} | {name: outcome.get(name) for name in ("kind", "active_days", "horizon_days")}
 
-STRUCTURE_PARTS:dict[str, Callable[[Bundle], dict|list]] = {
+STRUCTURE_PARTS:dict[str, Callable[["Bundle"], dict|list]] = {
     "feature set": lambda bundle: [sorted(bundle.features), bundle.feature_versions], "algorithm family": _algorithm_part,
     "input schema": _schema_part, "audience": _audience_part}
 
-# %% ../../nbs/api/governance/49_structures.ipynb #152aa176
+# %% ../../nbs/api/governance/49_structures.ipynb #c6e19de9
 def bundle_structure(
-    bundle:Bundle, # As read
+    bundle:"Bundle", # As read
 )->dict[str, str]: # Part -> 64 hexadecimal digits
     "What of a bundle may not change with one yes."
     return {name: hashlib.sha256(canonical_json(part(bundle)).encode()).hexdigest() for name, part in STRUCTURE_PARTS.items()}
