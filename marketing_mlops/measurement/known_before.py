@@ -77,8 +77,8 @@ def stratum_indices(
     level = other*means[0] + (1-other)*means[1]
     return level[codes[:n]], level[codes[n:]]
 
-# %% ../../nbs/api/measurement/68_known_before.ipynb #9899e242
-MOVE_ALARM = .05 # chance of a false alarm for columns that were known before and carry no day, all comparisons of one experiment together
+# %% ../../nbs/api/measurement/68_known_before.ipynb #734b97d9
+MOVE_ALARM = .05 # chance of a false alarm for columns that were known before and carry no day, all comparisons by the strata of one experiment together, and once more all by its covariates
 
 def adjustment_move(
     indices:Indices, # As `past_indices` or `stratum_indices` give them

@@ -1,6 +1,6 @@
 """What a table may say although it is hardly true: revenue below zero, an arm in cents, a customer written in two ways, and a past that is the outcome itself.
 
-Use this page before customers are compared, for what `check_units` cannot refuse. An amount of −999 is a number like any other ([Amounts below zero](84_amounts_below_zero.ipynb)), and a column "spent before" may really hold what customers spent afterwards. `doubts_about` returns a verdict for each such thing with the number of rows, the first of them and what to do; `trusted_design` is the design without the covariates that are in doubt.
+Use this page before customers are compared, for what `check_units` cannot refuse. An amount of −999 is a number like any other ([Amounts below zero](84_amounts_below_zero.ipynb)), and a column "spent before" may really hold what customers spent afterwards. `doubts_about` returns a verdict for each such thing with what was found and what to do, and where single rows are in doubt with their number; `trusted_design` is the design without the covariates that are in doubt.
 
 Neither is corrected here. Nobody but the owner of the data knows whether −999 is a return, a typing error or a code for missing. A figure computed with it is shown, and nothing is decided by it."""
 
