@@ -1,6 +1,6 @@
 """Nobody pays less than nothing: what a revenue of −999 may be, and when an amount below zero is in order.
 
-Use this page before amounts are summed, compared or turned into profit. An amount of −999 is a number like any other, so nothing crashes; it only takes with it what forty buyers brought. `below_zero` says what is strange about amounts below zero: how many there are, in which rows, and what to do.
+Use this page before amounts are summed, compared or turned into profit. An amount of −999 is a number like any other, so nothing crashes; it only takes with it what many buyers brought, seventeen in the example of this page. `below_zero` says what is strange about amounts below zero: how many there are, in which rows, and what to do.
 
 Nothing is corrected here. Nobody but the owner of the data knows whether −999 is a return, a typing error or a code for missing."""
 
