@@ -6,7 +6,7 @@ Call `check_bundle` before asking for an approval: it asks every gate of `RELEAS
 
 # %% auto #0
 __all__ = ['RELEASE_GATES', 'MEASURED_GATES', 'GateCheck', 'last_check', 'GateFindings', 'GateInputs', 'rules_to_check_by',
-           'check_bundle', 'gate_objection']
+           'check_bundle', 'unmeasured_gates', 'gate_objection']
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #2e380887
 import hashlib, json
@@ -214,6 +214,21 @@ def _facts(inputs:GateInputs, verdicts:Mapping[str, Verdict])->dict:
     facts = dict(bundle_hash=inputs.bundle.core_hash, evaluation_hash=evaluation, policy_hash=inputs.policy.hash, status=worst_status(each.status for each in verdicts.values()),
                  champion=inputs.champion, measured=sorted(inputs.findings.verdicts), tests=dict(inputs.findings.tests), verdicts={name: each.to_dict() for name, each in verdicts.items()})
     return json.loads(canonical_json(facts))
+
+# %% ../../nbs/api/governance/64_release_gates.ipynb #06785967
+def unmeasured_gates(
+    entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
+    bundle_hash:str, # Core hash of the bundle, 64 hexadecimal digits
+    policy_hash:str, # Of the rules asked for, 64 hexadecimal digits
+)->tuple[str, ...]: # Of `MEASURED_GATES`, in their order
+    "Gates nobody has measured for these bytes; the comparison with the champion counts for this champion and these rules only."
+    entries = list(entries)
+    check,now = last_check(entries, bundle_hash), pointer_from("", entries)
+    past = check.entry.payload if check else {}
+    measured,champion = set(past.get("measured", ())), now.champion if now else None
+    if champion in (None, bundle_hash): measured.add("champion")
+    elif not dict(champion=champion, policy_hash=policy_hash).items() <= past.items(): measured.discard("champion")
+    return tuple(name for name in MEASURED_GATES if name not in measured)
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #12df986f
 def gate_objection(
