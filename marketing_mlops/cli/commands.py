@@ -159,6 +159,9 @@ _EXPERIMENT_COMMANDS = (
             ('mmops experiments similar "Free shipping raises revenue per customer"',)),
     Command("experiments register", "experiment_commands:register_promise", "copy the promise of a test into the ledger before it begins",
             ("mmops experiments register retailer_promo_uplift --as marketing@example.com", "mmops experiments register postcards.yaml --as marketing@example.com"), "Run `mmops ledger` to see whether it is registered."),
+    Command("experiments decide", "experiment_commands:decide_on_test", "put on record what becomes of a test, and on which readout that rests",
+            ("mmops experiments decide promo_mail_2026 --decision ship --as marketing@example.com",
+             'mmops experiments decide promo_mail_2026 --decision hold --reason "the stock is sold out until May" --as marketing@example.com'), "Run `mmops ledger` to see whether it is on record."),
     Command("experiments learnt", "experiment_commands:keep_lesson", "keep what a test taught, for whoever plans the next one",
             ('mmops experiments learnt promo_mail_2026 --text "Small orders doubled; set a minimum" --as marketing@example.com',), "Run `mmops ledger` to see whether it is kept."),
 )

@@ -17,15 +17,15 @@ from .terminal import printable, text_table
 if TYPE_CHECKING: from marketing_mlops.governance.ledger_entries import LedgerEntry
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #9ac8c780
-SHOWN_FACTS = ("bundle_hash", "made_at", "revision", "approver", "expires_at", "purpose", "file", "text", "reason")
+SHOWN_FACTS = ("decision", "bundle_hash", "results_hash", "made_at", "revision", "approver", "expires_at", "purpose", "file", "text", "reason")
 
 def fact_words(
     payload:Mapping[str, object], # Facts of an entry
 )->str: # Such as `bundle 5f2a0c11d3e4, approver model-owner@example.com`
     "The facts of an entry that people ask for, on one line."
-    names = dict(bundle_hash="bundle", made_at="made", expires_at="until", text="", reason="because")
+    names = dict(bundle_hash="bundle", results_hash="results", decision="", made_at="made", expires_at="until", text="", reason="because")
     said = {name: payload[name] for name in SHOWN_FACTS if payload.get(name) not in (None, "")}
-    short = dict(bundle_hash=12, expires_at=10, made_at=10)
+    short = dict(bundle_hash=12, results_hash=12, expires_at=10, made_at=10)
     if isinstance(counts := payload.get("counts"), Mapping) and "included" in counts: said["people"] = f"{counts['included']:,}"
     return ", ".join(f"{names.get(name, name)} {str(value)[:short.get(name)]}".strip() for name, value in said.items())
 
@@ -51,7 +51,7 @@ def show_ledger(
     subjects = {entry.subject for entry in ledger.entries()} if about and not found else set()
     if subjects:
         raise ParameterError(f"No entry is about {about!r}; there are entries about {', '.join(sorted(subjects))}.{closest(about, subjects)}", "Correct the name.", key="about")
-    if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, by `register --as`, `features retire` and `features unretire`, and by `experiments register` and `experiments learnt`.")
+    if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, by `register --as`, `features retire` and `features unretire`, and by `experiments register`, `experiments decide` and `experiments learnt`.")
     print(text_table(map(ledger_row, found[:last])))
     if len(found) > last: print(f"\n{len(found)-last:,} older entries; `mmops ledger --last {len(found)}` shows them all.")
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 import pandas as pd
 from ..contracts.metrics import metric, unit_values
 from ..contracts.metric_rows import rows_of, table_columns
+from ..governance.decided_experiments import standing_decision
 from ..governance.experiment_entries import kept_promises
 from ..measurement.experiments import Experiment, read_experiment
 from ..measurement.exploratory_readouts import read_out_part
@@ -68,6 +69,7 @@ class Campaign:
     source:SourceFacts # Where the figures come from
     readout:Readout # What was found
     part:str = "" # How the part is called that was read out; "" for the whole
+    decided:str = "" # What somebody decided on it until the page was made, in a sentence; "" while nobody has
 
     @property
     def definitions(self)->dict[str, str]: "Definition of every metric shown."; return {name: metric(name).definition for name in self.experiment.metrics}
@@ -102,7 +104,8 @@ def read_campaign(
     units, named = campaign_units(experiment, facts.tables, workspace.settings, part), part_name(part or {})
     known = dict(clock=facts.clock, kept=kept_promises(workspace, experiment.name))
     readout = read_out_part(experiment, units, named, **known) if named else read_out(experiment, units, **known)
-    return Campaign(model, spec, experiment, facts, readout, named)
+    decided = None if named else standing_decision(workspace, experiment.name)
+    return Campaign(model, spec, experiment, facts, readout, named, decided.sentence if decided else "")
 
 # %% ../../nbs/api/reporting/82_campaigns.ipynb #00fea47d
 def campaign_part_values(

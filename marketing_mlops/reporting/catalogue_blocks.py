@@ -108,7 +108,7 @@ def catalogue_card(
     asked = str(test.promise.get("hypothesis", "")) or "Nobody kept what was asked."
     near = [other.name for other in similar_experiments([each for each in others if each.name != test.name], asked)] if others else []
     taught = [f"{lesson.text} ({lesson.actor}, {lesson.recorded_at:%Y-%m-%d})" for lesson in test.lessons]
-    details = {"Asked": asked, "For": str(test.promise.get("objective", "")), "Who could be assigned": test.audience, "What was learnt": taught or ("" if test.word == NOT_READ else "Nobody has written it down yet."),
+    details = {"Asked": asked, "For": str(test.promise.get("objective", "")), "Who could be assigned": test.audience, "Decided": test.decision_sentence, "What was learnt": taught or ("" if test.word == NOT_READ else "Nobody has written it down yet."),
                "Promise": _registered(test), "Readout": ", ".join(filter(None, [test.page, *test.labels])), "Similar": ", ".join(near), "Who decides": test.owner}
     sentence = test.sentence or ("Nobody has read this test out yet." if test.word == NOT_READ else "The readout gives no reason.")
     answer = decision_block("unknown" if test.word == NOT_READ else test.word, sentence, details)

@@ -1,6 +1,6 @@
 """Every test this workspace knows: what was asked, what came out, what was decided and what was learnt
 
-Use this page before you plan a test, to see whether somebody has asked the question already, and after one, to see it beside the others. `find_experiments` collects every experiment of a workspace from the three places that know something of it: `params.yaml` (what is promised now), the pages of its readouts (what came out), and the ledger (what was promised first, and what was learnt). `search_experiments` keeps those that speak of some words, and `similar_experiments` puts the nearest first.
+Use this page before you plan a test, to see whether somebody has asked the question already, and after one, to see it beside the others. `find_experiments` collects every experiment of a workspace from the three places that know something of it: `params.yaml` (what is promised now), the pages of its readouts (what came out), and the ledger (what was promised first, what somebody decided, and what was learnt). `search_experiments` keeps those that speak of some words, and `similar_experiments` puts the nearest first.
 
 A test that is gone from `params.yaml` stays in the list as long as the ledger or a page remembers it."""
 
@@ -8,10 +8,10 @@ A test that is gone from `params.yaml` stays in the list as long as the ledger o
 
 # %% auto #0
 __all__ = ['NOT_READ', 'UNKEPT', 'CHANGED', 'THE_LEDGER', 'THE_READOUT', 'OLDER', 'STANDINGS', 'READOUTS', 'NOT_FIRST',
-           'READ_BEFORE', 'PastExperiment', 'read_experiments', 'find_experiments', 'search_experiments',
-           'similar_experiments']
+           'READ_BEFORE', 'OTHER_RESULTS', 'PastExperiment', 'read_experiments', 'find_experiments', 'evidence_of',
+           'search_experiments', 'similar_experiments']
 
-# %% ../../nbs/api/reporting/83_past_experiments.ipynb #1442daed
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #5d5a620d
 import json, math, re
 from datetime import datetime
 from collections import Counter
@@ -19,16 +19,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from fastcore.basics import patch
+from ..governance.decided_experiments import DecidedExperiment, ReadoutEvidence, decided_experiments
 from ..governance.experiment_entries import RecordedLesson, RegisteredExperiment, recorded_lessons, registered_experiments
+from ..jobs.results import semantic_hash
 from ..jobs.runs import latest_run
 from ..measurement.experiments import read_experiment
 from ..measurement.kept_promises import DIFFERS, REGISTERED_BEFORE, SAYS_SO, SET_AFTERWARDS, UNDATED, promise_changes, promise_facts
 from .reports import REPORT_PLACES
-from ..workspace.errors import ParameterError
+from ..workspace.errors import ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/reporting/83_past_experiments.ipynb #8c9fc977
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #ccf4dd13
 NOT_READ = "not read out"
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class PastExperiment:
     promise:Mapping = field(default_factory=dict) # hypothesis, objective, arms, goal, worthwhile_effect, currency and more; empty where nobody kept it
     model:str = "" # Key in params.yaml, "" where it is gone from there
     audience:str = "" # Who could be assigned, in words
-    word:str = NOT_READ # ship, hold, stop, or that nobody has read it out
-    sentence:str = "" # The decision in words
+    word:str = NOT_READ # ship, hold, stop as its readout proposes, or that nobody has read it out
+    sentence:str = "" # The proposal in words
     gains:tuple[Mapping, ...] = () # arm, gain, low, high in money per customer; None where not measurable
     labels:tuple[str, ...] = () # Such as set afterwards, replay
     owner:str = "" # Role that decides
@@ -48,12 +50,16 @@ class PastExperiment:
     lessons:tuple[RecordedLesson, ...] = () # What was learnt, the oldest first
     doubt:str = "" # What has to be known of its promise, such as a threshold that was changed; empty for nothing
     judged_by:Mapping = field(default_factory=dict) # The promise that decided, where the ledger's differed; else as `promise`
+    evidence:ReadoutEvidence|None = None # What a decision would rest on; None for a test nobody has read out
+    decided:DecidedExperiment|None = None # What somebody decided; None while nobody has
 
-    @property
-    def text(self)->str: # For searching
-        "All words of the test."
-        asked = (str(self.promise.get(key, "")) for key in ("hypothesis", "objective", "goal", "eligibility"))
-        return " ".join([self.name, self.model, self.audience, self.word, self.sentence, *asked, *self.promise.get("arms", {}), *(lesson.text for lesson in self.lessons)])
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #07d0cd3d
+@patch(as_prop=True)
+def text(self:PastExperiment)->str: # For searching
+    "All words of the test."
+    asked = (str(self.promise.get(key, "")) for key in ("hypothesis", "objective", "goal", "eligibility"))
+    reason = self.decided.reason if self.decided else ""
+    return " ".join([self.name, self.model, self.audience, self.word, self.sentence, *asked, reason, *self.promise.get("arms", {}), *(lesson.text for lesson in self.lessons)])
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #97b05cb8
 UNKEPT = SAYS_SO.partition(":")[0] # A promise the ledger does not hold
@@ -78,6 +84,13 @@ def _doubt(readout:Mapping)->str:
     "What a readout found to say of its promise."
     return " ".join(reason.get("message", "") for each in readout.get("conditions") or () if each.get("subject") == "registration" for reason in each.get("reasons") or ())
 
+def _evidence(results:Mapping, page:str, digest:str)->ReadoutEvidence:
+    "What a decision on a readout would rest on; without a digest where the results are not those it was made for."
+    readout, found = results["readout"], semantic_hash(results)
+    verdicts = {each.get("subject", ""): each.get("status", "") for each in (readout.get("decision") or {}).get("verdicts") or ()}
+    arms = {arm: each.get("decision", "") for arm, each in (readout.get("arm_decisions") or {}).items()}
+    return ReadoutEvidence(readout["experiment"], str(results.get("decision") or ""), found if digest in ("", found) else "", verdicts, arms, results.get("owner", ""), page)
+
 NOT_FIRST = "not first" # what is decided about an arm that is worth it while another brings more
 
 def _decided_gains(results:Mapping)->tuple[Mapping, ...]:
@@ -87,12 +100,12 @@ def _decided_gains(results:Mapping)->tuple[Mapping, ...]:
     first = next((each["arm"] for each in gains if by_arm.get(each["arm"]) == "ship"), None)
     return tuple(dict(each) | dict(decision=NOT_FIRST if by_arm.get(each["arm"]) == "ship" and each["arm"] != first else by_arm.get(each["arm"], "")) for each in results.get("gains") or ())
 
-def _from_results(results:Mapping, model:str, page:str)->PastExperiment|None:
+def _from_results(results:Mapping, model:str, page:str, digest:str="")->PastExperiment|None:
     "A test as its readout tells it."
     readout, word = results.get("readout"), results.get("decision")
     if not isinstance(readout, Mapping) or not readout.get("experiment") or word == "exploratory": return None
     return PastExperiment(readout["experiment"], results.get("promise") or {}, model, word=str(word or NOT_READ), sentence=readout.get("sentences", {}).get("decision", ""),
-                          gains=_decided_gains(results) if _is_sound(readout) else (), judged_by=results.get("judged_by") or {}, labels=tuple(filter(None, results.get("labels") or ())), owner=results.get("owner", ""), page=page, doubt=_doubt(readout))
+                          gains=_decided_gains(results) if _is_sound(readout) else (), judged_by=results.get("judged_by") or {}, labels=tuple(filter(None, results.get("labels") or ())), owner=results.get("owner", ""), page=page, doubt=_doubt(readout), evidence=_evidence(results, page, digest))
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #869e3744
 def _read_json(path:Path)->Mapping:
@@ -100,7 +113,7 @@ def _read_json(path:Path)->Mapping:
     except ValueError: return {}
     return found if isinstance(found, Mapping) else {}
 
-def _say_the_same(one:PastExperiment, other:PastExperiment)->bool: return replace(one, page="", model="") == replace(other, page="", model="")
+def _say_the_same(one:PastExperiment, other:PastExperiment)->bool: return replace(one, page="", model="", evidence=None) == replace(other, page="", model="", evidence=None)
 
 def read_experiments(
     workspace:Workspace, # Whose readouts
@@ -108,8 +121,9 @@ def read_experiments(
     "Every experiment that was read out, by its newest readout: the pipeline's, or one somebody made by hand."
     files = sorted(f for place in REPORT_PLACES for name in READOUTS for f in workspace.path("data").glob(f"{place}/{name}.json"))
     runs = [latest_run(workspace, READOUTS[1], folder.name, "done") for folder in sorted(workspace.runs(READOUTS[1]).glob("*")) if folder.is_dir()]
-    by_hand = [(datetime.fromisoformat(run.ended_at or run.started_at).timestamp(), _from_results(run.results, "", run.page.relative_to(workspace.root).as_posix())) for run in runs if run]
-    for_all = [(f.stat().st_mtime, _from_results(_read_json(f).get("results", {}), str(_read_json(f).get("subject", "")), f.with_suffix(".html").relative_to(workspace.root).as_posix())) for f in files]
+    by_hand = [(datetime.fromisoformat(run.ended_at or run.started_at).timestamp(), _from_results(run.results, "", run.page.relative_to(workspace.root).as_posix(), run.semantic_hash)) for run in runs if run]
+    def shown(f, said): return _from_results(said.get("results", {}), str(said.get("subject", "")), f.with_suffix(".html").relative_to(workspace.root).as_posix(), said.get("semantic_hash", ""))
+    for_all = [(f.stat().st_mtime, shown(f, _read_json(f))) for f in files]
     shared = [test for _, test in for_all if test]
     newer = [(at, test) for at, test in by_hand if test and not any(_say_the_same(test, each) for each in shared)]
     return {test.name: test for _, test in sorted([*newer, *for_all], key=lambda each: each[0]) if test}
@@ -138,6 +152,7 @@ def find_experiments(
 )->list[PastExperiment]: # By name
     "Every experiment that anything in the workspace remembers."
     declared, results, written, lessons = _declared(workspace), read_experiments(workspace), registered_experiments(workspace), recorded_lessons(workspace)
+    decided = decided_experiments(workspace)
     def joined(name):
         test, said, entry = results.get(name, PastExperiment(name)), declared.get(name), written.get(name)
         kept = entry.promise if entry else {}
@@ -145,8 +160,34 @@ def find_experiments(
         if said:
             since = " ".join(filter(None, [test.doubt, _changed_since(said.promise, test.promise, THE_READOUT)])) or _changed_since(said.promise, kept, THE_LEDGER)
             test = replace(test, promise=test.promise or said.promise, model=said.model, audience=said.audience, owner=said.owner or test.owner, doubt=since)
-        return replace(test, promise=test.promise or kept, registered=entry, lessons=tuple(lessons.get(name, ())), owner=test.owner or str(kept.get("owner", "")))
-    return [joined(name) for name in sorted({*declared, *results, *written, *lessons})]
+        return replace(test, promise=test.promise or kept, registered=entry, lessons=tuple(lessons.get(name, ())), decided=decided.get(name), owner=test.owner or str(kept.get("owner", "")))
+    return [joined(name) for name in sorted({*declared, *results, *written, *lessons, *decided})]
+
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #7ed8b1ff
+OTHER_RESULTS = "The results are others by now: decide again."
+
+@patch(as_prop=True)
+def is_outdated(self:PastExperiment)->bool: # False where nobody has decided, or nothing can be compared
+    "Whether a decision rests on other results than those that are shown."
+    return bool(self.decided and self.evidence) and self.decided.results_hash != self.evidence.results_hash
+
+@patch(as_prop=True)
+def decision_sentence(self:PastExperiment)->str: # "" while nobody has decided
+    "What somebody decided, and whether it still rests on what is shown."
+    if self.decided is None: return ""
+    return f"{self.decided.sentence} {OTHER_RESULTS}" if self.is_outdated else self.decided.sentence
+
+# %% ../../nbs/api/reporting/83_past_experiments.ipynb #f5e80c58
+def evidence_of(
+    workspace:Workspace, # Whose readouts
+    experiment:str, # Name of a test
+)->ReadoutEvidence: # Of its newest readout
+    "What a decision on a test would rest on. Raises `ParameterError` for a test nobody knows or nobody has read out."
+    tests = {test.name: test for test in find_experiments(workspace)}
+    if experiment not in tests:
+        raise ParameterError(f"No experiment is called {experiment!r}; there are {', '.join(tests) or 'none'}.{closest(experiment, tests)}", "Correct the name.", key="experiment")
+    if found := tests[experiment].evidence: return found
+    raise ParameterError(f"In this workspace nobody has read out {experiment}.", "Read it out first, with `mmops run` or `mmops report experiment_readout`.", key="experiment")
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #b0a89021
 def search_experiments(

@@ -134,7 +134,7 @@ def in_full_block(
     met = all(condition.passed for condition in readout.conditions)
     change = [d.would_change for d in readout.arm_decisions.values()] if met else [decision.would_change]
     said = {"What happened": readout.sentences["what_happened"], "In full": readout.sentences["decision"], "What would change it": " ".join(filter(None, change))}
-    said |= {"The data": data_sentence(campaign.source), "Who decides": decision.owner}
+    said |= {"The data": data_sentence(campaign.source), "Who decides": decision.owner, "Decided": campaign.decided}
     return facts_block({name: text for name, text in said.items() if text})
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #8fc499ee

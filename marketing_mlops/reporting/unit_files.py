@@ -16,6 +16,7 @@ import pandas as pd
 from ..contracts.figures import metric
 from ..contracts.quantile_metrics import amount_behind
 from ..contracts.verdict import Reason, Verdict
+from ..governance.decided_experiments import standing_decision
 from ..governance.experiment_entries import kept_promises, read_promise
 from ..measurement.experiments import Experiment, read_experiment
 from ..measurement.readouts import read_out
@@ -103,4 +104,5 @@ def read_any_experiment(
     reason = Reason("not_validated", UNCHECKED, next_step="Ask who made it, from what, and whether everybody who was assigned is in it.", severity="unknown")
     note = "One row per customer, as somebody delivered it."
     facts = SourceFacts(path.name, "file", None, None, note, {}, {path.name: file_sha256(path)}, {}, verdict=Verdict(path.name, "unknown", [reason]))
-    return Campaign(model or name, dict(purpose=experiment.objective), experiment, facts, read_out(experiment, frame, clock=clock, kept=kept_promises(workspace, name)))
+    readout, decided = read_out(experiment, frame, clock=clock, kept=kept_promises(workspace, name)), standing_decision(workspace, name)
+    return Campaign(model or name, dict(purpose=experiment.objective), experiment, facts, readout, decided=decided.sentence if decided else "")

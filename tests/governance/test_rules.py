@@ -6,6 +6,7 @@ import pytest
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
 from marketing_mlops.governance.approval_states import approval_state
 from marketing_mlops.governance.approvals import ApprovalError, grant, refuse, request_approval, withdraw
+from marketing_mlops.governance.decided_experiments import ReadoutEvidence, record_decision
 from marketing_mlops.governance.grant_proofs import check_grant
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_databases import store_file
@@ -187,6 +188,11 @@ def test_what_was_left_for_harm_does_not_come_back_because_somebody_asked(shop):
     champion(shop, 30, "03-12")
     with pytest.raises(ReleaseError, match="objected on 2026-03-10 .Complaints., and nobody has approved it since"): back(shop, to=bundle_evidence(left).bundle_hash)
 
+# ---- experiments
+
+def test_a_decision_other_than_proposed_says_why(shop):
+    with pytest.raises(ParameterError, match="nobody says why"): record_decision(shop, ReadoutEvidence("shipping", "hold", "5d01"*16), "ship", OWNER)
+
 # ---- the ledger
 
 def noted(shop):
@@ -245,6 +251,7 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "releases.check_move": lambda *_: (),
     "releases._earlier_champion": lambda model, entries, left, to: [each for each in entries if each.kind == "released"][0],
     "trials._checked_share": lambda ledger, model, share: share,
+    "decided_experiments._checked": lambda evidence, decision, reason: reason,
     "ledger.log_reasons": lambda logs: [],
 }
 

@@ -3,7 +3,9 @@ import json, re, shutil
 import numpy as np
 import pandas as pd
 import pytest
+from marketing_mlops.governance.decided_experiments import record_decision
 from marketing_mlops.governance.experiment_entries import record_lesson, register_experiment
+from marketing_mlops.reporting.past_experiments import evidence_of
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.errors import StageError
@@ -70,6 +72,20 @@ def test_a_threshold_lowered_after_the_test_is_said_on_the_page_in_the_results_a
     assert "gives ship, the changed one (worthwhile from 0.05 EUR per customer on) would give ship" in text[:text.index("<h2")] and results(moved)["judged_by"]["worthwhile_effect"] == .5
     catalogue = run_report(CATALOGUE, {}, own)
     assert results(catalogue)["tests"][1]["promise"] == "differs from the ledger" and "worthwhile effect 0.50 → 0.05" in catalogue.read_text()
+
+def test_a_decision_is_shown_where_the_test_is_read_and_bound_to_what_it_says(place, given, pages, tmp_path):
+    own = find_workspace(shutil.copytree(place.root, tmp_path/"own", ignore=shutil.ignore_patterns("runs")))
+    page = run_report(READOUT, given, own)
+    found = evidence_of(own, "postcards_2026")
+    assert found.results_hash == json.loads(page.with_suffix(".json").read_text())["semantic_hash"] and found.verdicts["sample ratio"] == "pass" and found.arms == {ARM: "ship"}
+    record_decision(own, found, "hold", "marketing@example.com", reason="The <script>printer</script> is late")
+    again, catalogue = run_report(READOUT, given, own), run_report(CATALOGUE, {}, own)
+    for each in (again, catalogue): assert "Hold, decided on" in each.read_text() and "where the readout proposed to ship" in each.read_text() and "<script>printer" not in each.read_text()
+    assert evidence_of(own, "postcards_2026").results_hash == found.results_hash and "decide again" not in catalogue.read_text()
+    units = pd.read_csv(given["units"])
+    units.assign(spend_per_customer=units.spend_per_customer + 1.).to_csv(tmp_path/"more.csv", index=False)
+    run_report(READOUT, given | dict(units=str(tmp_path/"more.csv")), own)
+    assert "The results are others by now: decide again." in run_report(CATALOGUE, {}, own).read_text()
 
 def test_whoever_decides_is_named_also_for_a_promise_in_a_file(pages):
     for page in pages.values(): assert "head-of-print@shop-mail.de" in page.read_text() and "[e-mail]" not in page.read_text().partition("Nothing yet")[0]
