@@ -19,7 +19,7 @@ from fastcore.basics import patch
 from filelock import FileLock, Timeout
 from ..contracts.verdict import Reason, Verdict, judged
 from .anchors import ANCHORED_KINDS, Anchor, anchor_faults, anchor_place, make_anchor, read_anchors, vouching_reason
-from .ledger_checks import anchor_reasons, clock_reasons, log_reasons, noted_anchors, reach_reason, store_reasons
+from .ledger_checks import anchor_reasons, clock_reasons, noted_anchors, reach_reason, read_entries, store_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, instant_text, next_entry
 from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
 from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
@@ -173,11 +173,12 @@ def verify(self:Ledger,
 )->Verdict: # Fails when something was changed; a pass says how far it reaches
     "Hold logs, database and anchors against each other; writes no entry, no row and no file. Raises `LedgerError` when the database cannot be used."
     logs,rows = read_logs(self.workspace), _rows(self)
+    known,broken = read_entries(logs)
     lines = {line for each in logs.values() for line in each} | {row["line"] for row in rows}
-    both = {entry.hash: entry for entry in map(entry_from_line, lines) if entry}
+    both = {entry.hash: entry for entry in (*known.values(), *map(entry_from_line, lines - known.keys())) if entry}
     tags = read_anchors(self.workspace)
     kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | {each.hash: each.place for each in tags if each.state != "forged"} | dict(anchors or {})
-    found = [*log_reasons(logs), *store_reasons(logs, rows, complete_for=complete_for(self.workspace)),
+    found = [*broken, *store_reasons(logs, rows, complete_for=complete_for(self.workspace), known=known),
              *anchor_reasons(both.values(), kept), *anchor_faults(self.workspace, both.values(), tags)]
     if any(reason.severity == "fail" for reason in found): return judged("ledger", found)
     return judged("ledger", [*found, *clock_reasons(both.values()), reach_reason(both.values(), kept), *_vouched(self, both.values(), tags)])

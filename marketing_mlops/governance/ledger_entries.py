@@ -7,7 +7,7 @@ Everything the ledger records (an approval asked for, a model released, an audie
 # %% auto #0
 __all__ = ['ENTRY_KINDS', 'ENTRY_SCHEMA', 'FORK_CAUSE', 'FORK_REMEDY', 'LedgerError', 'register_entry_kind', 'LedgerEntry',
            'entry_hash', 'entry_line', 'checked_actor', 'instant_text', 'next_entry', 'knew', 'in_ledger_order',
-           'entry_from_line', 'chain_reasons']
+           'entry_from_line', 'is_whole_line', 'chain_reasons', 'read_chain']
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #674cf473
 import hashlib, json, re
@@ -151,17 +151,28 @@ def entry_from_line(
     except (ValueError, RecursionError): return None
     if not isinstance(content, dict): return None
     _refuse_newer(content.get("schema"))
-    whole = {"schema": 0} | content
-    if not is_canonical or {name: type(value) for name,value in whole.items()} != _TYPES or ("schema" in content) != (whole["schema"] > 0): return None
-    return LedgerEntry(**whole)
+    if not is_canonical or tuple(zip(content, map(type, content.values()))) not in _SHAPES: return None
+    if content.get("schema", 1) < 1: return None
+    return LedgerEntry(**{"schema": 0} | content)
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #955e1930
-_TYPES = {each.name: each.type for each in fields(LedgerEntry)}
+_WITH_SCHEMA = tuple(sorted((each.name, each.type) for each in fields(LedgerEntry)))
+_SHAPES = (_WITH_SCHEMA, tuple(each for each in _WITH_SCHEMA if each[0] != "schema"))
 
 def _refuse_newer(schema):
     if type(schema) is not int or schema <= ENTRY_SCHEMA: return
     raise LedgerError(f"The ledger holds an entry of schema {schema}, written by a newer version of marketing_mlops; this one reads up to schema {ENTRY_SCHEMA}.",
                       "Upgrade marketing_mlops to the version your colleagues use; nothing was changed.", place="data/ledger")
+
+# %% ../../nbs/api/governance/10_ledger_entries.ipynb #5c1d70ab
+def is_whole_line(
+    line:str, # One line of a text log
+    entry:LedgerEntry, # What `entry_from_line` made of it
+)->bool: # False for a line that was edited
+    "Whether an entry carries the hash its line has to have: that of `entry_hash`."
+    start = len('{"actor":,') + len(_canonical(entry.actor))
+    end = start + len('"hash":,') + len(_canonical(entry.hash))
+    return entry.hash == hashlib.sha256((line[:start] + line[end:]).encode()).hexdigest()
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #cf386a3f
 FORK_CAUSE = "A copy of this folder writes under the same name, or the log was rewritten."
@@ -172,9 +183,9 @@ FORK_REMEDY = ("Restore the one history that everybody saw from version control,
 def _broken(place:str, message:str, code:str)->Reason:
     return Reason(code, f"{place}: {message}", next_step="Restore the file from version control and look for who changed it.", severity="fail")
 
-def _link_reason(place:str, entry:LedgerEntry|None, before:LedgerEntry|None)->Reason|None:
+def _link_reason(place:str, entry:LedgerEntry|None, is_whole:bool, before:LedgerEntry|None)->Reason|None:
     if entry is None: return _broken(place, "this is no entry as the ledger writes it.", "edited")
-    if entry.hash != entry_hash(entry): return _broken(place, f"entry {entry.number} was edited: its content no longer has the hash it carries.", "edited")
+    if not is_whole: return _broken(place, f"entry {entry.number} was edited: its content no longer has the hash it carries.", "edited")
     if before and entry.writer != before.writer: return _broken(place, f"this is an entry of {entry.writer}, between those of {before.writer}.", "other_writer")
     expected = before.number + 1 if before else 1
     if before and entry.number == before.number and entry.previous == before.previous and entry.hash != before.hash:
@@ -189,9 +200,19 @@ def chain_reasons(
     lines:Iterable[str], # Its lines in order, without line breaks
 )->list[Reason]: # Empty when the chain is whole; at most one reason for each line
     "Where a writer's lines do not follow from each other."
-    found,before = [], None
-    for row,line in enumerate(lines, start=1):
+    return read_chain(name, lines)[1]
+
+def read_chain(
+    name:str, # What to call the file in a reason
+    lines:Iterable[str], # Its lines in order, without line breaks
+    before:LedgerEntry|None=None, # The entry that the first line has to follow; None for a file read from its start
+)->tuple[dict[str, LedgerEntry], list[Reason]]: # Line → entry, of every line that is one and has its own hash; and what `chain_reasons` says
+    "Read a writer's lines once, for whoever wants the entries and the reasons."
+    entries,found = {}, []
+    for row,line in enumerate(lines, start=1 + (before.number if before else 0)):
         entry = entry_from_line(line)
-        found.append(_link_reason(f"{name}, line {row}", entry, before))
+        is_whole = entry is not None and is_whole_line(line, entry)
+        if reason := _link_reason(f"{name}, line {row}", entry, is_whole, before): found.append(reason)
+        if is_whole: entries[line] = entry
         before = entry or before
-    return [reason for reason in found if reason]
+    return entries, found

@@ -12,7 +12,7 @@ __all__ = ['ledger_table', 'make_table', 'entry_row', 'add_entries', 'stored_lin
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
-from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, in_ledger_order
+from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_line, in_ledger_order, is_whole_line
 if TYPE_CHECKING: import sqlalchemy as sa
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #29b249d8
@@ -71,7 +71,8 @@ def stored_lines(
     if unknown: raise ValueError(f"the ledger has no column {unknown[0]!r}; ask by kind, subject or writer")
     question = sa.select(table).order_by(table.c.position, table.c.writer)
     for name,value in wanted.items(): question = question.where(table.c[name].in_([value] if isinstance(value, str) else list(value)))
-    with store.connect() as connection: return [dict(row) for row in connection.execute(question).mappings()]
+    names = table.columns.keys()
+    with store.connect() as connection: return [dict(zip(names, row)) for row in connection.execute(question)]
 
 def stored_entries(
     store:"sa.Engine", # With the table in place
@@ -83,7 +84,7 @@ def stored_entries(
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #6331a5d0
 def _entry_of(row:Mapping[str, str|int])->LedgerEntry:
     entry = entry_from_line(row["line"])
-    if entry and entry.hash == entry_hash(entry) and all(row[name] == getattr(entry, name) for name in row if name != "line"): return entry
+    if entry and is_whole_line(row["line"], entry) and all(value == getattr(entry, name) for name,value in row.items() if name != "line"): return entry
     raise LedgerError(f"The ledger's database holds a row that is no entry: {row['hash'][:12]}.", "Run `mmops ledger verify`, then `mmops ledger rebuild`.", place="database")
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #1ce620bb

@@ -9,6 +9,7 @@ from marketing_mlops.governance.approvals import ApprovalError, grant, refuse, r
 from marketing_mlops.governance.decided_experiments import ReadoutEvidence, record_decision
 from marketing_mlops.governance.grant_proofs import check_grant
 from marketing_mlops.governance.ledger import Ledger
+from marketing_mlops.governance.ledger_checks import read_entries
 from marketing_mlops.governance.ledger_databases import store_file
 from marketing_mlops.governance.ledger_entries import LedgerError, entry_hash, entry_line
 from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, live
@@ -252,7 +253,7 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "releases._earlier_champion": lambda model, entries, left, to: [each for each in entries if each.kind == "released"][0],
     "trials._checked_share": lambda ledger, model, share: share,
     "decided_experiments._checked": lambda evidence, decision, reason: reason,
-    "ledger.log_reasons": lambda logs: [],
+    "ledger.read_entries": lambda logs, ends=None: (read_entries(logs)[0], []),
 }
 
 # Where a second line of defence refuses in its stead, the test misses the words it waits for, which is noticing too.
