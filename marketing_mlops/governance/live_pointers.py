@@ -55,7 +55,8 @@ def _released(now:_Served, entry:LedgerEntry)->_Served:
 def _rolled_back(now:_Served, entry:LedgerEntry)->_Served:
     left = entry.payload.get("before")                    # entries before there were trials do not all name it
     if left and left in (now.canary, now.shadow): return now.without(left)
-    return replace(now, standing=_back_to(now, entry.payload["to"], left)) if left in (None, now.champion) else now
+    if left not in (None, now.champion): return now
+    return replace(now.without(entry.payload.get("bundle_hash")), standing=_back_to(now, entry.payload["to"], left))
 
 def _back_to(now:_Served, to:str, left:str|None)->tuple[LedgerEntry, ...]:
     kept = next((i for i,entry in enumerate(now.standing) if entry.hash == to), None)
@@ -101,6 +102,7 @@ class LivePointer:
     canary:str|None=None # Core hash of the bundle that serves a share; None while nothing does
     canary_share:float=0. # Share of the customers it serves, in [0, 1]; 0 without a canary
     shadow:str|None=None # Core hash of the bundle that scores beside, reaching nobody; None while nothing does
+    despite:str="" # What stood against it when a rollback returned to it; "" for nothing
 
     @property
     def route(self)->Route: "Who serves which customer, for `routed`."; return Route(self.model, self.champion, self.canary, self.canary_share)
@@ -115,6 +117,7 @@ class LivePointer:
     def bundle_folder(self, workspace:Workspace)->Path: "Where its bundle is kept, in a workspace."; return bundle_place(workspace, self.champion)
     def _repr_markdown_(self)->str:
         rows = [["since", self.since], ["released by", self.actor], ["approved by", self.approver], ["reason", self.reason or None]]
+        if self.despite: rows.append(["although", self.despite])
         if self.canary: rows.append(["canary", f"{self.canary[:12]}, {self.canary_share:.0%} of the customers"])
         if self.shadow: rows.append(["shadow", self.shadow[:12]])
         return markdown_table([self.model, self.champion[:12]], rows)
@@ -145,7 +148,7 @@ def pointer_from(
     now = _replayed(entries)
     if not now.standing: return None
     said,by = now.standing[-1].payload, now.changed
-    return LivePointer(model, said["bundle_hash"], by.time, by.actor, said["approver"], by.payload["reason"], now.head.hash, now.canary, now.share, now.shadow)
+    return LivePointer(model, said["bundle_hash"], by.time, by.actor, said["approver"], by.payload["reason"], now.head.hash, now.canary, now.share, now.shadow, by.payload.get("despite", ""))
 
 # %% ../../nbs/api/governance/45_live_pointers.ipynb #7d153d45
 def what_was_live(

@@ -51,8 +51,8 @@ MOVES:dict[ReleaseState, dict[Signal, ReleaseState]] = {
     "checked": {"check_passed": "checked", "check_failed": "candidate", "approve": "approved", "approval_ended": "checked", "returned": "champion", "retire": "retired"},
     "approved": {"check_passed": "approved", "check_failed": "candidate", "approve": "approved", "approval_ended": "checked",
                  "shadow": "shadow", "canary": "canary", "release": "champion", "returned": "champion", "retire": "retired"},
-    "shadow": {"shadow": "shadow", "canary": "canary", "release": "champion", "left": "candidate", "retire": "retired"},
-    "canary": {"canary": "canary", "release": "champion", "left": "candidate", "retire": "retired"},
+    "shadow": {"shadow": "shadow", "canary": "canary", "release": "champion", "left": "candidate", "returned": "champion", "retire": "retired"},
+    "canary": {"canary": "canary", "release": "champion", "left": "candidate", "returned": "champion", "retire": "retired"},
     "champion": {"replaced": "retired", "left": "candidate", "returned": "champion", "retire": "retired"},
     "retired": {"check_passed": "checked", "check_failed": "retired", "returned": "champion", "retire": "retired"},
 }

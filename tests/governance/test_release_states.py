@@ -49,7 +49,7 @@ class Diary:
         self.state[bundle] = "champion"
 
     def went_back(self, left, to):
-        if self.of(left) not in ("shadow", "canary", "champion") or self.of(to) in ("shadow", "canary"): return
+        if self.of(left) not in ("shadow", "canary", "champion"): return
         self.state |= {left: "candidate", to: "champion"}
         self.yes_until.pop(left, None)
 
