@@ -231,6 +231,6 @@ def reviews_table(
 )->Block:
     "Every review that was held, and those that are owed."
     owed = [dict(when=f"due by {_when(duty.due_at)}", model=duty.model, by="nobody yet", seen=f"after the rollback of {duty.left_at:%Y-%m-%d}: {duty.reason}", changed="") for model in record.models for duty in model.duties]
-    held = [dict(when=_when(each.held_at), model=each.model, by=each.actor, seen=each.seen,
-                 changed="; ".join([*(f"{name}: {how}" for name, how in each.thresholds.items()), *(f"{name} retired" for name in each.retired)])) for each in reversed(reviews_from(record.entries))]
-    return _table(owed + held, dict(when="When", model="Model", by="Recorded by", seen="What was seen", changed="What changed"), "No review was held, and none is owed.")
+    held = [dict(when=_when(each.held_at), model=each.model, by=", ".join((each.actor, *each.notes.others)), seen=each.notes.seen,
+                 changed="; ".join([*(f"{name}: {how}" for name, how in each.notes.thresholds.items()), *(f"{name} retired" for name in each.notes.retired)])) for each in reversed(reviews_from(record.entries))]
+    return _table(owed + held, dict(when="When", model="Model", by="Held by", seen="What was seen", changed="What changed"), "No review was held, and none is owed.")

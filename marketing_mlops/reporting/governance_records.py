@@ -113,7 +113,7 @@ def _ended_points(model:GovernedModel)->list[Reason]:
 def _coming_points(model:GovernedModel, at:datetime)->list[Reason]:
     "Reviews that are due, and not yet overdue."
     return [Reason("review_due", f"{model.model}: a review of the rollback of {duty.left_at:%Y-%m-%d} ({duty.reason}) is due by {duty.due_at:%Y-%m-%d %H:%M}.",
-                   next_step=f"Meet, and record it with `mmops review record {model.model} --as ROLE`.", severity="review") for duty in model.duties if duty.due_at > at]
+                   next_step=f"Meet, and record it with `mmops review record {model.model} --as ROLE`; somebody else than {duty.actor} has to be there.", severity="review") for duty in model.duties if duty.due_at > at]
 
 # %% ../../nbs/api/reporting/84_governance_records.ipynb #30983694
 def _rule_points(model:GovernedModel)->list[Reason]:

@@ -5,7 +5,7 @@ import pytest
 from governed_workspace import approved, at, finished, make_workspace, put_live, small_bundle, start
 from marketing_mlops.governance.decision_log import CHANGE_REASONS, decision_log, explain_change
 from marketing_mlops.governance.duties import review_duties
-from marketing_mlops.governance.governance_reviews import record_review, reviews_from
+from marketing_mlops.governance.governance_reviews import ReviewNotes, record_review, reviews_from
 from marketing_mlops.governance.incidents import CLOSED, Impact, IncidentError, close_incident, find_incident, incidents_from, open_incident, read_impact, update_incident
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import live
@@ -80,15 +80,32 @@ def test_a_review_ends_the_duties_of_its_own_model_only(two):
     put_live(two, approved(two, small_bundle(two, "promo_2", even_after=90., model="promo"), "03-05", "promo"), "03-07", "promo")
     for model in ("churn", "promo"): rollback(two, model, MARKETING, "Complaints", clock=at("03-10"))
     owed = review_duties(Ledger(two).entries(), at("03-10").now())
-    held = record_review(two, "churn", OWNER, "The list was wrong", clock=at("03-11"))
+    held = record_review(two, "churn", OWNER, ReviewNotes("The list was wrong"), clock=at("03-11"))
     assert {each.model for each in owed} == {"churn", "promo"}
     assert held.settled == tuple(each.bundle_hash for each in owed if each.model == "churn")
     assert [each.model for each in review_duties(Ledger(two).entries(), at("03-12").now())] == ["promo"]
 
 def test_a_review_with_a_list_of_thousands_is_refused_and_leaves_the_duty(two):
     rollback(two, "churn", MARKETING, "Complaints", clock=at("03-10"))
-    with pytest.raises(Exception, match="characters"): record_review(two, "churn", OWNER, "x"*3_000, clock=at("03-11"))
+    with pytest.raises(Exception, match="characters"): record_review(two, "churn", OWNER, ReviewNotes("x"*3_000), clock=at("03-11"))
     assert reviews_from(Ledger(two).entries()) == [] and len(review_duties(Ledger(two).entries(), at("03-12").now())) == 1
+
+@pytest.mark.parametrize("by, others, settles", [
+    (MARKETING, (), False), (MARKETING, (MARKETING,), False), (MARKETING, (f" {MARKETING.upper()} ",), False), (MARKETING, (OWNER,), True), (OWNER, (), True), (OWNER, (MARKETING,), True)])
+def test_a_review_ends_a_duty_only_with_somebody_else_than_who_rolled_back(two, by, others, settles):
+    left = live(two, "churn").champion
+    rollback(two, "churn", MARKETING, "Complaints", clock=at("03-10"))
+    held = record_review(two, "churn", by, ReviewNotes("The list was wrong", others=others), clock=at("03-11"))
+    assert (held.settled, review_duties(Ledger(two).entries(), at("03-12").now()) == []) == ((left,) if settles else (), settles)
+    record_review(two, "churn", OWNER, ReviewNotes("And so it was"), clock=at("03-12"))
+    assert review_duties(Ledger(two).entries(), at("03-13").now()) == []
+
+def test_of_two_rollbacks_a_review_ends_those_others_did(two):
+    put_live(two, approved(two, small_bundle(two, "third", even_after=30.), "03-08"), "03-09")
+    newest = live(two, "churn").champion
+    for role, day in ((MARKETING, "03-10"), (OWNER, "03-11")): rollback(two, "churn", role, "Complaints", clock=at(day))
+    assert record_review(two, "churn", OWNER, ReviewNotes("The list was wrong"), clock=at("03-12")).settled == (newest,)
+    assert [each.actor for each in review_duties(Ledger(two).entries(), at("03-13").now())] == [OWNER]
 
 def test_every_release_and_rollback_has_one_of_the_six_reasons(two):
     rollback(two, "churn", MARKETING, "Complaints", clock=at("03-10"))

@@ -7,6 +7,8 @@ from governed_workspace import approved, at, make_workspace, put_live, small_bun
 from marketing_mlops.governance.approval_states import approval_state
 from marketing_mlops.governance.approvals import ApprovalError, grant, refuse, request_approval, withdraw
 from marketing_mlops.governance.decided_experiments import ReadoutEvidence, record_decision
+from marketing_mlops.governance.duties import review_duties
+from marketing_mlops.governance.governance_reviews import ReviewNotes, record_review
 from marketing_mlops.governance.grant_proofs import check_grant
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_checks import read_entries
@@ -194,6 +196,12 @@ def test_what_was_left_for_harm_does_not_come_back_because_somebody_asked(shop):
 def test_a_decision_other_than_proposed_says_why(shop):
     with pytest.raises(ParameterError, match="nobody says why"): record_decision(shop, ReadoutEvidence("shipping", "hold", "5d01"*16), "ship", OWNER)
 
+def test_who_rolled_back_does_not_review_it_alone(shop):
+    champion(shop), champion(shop, 90, "03-02")
+    back(shop)
+    assert record_review(shop, "churn", STRANGER, ReviewNotes("The list was wrong"), clock=at("03-11")).settled == ()
+    assert [duty.actor for duty in review_duties(Ledger(shop).entries(), at("03-12").now())] == [STRANGER]
+
 # ---- the ledger
 
 def noted(shop):
@@ -251,6 +259,7 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "releases._unanswered": lambda *_: "",
     "releases.check_move": lambda *_: (),
     "releases._earlier_champion": lambda model, entries, left, to: [each for each in entries if each.kind == "released"][0],
+    "duties.ends_duty": lambda duty, roles: True,
     "trials._checked_share": lambda ledger, model, share: share,
     "decided_experiments._checked": lambda evidence, decision, reason: reason,
     "ledger.read_entries": lambda logs, ends=None: (read_entries(logs)[0], []),
