@@ -15,7 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from ..contracts.glossary import Term, register_term
 from .approval_states import ApprovalState, approval_state, part_in
-from .grant_proofs import grant_proof, signed_facts
+from .grant_proofs import checks_of, grant_proof, signed_facts
+from .ended_approvals import record_ended
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import pointer_from
@@ -89,6 +90,7 @@ def request_approval(
     with ledger.locked():
         state = approval_state(*about, clock=clock)
         if state.is_valid or _waits(state, actor, author, policy): return state
+        record_ended(ledger, model)
         record_policy(ledger, policy, actor)
         ledger.append(REQUESTED, model, actor, said | _asked_rules(ledger, policy, structure))
         return approval_state(*about, clock=clock)
@@ -144,7 +146,7 @@ def _holding(state:ApprovalState, now:datetime)->list[LedgerEntry]:
     return [each for each in state.grants if now < datetime.fromisoformat(each.payload["expires_at"])]
 
 def _yes(policy:Policy, state:ApprovalState, actor:str, now:datetime)->dict[str, str|list[str]]:
-    "What one more yes says."
+    "What one more yes says, beside what it has read."
     before = _holding(state, now)
     ends = min([now + timedelta(days=policy.approval_days), *(datetime.fromisoformat(each.payload["expires_at"]) for each in before)])
     missing = missing_sides(state.request.payload["missing"], {"business": policy.business, "technical": policy.technical}, [*(each.actor for each in before), actor])
@@ -167,12 +169,13 @@ def grant(
     `SignatureError` for a key that does not count, or where production asks for one."""
     ledger = Ledger(workspace, clock)
     with ledger.locked():
-        state = _asked_state(workspace, model, bundle_hash, evaluation_hash, clock)
-        policy = deciding_policy(ledger.entries(subject=model), state.request)
+        state,entries = _asked_state(workspace, model, bundle_hash, evaluation_hash, clock), ledger.entries(subject=model)
+        policy,checks = deciding_policy(entries, state.request), checks_of(entries, bundle_hash)
         approver = _checked_approver(workspace, policy, bundle_hash, actor)
         _check_open(model, bundle_hash, state)
-        if approver in [each.actor for each in _holding(state, clock.now())]: return state
-        said = _yes(policy, state, approver, clock.now())
+        read = dict(checked=checks[-1].hash if checks else "", environment=workspace.settings.environment)
+        if any(each.actor == approver and each.payload.get("checked", read["checked"]) == read["checked"] for each in _holding(state, clock.now())): return state
+        said = _yes(policy, state, approver, clock.now()) | read
         proof = grant_proof(workspace, policy, signed_facts(model, approver, said), key)
         ledger.append(GRANTED, model, approver, said | proof | dict(reason=reason_text(reason, needed=False)))
         return approval_state(workspace, model, bundle_hash, evaluation_hash, clock=clock)

@@ -20,6 +20,8 @@ from ..features.catalogue import feature
 from ..features.online_rows import declared_version
 from ..features.own_features import own_features
 from .approval_states import ApprovalState
+from .ended_approvals import record_ended
+from .grant_proofs import checks_behind, checks_of, is_shut
 from .gate_evidence import judge_features, judge_freshness, judge_loading, judge_tests, judge_training_age
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
@@ -62,7 +64,7 @@ def last_check(
     bundle_hash:str, # Core hash of the bundle, 64 hexadecimal digits
 )->GateCheck|None: # None for a bundle nobody checked
     "The newest answers about a bundle."
-    found = [entry for entry in entries if entry.kind == CHECKED and entry.payload["bundle_hash"] == bundle_hash]
+    found = checks_of(entries, bundle_hash)
     return GateCheck(found[-1]) if found else None
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #84f2b98d
@@ -198,6 +200,7 @@ def check_bundle(
     actor,bundle,ledger = checked_actor(actor), read_bundle(folder), Ledger(workspace, clock)
     if bundle.parameters["model"] != model: raise ReleaseError(f"Bundle {bundle.core_hash[:12]} is of the model {bundle.parameters['model']!r}, not of {model!r}.", "Name the folder of the right model.", model=model, bundle_hash=bundle.core_hash)
     with ledger.locked():
+        record_ended(ledger, model)
         entries = tuple(ledger.entries(subject=model))
         before,live,policy = last_check(entries, bundle.core_hash), pointer_from(model, entries), rules_to_check_by(workspace, model, bundle.core_hash, entries)
         measured = _findings(findings, before, dict(champion=live.champion if live else None, policy_hash=policy.hash))
@@ -238,15 +241,22 @@ def gate_objection(
 )->str: # Why a release may not rely on the gates, as the end of a sentence; empty where it may
     "What stands between a bundle and its release, as far as the gates go."
     entries = list(entries)
-    check = last_check(entries, bundle_hash)
+    check,yeses = last_check(entries, bundle_hash), {each.actor: each for each in approval.grants}   # of two yeses of a role the later one counts
     if check is None: return "nobody has held it against the gates"
-    shut = next((f"{name.replace('_', ' ')}: {each.reasons[0].message}" for name, each in check.verdicts.items() if each.status == "fail"), "")
-    if shut: return f"a gate is shut. {shut}".rstrip(".")
+    if shut := _shut_gate(check): return f"a gate is shut{shut}"
     if check.entry.payload["policy_hash"] != approval.request.payload["policy_hash"]: return "it was checked by other rules than those that were approved"
-    new = [point for point in check.open_points if not all(point in _seen_by(entries, bundle_hash, each) for each in approval.grants)]
-    return f"this came up after the approval: {', '.join(new)}" if new else ""
+    return next(filter(None, (_unread(entries, each) for each in yeses.values())), "")
 
-def _seen_by(entries:list[LedgerEntry], bundle_hash:str, grant:LedgerEntry)->tuple[str, ...]:
-    "Open points of the last check before a yes."
-    before = last_check(entries[:next(i for i, each in enumerate(entries) if each.hash == grant.hash)], bundle_hash)
-    return before.open_points if before else ()
+def _shut_gate(check:GateCheck)->str:
+    "Which gate a check found shut, to follow the words; empty for none."
+    if not is_shut(check.entry): return ""
+    return next((f". {name.replace('_', ' ')}: {each.reasons[0].message}" for name, each in check.verdicts.items() if each.status == "fail"), "").rstrip(".") or ", and the check does not say which"
+
+def _unread(entries:list[LedgerEntry], given:LedgerEntry)->str:
+    "What the gates have said that a yes cannot answer for; empty for nothing."
+    checks = [GateCheck(each) for each in checks_behind(entries, given)]
+    if not checks: return f"the check that {given.actor} had read is not on record" if given.payload.get("checked") else f"{given.actor} said yes before it was held against the gates"
+    shut = next((each for each in checks if _shut_gate(each)), None)
+    if shut: return f"a gate was shut on {shut.entry.time:%Y-%m-%d}, and {given.actor} has read no check since that opens it{_shut_gate(shut)}"
+    new = dict.fromkeys(point for each in checks[1:] for point in each.open_points if point not in checks[0].open_points)
+    return f"this came up after the approval: {', '.join(new)}" if new else ""

@@ -50,7 +50,39 @@ def test_a_yes_before_the_first_check_answers_for_nothing(shop, folder):
     both_agree(about)
     assert objection(shop, about) == "nobody has held it against the gates"
     check(shop, folder, "03-04")
-    assert objection(shop, about).startswith("this came up after the approval")
+    assert objection(shop, about) == f"{OWNER} said yes before it was held against the gates"
+    both_agree(about, "03-05")
+    assert objection(shop, about) == ""
+
+def test_a_check_that_opens_a_gate_counts_once_everybody_has_read_it(shop, folder):
+    check(shop, folder, verdicts={"rebuild": word("rebuild", "pass")})
+    about = ask(shop, folder)
+    both_agree(about)
+    for day, status in (("03-04", "fail"), ("03-05", "pass")): check(shop, folder, day, verdicts={"rebuild": word("rebuild", status)})
+    assert objection(shop, about) == f"a gate was shut on 2026-03-04, and {OWNER} has read no check since that opens it. rebuild: As measured"
+    grant(*about, OWNER, clock=at("03-06"))
+    assert f"and {FINANCE} has read no check" in objection(shop, about)
+    grant(*about, FINANCE, clock=at("03-06"))
+    assert objection(shop, about) == ""
+
+def test_a_second_yes_after_the_same_check_is_no_entry_and_ends_no_later(shop, folder):
+    check(shop, folder)
+    about = ask(shop, folder)
+    both_agree(about)
+    both_agree(about, "03-04")
+    assert len(Ledger(shop).entries("approval_granted")) == 2
+    check(shop, folder, "03-05", verdicts={"rebuild": word("rebuild", "review")})
+    renewed = grant(*about, OWNER, clock=at("03-06"))
+    assert len(renewed.grants) == 3 and renewed.is_valid and renewed.expires_at == at("04-02").now()
+
+def test_a_yes_names_the_check_it_has_read_and_a_yes_to_an_unknown_one_counts_for_nothing(shop, folder):
+    check(shop, folder)
+    about = ask(shop, folder)
+    both_agree(about)
+    last = Ledger(shop).entries("approval_granted")[-1]
+    assert last.payload["checked"] == Ledger(shop).entries(CHECKED)[-1].hash
+    Ledger(shop, at("03-05")).append(last.kind, "churn", OWNER, last.payload | {"checked": "beef"*16})
+    assert objection(shop, about) == f"the check that {OWNER} had read is not on record"
 
 @pytest.mark.parametrize("gate", MEASURED_GATES)
 def test_what_is_found_after_the_yes_of_one_side_is_nobodys_to_answer_for(shop, folder, gate):

@@ -2,20 +2,21 @@
 import json, shutil
 import pytest
 from governed_workspace import approved, at, contents, finished, killed, make_workspace, put_live, small_bundle, start
+from marketing_mlops.governance.approvals import grant
 from marketing_mlops.governance.duties import review_duties
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, check_champions, live, pointer_file, what_was_live
 from marketing_mlops.contracts.verdict import Reason, Verdict
 from marketing_mlops.governance.release_gates import GateFindings, check_bundle
 from marketing_mlops.governance.release_states import CANARY_STEP, CHECKED, LEFT_OUT, RELEASED, ROLLED_BACK, MoveError, release_states
-from marketing_mlops.governance.releases import rollback, state_of_bundle
+from marketing_mlops.governance.releases import bundle_evidence, rollback, state_of_bundle
 from marketing_mlops.governance.routing import customer_place, routed
 from marketing_mlops.governance.trials import retire, start_canary, start_shadow
 from marketing_mlops.registry.bundles import read_bundle
 from marketing_mlops.workspace.errors import MmopsError
 from marketing_mlops.workspace.places import write_json
 
-ANALYST = "analyst@example.com"
+ANALYST, OWNER = "analyst@example.com", "model-owner@example.com"
 CUSTOMERS = [f"customer {i:04}" for i in range(2_000)]
 def digest(folder): return read_bundle(folder).core_hash
 def third(shop, days=30, day="03-05"): return approved(shop, small_bundle(shop, f"churn_{days}", even_after=float(days)), day)
@@ -69,6 +70,8 @@ def test_a_failed_check_stops_every_step_until_one_passes_and_never_a_rollback(t
     for step in (lambda: put_live(two, folder, "03-07"), lambda: on_trial(two, folder), lambda: watched(two, folder)):
         with pytest.raises(ReleaseError, match="a gate is shut. rebuild: As measured"): step()
     checked("pass", "03-08")
+    with pytest.raises(ReleaseError, match="has read no check since that opens it"): on_trial(two, folder, day="03-09")
+    grant(two, "churn", digest(folder), bundle_evidence(folder).evaluation_hash, OWNER, clock=at("03-09"))
     on_trial(two, folder, day="03-09"), put_live(two, folder, "03-10")
     for each in ("churn_60", "churn_90"): Ledger(two, at("03-11")).append(CHECKED, "churn", ANALYST, dict(bundle_hash=digest(two.path("data", "bundle", each)), evaluation_hash="e"*64, status="fail", verdicts=[]))
     assert back(two, "12-01").champion == digest(two.path("data", "bundle", "churn_90")), "neither a check nor an end of an approval holds up a rollback"
@@ -101,8 +104,9 @@ def test_any_earlier_champion_can_be_named_also_one_that_is_not_standing(two):
     by_days = {days: digest(two.path("data", "bundle", f"churn_{days}")) for days in (60, 90, 30, 40)}
     assert back(two, "03-08", to=by_days[60]).champion == by_days[60]
     assert back(two, "03-09", to=by_days[30][:10].upper()).champion == by_days[30]
-    with pytest.raises(ReleaseError, match="may not come back"): back(two, "03-10", to=by_days[40])
     with pytest.raises(ReleaseError, match="names 0 of the earlier champions"): back(two, "03-10", to="00")
+    again = back(two, "03-09", to=by_days[40])
+    assert again.champion == by_days[40] and "rolled it back on 2026-03-08" in again.despite
     assert back(two, "03-10", to=by_days[90]).champion == by_days[90]
     assert [what_was_live(two, "churn", at(day).now()).champion for day in ("03-07", "03-08", "03-09", "03-10")] == [by_days[days] for days in (40, 60, 30, 90)]
 
