@@ -26,9 +26,9 @@ def open_an_incident(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Records that something went wrong with a model, and prints the name of the incident. Stops and takes back nothing."
-    from marketing_mlops.governance.incidents import open_incident
+    from marketing_mlops.governance.incidents import IncidentNote, open_incident
     found, role = find_workspace(workspace), needed_flag("--as", as_, "incident open")
-    opened = open_incident(found, model, role, text or "", began_at=instant_of(began, "--began") if began else None, impact=impact or "")
+    opened = open_incident(found, model, role, IncidentNote(text or "", impact or "", instant_of(began, "--began") if began else None))
     print(f"Incident {opened.name} of {model} is open since {opened.entries[0].time:%Y-%m-%d %H:%M} UTC.")
     print(f'Next: `mmops incident update {opened.name} --text "…" --as ROLE`; the champion of before comes back with `mmops rollback {model}`.')
 
@@ -41,9 +41,9 @@ def update_an_incident(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Adds to the timeline of an incident."
-    from marketing_mlops.governance.incidents import update_incident
+    from marketing_mlops.governance.incidents import IncidentNote, update_incident
     found, role = find_workspace(workspace), needed_flag("--as", as_, "incident update")
-    now = update_incident(found, incident, role, text or "", impact=impact or "")
+    now = update_incident(found, incident, role, IncidentNote(text or "", impact or ""))
     print(f"Incident {now.name} of {now.model}: {len(now.entries)} entries, cost {now.impact}.")
 
 # %% ../../nbs/api/cli/75_incident_commands.ipynb #a0089d6d
@@ -64,9 +64,9 @@ def close_an_incident(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Closes an incident with its cause, its cost and what was learnt."
-    from marketing_mlops.governance.incidents import close_incident
+    from marketing_mlops.governance.incidents import IncidentEnding, close_incident
     found, role = find_workspace(workspace), needed_flag("--as", as_, "incident close")
-    print(*incident_lines(close_incident(found, incident, role, cause=cause or "", learnings=learnings or "", impact=impact or "")), sep="\n")
+    print(*incident_lines(close_incident(found, incident, role, IncidentEnding(cause or "", learnings or "", impact or ""))), sep="\n")
 
 # %% ../../nbs/api/cli/75_incident_commands.ipynb #95982eff
 def list_incidents(

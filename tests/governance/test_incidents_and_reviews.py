@@ -1,12 +1,13 @@
 """Incidents, reviews and the decision log say the same in every clone, hold no customer, and change no decision."""
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 import pytest
 from governed_workspace import approved, at, finished, make_workspace, put_live, small_bundle, start
 from marketing_mlops.governance.decision_log import CHANGE_REASONS, decision_log, explain_change
 from marketing_mlops.governance.duties import review_duties
 from marketing_mlops.governance.governance_reviews import ReviewNotes, record_review, reviews_from
-from marketing_mlops.governance.incidents import CLOSED, Impact, IncidentError, close_incident, find_incident, incidents_from, open_incident, read_impact, update_incident
+from marketing_mlops.governance.incidents import CLOSED, Impact, IncidentEnding, IncidentError, IncidentNote, close_incident, find_incident, incidents_from, open_incident, read_impact, update_incident
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import live
 from marketing_mlops.governance.release_states import RELEASED, ROLLED_BACK
@@ -14,9 +15,9 @@ from marketing_mlops.governance.releases import rollback
 from marketing_mlops.workspace.errors import ParameterError
 
 OWNER, MARKETING = "model-owner@example.com", "marketing@example.com"
-ENDED = dict(cause="A join without the market", learnings="The audience is checked for repeats")
+ENDED = IncidentEnding("A join without the market", "The audience is checked for repeats")
 
-def opened(shop, day="04-02", **words): return open_incident(shop, "churn", MARKETING, "Customers got the mail three times", clock=at(day), **words)
+def opened(shop, day="04-02", **words): return open_incident(shop, "churn", MARKETING, IncidentNote("Customers got the mail three times", **words), clock=at(day))
 
 @pytest.mark.parametrize("text", ["", "1200", "EUR", "-5 EUR", "nan EUR", "inf EUR", "1200 EURO", "1,200 EUR", "1200 EUR and more", "zero"])
 def test_a_cost_is_an_amount_with_a_currency_or_said_to_be_unknown(text):
@@ -27,17 +28,17 @@ def test_a_cost_keeps_its_cents_and_its_currency(text, impact): assert read_impa
 
 def test_an_incident_without_a_cost_cannot_be_closed_and_stays_as_it_was(shop):
     name = opened(shop).name
-    with pytest.raises(IncidentError, match="cost"): close_incident(shop, name, OWNER, **ENDED, clock=at("04-03"))
+    with pytest.raises(IncidentError, match="cost"): close_incident(shop, name, OWNER, ENDED, clock=at("04-03"))
     assert len(Ledger(shop).entries()) == 1
-    update_incident(shop, name, OWNER, "About so much", impact="900 EUR", clock=at("04-03"))
-    assert str(close_incident(shop, name, OWNER, **ENDED, clock=at("04-04")).impact) == "900.00 EUR"
+    update_incident(shop, name, OWNER, IncidentNote("About so much", impact="900 EUR"), clock=at("04-03"))
+    assert str(close_incident(shop, name, OWNER, ENDED, clock=at("04-04")).impact) == "900.00 EUR"
 
 def test_the_cost_stated_last_counts(shop):
     name = opened(shop, impact="100 EUR").name
-    assert str(close_incident(shop, name, OWNER, impact="unknown", **ENDED, clock=at("04-04")).impact) == "not worked out"
+    assert str(close_incident(shop, name, OWNER, replace(ENDED, impact="unknown"), clock=at("04-04")).impact) == "not worked out"
 
 def test_no_address_or_phone_number_reaches_the_timeline(shop):
-    open_incident(shop, "churn", MARKETING, "anna.schmidt@kunde.de and +49 170 1234567 complained", clock=at("04-02"))
+    open_incident(shop, "churn", MARKETING, IncidentNote("anna.schmidt@kunde.de and +49 170 1234567 complained"), clock=at("04-02"))
     line = (shop.root/"data"/"ledger"/"laptop.jsonl").read_text()
     assert "kunde.de" not in line and "1234567" not in line
 
@@ -45,8 +46,8 @@ def test_two_clones_tell_the_same_incident(shop, tmp_path):
     name = opened(shop).name
     office = make_workspace(tmp_path/"office", writer="office")
     shutil.copytree(shop.root/"data"/"ledger", office.root/"data"/"ledger", dirs_exist_ok=True)
-    update_incident(office, name, OWNER, "Rolled back", clock=at("04-03"))
-    update_incident(shop, name, MARKETING, "Two more complaints", clock=at("04-03"))
+    update_incident(office, name, OWNER, IncidentNote("Rolled back"), clock=at("04-03"))
+    update_incident(shop, name, MARKETING, IncidentNote("Two more complaints"), clock=at("04-03"))
     for there, other, file in ((shop, office, "office"), (office, shop, "laptop")): shutil.copy(other.root/"data"/"ledger"/f"{file}.jsonl", there.root/"data"/"ledger")
     told = [[entry.payload["text"] for entry in incidents_from(Ledger(each).entries())[0].entries] for each in (shop, office)]
     assert told[0] == told[1] and len(told[0]) == 3
@@ -54,8 +55,8 @@ def test_two_clones_tell_the_same_incident(shop, tmp_path):
 def test_of_two_processes_that_close_an_incident_one_is_told_that_it_is_closed(shop):
     name = opened(shop).name
     close = f"""
-        from marketing_mlops.governance.incidents import IncidentError, close_incident
-        try: close_incident(shop, {name!r}, "model-owner@example.com", cause="A join", learnings="A check", impact="0 EUR"); print("closed")
+        from marketing_mlops.governance.incidents import IncidentEnding, IncidentError, close_incident
+        try: close_incident(shop, {name!r}, "model-owner@example.com", IncidentEnding("A join", "A check", "0 EUR")); print("closed")
         except IncidentError as error: print(error.problem)
     """
     said = [finished(each).strip() for each in [start(shop, close), start(shop, close)]]
@@ -72,7 +73,7 @@ def test_a_name_that_fits_two_incidents_finds_none():
 
 def test_an_incident_changes_nothing_about_what_is_live(two):
     before = live(two, "churn")
-    close_incident(two, opened(two).name, OWNER, impact="0 EUR", **ENDED, clock=at("04-03"))
+    close_incident(two, opened(two).name, OWNER, replace(ENDED, impact="0 EUR"), clock=at("04-03"))
     assert live(two, "churn") == before
 
 def test_a_review_ends_the_duties_of_its_own_model_only(two):
