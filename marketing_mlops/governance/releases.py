@@ -8,28 +8,32 @@ Call `release` with the folder of a bundle to make it the champion of a model, a
 __all__ = ['BundleEvidence', 'evaluation_hash', 'bundle_evidence', 'state_of_bundle', 'ReadyStep', 'ready_step', 'record_step',
            'keep_bundle', 'release', 'rollback']
 
-# %% ../../nbs/api/governance/70_releases.ipynb #8b5af7dd
+# %% ../../nbs/api/governance/70_releases.ipynb #af0d5bed
 import hashlib, shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from ..contracts.verdict import Reason, Verdict
-from .approval_states import ApprovalState, approval_state, part_in
-from .approvals import champion_structure, deciding_policy, reason_text
+from .approval_states import ApprovalState, approval_state
+from .approvals import reason_text
 from .duties import review_due_by
-from .grant_proofs import check_grant
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor
+from .ledger_looks import check_ledger
 from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live, pointer_from
-from .policies import policies_in_force, policy_in_force
+from .policies import policy_in_force
 from .release_gates import gate_objection
-from .release_states import GRANTED, LEFT_OUT, REFUSED, RELEASED, ROLLED_BACK, WITHDRAWN, ReleaseState, Signal, check_move, release_states
-from .structures import bundle_structure, missing_sides, needed_sides, structural_changes
+from .release_proofs import Objection, approval_identity, approval_objection, terms_objection
+from .release_states import LEFT_OUT, RELEASED, ROLLED_BACK, ReleaseState, Signal, check_move, release_states
+from .rollback_goals import RollbackGoal, check_usable, rollback_goal, standing_objection
+from .signatures import Identity
+from .structures import bundle_structure
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import read_bundle
 from ..workspace.clock import Clock, WallClock
+from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace, canonical_json, swap_folder
 
@@ -72,57 +76,28 @@ def _check_evidence(model:str, evidence:BundleEvidence):
     _refuse(model, evidence.bundle_hash, f"Bundle {evidence.bundle_hash[:12]} has the verdict {evidence.verdict.status!r}; pass or review is needed: {why}", "Mend the model and evaluate it again.")
 
 def _check_ledger(model:str, bundle_hash:str, ledger:Ledger):
-    verdict = ledger.verify()
+    verdict = check_ledger(ledger)
     if verdict.status == "fail": _refuse(model, bundle_hash, f"The ledger does not hold together: {verdict.reasons[0].message}", verdict.reasons[0].next_step)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #678da5cd
-_SIDE_WORDS = {"either": "one approver", "business": "the business side", "technical": "the technical side"}
-_WHY_NOT:dict[str, Callable[[ApprovalState], str]] = {   # status of an approval -> why a release may not rely on it
-    "none": lambda state: "nobody asked for these bytes and this evaluation to be approved",
-    "requested": lambda state: f"the yes of {' and '.join(_SIDE_WORDS[side] for side in state.missing)} is missing",
-    "expired": lambda state: f"the approval by {state.approver} ended on {state.expires_at:%Y-%m-%d}",
-    "refused": lambda state: f"{state.approver} refused it: {state.answer.payload['reason']}",
-    "withdrawn": lambda state: f"{state.approver} took the yes back: {state.answer.payload['reason']}",
-    "rolled_back": lambda state: f"{state.approver} rolled it back on {state.answer.time:%Y-%m-%d} ({state.answer.payload['reason']}), and nobody has approved it since",
-}
+# %% ../../nbs/api/governance/70_releases.ipynb #5966b54b
+def _no_approval(model:str, bundle_hash:str, objection:Objection):
+    _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} of {model} is not approved: {objection.why}.", objection.remedy.format(model=model))
 
 def _checked_approval(workspace:Workspace, model:str, evidence:BundleEvidence, clock:Clock)->ApprovalState:
     digest = evidence.bundle_hash
     state = approval_state(workspace, model, digest, evidence.evaluation_hash, clock=clock)
-    why = "" if state.is_valid else _WHY_NOT[state.status](state)
-    why = why or next((f"{role} {part}" for role in state.granted_by if (part := part_in(workspace, model, digest, role))), "")
-    if why: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {why}.", f"Ask with `mmops request {model} --as ROLE`, and have the approvers answer.")
+    if objection := approval_objection(Ledger(workspace).entries(subject=model), state): _no_approval(model, digest, objection)
     return state
 
-# %% ../../nbs/api/governance/70_releases.ipynb #cac5825a
-def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry])->str:
-    "Hold a bundle against what was approved; `verified` where every yes was signed, else `unverified`."
-    digest,asked = evidence.bundle_hash,approval.request.payload
-    if asked["structure"] not in ({}, evidence.structure):
-        _refuse(model, digest, f"Bundle {digest[:12]} has another structure than its approvers were told.", f"Ask again with `mmops request {model} --as ROLE`.")
-    _check_sides(model, evidence, approval, entries)
+# %% ../../nbs/api/governance/70_releases.ipynb #f78c0c9a
+def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry])->Identity:
+    "Hold a bundle against what was approved; `verified` where every yes was signed."
+    digest,objection = evidence.bundle_hash, terms_objection(entries, approval, evidence.structure)
+    if objection: _no_approval(model, digest, objection)
     rules = policy_in_force(entries)
-    gone = next((role for role in approval.granted_by if role not in rules.approvers), None)
-    if gone: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: {gone} is no approver any more.", f"Ask again with `mmops request {model} --as ROLE`.")
     if rules.gates != evidence.gates:
         _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those in force ({rules.gates}).", f"Build it by the gates in force with `mmops run {model}`, or ask for the other gates to be approved.")
-    if asked["policy_hash"] != rules.hash:
-        _refuse(model, digest, f"Bundle {digest[:12]} of {model} was approved by other rules than those in force.", f"Take the yes back with `mmops withdraw {model} --as ROLE`, and ask again.")
-    for rule in policies_in_force(entries)[-1:]:
-        for each in rule.grants: check_grant(workspace, replace(rule.judged_by, signers=rule.judged_by.signers or rule.policy.signers), each)
-    identities = {check_grant(workspace, deciding_policy(_before(entries, each), approval.request), each) for each in approval.grants}
-    return "verified" if identities == {"verified"} else "unverified"
-
-def _check_sides(model:str, evidence:BundleEvidence, approval:ApprovalState, entries:list[LedgerEntry]):
-    "Count the sides again: what an entry says of its own completeness is not believed."
-    digest,asked = evidence.bundle_hash, approval.request.payload
-    earlier = _before(entries, approval.request)
-    before,rules = policy_in_force(earlier), deciding_policy(_before(entries, approval.grants[0]), approval.request)
-    changes = structural_changes(champion_structure(earlier), evidence.structure if asked["structure"] else None, is_other_policy=before is not None and before.hash != asked["policy_hash"])
-    missing = missing_sides(needed_sides(changes), {"business": rules.business, "technical": rules.technical}, approval.granted_by)
-    if missing: _refuse(model, digest, f"Bundle {digest[:12]} of {model} is not approved: the yes of {' and '.join(_SIDE_WORDS[side] for side in missing)} is missing, whatever the entries say.", f"Ask again with `mmops request {model} --as ROLE`, and look for who wrote the entry.")
-
-def _before(entries:list[LedgerEntry], entry:LedgerEntry)->list[LedgerEntry]: return entries[:next(i for i, each in enumerate(entries) if each.hash == entry.hash)]
+    return approval_identity(workspace.settings.environment, entries, approval)
 
 # %% ../../nbs/api/governance/70_releases.ipynb #101be786
 def state_of_bundle(
@@ -139,7 +114,7 @@ def _check_gates(model:str, bundle_hash:str, entries:list[LedgerEntry], approval
     why = gate_objection(entries, bundle_hash, approval)
     if why: _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} may not go live: {why}.", f"Run `mmops check {model} --as ROLE`, and have it approved after that.")
 
-# %% ../../nbs/api/governance/70_releases.ipynb #d6ccab67
+# %% ../../nbs/api/governance/70_releases.ipynb #f05aff81
 @dataclass(frozen=True)
 class ReadyStep:
     "A step that may be taken."
@@ -162,7 +137,7 @@ def ready_step(
     left_out = check_move(model, digest, state_of_bundle(entries, digest, ledger.clock.now()), signal, needed if has_champion else ())
     _check_ledger(model, digest, ledger)
     why = "the release rule does not ask for it" if has_champion else "there was no champion to stand beside"
-    return ReadyStep(_release_facts(evidence, approval, identity), {stage: why for stage in left_out})
+    return ReadyStep(_release_facts(ledger.workspace, evidence, approval, identity), {stage: why for stage in left_out})
 
 # %% ../../nbs/api/governance/70_releases.ipynb #731cb35c
 def record_step(
@@ -219,11 +194,11 @@ def release(
         record_step(ledger, RELEASED, model, actor, step, before=before.champion if before else None)
         return live(workspace, model)
 
-# %% ../../nbs/api/governance/70_releases.ipynb #cb9a6792
-def _release_facts(evidence:BundleEvidence, approval:ApprovalState, identity:str)->dict:
-    "What the entry of a release says about the bundle and its approval."
+# %% ../../nbs/api/governance/70_releases.ipynb #60331425
+def _release_facts(workspace:Workspace, evidence:BundleEvidence, approval:ApprovalState, identity:Identity)->dict:
+    "What the entry of a release says about the bundle and its approval, and where it was made."
     return dict(bundle_hash=evidence.bundle_hash, evaluation_hash=evidence.evaluation_hash, verdict=evidence.verdict.status, structure=evidence.structure,
-                approval=approval.answer.hash, approver=approval.approver, policy_hash=approval.request.payload["policy_hash"], identity=identity,
+                approval=approval.answer.hash, approver=approval.approver, policy_hash=approval.request.payload["policy_hash"], identity=identity, environment=workspace.settings.environment,
                 reason=next((each.payload["reason"] for each in reversed(approval.grants) if each.payload["reason"]), ""))
 
 # %% ../../nbs/api/governance/70_releases.ipynb #285b651d
@@ -233,26 +208,39 @@ def rollback(
     actor:str, # Role that rolls back, as a mail address
     reason:str, # Why, for the record
     *,
-    to:str|None=None, # An earlier champion, by the first 6 or more digits of its hash; None for the one before
+    to:str|None=None, # Any earlier champion, by the first 6 or more digits of its hash; None for the newest without an objection
     stage:Literal["shadow", "canary", "champion"]|None=None, # What to leave; None for the canary where there is one, else the champion
     clock:Clock=WallClock(), # When
 )->LivePointer: # The champion after it
-    """Leave a trial, or return to an earlier champion. Raises `ReleaseError`, `MoveError` or `BundleError`, with nothing recorded, when there is none or it cannot be used,
-    `ApprovalError` for a missing reason, `LedgerError` for an actor that is no mail address or a ledger that cannot be used."""
+    """Leave a trial, or return to an earlier champion. Raises `ReleaseError` or `BundleError`, with nothing recorded, when there is none or it cannot be used,
+    `ParameterError` for an unknown model, `ApprovalError` for a missing reason, `LedgerError` for an actor that is no mail address or a ledger that cannot be used."""
     actor,text,ledger = checked_actor(actor), reason_text(reason), Ledger(workspace, clock)
     with ledger.locked():
-        now,entries = live(workspace, model), ledger.entries(subject=model)
-        left,stage = _what_to_leave(model, now, to, stage)
-        goal = champions(entries)[-1] if stage != "champion" else _earlier_champion(model, entries, left, to)
-        if stage == "champion": _check_earlier(workspace, model, goal.payload, entries, clock)
-        facts = {"to": goal.hash, "bundle_hash": goal.payload["bundle_hash"], "before": left, "stage": stage, "reason": text}
-        ledger.append(ROLLED_BACK, model, actor, facts | {"review_due": review_due_by(workspace.settings, clock.now()).isoformat()})
+        now,own = live(workspace, model), ledger.entries(subject=model)
+        left,stage = _what_to_leave(workspace, model, now, to, stage)
+        goal = _goal(ledger, model, own, left, to) if stage == "champion" else RollbackGoal(champions(own)[-1])
+        facts = {"to": goal.release.hash, "bundle_hash": goal.release.payload["bundle_hash"], "before": left, "stage": stage, "reason": text}
+        facts |= {"despite": goal.despite, "passed_over": goal.passed_over, "review_due": _review_due(workspace, clock.now())}
+        ledger.append(ROLLED_BACK, model, actor, facts)
         return live(workspace, model)
 
+def _review_due(workspace:Workspace, at:datetime)->str:
+    try: return review_due_by(workspace.settings, at).isoformat()
+    except MmopsError: return review_due_by(replace(workspace.settings, markets={}), at).isoformat()     # a calendar nobody knows stops no rollback
+
+def _goal(ledger:Ledger, model:str, own:list[LedgerEntry], left:str, to:str|None)->RollbackGoal:
+    "The earlier champion to return to, held against its bytes."
+    at = ledger.clock.now()
+    goal = rollback_goal(model, own, left, to, lambda release: standing_objection(own, release, at, ledger.entries))
+    check_usable(ledger.workspace, model, goal.release.payload["bundle_hash"])
+    return goal
+
 # %% ../../nbs/api/governance/70_releases.ipynb #470160b2
-def _what_to_leave(model:str, now:LivePointer|None, to:str|None, stage:str|None)->tuple[str, str]:
+def _what_to_leave(workspace:Workspace, model:str, now:LivePointer|None, to:str|None, stage:str|None)->tuple[str, str]:
     "The bundle a rollback leaves, and its stage."
-    if now is None: _refuse(model, "", f"{model} has no earlier champion to return to; releases standing: 0.", "Release a bundle.")
+    if now is None:
+        _check_known(workspace, model)
+        _refuse(model, "", f"{model} has no earlier champion to return to; releases standing: 0.", "Nothing of it is live. Release a bundle.")
     stage = stage or ("champion" if to or not now.canary else "canary")
     if to and stage != "champion": _refuse(model, "", f"A {stage} is left for the champion it stands beside, so nothing else can be named.", "Leave out --to or --stage.")
     if stage not in ("shadow", "canary", "champion"): _refuse(model, "", f"{stage!r} is no stage; shadow, canary and champion are.", "Name one of them.")
@@ -260,36 +248,10 @@ def _what_to_leave(model:str, now:LivePointer|None, to:str|None, stage:str|None)
     if left is None: _refuse(model, "", f"{model} has no {stage}; its champion is {now.champion[:12]}.", "See `mmops live`.")
     return left, stage
 
-def _earlier_champion(model:str, entries:list[LedgerEntry], left:str, to:str|None)->LedgerEntry:
-    "The release a rollback returns to."
-    standing = champions(entries)
-    if to is None and len(standing) < 2: _refuse(model, "", f"{model} has no earlier champion to return to; releases standing: {len(standing)}.", f"Release another bundle, or name any earlier champion with --to; `mmops ledger --about {model}` lists them.")
-    if to is None: return standing[-2]
-    past = {entry.payload["bundle_hash"]: entry for entry in entries if entry.kind == RELEASED and entry.payload["bundle_hash"] != left}
-    found = [bundle for bundle in past if len(to) >= 6 and bundle.startswith(to.lower())]
-    if len(found) == 1: return past[found[0]]
-    _refuse(model, to, f"{to!r} names {len(found)} of the earlier champions of {model}: {', '.join(each[:12] for each in past) or 'none'}.", "Name one of them by 6 or more digits.")
-
-# %% ../../nbs/api/governance/70_releases.ipynb #c70dcea9
-_OBJECTED = ("refused", "withdrawn", "rolled_back") # states of an approval that stop a return; an end does not
-
-def _check_earlier(workspace:Workspace, model:str, earlier:dict, entries:list[LedgerEntry], clock:Clock):
-    "Hold an earlier champion against objections, the table of moves and its bytes."
-    digest = earlier["bundle_hash"]
-    state = approval_state(workspace, model, digest, earlier["evaluation_hash"], clock=clock)
-    why = _WHY_NOT[state.status](state) if state.status in _OBJECTED else _unanswered(entries, digest)
-    if why: _refuse(model, digest, f"The earlier champion {digest[:12]} may not come back: {why}.", "Name another one with --to, or release an approved bundle.")
-    check_move(model, digest, state_of_bundle(entries, digest, clock.now()), "returned")
-    place = bundle_place(workspace, digest)
-    if not place.is_dir(): _refuse(model, digest, f"The earlier champion {digest[:12]} is not in data/bundles.", "Fetch data/bundles from where the release was made.")
-    read_bundle(place, expected=digest).sessions      # its scorers open
-
-def _unanswered(entries:list[LedgerEntry], bundle_hash:str)->str:
-    "An objection that was asked about again, and not answered with a complete yes; empty for none."
-    last = next((entry for entry in reversed(entries) if _decides(entry, bundle_hash)), None)
-    if last is None or last.kind == GRANTED: return ""
-    return f"{last.actor} objected on {last.time:%Y-%m-%d} ({last.payload['reason']}), and nobody has approved it since"
-
-def _decides(entry:LedgerEntry, bundle_hash:str)->bool:
-    if entry.kind == ROLLED_BACK: return entry.payload.get("before") == bundle_hash
-    return entry.payload.get("bundle_hash") == bundle_hash and (entry.kind in (REFUSED, WITHDRAWN) or entry.kind == GRANTED and not entry.payload.get("missing"))
+def _check_known(workspace:Workspace, model:str):
+    "Raises `ParameterError` for a model that neither params.yaml nor the ledger knows."
+    released = {entry.subject for entry in Ledger(workspace).entries(RELEASED)}
+    try: declared = set(read_params(workspace).models)
+    except MmopsError: declared = set()          # a broken params.yaml is no answer to the question
+    known = sorted(released | declared)
+    if model not in known: raise ParameterError(f"There is no model {model!r}; there are {', '.join(known) or 'none'}.{closest(model, known)}", "Correct the name.", key=model)

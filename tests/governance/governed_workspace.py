@@ -1,9 +1,9 @@
 """A small workspace with approvers and one model, bundles of one file, and processes that die where a test says."""
 import os, signal, subprocess, sys, textwrap
 import pandas as pd
-from marketing_mlops.contracts.verdict import Reason, Verdict
+from marketing_mlops.contracts.verdict import Reason, Verdict, judged
 from marketing_mlops.governance.approvals import grant, request_approval
-from marketing_mlops.governance.release_gates import check_bundle
+from marketing_mlops.governance.release_gates import MEASURED_GATES, GateFindings, check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, release
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
@@ -18,6 +18,8 @@ models:
   churn: {owner: model-owner@example.com, purpose: Win back, audience: Customers, source: shop, task: propensity}
   promo: {owner: model-owner@example.com, purpose: Spring, audience: Customers, source: shop, task: propensity, release: {approval_days: 7}}
 """
+
+MEASURED = GateFindings({name: judged(name) for name in MEASURED_GATES})   # everything was measured, and nothing stands against it
 
 def make_workspace(root, writer="laptop"):
     (root/"data"/"state").mkdir(parents=True)
@@ -44,7 +46,7 @@ def approved(workspace, folder, day="03-01", model="churn"):
     asked = bundle_evidence(folder)
     about = workspace, model, asked.bundle_hash, asked.evaluation_hash
     state = request_approval(*about, "analyst@example.com", structure=asked.structure, clock=at(day))
-    check_bundle(workspace, model, folder, "analyst@example.com", clock=at(day))
+    check_bundle(workspace, model, folder, "analyst@example.com", findings=MEASURED, clock=at(day))
     for role in () if state.is_valid else ("model-owner@example.com", "finance@example.com")[:len(state.missing)]: grant(*about, role, clock=at(day))
     return folder
 

@@ -24,7 +24,7 @@ class Matter:
     yeses: list = field(default_factory=list)     # (role, until, open points it saw) in answer to it
     ends: int | None = None                       # of a complete approval
     is_barred: bool = False                       # refused, withdrawn or rolled back, and not asked again since
-    objected: bool = False                        # the same, and not approved again since
+    objected: bool = False                        # the same or retired, and not approved again since
     hands: set = field(default_factory=set)       # who asked for it or built it, ever
     check: tuple | None = None                    # what the gates said last: status, the rules they asked by, and the point they left open
     is_known: bool = False
@@ -48,6 +48,7 @@ class Oracle:
         self.in_force, self.minute = None, 0
         self.standing, self.ever = [], []         # champions that can be returned to step by step; everything that was champion once
         self.canary, self.share, self.shadow = None, 0., None
+        self.despite = False                      # whether the champion came back against an objection
         self.past = [(0, None)]                   # who served from which minute on
 
     @property
@@ -152,7 +153,7 @@ class Oracle:
         self._may_step(name, is_altered, ("approved", "shadow", "canary"), dict(approved=("shadow", "canary"), shadow=("canary",), canary=()))
         if self.standing: self._leave(self.champion, "retired")
         self._off_trial(name)
-        m.state = "champion"
+        m.state, self.despite = "champion", False
         self.standing.append(name); self.ever.append(name)
 
     def _leave(self, name, state): self.matters[name].state, self.matters[name].lasting = state, None
@@ -178,7 +179,7 @@ class Oracle:
 
     # ---- going back
     def rollback(self, reason, to=None, stage=None, is_whole=True):
-        "One role is enough. Neither an end nor a failed check keeps an earlier champion away, only an objection that no yes has answered, or bytes that are not whole."
+        "One role is enough. Nothing that people said keeps an earlier champion away, only bytes that are not whole; what stands against it is said."
         allow(reason and self.standing)
         stage = stage or ("champion" if to or not self.canary else "canary")
         allow(not to or stage == "champion")
@@ -190,9 +191,13 @@ class Oracle:
         self._leave(left, "candidate")
 
     def _return(self, left, to, is_whole):
-        allow(to in self.ever and to != left if to else len(self.standing) > 1)
-        goal = to or self.standing[-2]
-        allow(is_whole and not self.matters[goal].objected and self.matters[goal].state not in ("shadow", "canary"))
+        "Who names none gets the newest that stands and that nobody objects to, else the one before; what was left once is never guessed."
+        earlier = [each for each in self.standing[:-1] if each != left]
+        allow(to in self.ever and to != left if to else earlier)
+        goal = to or next((each for each in reversed(earlier) if not self.matters[each].objected), earlier[-1:] and earlier[-1])
+        allow(is_whole)
+        self.despite = self.matters[goal].objected
+        self._off_trial(goal)
         if goal in self.standing: del self.standing[len(self.standing) - self.standing[::-1].index(goal):]
         else: self.standing[-1] = goal
         self.matters[goal].state = "champion"
@@ -205,4 +210,5 @@ class Oracle:
             self.standing = []
         self._off_trial(name)
         self.standing = [each for each in self.standing if each != name]
+        m.objected = True
         self._leave(name, "retired")

@@ -152,7 +152,9 @@ class World:
 
     def compare(self, told):
         o = self.oracle
-        assert self.seen(live(self.shop, "churn")) == o.serving, told
+        pointer = live(self.shop, "churn")
+        assert self.seen(pointer) == o.serving, told
+        assert pointer is None or bool(pointer.despite) == o.despite, (told, pointer.despite)
         for minute in {each for since, _ in o.past for each in (since - 1, since)} | {self.rng.randint(0, self.minute)}:
             assert self.seen(what_was_live(self.shop, "churn", self.at(minute))) == (o.served(minute) if minute >= 0 else None), (told, minute)
         name = told[1][0] if told[1] and told[1][0] in o.matters else self.rng.choice(MADE).name

@@ -8,6 +8,7 @@ from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, champions, live, pointer_file, what_was_live
 from marketing_mlops.governance.releases import bundle_evidence, evaluation_hash, release, rollback
 from marketing_mlops.governance.release_states import LEFT_OUT, MoveError
+from marketing_mlops.governance.trials import retire, start_canary, start_shadow
 from marketing_mlops.registry.bundle_files import BundleError
 from marketing_mlops.registry.bundles import read_bundle
 from marketing_mlops.workspace.errors import MmopsError
@@ -68,8 +69,8 @@ def test_a_gate_lowered_in_the_file_is_found_at_the_release(shop):
     path, folder = shop.root/"params.yaml", approved(shop, bundle(shop, 60))
     path.write_text(path.read_text().replace("source: shop, task: propensity}", "source: shop, task: propensity, gates: {auc: 0.6}}", 1))
     strict = approved(shop, bundle(shop, 90))
-    with pytest.raises(ReleaseError, match="judged by other gates"): put_live(shop, folder)
-    with pytest.raises(ReleaseError, match="judged by other gates"): put_live(shop, strict)
+    with pytest.raises(ReleaseError, match="judged by other gates|other rules than those in force"): put_live(shop, folder)
+    with pytest.raises(ReleaseError, match="judged by other gates|other rules than those in force"): put_live(shop, strict)
 
 def test_an_unknown_model_is_named_with_its_nearest(shop):
     folder = approved(shop, bundle(shop, 60))
@@ -160,12 +161,14 @@ def test_a_bundle_that_was_never_rolled_back_keeps_its_approval_when_another_one
     other = approved(two, bundle(two, 30), "03-04")
     assert put_live(two, other, "03-06").champion == digest(other)
 
-def test_a_rollback_does_not_return_to_what_was_itself_rolled_back_from(two):
+def test_where_only_what_was_itself_left_is_before_it_returns_and_says_so(two):
     first, second = (two.path("data", "bundle", name) for name in ("churn_60", "churn_90"))
     with pytest.raises(MoveError, match="is retired; from there it cannot become champion"): put_live(two, first, "03-05")
     put_live(two, approved(two, first, "04-10"), "04-10")      # released a second time, above the other, on a new approval
     assert go_back(two, "04-11").champion == digest(second)
-    with pytest.raises(ReleaseError, match="may not come back: marketing@example.com rolled it back on 2026-04-11"): go_back(two, "04-12")
+    back = go_back(two, "04-12")                               # the same bytes, as they were live in March
+    assert back.champion == digest(first) and back.despite.startswith("marketing@example.com rolled it back on 2026-04-11 (Twice as many complaints)")
+    with pytest.raises(ReleaseError, match=f"releases standing: 1.\\n.*--to: {digest(second)[:12]}"): go_back(two, "04-13")
 
 @pytest.mark.parametrize("spoiled, error, contains", [
     (lambda place: shutil.rmtree(place), ReleaseError, "is not in data/bundles"),
@@ -177,10 +180,76 @@ def test_a_rollback_to_bytes_that_are_gone_or_changed_is_refused(two, spoiled, e
     with pytest.raises(error, match=contains): go_back(two)
     assert contents(two) == kept
 
-def test_a_rollback_to_a_bundle_whose_approval_was_taken_back_is_refused(two):
-    asked = bundle_evidence(two.path("data", "bundle", "churn_60"))
-    refuse(two, "churn", asked.bundle_hash, asked.evaluation_hash, "data-protection@example.com", reason="Consents were missing", clock=at("03-08"))
-    with pytest.raises(ReleaseError, match="may not come back: data-protection@example.com refused it"): go_back(two)
+def refused(shop, name, day="03-08", reason="Consents were missing"):
+    asked = bundle_evidence(shop.path("data", "bundle", name))
+    refuse(shop, "churn", asked.bundle_hash, asked.evaluation_hash, "data-protection@example.com", reason=reason, clock=at(day))
+
+def test_a_rollback_to_a_bundle_that_was_refused_goes_through_and_says_so_everywhere(two):
+    refused(two, "churn_60")
+    back = go_back(two)
+    said = "data-protection@example.com refused it on 2026-03-08 (Consents were missing), and nobody has approved it since"
+    assert back.champion == digest(two.path("data", "bundle", "churn_60")) and back.despite == said == Ledger(two).entries(ROLLED_BACK)[-1].payload["despite"]
+    assert live(two, "churn").despite == said and what_was_live(two, "churn", at("03-11").now()).despite == said
+    assert said in back._repr_markdown_() and "despite" not in json.loads(pointer_file(two, "churn").read_text())
+    with pytest.raises(ReleaseError, match="is not approved"): put_live(two, two.path("data", "bundle", "churn_90"), "03-11")
+    assert put_live(two, approved(two, two.path("data", "bundle", "churn_90"), "03-12"), "03-12").despite == ""
+
+def test_without_a_name_a_rollback_passes_over_what_somebody_objects_to_and_says_so(two):
+    put_live(two, approved(two, bundle(two, 30), "03-05"), "03-05")
+    refused(two, "churn_90")
+    back, (entry,) = go_back(two), Ledger(two).entries(ROLLED_BACK)
+    assert back.champion == digest(two.path("data", "bundle", "churn_60")) and back.despite == ""
+    assert "refused it on 2026-03-08" in entry.payload["passed_over"][digest(two.path("data", "bundle", "churn_90"))]
+
+def test_where_every_earlier_champion_has_an_objection_the_one_before_returns(two):
+    put_live(two, approved(two, bundle(two, 30), "03-05"), "03-05")
+    for name in ("churn_90", "churn_60"): refused(two, name)
+    back = go_back(two)
+    assert back.champion == digest(two.path("data", "bundle", "churn_90")) and "refused it" in back.despite and Ledger(two).entries(ROLLED_BACK)[-1].payload["passed_over"] == {}
+
+def test_a_champion_that_was_retired_for_good_comes_back_by_name_and_the_retirement_is_said(two):
+    first = digest(two.path("data", "bundle", "churn_60"))
+    retire(two, "churn", first, "model-owner@example.com", "Never again", clock=at("03-08"))
+    with pytest.raises(ReleaseError, match="no earlier champion"): go_back(two)
+    back = rollback(two, "churn", "marketing@example.com", "Complaints", to=first[:8], clock=at("03-10"))
+    assert back.champion == first and back.despite.startswith("model-owner@example.com retired it for good on 2026-03-08 (Never again)")
+
+@pytest.mark.parametrize("stage", ["shadow", "canary"])
+def test_an_earlier_champion_that_is_on_trial_again_comes_back_and_its_trial_ends(two, stage):
+    folder = two.path("data", "bundle", "churn_60")
+    approved(two, folder, "04-10")
+    (start_shadow if stage == "shadow" else start_canary)(two, "churn", folder, "analyst@example.com", clock=at("04-10"))
+    back = rollback(two, "churn", "marketing@example.com", "Complaints", to=digest(folder)[:8], clock=at("04-11"))
+    assert (back.champion, back.canary, back.shadow) == (digest(folder), None, None)
+
+def test_a_yes_that_did_not_know_of_the_objection_does_not_answer_it_at_a_rollback_either(two, tmp_path):
+    first = two.path("data", "bundle", "churn_60")
+    clone = make_workspace(tmp_path/"clone", "clone")
+    for name in ("ledger", "live", "bundles"): shutil.copytree(two.path("data", name), clone.path("data", name))
+    asked = bundle_evidence(first)
+    refuse(clone, "churn", asked.bundle_hash, asked.evaluation_hash, "data-protection@example.com", reason="Consents were missing", clock=at("04-10"))
+    approved(two, first, "04-11")
+    shutil.copy2(clone.path("data", "ledger", "clone.jsonl"), two.path("data", "ledger", "clone.jsonl"))
+    assert "data-protection@example.com refused it on 2026-04-10" in go_back(two, "04-12").despite
+
+def test_a_bundle_whose_feature_means_something_else_by_now_does_not_come_back(two, monkeypatch):
+    import marketing_mlops.governance.rollback_goals as goals
+    monkeypatch.setattr(goals, "_changed_feature", lambda workspace, bundle: "recency_days is not declared any more")
+    kept = contents(two)
+    with pytest.raises(ReleaseError, match="cannot score: recency_days is not declared any more.\nPut that declaration back, or name another one with --to"): go_back(two)
+    assert contents(two) == kept
+
+@pytest.mark.parametrize("broken", ["features: 7\n", "models: [\n", "features: {odd_one: {table: nowhere}}\n"])
+def test_a_broken_params_file_stops_no_rollback(two, broken):
+    two.path("params.yaml").write_text(broken)
+    assert go_back(two).champion == digest(two.path("data", "bundle", "churn_60"))
+
+def test_a_holiday_calendar_that_nobody_knows_stops_no_rollback(two):
+    path = two.path("settings.ini")
+    path.write_text(path.read_text() + "\n[markets]\nXX = Europe/Berlin, monday, 1, XX\n")
+    shop = find_workspace(two.root)
+    go_back(shop, "03-05")
+    assert Ledger(shop).entries(ROLLED_BACK)[-1].payload["review_due"] == "2026-03-07T00:00:00+00:00"
 
 def test_a_rollback_needs_a_reason_and_a_role(two):
     kept = contents(two)

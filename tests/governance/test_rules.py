@@ -2,6 +2,7 @@
 import csv, importlib, shutil, subprocess
 from dataclasses import replace
 from pathlib import Path
+import pandas as pd
 import pytest
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
 from marketing_mlops.governance.approval_states import approval_state
@@ -18,10 +19,13 @@ from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place,
 from marketing_mlops.governance.policies import policy_in_force, policy_of, recorded_policies
 from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.release_states import CHECKED, MoveError
-from marketing_mlops.governance.releases import bundle_evidence, rollback
+from marketing_mlops.governance.releases import bundle_evidence, keep_bundle, rollback
 from marketing_mlops.governance.signatures import SignatureError, add_signer, sign_facts
 from marketing_mlops.governance.trials import start_canary
+from marketing_mlops.governance.rollback_goals import RollbackGoal
 from marketing_mlops.registry.bundle_files import BundleError
+from marketing_mlops.registry.bundles import read_bundle, write_bundle
+from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
@@ -115,8 +119,8 @@ def test_a_forged_signature_is_no_yes(shop):
     entry = grant(*about(shop, folder), OWNER, key=str(key), clock=at("03-02")).grants[-1]
     longer = replace(entry, payload=dict(entry.payload, expires_at="2099-01-01T00:00:00+00:00"))
     rules = policy_of(shop, "churn")
-    assert check_grant(shop, rules, entry) == "verified"
-    with pytest.raises(SignatureError, match="is not of model-owner@example.com"): check_grant(shop, rules, longer)
+    assert check_grant("development", rules, entry) == "verified"
+    with pytest.raises(SignatureError, match="is not of model-owner@example.com"): check_grant("development", rules, longer)
 
 def test_production_takes_no_unsigned_yes(shop):
     ask(shop, folder := bundle(shop, 60))
@@ -153,6 +157,11 @@ def test_a_failed_gate_is_not_released(shop):
     Ledger(shop, at("03-02")).append(CHECKED, model, ANALYST, dict(bundle_hash=digest, evaluation_hash=evaluation, policy_hash="", status="fail", champion=None, measured=[], tests={}, verdicts={}))
     with pytest.raises(ReleaseError): put_live(shop, folder)
 
+def test_a_gate_nobody_asked_keeps_a_bundle_back(shop):
+    check_bundle(shop, "churn", ask(shop, folder := bundle(shop, 60)), ANALYST, clock=at("03-01"))
+    yes(shop, folder), yes(shop, folder, FINANCE)
+    with pytest.raises(ReleaseError, match="nobody has measured fairness and rebuild"): put_live(shop, folder)
+
 def test_an_altered_bundle_is_not_released(shop):
     folder = approved(shop, bundle(shop, 60))
     (folder/"evaluation.json").write_text((folder/"evaluation.json").read_text() + " ")
@@ -184,12 +193,45 @@ def test_a_rollback_returns_to_nothing_unknown(shop):
     champion(shop), champion(shop, 90, "03-02")
     with pytest.raises(ReleaseError, match="names 0 of the earlier champions"): back(shop, to="abcdef0")
 
-def test_what_was_left_for_harm_does_not_come_back_because_somebody_asked(shop):
+def left_for_harm(shop):
+    "A bundle that was rolled back, about which somebody has asked again, and one that is live."
     champion(shop), champion(shop, 90, "03-02")
     back(shop)
     ask(shop, left := bundle(shop, 90), day="03-11")
     champion(shop, 30, "03-12")
-    with pytest.raises(ReleaseError, match="objected on 2026-03-10 .Complaints., and nobody has approved it since"): back(shop, to=bundle_evidence(left).bundle_hash)
+    return left
+
+def test_what_was_left_for_harm_comes_back_with_what_stands_against_it(shop):
+    digest = bundle_evidence(left_for_harm(shop)).bundle_hash
+    found = rollback(shop, "churn", STRANGER, "Worse", to=digest, clock=at("03-13"))
+    assert (found.champion, found.despite) == (digest, f"{STRANGER} rolled it back on 2026-03-10 (Complaints), and nobody has approved it since")
+
+def test_what_came_back_against_an_objection_is_released_with_a_new_yes_only(shop):
+    left = left_for_harm(shop)
+    rollback(shop, "churn", STRANGER, "Worse", to=bundle_evidence(left).bundle_hash, clock=at("03-13"))
+    champion(shop, 45, "03-14")
+    with pytest.raises(ReleaseError, match="is not approved"): put_live(shop, left, "03-15")
+
+def test_without_a_name_what_somebody_objects_to_is_passed_over(shop):
+    first, second = champion(shop), champion(shop, 90, "03-02")
+    champion(shop, 30, "03-03")
+    refuse(*about(shop, bundle(shop, 90)), PROTECTION, reason="Consents", clock=at("03-04"))
+    assert back(shop).champion == first and list(Ledger(shop).entries("rolled_back")[-1].payload["passed_over"]) == [second]
+
+def test_a_rollback_returns_to_no_bundle_whose_features_changed(shop):
+    schema = input_schema(pd.DataFrame({"recency_days": [5., 60., None]}), ["recency_days"]) | {"versions": {"recency_days": "0123456789ab"}}
+    read = read_bundle(bundle(shop, 60))
+    changed = write_bundle(shop.path("data", "bundle", "changed"), scorer=read.scorer, kind="graph", features=["recency_days"], schema=schema, parameters=read.parameters,
+        evaluation=read.evaluation, lock_hash="a1", data_hashes={}, code_hash="c3", envelope={}).folder
+    Ledger(shop, at("03-01")).append("released", "churn", ANALYST, about_release(shop, changed))
+    champion(shop, 90, "03-02")
+    with pytest.raises(ReleaseError, match="recency_days was trained on in version 0123456789ab and is declared in version"): back(shop)
+
+def about_release(shop, folder):
+    "What the entry of a release says, of a bundle that no gate would let pass any more."
+    asked = bundle_evidence(folder)
+    keep_bundle(shop, folder, asked.bundle_hash)
+    return dict(bundle_hash=asked.bundle_hash, evaluation_hash=asked.evaluation_hash, approver=OWNER, reason="", structure=asked.structure)
 
 # ---- experiments
 
@@ -256,9 +298,12 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "grant_proofs.checked_signature": lambda *_: "verified",
     "grant_proofs.checked_identity": lambda *_: True,
     "releases._check_terms": lambda *_: "unverified",
-    "releases._unanswered": lambda *_: "",
+    "releases.standing_objection": lambda *_: "",
+    "releases.rollback_goal": lambda model, own, left, to, objection: RollbackGoal([each for each in own if each.kind == "released" and each.payload["bundle_hash"] != left][-1]),
+    "rollback_goals._named": lambda model, past, to, objection: RollbackGoal(list(past.values())[-1]),
+    "rollback_goals._changed_feature": lambda *_: "",
     "releases.check_move": lambda *_: (),
-    "releases._earlier_champion": lambda model, entries, left, to: [each for each in entries if each.kind == "released"][0],
+    "release_gates._unasked": lambda *_: "",
     "duties.ends_duty": lambda duty, roles: True,
     "trials._checked_share": lambda ledger, model, share: share,
     "decided_experiments._checked": lambda evidence, decision, reason: reason,

@@ -105,10 +105,10 @@ def test_any_earlier_champion_can_be_named_also_one_that_is_not_standing(two):
     assert back(two, "03-08", to=by_days[60]).champion == by_days[60]
     assert back(two, "03-09", to=by_days[30][:10].upper()).champion == by_days[30]
     with pytest.raises(ReleaseError, match="names 0 of the earlier champions"): back(two, "03-10", to="00")
-    again = back(two, "03-09", to=by_days[40])
+    again = back(two, "03-10", to=by_days[40])
     assert again.champion == by_days[40] and "rolled it back on 2026-03-08" in again.despite
-    assert back(two, "03-10", to=by_days[90]).champion == by_days[90]
-    assert [what_was_live(two, "churn", at(day).now()).champion for day in ("03-07", "03-08", "03-09", "03-10")] == [by_days[days] for days in (40, 60, 30, 90)]
+    assert back(two, "03-11", to=by_days[90]).champion == by_days[90]
+    assert [what_was_live(two, "churn", at(day).now()).champion for day in ("03-07", "03-08", "03-09", "03-10", "03-11")] == [by_days[days] for days in (40, 60, 30, 40, 90)]
 
 def test_where_an_earlier_champion_is_named_the_champion_is_left_and_a_canary_goes_on(two):
     canary = third(two)
