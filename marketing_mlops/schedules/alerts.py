@@ -1,6 +1,6 @@
 """What went wrong with a scheduled run, for whom it is, and what to do, said once and never lost
 
-Call `raise_alert` when a run that was due did not happen, failed, was late, hangs, or found no room to be recorded. It adds one line to `data/state/alerts.jsonl` and returns at once. Nobody is written to here: a mail server that is down must not stop the next run. The page on deliveries takes the lines to where people read.
+Call `raise_alert` when a run that was due did not happen, failed, was late, hangs, or found no room to be recorded, or when a duty was missed. It adds one line to `data/state/alerts.jsonl` and returns at once. Nobody is written to here: a mail server that is down must not stop the next run. The page on deliveries takes the lines to where people read.
 
 A readout that did not arrive on Monday looks like a quiet Monday. So an alert is written down before anything else is tried. `open_alerts` lists those that wait for somebody, and `settle_alerts` takes them off that list."""
 
@@ -29,6 +29,8 @@ ALERT_KINDS:dict[str, str] = {
     "page_missing": "ran, but its page could not be made",
     "unreadable": "cannot be read, so it is not run",
     "damaged": "has records that cannot be read",
+    "review_missing": "was rolled back, and nobody has held the review that was due",
+    "champion_expired": "is live longer than its rules allow",
 }
 AlertKind = Literal[tuple(ALERT_KINDS)]
 
@@ -46,10 +48,10 @@ def one_line(
 # %% ../../nbs/api/schedules/60_alerts.ipynb #7b7c890e
 @dataclass(frozen=True)
 class Alert:
-    "Something about a scheduled run that a person has to know."
+    "Something about a scheduled run, or a missed duty, that a person has to know."
     kind:AlertKind # One of `ALERT_KINDS`
-    schedule:str # Name of the schedule; "" where the whole workspace is meant
-    due_at:datetime|None # When the run was due, with a time zone; None where it had no due time
+    schedule:str # Name of the schedule, or of the model that somebody owes something; "" where the whole workspace is meant
+    due_at:datetime|None # When the run or the duty was due, with a time zone; None where it had no due time
     sentence:str # What happened, in one sentence
     next_step:str # What to do now, in the imperative
     owner:str="" # Role that has to act, as a mail address; "" where nobody is named

@@ -13,7 +13,8 @@ __all__ = ['told_to_people', 'tell_of_hindrances', 'tell_people', 'keep_watch']
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from .alerts import raise_alert, settle_alerts
+from ..governance.text_log import has_logs
+from .alerts import Alert, raise_alert, settle_alerts
 from .deliveries import deliver_alerts
 from .entries import read_schedules
 from .hindrances import entry_alert, little_room_alert, room_alert, round_alert
@@ -79,8 +80,19 @@ def keep_watch(
             ended = with_room(workspace.state, lambda: run_due(workspace, clock, at_once=at_once, tell=tell))
             tell_of_hindrances(workspace, ended, clock())
             return ended
-    finally: tell_people(workspace, clock(), tell)
+    finally: _tell_of_duties(workspace, clock(), tell); tell_people(workspace, clock(), tell)
 
 # %% ../../nbs/api/schedules/54_watches.ipynb #d4bed4e8
+def _tell_of_duties(workspace:Workspace, now:datetime, tell:Callable[[str], None]):
+    if not has_logs(workspace): return
+    from marketing_mlops.schedules.duty_alerts import tell_of_duties
+    try:
+        for alert in tell_of_duties(workspace, now): tell(f"{alert.kind}: {alert.sentence} {alert.next_step}")
+    except Exception as error: # whatever is wrong with the ledger, the round is done
+        problem, remedy = (error.problem, error.remedy) if isinstance(error, MmopsError) else (f"{type(error).__name__}: {error}", "Type `mmops ledger verify`.")
+        alert = Alert("unreadable", "ledger", now.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0), f"Nobody can say what is owed to the models. {problem}", remedy)
+        with contextlib.suppress(OSError): raise_alert(alert, workspace, now=now)
+        tell(f"ledger: {problem} {remedy}")
+
 def _say_early(workspace:Workspace, now:datetime):
     with contextlib.suppress(OSError): raise_alert(little_room_alert(now), workspace, now=now)
