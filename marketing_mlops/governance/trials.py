@@ -22,7 +22,7 @@ from ..workspace.errors import ParameterError
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/governance/71_trials.ipynb #e5f75907
+# %% ../../nbs/api/governance/71_trials.ipynb #1f572d2e
 def _refuse(model:str, bundle_hash:str, problem:str, remedy:str): raise ReleaseError(problem, remedy, model=model, bundle_hash=bundle_hash)
 
 def _answers(bundle:Bundle)->tuple[str, tuple[str, ...], str|None]:
@@ -33,14 +33,17 @@ def _check_beside(workspace:Workspace, champion:LivePointer|None, model:str, fol
     "Whether a bundle may stand beside the champion."
     bundle = read_bundle(folder)
     digest = bundle.core_hash
-    if champion is None: _refuse(model, digest, f"{model} has no champion, so nothing can stand beside it as {stage}.", f"Release the first one with `mmops release {model} --as ROLE`; the ledger notes what that leaves out.")
+    if champion is None:
+        _refuse(model, digest, f"{model} has no champion, so nothing can stand beside it as {stage}.", f"Release the first one with `mmops release {model} --as ROLE`; the ledger notes what that leaves out.")
     other = getattr(champion, stage)
     if other not in (None, digest): _refuse(model, digest, f"{model} has a {stage} already: {other[:12]}.", f"Release it, or end it with `mmops rollback {model} --stage {stage}`.")
     if digest == champion.champion or _answers(bundle) == _answers(read_bundle(bundle_place(workspace, champion.champion))): return
     _refuse(model, digest, f"Bundle {digest[:12]} answers another question ({', '.join(bundle.scorer)}) than the champion of {model}.", "Release it without a trial, or train one that answers the same.")
 
-# %% ../../nbs/api/governance/71_trials.ipynb #9623cdc8
-def _begin(ledger:Ledger, model:str, folder:str|Path, actor:str, kind:str, signal:Signal, **facts:float)->LivePointer:
+_ENTRY_KINDS:dict[Signal, str] = {"shadow": SHADOWED, "canary": CANARY_STEP}
+
+# %% ../../nbs/api/governance/71_trials.ipynb #302cece5
+def _begin(ledger:Ledger, model:str, folder:str|Path, actor:str, signal:Signal, **facts:float)->LivePointer:
     "Check, keep and record a trial; changes nothing where it stands so already."
     workspace,evidence = ledger.workspace, bundle_evidence(folder)
     now = live(workspace, model)
@@ -48,7 +51,7 @@ def _begin(ledger:Ledger, model:str, folder:str|Path, actor:str, kind:str, signa
     step = ready_step(ledger, model, evidence, signal)
     _check_beside(workspace, now, model, folder, signal)
     keep_bundle(workspace, folder, evidence.bundle_hash)
-    record_step(ledger, kind, model, actor, step, **facts)
+    record_step(ledger, _ENTRY_KINDS[signal], model, actor, step, **facts)
     return live(workspace, model)
 
 def start_shadow(
@@ -63,9 +66,9 @@ def start_shadow(
     `ParameterError` for an unknown model, `LedgerError` for an actor that is no mail address."""
     read_params(workspace).model(model)
     ledger = Ledger(workspace, clock)
-    with ledger.locked(): return _begin(ledger, model, bundle_folder, checked_actor(actor), SHADOWED, "shadow")
+    with ledger.locked(): return _begin(ledger, model, bundle_folder, checked_actor(actor), "shadow")
 
-# %% ../../nbs/api/governance/71_trials.ipynb #51b670f8
+# %% ../../nbs/api/governance/71_trials.ipynb #6dda4ee5
 def start_canary(
     workspace:Workspace, # Where
     model:str, # Of params.yaml, with a champion
@@ -81,7 +84,7 @@ def start_canary(
     ledger = Ledger(workspace, clock)
     with ledger.locked():
         share = _checked_share(ledger, model, share)
-        return _begin(ledger, model, bundle_folder, checked_actor(actor), CANARY_STEP, "canary", share=share)
+        return _begin(ledger, model, bundle_folder, checked_actor(actor), "canary", share=share)
 
 def _checked_share(ledger:Ledger, model:str, share:float|None)->float:
     rules = policy_in_force(ledger.entries(subject=model))
@@ -89,7 +92,7 @@ def _checked_share(ledger:Ledger, model:str, share:float|None)->float:
     if not isinstance(share, bool) and isinstance(share, int|float) and 0 < share < 1: return float(share)
     raise ParameterError(f"The share of a canary is {share!r}; above 0 and below 1 is allowed.", "For everybody, release it.", key="share")
 
-# %% ../../nbs/api/governance/71_trials.ipynb #9e02a1a6
+# %% ../../nbs/api/governance/71_trials.ipynb #ae6e5f30
 def retire(
     workspace:Workspace, # Where
     model:str, # Of params.yaml, or of the past
@@ -104,8 +107,10 @@ def retire(
     actor,text,ledger = checked_actor(actor), reason_text(reason), Ledger(workspace, clock)
     with ledger.locked():
         now,entries = live(workspace, model), ledger.entries(subject=model)
-        if not any(entry.payload.get("bundle_hash") == bundle_hash for entry in entries): _refuse(model, bundle_hash, f"The ledger knows no bundle {bundle_hash[:12]} of {model}.", f"Name one of `mmops ledger --about {model}`.")
-        if now and now.champion == bundle_hash and (now.canary or now.shadow): _refuse(model, bundle_hash, f"Beside the champion {bundle_hash[:12]} of {model} another bundle is on trial.", f"End the trial first with `mmops rollback {model} --stage {'canary' if now.canary else 'shadow'}`.")
+        if not any(entry.payload.get("bundle_hash") == bundle_hash for entry in entries):
+            _refuse(model, bundle_hash, f"The ledger knows no bundle {bundle_hash[:12]} of {model}.", f"Name one of `mmops ledger --about {model}`.")
+        if now and now.champion == bundle_hash and (now.canary or now.shadow):
+            _refuse(model, bundle_hash, f"Beside the champion {bundle_hash[:12]} of {model} another bundle is on trial.", f"End the trial first with `mmops rollback {model} --stage {'canary' if now.canary else 'shadow'}`.")
         check_move(model, bundle_hash, state_of_bundle(entries, bundle_hash, clock.now()), "retire")
         entry = ledger.append(RETIRED, model, actor, {"bundle_hash": bundle_hash, "reason": text})
         live(workspace, model)
