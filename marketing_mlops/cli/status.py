@@ -232,14 +232,15 @@ def release_rows(
     clock:Clock=WallClock(), # Against which an approval's end is judged
 )->tuple[dict[str, str], list[str]]: # What is live, by model; one line for each thing that waits
     "What is live, what was missed, and what waits for an approval or a release; a ledger that cannot be read waits as well."
-    from marketing_mlops.cli.live import approval_words, champion_at, champion_words, duty_words, entries_by_model
+    from marketing_mlops.cli.live import approval_words, champion_at, champion_words, duty_words, entries_by_model, proof_warnings, proofs_at
     models = list(models)
     try: past = entries_by_model(workspace)
     except MmopsError as error: return dict.fromkeys(models, "unknown"), [f"ledger: {error.problem} {error.remedy}"]
-    live = {name: champion_words(champion_at(name, past.get(name, ()), clock.now())) for name in models}
+    proofs = proofs_at(workspace, past, models)
+    live = {name: champion_words(champion_at(name, past.get(name, ()), clock.now()), proofs[name].get("champion")) for name in models}
     waits = [words for name in models for words in (approval_words(name, past, clock), candidate_words(workspace, name, past.get(name, ())))]
     owed = [words for name in models for words in duty_words(name, past.get(name, ()), clock.now())]
-    return live, owed + [words for words in waits if words]
+    return live, [line for name in models for line in proof_warnings(proofs[name])] + owed + [words for words in waits if words]
 
 # %% ../../nbs/api/cli/40_status.ipynb #eb4d97d2
 def waiting_for_source(

@@ -43,23 +43,25 @@ APPROVAL_SENTENCES = { # status of an approval -> what a card says of it
 def approval_sentence(
     card:ModelCard, # As `read_card` gathers it
 )->str: # One sentence
-    "Who approved this bundle, on the ledger's word."
+    "Who approved this bundle, and whether the yeses are proven to be theirs."
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
     state, last = card.approval, card.approval.answer or card.approval.request
     if last is None: return f"{UNKNOWN}: the ledger holds no request for this bundle."
     words = dict(by=f"{state.approver} on {last.time:%Y-%m-%d}", asked=f"{last.actor} asked on {last.time:%Y-%m-%d}", reason=known(last.payload, "reason"),
-                 agreed=f"{', '.join(state.granted_by)} agreed, and another yes is missing" if state.granted_by else "nobody has answered",
-                 until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=state.identity)
+                 agreed=f"{', '.join(state.granted_by)} agreed (identity: {card.identity}), and another yes is missing" if state.granted_by else "nobody has answered",
+                 until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=card.identity)
     return APPROVAL_SENTENCES[state.status].format(**words)
 
 def live_sentence(
     card:ModelCard, # As `read_card` gathers it
 )->str: # One sentence
-    "What is live, on the ledger's word."
+    "What is live, and where no valid approval stands behind it."
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
     if card.champion is None: return f"{UNKNOWN}: the ledger holds no release of this model." if not card.entries else "Nothing of this model is live."
     this = "This bundle" if card.role == "champion" else f"Bundle {card.champion.champion[:12]}, another one,"
-    return f"{this} is live since {card.champion.since:%Y-%m-%d}, by decision of {card.champion.actor}."
+    proof = card.proofs.get("champion")
+    doubt = f" No valid approval stands behind its release: {proof.objection}." if proof and not proof.is_proven else ""
+    return f"{this} is live since {card.champion.since:%Y-%m-%d}, by decision of {card.champion.actor}.{doubt}"
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #318e38e2
 def card_answer(

@@ -19,9 +19,11 @@ from ..contracts.counts import counted
 from ..governance.approval_states import ApprovalState
 from ..governance.decision_log import decision_log
 from ..governance.governance_reviews import reviews_from
+from ..governance.ledger_entries import LedgerEntry
 from ..governance.live_pointers import LIVE_KINDS, LivePointer, pointer_from
 from ..governance.policies import Policy
 from ..governance.release_states import GRANTED
+from ..governance.release_proofs import shown_identity
 from ..governance.releases import state_of_bundle
 from .blocks import Block, PageHeading, decision_block, facts_block, page_heading, table_block
 from .colours import PALETTE
@@ -32,17 +34,22 @@ from .plots import finish_chart
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #d2ece656
 _SHOWN = 10 # lines of one kind on the first screen
 
+def _approved(model:GovernedModel)->str:
+    "Who approved the champion, as it was found; the name in the entry alone is no approver."
+    proof = model.proofs.get("champion")
+    return f"approved by {proof.words}" if proof and proof.is_proven else "without a valid approval"
+
 def _live_line(model:GovernedModel)->str:
     now = model.champion
     trials = [f"{now.canary[:12]} serves {show_rate(now.canary_share, 0)} as canary"] if now.canary else []
     if now.shadow: trials.append(f"{now.shadow[:12]} scores as shadow")
-    return f"{model.model}: bundle {now.champion[:12]} since {now.since:%Y-%m-%d %H:%M} UTC, approved by {now.approver} ({model.identity}){''.join('; ' + each for each in trials)}."
+    return f"{model.model}: bundle {now.champion[:12]} since {now.since:%Y-%m-%d %H:%M} UTC, {_approved(model)}{''.join('; ' + each for each in trials)}."
 
 def _waiting_line(model:GovernedModel, state:ApprovalState)->str:
     digest,asked = state.request.payload["bundle_hash"][:12], f"asked for by {state.request.actor} on {state.request.time:%Y-%m-%d}"
-    if state.status == "granted": return f"{model.model}: bundle {digest}, approved by {state.approver} until {state.expires_at:%Y-%m-%d}, waits for its release."
+    if state.status == "granted": return f"{model.model}: bundle {digest}, approved by {state.approver} until {state.expires_at:%Y-%m-%d} (identity: {shown_identity(model.entries, state)}), waits for its release."
     if state.status == "expired": return f"{model.model}: bundle {digest}, {asked}, was approved until {state.expires_at:%Y-%m-%d} and never released."
-    yet = f"; {', '.join(state.granted_by)} agreed" if state.granted_by else ""
+    yet = f"; {', '.join(state.granted_by)} agreed (identity: {shown_identity(model.entries, state)})" if state.granted_by else ""
     return f"{model.model}: bundle {digest}, {asked}, waits for the yes of {' and '.join(state.missing).replace('either', 'an approver')}{yet}."
 
 def _first_lines(lines:list[str], more:str)->list[str]:
@@ -89,11 +96,14 @@ def live_table(
     "Every model with what serves its customers."
     def row(model):
         now = model.champion
-        if now is None: return dict(model=model.model, champion="nothing", since="", approved="", identity="", beside="")
+        if now is None: return dict(model=model.model, champion="nothing", since="", approved="", identity="", where="", beside="")
         beside = [f"canary {now.canary[:12]}, {show_rate(now.canary_share, 0)}"] if now.canary else []
         if now.shadow: beside.append(f"shadow {now.shadow[:12]}")
-        return dict(model=model.model, champion=now.champion[:12], since=_when(now.since), approved=now.approver, identity=model.identity, beside="; ".join(beside))
-    return _table([row(model) for model in record.models], dict(model="Model", champion="Champion", since="Since (UTC)", approved="Approved by", identity="Identity", beside="Beside it"), "No model is on record.")
+        proof = model.proofs["champion"]
+        return dict(model=model.model, champion=now.champion[:12], since=_when(now.since), approved=", ".join(proof.approvers) or "nobody", identity=model.identity, where=_where(proof.step), beside="; ".join(beside))
+    return _table([row(model) for model in record.models], dict(model="Model", champion="Champion", since="Since (UTC)", approved="Approved by", identity="Identity", where="Released in", beside="Beside it"), "No model is on record.")
+
+def _where(entry:LedgerEntry)->str: return entry.payload.get("environment") or "not recorded"
 
 def _when(time:datetime)->str: return f"{time:%d %b %Y} {time:%H:%M}".replace(" ", "\u00a0", 2)   # breaks before the hour, where it has to
 
@@ -169,9 +179,9 @@ def yeses_table(
 )->Block:
     "Every approval that was given, the newest first."
     given = [(model, entry) for model in record.models for entry in model.entries if entry.kind == GRANTED]
-    rows = [dict(when=_when(entry.time), bundle=f"{model.model} {entry.payload['bundle_hash'][:12]}", by=entry.actor, identity=yes_identity(model.entries, entry),
+    rows = [dict(when=_when(entry.time), bundle=f"{model.model} {entry.payload['bundle_hash'][:12]}", by=entry.actor, identity=yes_identity(model.entries, entry), where=_where(entry),
                  until=_when(datetime.fromisoformat(entry.payload["expires_at"])), reason=entry.payload.get("reason") or "") for model, entry in sorted(given, key=lambda each: each[1].time, reverse=True)]
-    return _table(rows, dict(when="When (UTC)", bundle="Bundle", by="Role", identity="Identity", until="Valid until", reason="Remark"), "Nobody has approved anything yet.")
+    return _table(rows, dict(when="When (UTC)", bundle="Bundle", by="Role", identity="Identity", where="Given in", until="Valid until", reason="Remark"), "Nobody has approved anything yet.")
 
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #68579d1f
 _LISTS:dict[str, Callable[[tuple], str]] = {"signers": lambda lines: ", ".join(dict.fromkeys(line.split()[0] for line in lines))}  # rule -> how its list is said: whose keys, not the keys

@@ -11,7 +11,7 @@ __all__ = ['UNKNOWN', 'known', 'feature_definition', 'ModelCard', 'card_verdict'
 
 # %% ../../nbs/api/reporting/83_model_cards.ipynb #9610bf90
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from ..contracts.glossary import glossary, term_key
@@ -22,6 +22,7 @@ from ..governance.approval_states import ApprovalState, approval_from
 from ..governance.ledger import Ledger
 from ..governance.ledger_entries import LedgerEntry, LedgerError
 from ..governance.live_pointers import RELEASED, LivePointer, bundle_place, pointer_from
+from ..governance.release_proofs import ReleaseProof, serving_proofs, shown_identity
 from ..governance.releases import evaluation_hash
 from ..registry.bundle_files import BundleError
 from ..registry.bundles import Bundle, read_bundle
@@ -65,6 +66,8 @@ class ModelCard:
     entries:tuple[LedgerEntry, ...] # About this model, oldest first
     ledger_problem:str="" # Why the ledger could not be read; "" where it could
     approval:ApprovalState=ApprovalState("none") # Where the approval of this bundle stands, as a release would see it; a day's end is not judged
+    identity:str="unverified" # Whether the yeses are of whom they say: verified, unverified or forged
+    proofs:Mapping[str, ReleaseProof]=field(default_factory=dict) # champion, canary, shadow -> what stands behind it
 
     @property
     def parameters(self)->dict: "The model's entry as it was when the bundle was made."; return self.bundle.parameters if self.bundle else {}
@@ -99,6 +102,11 @@ def _approval(model:str, bundle:Bundle|None, ledger:list[LedgerEntry])->Approval
     if bundle is None: return ApprovalState("none")
     return approval_from(ledger, model, bundle.core_hash, evaluation_hash(bundle.evaluation), datetime.min.replace(tzinfo=timezone.utc))
 
+def _proofs(model:str, ledger:list[LedgerEntry])->dict[str, ReleaseProof]:
+    past = {}
+    for entry in ledger: past.setdefault(entry.subject, []).append(entry)
+    return serving_proofs(past, [model])[model]
+
 def _place(workspace:Workspace, model:str, wish:str|None, champion:LivePointer|None)->Path:
     if wish in (None, "champion") and champion: return champion.bundle_folder(workspace)
     if wish in (None, "candidate"): return workspace.output("bundle", model)
@@ -122,4 +130,5 @@ def read_card(
     place = _place(workspace, model, bundle, champion)
     try: found, problem = read_bundle(place), ""
     except BundleError as error: found, problem = None, error.problem
-    return ModelCard(model, found, problem, champion, entries, trouble, _approval(model, found, ledger))
+    approval = _approval(model, found, ledger)
+    return ModelCard(model, found, problem, champion, entries, trouble, approval, shown_identity(entries, approval), _proofs(model, ledger))

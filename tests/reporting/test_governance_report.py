@@ -3,8 +3,9 @@ import json, shutil, subprocess
 import pytest
 from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.release_states import GRANTED, RELEASED, ROLLED_BACK
+from marketing_mlops.governance.release_states import CHECKED, GRANTED, RELEASED, ROLLED_BACK
 from marketing_mlops.governance.signatures import add_signer
+from marketing_mlops.reporting.governance_blocks import governance_answer, live_table
 from marketing_mlops.reporting.governance_records import read_governance
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
@@ -37,6 +38,7 @@ def shop(tmp_path, repository):
 def agreed(shop, digits, day, keys=("owner", "marketing")):
     "Two yeses to a bundle; None in place of a key leaves one unsigned."
     request_approval(shop, "churn", digits*32, EVALUATION, ANALYST, clock=at(day))
+    Ledger(shop, at(day)).append(CHECKED, "churn", ANALYST, dict(bundle_hash=digits*32, status="pass", verdicts={}))
     for who, key in zip((OWNER, MARKETING), keys): state = grant(shop, "churn", digits*32, EVALUATION, who, key=key and str(shop.root/key), reason=HOSTILE, clock=at(day))
     return state
 
@@ -56,6 +58,14 @@ def test_signed_yeses_need_no_look_and_an_unsigned_one_does(shop):
     record = read_governance(shop, at=at("03-06").now())
     assert codes(record) == ["unsigned"] and MARKETING in record.points[-1].message and OWNER not in record.points[-1].message
     assert record.models[0].identity == "unverified"       # whatever the release wrote down
+
+def test_a_release_that_no_yes_stands_behind_fails_the_page_and_names_nobody_as_approver(shop):
+    put_live(shop, "5f", "03-01")
+    Ledger(shop, at("03-02")).append(RELEASED, "churn", ANALYST, dict(bundle_hash="a1"*32, evaluation_hash=EVALUATION, approver=MARKETING, reason="", identity="verified"))
+    record = read_governance(shop, at=at("03-03").now())
+    assert codes(record) == ["not_proven"] and record.status == "fail" and record.models[0].identity == "not proven"
+    page = str(governance_answer(record)) + str(live_table(record))
+    assert "without a valid approval" in page and "nobody asked for these bytes" in page and f"approved by {MARKETING}" not in page
 
 def test_a_yes_that_was_copied_from_another_bundle_is_forged(shop):
     put_live(shop, "5f", "03-01")
