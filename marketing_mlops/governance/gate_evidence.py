@@ -136,7 +136,7 @@ def judge_worth(
 
 _WORTH = {"pass": "", "review": "Say why this bundle should replace the champion, or keep the champion.", "fail": "Keep the champion."}
 
-# %% ../../nbs/api/governance/63_gate_evidence.ipynb #08e9f5e8
+# %% ../../nbs/api/governance/63_gate_evidence.ipynb #e0e33964
 def judge_tests(
     named:Iterable[str], # As in `mandatory_tests` of the policy
     results:Mapping[str, bool], # Test -> whether it passed; tests that were not run left out
@@ -145,4 +145,5 @@ def judge_tests(
     named = list(named)
     wrong = [name for name in named if not results.get(name)]
     if not wrong: return judged("tests", [Reason("mandatory_tests", f"The {counted(len(named), 'test')} the policy names passed." if named else "The policy names no test.", severity="pass")])
-    return judged("tests", [Reason("mandatory_test", f"{name} {'did not pass' if name in results else 'has no recorded result'}.", next_step="Run it, and give its report to `mmops check MODEL --tests FILE`.", severity="fail") for name in wrong])
+    return judged("tests", [Reason("mandatory_test", f"{name} {'did not pass' if name in results else 'has no recorded result'}.",
+                                   next_step="Run it, and give its report to `mmops check MODEL --tests FILE`.", severity="fail") for name in wrong])

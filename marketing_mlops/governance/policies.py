@@ -118,7 +118,7 @@ def record_policy(
     if policy.hash not in known: ledger.append(POLICY_CHANGED, policy.model, actor, {"policy_hash": policy.hash, "policy": policy.to_dict()})
     return policy.hash
 
-# %% ../../nbs/api/governance/46_policies.ipynb #7920dc5c
+# %% ../../nbs/api/governance/46_policies.ipynb #fc7c1754
 @dataclass(frozen=True)
 class PolicyInForce:
     "Rules, and the yeses that brought them into force."
@@ -129,7 +129,7 @@ class PolicyInForce:
 def policies_in_force(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
 )->list[PolicyInForce]: # Oldest first; the last one decides
-    "All rules that ever decided, each with who approved it. A complete yes counts only where both sides of the rules before it spoke, whatever its entry says of itself."
+    "All rules that ever decided, each with who approved it. A yes counts as complete where both sides of the rules before it spoke, whatever its entry says of itself."
     entries,found = list(entries), []
     recorded,yeses = recorded_policies(entries), {}
     for entry in entries:
