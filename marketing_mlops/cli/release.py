@@ -64,18 +64,23 @@ def release_candidate(
     else: _begin_trial(found, model, folder, role, stage, share)
 
 # %% ../../nbs/api/cli/64_release.ipynb #d50f58b8
+def _approved_by(workspace:Workspace, model:str, stage:str)->str:
+    "Who said yes, and how sure it is; looked for in the ledger like `mmops live` does."
+    from marketing_mlops.cli.live import entries_by_model, proofs_at
+    return proofs_at(workspace, entries_by_model(workspace), [model])[model][stage].words
+
 def _make_champion(workspace:Workspace, model:str, folder:Path, role:str, before:"LivePointer|None"):
     from marketing_mlops.governance.releases import release
     now = release(workspace, model, folder, role)
     if before and before.champion == now.champion: print(f"{model}: bundle {now.champion[:12]} is the champion since {now.since:%Y-%m-%d}; nothing was changed.")
-    else: print(f"{model}: bundle {now.champion[:12]} is live, approved by {now.approver}" + (f", in place of {before.champion[:12]}." if before else "."))
+    else: print(f"{model}: bundle {now.champion[:12]} is live, approved by {_approved_by(workspace, model, 'champion')}" + (f", in place of {before.champion[:12]}." if before else "."))
     _said(workspace, model, now.champion)
 
 def _begin_trial(workspace:Workspace, model:str, folder:Path, role:str, stage:str, share:float|None):
     from marketing_mlops.governance.trials import start_canary, start_shadow
     now = start_shadow(workspace, model, folder, role) if stage == "shadow" else start_canary(workspace, model, folder, role, share=share)
     says = "scores beside the champion and reaches nobody" if stage == "shadow" else f"serves {now.canary_share:.0%} of the customers"
-    print(f"{model}: bundle {getattr(now, stage)[:12]} {says}; the champion is {now.champion[:12]}.")
+    print(f"{model}: bundle {getattr(now, stage)[:12]} {says}, approved by {_approved_by(workspace, model, stage)}; the champion is {now.champion[:12]}.")
     for line in repeat_aliases(workspace, model): print(line)
     print(f"Next: `mmops run {model}` scores with both. Go on with `mmops release {model}`, or end it with `mmops rollback {model}{' --stage shadow' if stage == 'shadow' else ''}`.")
 
@@ -94,7 +99,7 @@ def roll_back(
     found, role, why = find_workspace(workspace), needed_flag("--as", as_, "rollback"), needed_flag("--reason", reason, "rollback")
     before, now = live(found, model), rollback(found, model, role, why, to=to, stage=stage)
     left = before.champion if before.champion != now.champion else before.canary if before.canary != now.canary else before.shadow
-    if left == before.champion: print(f"{model}: bundle {now.champion[:12]} is live again, as approved by {now.approver}. Bundle {left[:12]} may return only with a new approval.")
+    if left == before.champion: print(f"{model}: bundle {now.champion[:12]} is live again, as approved by {_approved_by(found, model, 'champion')}. Bundle {left[:12]} may return only with a new approval.")
     else: print(f"{model}: the trial of bundle {left[:12]} has ended; the champion is still {now.champion[:12]}. To leave the champion too: `mmops rollback {model} --stage champion`.")
     print(_review_line(found, model))
     _said(found, model, now.champion)
