@@ -9,7 +9,7 @@ __all__ = ['Ledger', 'pointer_anchors']
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #38a13266
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_has
 from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
 from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
 from .ledger_steps import bring_in_step, complete_for, missing_entries
-from .ledger_store import add_entries, entry_row, holds_entry, ledger_table, newest_entries, newest_entry, stored_entries, stored_lines
+from .ledger_store import add_entries, entry_row, holds_entry, ledger_table, newest_entry, newest_on, stored_entries, stored_lines
 from .text_log import append_line, has_logs, last_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning
@@ -38,6 +38,7 @@ class Ledger:
     "The record of decisions of a workspace."
     workspace:Workspace # Whose
     clock:Clock = WallClock() # When entries are recorded
+    signing_key:str|None = None # File of an SSH key to sign anchors with; None for the usual one, if there is any
 
     @cached_property
     def writer(self)->str: "Under which name this copy writes."; return writer_name(self.workspace)
@@ -98,27 +99,27 @@ def append(self:Ledger,
 )->LedgerEntry: # As recorded
     "Record a decision, for good. Raises `LedgerError`, with nothing recorded, when it may not be."
     with self.locked():
-        newest,now = _ends(self), self.clock.now()
-        draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
-        entry = next_entry(draft, newest.pop(self.writer, None), newest.values())
-        marks = kept_marks(self.workspace) or marks_now(self.workspace)
+        self.catch_up()
         with store_trouble(self.workspace), self.store.begin() as connection:
+            newest,now = _ends(self, connection), self.clock.now()
+            draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
+            entry = next_entry(draft, newest.pop(self.writer, None), newest.values())
+            marks = kept_marks(self.workspace) or marks_now(self.workspace)
             add_entries(connection, [entry])
             append_line(log_file(self.workspace, self.writer), entry_line(entry))
         keep_marks(self.workspace, marks_after(marks, self.workspace, self.writer, entry.number))
-        if entry.kind in ANCHORED_KINDS and anchor_place(self.workspace) == "git-tag": make_anchor(self.workspace, entry)
+        if entry.kind in ANCHORED_KINDS and anchor_place(self.workspace) == "git-tag": make_anchor(self.workspace, entry, self.signing_key)
     return entry
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #010d879d
-def _ends(ledger:Ledger)->dict[str, LedgerEntry]:
+def _ends(ledger:Ledger, connection:"sa.Connection")->dict[str, LedgerEntry]:
     "The last entry of every writer, ours held against the end of our log once more."
-    ledger.catch_up()
-    with store_trouble(ledger.workspace): newest = newest_entries(ledger.store)
+    newest = newest_on(connection)
     ours = newest.get(ledger.writer)
     if last_line(log_file(ledger.workspace, ledger.writer)) == (entry_line(ours) if ours else None): return newest
     marks_file(ledger.workspace).unlink(missing_ok=True)
     ledger.catch_up()
-    with store_trouble(ledger.workspace): return newest_entries(ledger.store)
+    return newest_on(connection)
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #6507b82e
 @patch
@@ -170,13 +171,19 @@ def pointer_anchors(
 @patch
 def verify(self:Ledger,
     anchors:Mapping[str, str]|None=None, # Hash → where it was noted, such as {"5f2a…": "mail of 1 September"}
+    *,
+    progress:Callable[[str], None]|None=None, # Told what is being read
 )->Verdict: # Fails when something was changed; a pass says how far it reaches
     "Hold logs, database and anchors against each other; writes no entry, no row and no file. Raises `LedgerError` when the database cannot be used."
+    tell = progress or (lambda _: None)
     logs,rows = read_logs(self.workspace), _rows(self)
+    tell(f"Reading {sum(map(len, logs.values())):,} lines of the logs")
     known,broken = read_entries(logs)
+    tell("Reading the tags of git")
     lines = {line for each in logs.values() for line in each} | {row["line"] for row in rows}
     both = {entry.hash: entry for entry in (*known.values(), *map(entry_from_line, lines - known.keys())) if entry}
     tags = read_anchors(self.workspace)
+    tell(f"Holding {len(rows):,} rows of the database against the logs, and both against {len(tags):,} tags")
     kept = noted_anchors(both.values()) | pointer_anchors(self.workspace) | {each.hash: each.place for each in tags if each.state != "forged"} | dict(anchors or {})
     found = [*broken, *store_reasons(logs, rows, complete_for=complete_for(self.workspace), known=known),
              *anchor_reasons(both.values(), kept), *anchor_faults(self.workspace, both.values(), tags)]
@@ -193,7 +200,7 @@ def anchor(self:Ledger)->str: # The tag; "" for an empty ledger
     "Note the end of the ledger in a git tag now. Raises `LedgerError` where that cannot be."
     with self.locked():
         last = self.newest()
-        made = last and make_anchor(self.workspace, last)
+        made = last and make_anchor(self.workspace, last, self.signing_key)
     if last and not made: raise LedgerError("Git made no tag for the end of the ledger.", "Have the workspace be a git repository with a first commit, and the key of user.signingkey at hand.", place="git")
     return made or ""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from .ledger_checks import log_reasons, unlogged_reasons
 from .ledger_databases import check_store, store_file
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line
-from .ledger_marks import keep_marks, kept_marks, marks_now
+from .ledger_marks import LedgerMarks, keep_marks, kept_marks, marks_now, noted_marks
 from .ledger_store import add_entries, stored_counts, stored_lines
 from .text_log import read_logs, writer_name
 from ..workspace.places import Workspace
@@ -52,10 +52,15 @@ def bring_in_step(
     faults = [reason for reason in unlogged_reasons(logs, rows, complete_for(workspace)) if reason.severity == "fail"]
     if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
     with store.begin() as connection: n = add_entries(connection, missing)
-    keep_marks(workspace, replace(marks, store=marks_now(workspace).store, counts={name: len(lines) for name,lines in logs.items()}))
+    keep_marks(workspace, replace(marks, store=marks_now(workspace).store, counts={name: len(lines) for name,lines in logs.items()}, whole_at=_whole_at(workspace, marks)))
     return n
 
 # %% ../../nbs/api/governance/37_ledger_steps.ipynb #903cba2d
+def _whole_at(workspace:Workspace, before:LedgerMarks)->str:
+    "The last whole look, where only logs have changed since: a pull brings lines, and the rows are then made from them."
+    noted = noted_marks(workspace)
+    return noted.whole_at if noted and (noted.boot, noted.store) == (before.boot, before.store) else ""
+
 def _is_in_step(workspace:Workspace, store:"sa.Engine")->bool:
     marks = kept_marks(workspace)
     if marks is None or store_file(workspace): return marks is not None

@@ -6,7 +6,7 @@ Questions such as "which releases did this model have" are answered by a databas
 
 # %% auto #0
 __all__ = ['ledger_table', 'make_table', 'entry_row', 'add_entries', 'stored_lines', 'stored_entries', 'newest_entries',
-           'newest_entry', 'holds_entry', 'stored_counts']
+           'newest_on', 'newest_entry', 'holds_entry', 'absent_entries', 'stored_counts']
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #9db4daa8
 from collections.abc import Iterable, Mapping, Sequence
@@ -92,23 +92,32 @@ def newest_entries(
     store:"sa.Engine", # With the table in place
 )->dict[str, LedgerEntry]: # Writer → its last entry; empty for an empty ledger
     "The last entry of every writer. Raises `LedgerError` for a row that nobody wrote with the ledger."
-    import sqlalchemy as sa
-    table = ledger_table()
-    with store.connect() as connection:
-        names = connection.execute(sa.select(_writers().c.writer).where(_writers().c.writer.is_not(None))).scalars().all()
-        ends = [sa.select(table).where(table.c.writer == name).order_by(table.c.number.desc()).limit(1) for name in names]
-        found = [_entry_of(connection.execute(end).mappings().one()) for end in ends]
+    with store.connect() as connection: return newest_on(connection)
+
+def newest_on(
+    connection:"sa.Connection", # Of a database with the table in place
+)->dict[str, LedgerEntry]: # Writer → its last entry
+    "The same, for whoever is going to append over this connection."
+    names = connection.execute(_writer_names()).scalars().all()
+    found = [_entry_of(connection.execute(_end_of_writer(), {"name": name}).mappings().one()) for name in names]
     return {entry.writer: entry for entry in found}
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #addf2366
 @cache
-def _writers()->"sa.CTE":
+def _end_of_writer()->"sa.Select":
+    import sqlalchemy as sa
+    table = ledger_table()
+    return sa.select(table).where(table.c.writer == sa.bindparam("name")).order_by(table.c.number.desc()).limit(1)
+
+@cache
+def _writer_names()->"sa.Select":
     "The writers' names, each found from the one before."
     import sqlalchemy as sa
     writer = ledger_table().c.writer
     names = sa.select(sa.func.min(writer).label("writer")).cte("writers", recursive=True)
     following = sa.select(sa.func.min(writer)).where(writer > names.c.writer).correlate(names).scalar_subquery()
-    return names.union_all(sa.select(following).where(names.c.writer.is_not(None)))
+    found = names.union_all(sa.select(following).where(names.c.writer.is_not(None))).c.writer
+    return sa.select(found).where(found.is_not(None))
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #e913c61d
 def newest_entry(
@@ -130,6 +139,21 @@ def holds_entry(
     question = sa.select(ledger_table().c.number).where(ledger_table().c.hash == digest)
     with store.connect() as connection: return connection.execute(question).first() is not None
 
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #e4f89ea2
+def absent_entries(
+    store:"sa.Engine", # With the table in place
+    digests:Iterable[str], # Hashes of entries
+)->set[str]: # Those that no row has
+    "Look many entries up by their hashes."
+    import sqlalchemy as sa
+    wanted,found = sorted(set(digests)), set()
+    with store.connect() as connection:
+        for start in range(0, len(wanted), 500):
+            some = wanted[start:start+500]
+            found.update(connection.execute(sa.select(ledger_table().c.hash).where(ledger_table().c.hash.in_(some))).scalars())
+    return set(wanted) - found
+
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #3f2e0471
 def stored_counts(
     store:"sa.Engine", # With the table in place
 )->dict[str, int]: # Writer → entries, without a gap from the first; a writer with a gap is left out
