@@ -194,7 +194,7 @@ _REVIEW_COMMANDS = (
     Command("incident list", "incident_commands:list_incidents", "what is open, what it cost, what was learnt",
             ("mmops incident list", "mmops incident list --open")),
     Command("review record", "review_commands:keep_review", "put a review of a model on record; ends the duty a rollback left",
-            ('mmops review record retailer_churn_90d --seen "The list held each customer once per market" --as model-owner@example.com',
+            ('mmops review record retailer_churn_90d --seen "The list held each customer once per market" --with marketing@example.com --as model-owner@example.com',
              'mmops review record retailer_churn_90d --seen "Sound" --threshold "monitoring.psi=0.2 to 0.15" --as model-owner@example.com'), "Run `mmops review list --reviews` to see whether it is on record."),
     Command("review list", "review_commands:list_reviews", "reviews and all other decisions about models, with the reason of each change",
             ("mmops review list", "mmops review list --about retailer_churn_90d --reviews")),
