@@ -10,19 +10,20 @@ __all__ = ['SHOWN_FACTS', 'fact_words', 'ledger_row', 'show_ledger', 'verify_led
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #f47af182
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from ..contracts.counts import counted
 from ..workspace.errors import ParameterError, closest
 from ..workspace.places import Workspace, find_workspace
-from .terminal import printable, text_table
+from .terminal import is_interactive, printable, terminal_progress, text_table
 if TYPE_CHECKING:
     from marketing_mlops.contracts.verdict import Verdict
     from marketing_mlops.governance.ledger_entries import LedgerEntry
     from marketing_mlops.governance.ledger_repairs import LogRepair
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #9ac8c780
-SHOWN_FACTS = ("decision", "bundle_hash", "results_hash", "made_at", "revision", "approver", "identity", "environment", "expires_at", "purpose", "file", "text", "reason")
+SHOWN_FACTS = ("decision", "bundle_hash", "results_hash", "made_at", "revision", "approver", "identity", "environment", "expires_at", "purpose", "schedule", "file", "text", "reason")
 
 def fact_words(
     payload:Mapping[str, object], # Facts of an entry
@@ -52,13 +53,13 @@ def show_ledger(
     from marketing_mlops.governance.ledger import Ledger
     if last < 1: raise ParameterError(f"--last is {last}; at least 1 is needed.", "Ask for as many entries as you want to see.", key="last")
     ledger = Ledger(find_workspace(workspace))
-    found = ledger.entries(subject=about)[::-1]
+    found,n = ledger.latest(last, about)
     subjects = {entry.subject for entry in ledger.entries()} if about and not found else set()
     if subjects:
         raise ParameterError(f"No entry is about {about!r}; there are entries about {', '.join(sorted(subjects))}.{closest(about, subjects)}", "Correct the name.", key="about")
     if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, by `register --as`, `features retire` and `features unretire`, and by `experiments register`, `experiments decide` and `experiments learnt`.")
-    print(text_table(map(ledger_row, found[:last])))
-    if len(found) > last: print(f"\n{len(found)-last:,} older entries; `mmops ledger --last {len(found)}` shows them all.")
+    print(text_table(map(ledger_row, found)))
+    if n > last: print(f"\n{n-last:,} older entries; `mmops ledger --last {n}` shows them all.")
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #c06db5fb
 def verify_ledger(
@@ -67,7 +68,8 @@ def verify_ledger(
     "Says whether anything recorded was changed, moved or removed, and whether live pointers follow from it. Changes nothing."
     from marketing_mlops.governance.ledger import Ledger
     found = find_workspace(workspace)
-    return _print_verdict(found, Ledger(found).verify())
+    with terminal_progress("Reading the ledger") if is_interactive() else nullcontext() as tell: recorded = Ledger(found).verify(progress=tell)
+    return _print_verdict(found, recorded)
 
 def _print_verdict(workspace:Workspace, recorded:"Verdict")->int:
     from marketing_mlops.contracts.verdict import combine, judged

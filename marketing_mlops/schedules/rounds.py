@@ -20,9 +20,11 @@ from .attempt_processes import AttemptProcess, start_process
 from .attempts import Order
 from .claims import Claim, Ending, claim_next, left_behind, settle, take_slot
 from .entries import Schedule
+from .issued_reports import put_report_on_record
 from .notices import failed_alert, late_alert, local_time, missed_alert, page_missing_alert, stuck_alert
 from .planning import is_quiet, known_schedules, plan_due
 from .records import DueRun, attempts_of, due_runs, open_records
+from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/schedules/50_rounds.ipynb #238618f8
@@ -54,12 +56,15 @@ def report_end(
     run:DueRun, # As it was settled
     schedule:Schedule|None, # Of the run; None where it has left `schedule.yaml`, and nobody is told
 )->None:
-    "Says how a run ended, and raises an alert where nobody will try again or a report has no page."
+    "Says how a run ended, raises an alert where nobody will try again or a report has no page, and puts a report on record."
     if schedule is None: return
     if run.state == "failed": return notify(now_round, failed_alert(schedule, run), schedule)
     why = f": {run.sentence}" if run.sentence else ""
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{why}{_again(schedule, run, now_round.clock())}")
-    if run.state == "done": notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
+    if run.state != "done": return
+    notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
+    try: put_report_on_record(now_round.workspace, schedule, run)
+    except (MmopsError, OSError, ValueError, KeyError) as error: now_round.tell(f"The report is made and could not be put on record: {error}")
 
 def _again(schedule:Schedule, run:DueRun, now:datetime)->str:
     "When it is tried again, as the end of a sentence."
