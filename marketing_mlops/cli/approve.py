@@ -16,9 +16,11 @@ from ..workspace.clock import WallClock
 from ..workspace.places import Workspace, find_workspace
 from .candidates import candidate_folder, evidence_lines, needed_flag
 from .register import origin_line
-from .release_checks import gate_lines
-from .terminal import printable
-if TYPE_CHECKING: from marketing_mlops.governance.approval_states import ApprovalState, ApprovalStatus
+from .release_checks import gate_lines, measured_findings
+from .terminal import printable, terminal_progress
+if TYPE_CHECKING:
+    from marketing_mlops.governance.approval_states import ApprovalState, ApprovalStatus
+    from marketing_mlops.governance.release_gates import GateFindings
 
 # %% ../../nbs/api/cli/63_approve.ipynb #0161bb7b
 class ApprovalWords(NamedTuple):
@@ -70,16 +72,32 @@ def ask_for_approval(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Asks for the candidate of a model to be approved, puts its origin on record, asks the gates, and shows what evaluation and gates say."
-    from marketing_mlops.governance.approvals import request_approval
+    from marketing_mlops.governance.approvals import reason_text, request_approval
+    from marketing_mlops.governance.ledger_entries import checked_actor
     from marketing_mlops.governance.release_gates import check_bundle
-    found, role = find_workspace(workspace), needed_flag("--as", as_, "request")
-    folder, about = _about(found, model)
-    state = request_approval(*about, role, structure=_structure(folder), author=author or "", reason=reason or "")
-    if not state.is_valid: check_bundle(found, model, folder, role)
+    found, role = find_workspace(workspace), checked_actor(needed_flag("--as", as_, "request"))
+    (folder, about), author, reason = _about(found, model), checked_actor(author or role), reason_text(reason or "", needed=False)
+    findings = _findings(found, model, about, folder)
+    state = request_approval(*about, role, structure=_structure(folder), author=author, reason=reason)
+    if not state.is_valid: check_bundle(found, model, folder, role, findings=findings)
     stands, then = state_lines(model, about[2], state)
     if state.is_valid: then = _live_already(found, model, about[2]) or then
     else: then = f"{_who_may(found, model, state)} {then}"
     print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), origin_line(found, model, about[2], role), *_change_lines(state), *_rule_lines(found, model, state), stands, *_hurdle(found, model, folder), then, sep="\n")
+
+# %% ../../nbs/api/cli/63_approve.ipynb #2f2dbaa7
+def _findings(workspace:Workspace, model:str, about:tuple[Workspace, str, str, str], folder:Path)->"GateFindings":
+    "What is not known yet about a candidate, measured by the rules that are asked for; nothing where it is approved already."
+    from marketing_mlops.governance.approval_states import approval_state
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.policies import policy_of
+    from marketing_mlops.governance.release_gates import GateFindings, last_check, unmeasured_gates
+    from marketing_mlops.registry.bundles import read_bundle
+    if approval_state(*about).is_valid: return GateFindings()
+    entries, rules = Ledger(workspace).entries(subject=model), policy_of(workspace, model)
+    check, open_still = last_check(entries, about[2]), set(unmeasured_gates(entries, about[2], rules.hash))
+    if check: open_still |= {name for name, verdict in check.verdicts.items() if verdict.status == "unknown"}
+    with terminal_progress(f"Measuring {model}") as report: return GateFindings(measured_findings(workspace, read_bundle(folder), rules, open_still, report))
 
 # %% ../../nbs/api/cli/63_approve.ipynb #92376aab
 def _about(workspace:Workspace, model:str)->tuple[Path, tuple[Workspace, str, str, str]]:
@@ -149,7 +167,8 @@ def _rule_lines(workspace:Workspace, model:str, state:"ApprovalState")->list[str
     changed = {name: both for name, both in policy_changes(before, asked).items() if name != "model"}
     head = "Other rules come into force with this approval:" if before else "The first rules of this model come into force with this approval:"
     words = {"signers": "keys"}
-    return [head, *(f"  {words.get(name, name.replace('_', ' '))}: " + (f"{_rule_words(name, old)} → " if before else "") + _rule_words(name, new) for name, (old, new) in changed.items())] if changed else []
+    first = [] if before or not asked.signers else [f"Nothing earlier vouches for these keys ({', '.join(dict.fromkeys(line.split()[0] for line in asked.signers))}). Compare them with the people they belong to before you say yes."]
+    return [head, *(f"  {words.get(name, name.replace('_', ' '))}: " + (f"{_rule_words(name, old)} → " if before else "") + _rule_words(name, new) for name, (old, new) in changed.items()), *first] if changed else []
 
 def _asked_lines(workspace:Workspace, model:str, bundle_hash:str, evaluation_hash:str)->list[str]:
     "What a yes to a request would bring with it, besides the bundle; empty where nobody asked."
@@ -170,7 +189,20 @@ def approve_candidate(
     found, role = find_workspace(workspace), needed_flag("--as", as_, "approve")
     folder, about = _about(found, model)
     print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), *_asked_lines(*about), sep="\n")
+    _check_measured(*about)
     print(*state_lines(model, about[2], grant(*about, role, key=key, reason=reason or "")), *_hurdle(found, model, folder), sep="\n")
+
+# %% ../../nbs/api/cli/63_approve.ipynb #dd3afb66
+def _check_measured(workspace:Workspace, model:str, bundle_hash:str, evaluation_hash:str):
+    "Refuse an answer while a gate waits that nobody has asked."
+    from marketing_mlops.governance.approval_states import approval_state
+    from marketing_mlops.governance.approvals import ApprovalError
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.release_gates import unmeasured_gates
+    state = approval_state(workspace, model, bundle_hash, evaluation_hash)
+    if state.request is None: return
+    missing = unmeasured_gates(Ledger(workspace).entries(subject=model), bundle_hash, state.request.payload["policy_hash"])
+    if missing: raise ApprovalError(f"Nobody has measured {' and '.join(missing)} for bundle {bundle_hash[:12]}, so there is nothing to answer for.", f"Run `mmops check {model} --as ROLE`, and approve after that.", model=model, bundle_hash=bundle_hash)
 
 # %% ../../nbs/api/cli/63_approve.ipynb #6b761b92
 def refuse_candidate(

@@ -54,6 +54,10 @@ class GateCheck:
     def open_points(self)->tuple[str, ...]:
         "Answers that a person has to answer for, as `gate: code`, in order."
         return tuple(dict.fromkeys(f"{name}: {each.code}" for name, verdict in self.verdicts.items() for each in verdict.reasons if each.severity in ("review", "unknown")))
+    @property
+    def unmeasured(self)->tuple[str, ...]:
+        "Gates that wait for a measurement nobody had made; one that was tried and could not be judged is none of them."
+        return tuple(name for name, verdict in self.verdicts.items() if name in MEASURED_GATES and verdict.status == "unknown" and name not in self.entry.payload.get("measured", ()))
     def _repr_markdown_(self)->str:
         rows = [[name.replace("_", " "), each.status, " ".join(reason.message for reason in each.reasons)] for name, each in self.verdicts.items()]
         return f"**{self.status}** · bundle {self.entry.payload['bundle_hash'][:12]}, checked on {self.entry.time:%Y-%m-%d}\n\n" + markdown_table(["gate", "answer", "because"], rows)
@@ -245,7 +249,12 @@ def gate_objection(
     if check is None: return "nobody has held it against the gates"
     if shut := _shut_gate(check): return f"a gate is shut{shut}"
     if check.entry.payload["policy_hash"] != approval.request.payload["policy_hash"]: return "it was checked by other rules than those that were approved"
-    return next(filter(None, (_unread(entries, each) for each in yeses.values())), "")
+    unread = next(filter(None, (_unread(entries, each) for each in yeses.values())), "")
+    return unread or _unasked(check)
+
+def _unasked(check:GateCheck)->str:
+    "Which gates wait for a measurement, as the end of a sentence; empty for none."
+    return f"nobody has measured {' and '.join(check.unmeasured)}" if check.unmeasured else ""
 
 def _shut_gate(check:GateCheck)->str:
     "Which gate a check found shut, to follow the words; empty for none."

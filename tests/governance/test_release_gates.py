@@ -1,13 +1,14 @@
 """A gate that fails cannot be approved away, nobody answers for what came up after the yes, and softened rules in the working tree judge nothing."""
 import json
 import pytest
-from governed_workspace import PARAMS, at, small_bundle
+from governed_workspace import PARAMS, approved, at, put_live, small_bundle
 from marketing_mlops.contracts.verdict import Reason, judged
 from marketing_mlops.governance.approval_states import approval_state
 from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import ReleaseError
-from marketing_mlops.governance.release_gates import MEASURED_GATES, RELEASE_GATES, GateFindings, check_bundle, gate_objection, last_check
+from marketing_mlops.governance.release_gates import MEASURED_GATES, RELEASE_GATES, GateFindings, check_bundle, gate_objection, last_check, unmeasured_gates
+from marketing_mlops.governance.policies import policy_of
 from marketing_mlops.governance.release_states import CHECKED, release_states
 from marketing_mlops.governance.releases import bundle_evidence
 from marketing_mlops.workspace.errors import ParameterError
@@ -39,23 +40,43 @@ def test_every_gate_answers_for_a_bundle_of_which_nothing_is_known(shop, folder)
     assert list(found.verdicts) == list(RELEASE_GATES)
     assert all(verdict.reasons for verdict in found.verdicts.values())
 
+ASKED = {name: word(name, "unknown", "not_measured") for name in MEASURED_GATES}   # tried, and could not be judged
+
 def test_an_answer_that_is_not_known_is_approved_by_whoever_saw_it(shop, folder):
-    check(shop, folder)
+    check(shop, folder, verdicts=ASKED)
     about = ask(shop, folder)
     both_agree(about)
     assert objection(shop, about) == ""
+
+def test_a_gate_nobody_asked_is_nobodys_to_answer_for(shop, folder):
+    check(shop, folder)
+    about = ask(shop, folder)
+    both_agree(about)
+    assert objection(shop, about) == "nobody has measured fairness and rebuild"
+    assert unmeasured_gates(entries(shop), about[2], policy_of(shop, "churn").hash) == ("fairness", "rebuild")
+    check(shop, folder, "03-04", verdicts={name: word(name, "pass") for name in ("fairness", "rebuild")})
+    assert objection(shop, about) == ""     # nothing came up that nobody had read
+
+@pytest.mark.parametrize("changed", ["champion", "rules"])
+def test_a_comparison_counts_for_its_champion_and_its_rules(shop, folder, changed):
+    put_live(shop, approved(shop, small_bundle(shop, "first", even_after=90.)))
+    check(shop, folder, "03-03", verdicts={name: word(name, "pass") for name in MEASURED_GATES})
+    rules, digest = policy_of(shop, "churn").hash, bundle_evidence(folder).bundle_hash
+    assert unmeasured_gates(entries(shop), digest, rules) == ()
+    if changed == "champion": put_live(shop, approved(shop, small_bundle(shop, "second", even_after=120.), "03-04"), "03-05")
+    assert unmeasured_gates(entries(shop), digest, rules if changed == "champion" else "beef"*16) == ("champion",)
 
 def test_a_yes_before_the_first_check_answers_for_nothing(shop, folder):
     about = ask(shop, folder)
     both_agree(about)
     assert objection(shop, about) == "nobody has held it against the gates"
-    check(shop, folder, "03-04")
+    check(shop, folder, "03-04", verdicts=ASKED)
     assert objection(shop, about) == f"{OWNER} said yes before it was held against the gates"
     both_agree(about, "03-05")
     assert objection(shop, about) == ""
 
 def test_a_check_that_opens_a_gate_counts_once_everybody_has_read_it(shop, folder):
-    check(shop, folder, verdicts={"rebuild": word("rebuild", "pass")})
+    check(shop, folder, verdicts=ASKED | {"rebuild": word("rebuild", "pass")})
     about = ask(shop, folder)
     both_agree(about)
     for day, status in (("03-04", "fail"), ("03-05", "pass")): check(shop, folder, day, verdicts={"rebuild": word("rebuild", status)})

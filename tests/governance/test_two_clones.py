@@ -1,7 +1,7 @@
 """A release decides on the merged ledger: what a colleague recorded elsewhere counts as soon as its log is here."""
 import shutil
 import pytest
-from governed_workspace import approved, at, contents, make_workspace, put_live, small_bundle
+from governed_workspace import MEASURED, approved, at, contents, make_workspace, put_live, small_bundle
 from marketing_mlops.governance.approval_states import REQUESTED, approval_state
 from marketing_mlops.governance.approvals import grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
@@ -33,7 +33,7 @@ def clones(request, tmp_path):
     return here, there, folder
 
 def say_yes(shop, folder, day="03-03"):
-    check_bundle(shop, "churn", folder, ANALYST, clock=at(day))
+    check_bundle(shop, "churn", folder, ANALYST, findings=MEASURED, clock=at(day))
     return [grant(shop, *about(folder), role, clock=at(day)) for role in (OWNER, "finance@example.com")][-1]
 def is_approved(shop, folder): return approval_state(shop, *about(folder), clock=at("03-05")).is_valid
 def not_released(shop, folder, says):

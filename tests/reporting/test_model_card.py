@@ -2,11 +2,11 @@
 import shutil
 import pandas as pd
 import pytest
-from marketing_mlops.contracts.verdict import Verdict
+from marketing_mlops.contracts.verdict import Verdict, judged
 from marketing_mlops.governance.approvals import REFUSED, grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.registrations import register_bundle
-from marketing_mlops.governance.release_gates import check_bundle
+from marketing_mlops.governance.release_gates import MEASURED_GATES, GateFindings, check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, release, rollback
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
@@ -48,7 +48,7 @@ def put_live(shop, day="01"):
     asked = bundle_evidence(folder)
     about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com", clock=clock)
-    check_bundle(shop, "churn", folder, "analyst@example.com", clock=clock)
+    check_bundle(shop, "churn", folder, "analyst@example.com", findings=GateFindings({name: judged(name) for name in MEASURED_GATES}), clock=clock)
     for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role, reason="Good for spring", clock=clock)
     return release(shop, "churn", folder, "analyst@example.com", clock=clock)
 

@@ -2,9 +2,9 @@
 import contextlib, http.client, json, os, subprocess, sys
 from urllib.parse import urlsplit
 import numpy as np, pandas as pd
-from marketing_mlops.contracts.verdict import Verdict
+from marketing_mlops.contracts.verdict import Verdict, judged
 from marketing_mlops.governance.approvals import grant, request_approval
-from marketing_mlops.governance.release_gates import check_bundle
+from marketing_mlops.governance.release_gates import MEASURED_GATES, GateFindings, check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, release
 from marketing_mlops.models.propensity import PropensityModel
 from marketing_mlops.registry.bundles import write_bundle
@@ -36,6 +36,8 @@ def make_workspace(root):
     (root/"params.yaml").write_text(f"sources: {{shop: {{kind: simulated}}}}\nmodels:\n  churn: {ENTRY}\n  promo: {ENTRY}\n")
     return find_workspace(root)
 
+MEASURED = GateFindings({name: judged(name) for name in MEASURED_GATES})   # everything was measured, and nothing stands against it
+
 def make_bundle(shop, name, graph, model="churn"):
     return write_bundle(shop.path("data", "bundle", name), scorer={"no_order": graph}, kind="graph", features=FEATURES, schema=input_schema(customers(), FEATURES),
         parameters={"model": model, "task": "propensity"}, evaluation={"verdict": Verdict(model, "pass", []).to_dict()}, lock_hash="a1", data_hashes={}, code_hash="c3", envelope={})
@@ -45,7 +47,7 @@ def put_live(shop, bundle, model="churn"):
     asked = bundle_evidence(bundle.folder)
     about = shop, model, asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com")
-    check_bundle(shop, model, bundle.folder, "analyst@example.com")
+    check_bundle(shop, model, bundle.folder, "analyst@example.com", findings=MEASURED)
     for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
     return release(shop, model, bundle.folder, "analyst@example.com")
 

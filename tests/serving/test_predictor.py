@@ -12,7 +12,7 @@ from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence
 from marketing_mlops.governance.routing import serving_role
 from marketing_mlops.governance.trials import start_canary
-from served_shop import customers, put_live
+from served_shop import MEASURED, customers, put_live
 
 ROWS = customers(50).astype(object).where(customers(50).notna(), None).to_dict("records")
 
@@ -45,7 +45,7 @@ def on_trial(shop, bundle, share=.4):
     asked = bundle_evidence(bundle.folder)
     about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
     request_approval(*about, "analyst@example.com", structure=asked.structure)
-    check_bundle(shop, "churn", bundle.folder, "analyst@example.com")
+    check_bundle(shop, "churn", bundle.folder, "analyst@example.com", findings=MEASURED)
     for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
     return start_canary(shop, "churn", bundle.folder, "analyst@example.com", share=share)
 
