@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from ..contracts.verdict import Reason, markdown_table
-from .ledger import Ledger
+from .ledger import Ledger, pointer_anchors
 from .ledger_checks import log_reasons
 from .ledger_databases import store_file, store_trouble
 from .ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_from_line, in_ledger_order
-from .ledger_store import stored_lines
+from .ledger_marks import kept_marks
+from .ledger_store import absent_entries, stored_entries, stored_lines
 from .release_states import CANARY_STEP, RELEASED, RETIRED, ROLLED_BACK, SHADOWED
 from .routing import Route
 from .text_log import read_logs
@@ -96,7 +97,7 @@ class LivePointer:
     champion:str # Core hash of the bundle
     since:datetime # When the champion became live, by release or by rollback
     actor:str # Role that released or rolled back
-    approver:str # Role that approved the bundle
+    approver:str # Role that approved the bundle, as the entry of its release says; `release_proofs` looks for the yes
     reason:str # Why it was rolled back to; "" after a release without a remark
     ledger_head:str # Hash of the entry that last changed who serves
     canary:str|None=None # Core hash of the bundle that serves a share; None while nothing does
@@ -148,7 +149,7 @@ def pointer_from(
     now = _replayed(entries)
     if not now.standing: return None
     said,by = now.standing[-1].payload, now.changed
-    return LivePointer(model, said["bundle_hash"], by.time, by.actor, said["approver"], by.payload["reason"], now.head.hash, now.canary, now.share, now.shadow, by.payload.get("despite", ""))
+    return LivePointer(model, said["bundle_hash"], by.time, by.actor, said.get("approver", ""), by.payload.get("reason", ""), now.head.hash, now.canary, now.share, now.shadow, by.payload.get("despite", ""))
 
 # %% ../../nbs/api/governance/45_live_pointers.ipynb #7d153d45
 def what_was_live(
@@ -228,6 +229,16 @@ def _beside(pointer:dict)->str:
     return "".join([f", with the canary {str(canary)[:12]} for {share}" if canary else "", f", with the shadow {str(shadow)[:12]}" if shadow else ""])
 
 # %% ../../nbs/api/governance/45_live_pointers.ipynb #3631cdda
+def _is_in_step(workspace:Workspace)->bool:
+    "Whether the database was found whole, and neither it nor a log was touched since but by the ledger."
+    marks = kept_marks(workspace)
+    return marks is not None and bool(marks.whole_at) and store_file(workspace) is not None
+
+def _rows_that_decide(workspace:Workspace)->tuple[list[LedgerEntry], set[str]]:
+    "The few entries that change who serves, and those of the pointers' heads that are here."
+    heads,store = set(pointer_anchors(workspace)), Ledger(workspace).store
+    with store_trouble(workspace): return stored_entries(store, kind=LIVE_KINDS), heads - absent_entries(store, heads)
+
 def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry], known:set[str])->ReleaseError|None:
     file = pointer_file(workspace, model)
     pointer,due = _held(file), pointer_from(model, entries)
@@ -238,13 +249,16 @@ def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry], kn
         f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", model=model, bundle_hash=held)
 
 def _pointer_faults(workspace:Workspace, models:Iterable[str]|None)->dict[str, ReleaseError]:
+    if _is_in_step(workspace): return _faults_by(workspace, *_rows_that_decide(workspace), models)
     logs = read_logs(workspace)
     logged = _entries(logs, log_reasons(logs))
-    found = _faults_by(workspace, logged, models)
-    return found if not found or store_file(workspace) else _faults_by(workspace, _with_shared(workspace, logs), found)
+    found = _faults_by(workspace, logged, {entry.hash for entry in logged}, models)
+    if not found or store_file(workspace): return found
+    shared = _with_shared(workspace, logs)
+    return _faults_by(workspace, shared, {entry.hash for entry in shared}, found)
 
-def _faults_by(workspace:Workspace, entries:list[LedgerEntry], models:Iterable[str]|None)->dict[str, ReleaseError]:
-    past,known = _decisions(entries), {entry.hash for entry in entries}
+def _faults_by(workspace:Workspace, entries:list[LedgerEntry], known:set[str], models:Iterable[str]|None)->dict[str, ReleaseError]:
+    past = _decisions(entries)
     pointed = (file.stem for file in workspace.path("data", "live").glob("*.json"))
     names = sorted({*past, *pointed}) if models is None else models
     return {name: fault for name in names if (fault := _pointer_fault(workspace, name, past.get(name, []), known))}

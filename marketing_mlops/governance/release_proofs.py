@@ -91,6 +91,7 @@ def terms_objection(
     if missing := missing_yes(entries, approval, structure):
         return Objection(f"the yes of {' and '.join(SIDE_WORDS[side] for side in missing)} is missing, whatever the entries say", "Ask again with `mmops request {model} --as ROLE`, and look for who wrote the entry.")
     rules = policy_in_force(entries)
+    if rules is None: return Objection("no rules are in force, because both sides never approved any", _ASK_AGAIN)
     gone = next((role for role in approval.granted_by if role not in rules.approvers), None)
     if gone: return Objection(f"{gone} is no approver any more", _ASK_AGAIN)
     if said["policy_hash"] != rules.hash: return Objection("it was approved by other rules than those in force", "Take the yes back with `mmops withdraw {model} --as ROLE`, and ask again.")

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
 from marketing_mlops.governance.approval_states import approval_state
-from marketing_mlops.governance.approvals import ApprovalError, grant, refuse, request_approval, withdraw
+from marketing_mlops.governance.approvals import ApprovalError, champion_structure, grant, refuse, request_approval, withdraw
 from marketing_mlops.governance.decided_experiments import ReadoutEvidence, record_decision
 from marketing_mlops.governance.duties import review_duties
 from marketing_mlops.governance.governance_reviews import ReviewNotes, record_review
@@ -18,6 +18,7 @@ from marketing_mlops.governance.ledger_entries import LedgerError, entry_hash, e
 from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, live
 from marketing_mlops.governance.policies import policy_in_force, policy_of, recorded_policies
 from marketing_mlops.governance.release_gates import check_bundle
+from marketing_mlops.governance.release_proofs import release_proof
 from marketing_mlops.governance.release_states import CHECKED, MoveError
 from marketing_mlops.governance.releases import bundle_evidence, keep_bundle, rollback
 from marketing_mlops.governance.signatures import SignatureError, add_signer, sign_facts
@@ -280,6 +281,51 @@ def test_a_request_that_calls_itself_a_refresh_is_held_against_the_champion(shop
     assert yes(shop, other, day="03-03").is_valid
     with pytest.raises(ReleaseError, match="is missing, whatever the entries say"): put_live(shop, other, "03-03")
 
+# ---- what a yes has read, and what a release rests on
+
+def recheck(shop, day, **facts):
+    ledger = Ledger(shop, at(day))
+    return ledger.append(CHECKED, "churn", ANALYST, ledger.entries(CHECKED)[-1].payload | facts)
+
+def test_a_check_that_nobody_has_read_opens_no_gate(shop):
+    folder = approved(shop, bundle(shop, 60))
+    recheck(shop, "03-01", status="fail"), recheck(shop, "03-01", status="pass")
+    with pytest.raises(ReleaseError, match="has read no check since that opens it"): put_live(shop, folder)
+
+def test_a_yes_to_a_check_nobody_made_releases_nothing(shop):
+    folder = approved(shop, bundle(shop, 60))
+    last = state(shop, folder).grants[-1]
+    Ledger(shop, at("03-01")).append("approval_granted", "churn", last.actor, last.payload | {"checked": "beef"*16})
+    with pytest.raises(ReleaseError, match="had read is not on record"): put_live(shop, folder)
+
+def made(shop, folder, day="03-03", **facts):
+    "A release as its entry would stand in the ledger, written by hand."
+    asked = bundle_evidence(folder)
+    return Ledger(shop, at(day)).append("released", "churn", ANALYST, dict(bundle_hash=asked.bundle_hash, evaluation_hash=asked.evaluation_hash, structure=asked.structure, approver="", reason="") | facts)
+
+def doubts(shop, entry): return release_proof(Ledger(shop).entries(), entry).objection
+
+def test_an_invented_champion_asks_for_both_sides(shop):
+    made(shop, bundle(shop, 60), "02-01")
+    approved(shop, other := bundle(shop, 90))
+    with pytest.raises(ReleaseError, match="is missing, whatever the entries say"): put_live(shop, other)
+
+def test_a_release_made_by_hand_is_not_proven(shop):
+    champion(shop)
+    assert doubts(shop, made(shop, bundle(shop, 90))) == "nobody asked for these bytes and this evaluation to be approved"
+
+def test_a_release_on_an_invented_half_is_not_proven(shop):
+    ask(shop, folder := bundle(shop, 60))
+    half = yes(shop, folder).grants[-1]
+    Ledger(shop, at("03-02")).append("approval_granted", "churn", OWNER, half.payload | {"missing": []})
+    assert "is missing, whatever the entries say" in doubts(shop, made(shop, folder))
+
+def test_a_release_on_a_forged_signature_is_not_proven(shop):
+    folder = approved(shop, bundle(shop, 60))
+    last = state(shop, folder).grants[-1]
+    Ledger(shop, at("03-02")).append("approval_granted", "churn", last.actor, last.payload | {"signature": "by me, really"})
+    assert "The signature is not of" in doubts(shop, made(shop, folder))
+
 # ---- every switch
 
 RULES = list(csv.DictReader((Path(__file__).parent.parent/"rules.csv").open(encoding="utf-8")))
@@ -297,6 +343,11 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "policies._both_spoke": lambda rules, grants: True,
     "grant_proofs.checked_signature": lambda *_: "verified",
     "grant_proofs.checked_identity": lambda *_: True,
+    "release_gates._unread": lambda *_: "",
+    "release_gates.checks_behind": lambda entries, given: [each for each in entries if each.kind == CHECKED][-1:],
+    "release_proofs._approved_structure": champion_structure,
+    "release_proofs.check_grant": lambda *_, **__: "verified",
+    "release_proofs.missing_yes": lambda *_: (),
     "releases._check_terms": lambda *_: "unverified",
     "releases.standing_objection": lambda *_: "",
     "releases.rollback_goal": lambda model, own, left, to, objection: RollbackGoal([each for each in own if each.kind == "released" and each.payload["bundle_hash"] != left][-1]),
