@@ -56,12 +56,14 @@ def _repr_markdown_(self:ApprovalState)->str:
     return f"**{self.status.replace('_', ' ')}**\n\n" + markdown_table(["asked by", "answered by", "yes missing from", "until", "reason"], rows)
 
 # %% ../../nbs/api/governance/47_approval_states.ipynb #0f6be863
+APPROVAL_KINDS = (REQUESTED, GRANTED, REFUSED, WITHDRAWN, ROLLED_BACK) # kinds of entries that an approval depends on
+
 def _concerns(entry:LedgerEntry, model:str, bundle_hash:str, evaluation_hash:str)->bool:
     "Whether an entry decides anything about these bytes; a rollback does for the bundle it left."
     if entry.subject != model: return False
     if entry.kind == ROLLED_BACK: return entry.payload["before"] == bundle_hash
     same = (entry.payload.get("bundle_hash"), entry.payload.get("evaluation_hash")) == (bundle_hash, evaluation_hash)
-    return same and entry.kind in (REQUESTED, GRANTED, REFUSED, WITHDRAWN)
+    return same and entry.kind in APPROVAL_KINDS
 
 _OBJECTIONS:dict[str, ApprovalStatus] = {REFUSED: "refused", WITHDRAWN: "withdrawn", ROLLED_BACK: "rolled_back"}
 
@@ -127,7 +129,9 @@ def approval_state(
     clock:Clock=WallClock(), # Against which an end is judged
 )->ApprovalState: # Of exactly these bytes
     "Where the approval of a bundle stands now. Raises `LedgerError` where the ledger cannot be read."
-    return approval_from(Ledger(workspace, clock).entries(), model, bundle_hash, evaluation_hash, clock.now())
+    ledger = Ledger(workspace, clock)
+    own = ledger.entries(*APPROVAL_KINDS, subject=model)
+    return approval_from([*own, *ledger.seen_by(own)], model, bundle_hash, evaluation_hash, clock.now())
 
 # %% ../../nbs/api/governance/47_approval_states.ipynb #5647a98d
 def part_in(

@@ -24,7 +24,7 @@ from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_has
 from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
 from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
 from .ledger_steps import bring_in_step, complete_for, missing_entries
-from .ledger_store import add_entries, entry_row, holds_entry, ledger_table, newest_entry, newest_on, stored_entries, stored_lines
+from .ledger_store import add_entries, entry_row, holds_entry, latest_entries, ledger_table, newest_entry, newest_on, stored_entries, stored_lines
 from .text_log import append_line, has_logs, last_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning
@@ -132,6 +132,26 @@ def entries(self:Ledger,
     self.catch_up()
     wanted = ({"kind": kinds} if kinds else {}) | ({"subject": subject} if subject else {})
     with store_trouble(self.workspace): return stored_entries(self.store, **wanted)
+
+# %% ../../nbs/api/governance/40_ledger.ipynb #1ea9b642
+@patch
+def seen_by(self:Ledger,
+    entries:Iterable[LedgerEntry], # Some of this ledger
+)->list[LedgerEntry]: # Oldest first, without those
+    "What the writers of entries held of other writers, as far as their links name it: enough for `knew`, without reading everything."
+    entries = list(entries)
+    digests = {digest for entry in entries for digest in entry.seen.values()} - {entry.hash for entry in entries}
+    with store_trouble(self.workspace): return stored_entries(self.store, hash=sorted(digests)) if digests else []
+
+@patch
+def latest(self:Ledger,
+    n:int, # At least 1
+    subject:str|None=None, # What they are about; None for anything
+)->tuple[list[LedgerEntry], int]: # The newest first, and how many there are in all
+    "The last entries; reads no others."
+    if self.is_empty: return [], 0
+    self.catch_up()
+    with store_trouble(self.workspace): return latest_entries(self.store, n, subject)
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #d3c85f37
 @patch

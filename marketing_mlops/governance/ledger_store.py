@@ -6,7 +6,7 @@ Questions such as "which releases did this model have" are answered by a databas
 
 # %% auto #0
 __all__ = ['ledger_table', 'make_table', 'entry_row', 'add_entries', 'stored_lines', 'stored_entries', 'newest_entries',
-           'newest_on', 'newest_entry', 'holds_entry', 'absent_entries', 'stored_counts']
+           'newest_on', 'newest_entry', 'holds_entry', 'latest_entries', 'absent_entries', 'stored_counts']
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #9db4daa8
 from collections.abc import Iterable, Mapping, Sequence
@@ -140,6 +140,21 @@ def holds_entry(
     with store.connect() as connection: return connection.execute(question).first() is not None
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #e4f89ea2
+def latest_entries(
+    store:"sa.Engine", # With the table in place
+    n:int, # At least 1
+    subject:str|None=None, # What they are about; None for anything
+)->tuple[list[LedgerEntry], int]: # The newest first, and how many there are in all
+    "The last entries, and no others. Raises `LedgerError` for a row that nobody wrote with the ledger."
+    import sqlalchemy as sa
+    table = ledger_table()
+    about = table.c.subject == subject if subject else sa.true()
+    question = sa.select(table).where(about).order_by(table.c.position.desc(), table.c.writer.desc()).limit(n)
+    with store.connect() as connection:
+        found = [_entry_of(row) for row in connection.execute(question).mappings()]
+        return in_ledger_order(found)[::-1], connection.execute(sa.select(sa.func.count()).select_from(table).where(about)).scalar()
+
+# %% ../../nbs/api/governance/30_ledger_store.ipynb #0b5eb902
 def absent_entries(
     store:"sa.Engine", # With the table in place
     digests:Iterable[str], # Hashes of entries

@@ -2,14 +2,14 @@
 import json, shutil, subprocess
 import pytest
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
-from marketing_mlops.governance import ledger_looks
+from marketing_mlops.governance import ledger_looks, live_pointers
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_databases import store_file
 from marketing_mlops.governance.ledger_entries import LedgerError, entry_from_line, entry_hash, entry_line
 from marketing_mlops.governance.ledger_looks import check_ledger, look_file
 from marketing_mlops.governance.ledger_marks import kept_marks, marks_file
 from marketing_mlops.governance.ledger_store import ledger_table
-from marketing_mlops.governance.live_pointers import ReleaseError, pointer_file
+from marketing_mlops.governance.live_pointers import ReleaseError, check_champions, pointer_file
 from marketing_mlops.workspace.places import write_json
 
 def note(shop, text): return Ledger(shop, at("09-01")).append("note", "churn", "marketing@example.com", {"text": text})
@@ -154,3 +154,45 @@ def test_a_full_disk_leaves_no_note_and_the_verdict_stands(three, monkeypatch):
     def full(*_): raise OSError(28, "No space left on device")
     monkeypatch.setattr(ledger_looks, "write_json", full)
     assert look(three).status == "pass" and not look_file(three).exists() and not is_quick(three)
+
+# ---- what rests on the look
+
+def test_after_a_look_champions_are_checked_without_reading_a_log_and_an_edit_is_found_again(two, monkeypatch):
+    assert look(two).passed
+    monkeypatch.setattr(live_pointers, "read_logs", lambda _: pytest.fail("a log was read"))
+    check_champions(two, ["churn"])
+    pointer = json.loads(pointer_file(two, "churn").read_text())
+    for wrong in (dict(champion="c"*64), dict(ledger_head="c"*64)):
+        write_json(pointer_file(two, "churn"), pointer | wrong)
+        with pytest.raises(ReleaseError): check_champions(two, ["churn"])
+    write_json(pointer_file(two, "churn"), pointer)
+    check_champions(two, ["churn"])
+    monkeypatch.undo()
+    for column, value in (("kind", "note"), ("subject", "promo")):
+        ask(two, ledger_table().update().where(ledger_table().c.kind == "released").values({column: value}))
+        Ledger(two).catch_up()
+        check_champions(two, ["churn"]), "the logs are read again, which nobody touched"
+        Ledger(two).rebuild()
+    rewrite(two, lambda lines: [line.replace('"kind":"released"', '"kind":"note"') for line in lines])
+    with pytest.raises(LedgerError, match="was edited"): check_champions(two, ["churn"])
+
+def test_where_an_approval_stands_is_told_by_its_own_entries_as_by_all(two, tmp_path):
+    "What another clone knew when it asked is found without reading everything."
+    from marketing_mlops.governance.approval_states import approval_from, approval_state
+    from marketing_mlops.governance.releases import bundle_evidence
+    office = make_workspace(tmp_path/"office", "office")
+    for text in ("one", "two"): note(office, text)
+    shutil.copy2(log(office, "office"), log(two, "office"))
+    asked = bundle_evidence(approved(two, small_bundle(two, "churn_30", even_after=30.), "03-05"))
+    about = "churn", asked.bundle_hash, asked.evaluation_hash
+    everything = Ledger(two).entries()
+    assert approval_state(two, *about, clock=at("03-06")) == approval_from(everything, *about, at("03-06").now())
+    assert [entry.writer for entry in Ledger(two).seen_by(Ledger(two).entries("approval_requested", subject="churn"))] == ["office"]
+
+def test_the_last_entries_are_the_end_of_all_of_them(looked, tmp_path):
+    office = make_workspace(tmp_path/"office", "office")
+    for text in ("seen there", "and again"): note(office, text)
+    shutil.copy2(log(office, "office"), log(looked, "office"))
+    everything = Ledger(looked).entries()[::-1]
+    for n in (1, 2, 4, 99): assert Ledger(looked).latest(n) == (everything[:n], 7)
+    assert Ledger(looked).latest(3, subject="promo") == ([], 0)
