@@ -38,7 +38,7 @@ class Command:
 _KEPT = "Finished stages are kept, the interrupted one left its last good output in place; run it again to continue."
 _DATA_COMMANDS = (
     Command("run", "run:run_models", "build what changed and read out the experiments",
-            ("mmops run", "mmops run hillstrom_email", "mmops run --force --no-open"), _KEPT),
+            ("mmops run", "mmops run hillstrom_email", "mmops run --force --no-open", "mmops run --as data-owner@example.com"), _KEPT),
     Command("status", "status:show_status", "what is fresh, what is stale, what was decided, what waits",
             ("mmops status", "mmops status --workspace ../spring")),
     Command("data list", "data:list_sources", "the sources of this workspace",

@@ -57,7 +57,7 @@ def show_ledger(
     subjects = {entry.subject for entry in ledger.entries()} if about and not found else set()
     if subjects:
         raise ParameterError(f"No entry is about {about!r}; there are entries about {', '.join(sorted(subjects))}.{closest(about, subjects)}", "Correct the name.", key="about")
-    if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, by `register --as`, `features retire` and `features unretire`, and by `experiments register`, `experiments decide` and `experiments learnt`.")
+    if not found: return print("Nothing was decided here yet. Entries are made by `mmops request`, `approve`, `refuse`, `release`, `rollback` and `activate`, by `register --as` and `run --as`, `features retire` and `features unretire`, and by `experiments register`, `experiments decide` and `experiments learnt`.")
     print(text_table(map(ledger_row, found)))
     if n > last: print(f"\n{n-last:,} older entries; `mmops ledger --last {n}` shows them all.")
 
