@@ -172,6 +172,8 @@ _LEDGER_COMMANDS = (
             ("mmops ledger", "mmops ledger --about retailer_churn_90d --last 50")),
     Command("ledger verify", "ledger:verify_ledger", "whether anything recorded was changed, moved or removed",
             ("mmops ledger verify",)),
+    Command("ledger repair", "ledger:repair_ledger_logs", "write edited or removed lines of the text logs back from the database",
+            ("mmops ledger repair",), "Run it again: a log is written as a whole or not at all."),
     Command("ledger rebuild", "ledger:rebuild_ledger", "make the ledger's database again from the text logs",
             ("mmops ledger rebuild",)),
     Command("ledger anchor", "ledger:anchor_ledger", "note the end of the ledger in a git tag",

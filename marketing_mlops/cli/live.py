@@ -74,7 +74,7 @@ def live_row(
 )->dict[str, str]: # Columns of the table `mmops live` prints
     "One line about what is live."
     if champion is None: return dict(model=model, live="nothing")
-    return dict(model=model, live=champion.champion[:12], beside=trial_words(champion), since=f"{champion.since:%Y-%m-%d %H:%M} UTC", by=champion.actor, approved=proof.words if proof else "not looked for", reason=champion.reason)
+    return dict(model=model, live=champion.champion[:12], beside=trial_words(champion), since=f"{champion.since:%Y-%m-%d %H:%M} UTC", by=champion.actor, approved=proof.words if proof else "not looked for", reason=champion.reason + (f"; although {champion.despite}" if champion.despite else ""))
 
 # %% ../../nbs/api/cli/65_live.ipynb #508c77d7
 def champion_words(

@@ -8,8 +8,10 @@
 __all__ = ['bundle_for', 'release_candidate', 'roll_back']
 
 # %% ../../nbs/api/cli/64_release.ipynb #4a1ebec7
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+from ..governance.ledger_entries import LedgerError
 from ..workspace.errors import ParameterError, closest
 from ..workspace.places import Workspace, find_workspace
 from .aliases import repeat_aliases
@@ -97,15 +99,30 @@ def roll_back(
     from marketing_mlops.governance.live_pointers import live
     from marketing_mlops.governance.releases import rollback
     found, role, why = find_workspace(workspace), needed_flag("--as", as_, "rollback"), needed_flag("--reason", reason, "rollback")
-    before, now = live(found, model), rollback(found, model, role, why, to=to, stage=stage)
+    try: before, now = live(found, model), rollback(found, model, role, why, to=to, stage=stage)
+    except LedgerError as error: raise _two_commands(error, ["rollback", model, "--as", role, "--reason", why], dict(to=to, stage=stage), workspace) from None
     left = before.champion if before.champion != now.champion else before.canary if before.canary != now.canary else before.shadow
-    if left == before.champion: print(f"{model}: bundle {now.champion[:12]} is live again, as approved by {_approved_by(found, model, 'champion')}. Bundle {left[:12]} may return only with a new approval.")
+    if left == before.champion: print(_back_line(now, left, _approved_by(found, model, "champion")))
     else: print(f"{model}: the trial of bundle {left[:12]} has ended; the champion is still {now.champion[:12]}. To leave the champion too: `mmops rollback {model} --stage champion`.")
-    print(_review_line(found, model))
+    for line in _entry_lines(found, model): print(line)
     _said(found, model, now.champion)
 
-def _review_line(workspace:Workspace, model:str)->str:
+# %% ../../nbs/api/cli/64_release.ipynb #64b7d002
+def _back_line(now:"LivePointer", left:str, approver:str)->str:
+    approved = f"although {now.despite}; approved before that by {approver}" if now.despite else f"as approved by {approver}"
+    return f"{now.model}: bundle {now.champion[:12]} is live again, {approved}. Bundle {left[:12]} is released again only with a new approval."
+
+def _entry_lines(workspace:Workspace, model:str)->list[str]:
+    "What the entry of a rollback says besides."
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.release_states import ROLLED_BACK
-    due = Ledger(workspace).entries(ROLLED_BACK, subject=model)[-1].payload["review_due"]
-    return f"Somebody has to look at it in daylight: a review is due by {due[:16].replace('T', ' ')}."
+    said = Ledger(workspace).entries(ROLLED_BACK, subject=model)[-1].payload
+    passed = [f"Bundle {bundle[:12]} was passed over: {why}. `--to {bundle[:12]}` returns to it nevertheless." for bundle,why in said.get("passed_over", {}).items()]
+    return [*passed, f"Somebody has to look at it in daylight: a review is due by {said['review_due'][:16].replace('T', ' ')}."]
+
+def _two_commands(error:LedgerError, words:list[str], more:dict[str, str|None], workspace:str|None)->LedgerError:
+    "The error with what to type, where a repair helps."
+    if "ledger repair" not in error.remedy: return error
+    flags = [each for name,value in more.items() if value for each in (f"--{name}", value)]
+    place = ["--workspace", workspace] if workspace else []
+    return LedgerError(error.problem, f"Type `{shlex.join(['mmops', 'ledger', 'repair', *place])}`, then `{shlex.join(['mmops', *words, *flags, *place])}`.", **error.fields)

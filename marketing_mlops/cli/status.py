@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
@@ -307,6 +307,7 @@ def _stale(workspace:Workspace)->"list[StaleStage]|None":
 
 # %% ../../nbs/api/cli/40_status.ipynb #34143c99
 def show_status(
+    model:Annotated[str, {"opt": False, "nargs": "?"}]=None, # One model and its source; everything if not given
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Shows what is fresh, what is stale, what was decided and what waits for somebody. Runs nothing."
@@ -314,11 +315,15 @@ def show_status(
     from marketing_mlops.workspace.params import read_params
     found = find_workspace(workspace)
     params, stale = read_params(found), _stale(found)
-    sources = [source_row(found, name, stale) for name in params.sources]
+    models = {model: params.model(model)} if model else params.models
+    named = [name for name in params.sources if not model or name == models[model].get("source")]
+    if model and stale: stale = [each for each in stale if each.stage.split("@")[-1] in (model, *named)]
+    sources = [source_row(found, name, stale) for name in named]
     print(text_table(sources) or "There are no sources. Next: `mmops data add FILE --as orders --source shop`.")
-    live, waits = release_rows(found, params.models)
-    _print_models([model_row(found, name, spec) | dict(live=live[name]) for name, spec in params.models.items()])
+    live, waits = release_rows(found, models)
+    _print_models([model_row(found, name, spec) | dict(live=live[name]) for name, spec in models.items()])
     _listed("stale", ["a run is under way"] if stale is None else stale_lines(stale), "nothing")
-    of_sources = [line for name in params.sources for line in waiting_for_source(found, name)]
-    _listed("waiting", alert_words(found) + failed_runs(found, stale) + waits + of_sources, "nothing")
+    of_sources = [line for name in named for line in waiting_for_source(found, name)]
+    failed = [line for line in failed_runs(found, stale) if not model or any(f"({each})" in line or f"/{each}/" in line for each in (model, *named))]
+    _listed("waiting", alert_words(found) + failed + waits + of_sources, "nothing")
     if sources and all(row["freshness"] == "nothing ingested" for row in sources): print("\nNothing was built here yet. Next: `mmops run`.")

@@ -50,7 +50,10 @@ class LoggedDecision:
     @property
     def bundle(self)->str: "First digits of the bundle; empty for a decision about none."; return str(self.entry.payload.get("before" if self.entry.kind == ROLLED_BACK else "bundle_hash") or "")[:12]
     @property
-    def why(self)->str: "In the words of whoever decided; empty where nothing was said."; return str(self.entry.payload.get("reason") or self.entry.payload.get("seen") or "")
+    def why(self)->str:
+        "In the words of whoever decided, and what stands against a bundle that came back; empty where nothing was said."
+        said = self.entry.payload
+        return str(said.get("reason") or said.get("seen") or "") + (f"; what came back: {said['despite']}" if said.get("despite") else "")
 
 # %% ../../nbs/api/governance/79_decision_log.ipynb #9c93c5ef
 _PEOPLE = {"business", "technical", "unsigned", "signers"} # Fields of a policy that name people

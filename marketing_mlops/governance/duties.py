@@ -8,7 +8,7 @@ Ask `release_alerts` what somebody owes a model: the review after a rollback, du
 __all__ = ['REVIEW_HELD', 'review_due_by', 'ReviewDuty', 'ends_duty', 'review_duties', 'release_alerts']
 
 # %% ../../nbs/api/governance/66_duties.ipynb #f51d5dc9
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from ..contracts.counts import counted
@@ -49,7 +49,7 @@ class ReviewDuty:
     bundle_hash:str # Which bundle was left, 64 hexadecimal digits
     left_at:datetime # When it was rolled back
     actor:str # Who rolled it back
-    reason:str # Why
+    reason:str # Why, and what stands against the bundle that came back, where something does
     due_at:datetime # Until when the review is due
 
 # %% ../../nbs/api/governance/66_duties.ipynb #25d43b79
@@ -59,6 +59,8 @@ def ends_duty(
 )->bool: # False where nobody was there but who rolled back
     "Whether a review held by these roles ends a duty."
     return any(role != duty.actor for role in roles)
+
+def _why(said:Mapping)->str: return said["reason"] + (f"; what came back: {said['despite']}" if said.get("despite") else "")
 
 def review_duties(
     entries:Iterable[LedgerEntry], # Of the ledger, in its order
@@ -71,7 +73,7 @@ def review_duties(
         if entry.time > at: continue
         if entry.kind == REVIEW_HELD: owed = [duty for duty in owed if duty.model != entry.subject or not ends_duty(duty, (entry.actor, *said.get("with", ())))]
         elif entry.kind == ROLLED_BACK and (due := said.get("review_due")):
-            owed.append(ReviewDuty(entry.subject, said["before"], entry.time, entry.actor, said["reason"], datetime.fromisoformat(due)))
+            owed.append(ReviewDuty(entry.subject, said["before"], entry.time, entry.actor, _why(said), datetime.fromisoformat(due)))
     return owed
 
 # %% ../../nbs/api/governance/66_duties.ipynb #098dc89d

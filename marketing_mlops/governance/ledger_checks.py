@@ -52,7 +52,7 @@ def unlogged_reasons(
     found = [_fault("fork", f"{writer} has two histories from its entry {number} on, one in data/ledger/{writer}.jsonl and one in the database. {FORK_CAUSE}", FORK_REMEDY)
              for writer,number in forks.items()]
     found += [_fault("not_in_the_log", f"Entry {row['number']} of {row['writer']} is in the database, but not in data/ledger/{row['writer']}.jsonl.",
-                    "Restore the log from version control; if it is right, look for who changed the database.") for row in must]
+                    "Run `mmops ledger repair`, which writes it back, or restore the log from version control; if the log is right, look for who changed the database.") for row in must]
     n_elsewhere = sum(row["writer"] not in forks for row in unlogged) - len(must)
     said = f"The database holds {counted(n_elsewhere, 'entry', 'entries')} of writers whose logs are not here."
     if n_elsewhere: found.append(Reason("logs_elsewhere", said, n_elsewhere, 0, "Pull the workspace.", "review"))

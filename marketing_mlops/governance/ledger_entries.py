@@ -181,7 +181,7 @@ FORK_REMEDY = ("Restore the one history that everybody saw from version control,
 
 # %% ../../nbs/api/governance/10_ledger_entries.ipynb #62981546
 def _broken(place:str, message:str, code:str)->Reason:
-    return Reason(code, f"{place}: {message}", next_step="Restore the file from version control and look for who changed it.", severity="fail")
+    return Reason(code, f"{place}: {message}", next_step="Run `mmops ledger repair`, which writes back what the database still holds, or restore the file from version control; and look for who changed it.", severity="fail")
 
 def _link_reason(place:str, entry:LedgerEntry|None, is_whole:bool, before:LedgerEntry|None)->Reason|None:
     if entry is None: return _broken(place, "this is no entry as the ledger writes it.", "edited")

@@ -113,6 +113,7 @@ def planned_repairs(
         found.append(LogRepair(writer, trouble=trouble) if trouble else LogRepair(writer, tuple(good), _changes(chain[:len(good)], lines)))
     return found
 
+# %% ../../nbs/api/governance/41_ledger_repairs.ipynb #41b7d002
 def _changes(chain:list[LedgerEntry], lines:list[str])->tuple[str, ...]:
     "Entry by entry what had been changed, then what stood there besides."
     there = [line for line in lines if _whole(line)]

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from fastcore.basics import patch
 from ..contracts.verdict import Reason, markdown_table
 from .ledger import Ledger, pointer_anchors
 from .ledger_checks import log_reasons
@@ -116,12 +117,15 @@ class LivePointer:
         trials = {name: bundle for name in ("canary", "shadow") if (bundle := getattr(self, name))}
         return dict(model=self.model, champion=self.champion, routing=self.routing, ledger_head=self.ledger_head) | trials
     def bundle_folder(self, workspace:Workspace)->Path: "Where its bundle is kept, in a workspace."; return bundle_place(workspace, self.champion)
-    def _repr_markdown_(self)->str:
-        rows = [["since", self.since], ["released by", self.actor], ["approved by", self.approver], ["reason", self.reason or None]]
-        if self.despite: rows.append(["although", self.despite])
-        if self.canary: rows.append(["canary", f"{self.canary[:12]}, {self.canary_share:.0%} of the customers"])
-        if self.shadow: rows.append(["shadow", self.shadow[:12]])
-        return markdown_table([self.model, self.champion[:12]], rows)
+
+# %% ../../nbs/api/governance/45_live_pointers.ipynb #45b7d002
+@patch
+def _repr_markdown_(self:LivePointer)->str:
+    rows = [["since", self.since], ["released by", self.actor], ["approved by", self.approver], ["reason", self.reason or None]]
+    if self.despite: rows.append(["although", self.despite])
+    if self.canary: rows.append(["canary", f"{self.canary[:12]}, {self.canary_share:.0%} of the customers"])
+    if self.shadow: rows.append(["shadow", self.shadow[:12]])
+    return markdown_table([self.model, self.champion[:12]], rows)
 
 # %% ../../nbs/api/governance/45_live_pointers.ipynb #9edc0483
 def bundle_place(
