@@ -81,6 +81,8 @@ _MODEL_COMMANDS = (
     Command("rollback", "release:roll_back", "end a trial, or return to an earlier champion",
             ('mmops rollback retailer_churn_90d --as analyst@example.com --reason "complaints doubled since Monday"',
              'mmops rollback retailer_churn_90d --to 5f2a0c11 --as analyst@example.com --reason "both versions since May miss returns"'), "Run `mmops live` to see what is live."),
+    Command("retire", "retire:retire_bundle", "take a bundle out of use: one that is not going live, or the champion of a model that ends",
+            ('mmops retire retailer_churn_90d --bundle 5f2a0c11 --as analyst@example.com --reason "the spring mailing was called off"',), "Run `mmops live` to see what is live."),
     Command("live", "live:show_live", "what is live, or was at a moment, and who approved it",
             ("mmops live", "mmops live retailer_churn_90d", "mmops live --at 2026-03-31T12:00:00Z")),
     Command("aliases", "aliases:show_aliases", "put mlflow's aliases where the ledger says, and tell what had drifted",
