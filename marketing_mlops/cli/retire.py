@@ -52,4 +52,4 @@ def retire_bundle(
     stood = next((stage for stage in ("champion", "canary", "shadow") if before and getattr(before, stage) == digest), None)
     print(f"{model}: bundle {digest[:12]} is retired" + (f"; it was the {stood}." if stood else "."))
     for line in repeat_aliases(found, model): print(line)
-    if stood == "champion": print(f"{model} has no champion now: no list is made of its scores, and the service answers no question about it.\nNext: release another bundle with `mmops release {model}`, or take {model} out of params.yaml.")
+    if stood == "champion": print(f"{model} has no champion now: no list is made of its scores. A service that is running goes on answering with the bundle, so end it or start it without {model}.\nNext: release another bundle with `mmops release {model}`, or take {model} out of params.yaml.")

@@ -17,7 +17,7 @@ from typing import Literal
 from ..contracts.counts import counted
 from ..contracts.verdict import Reason
 from .ledger_entries import LedgerEntry, in_ledger_order
-from .signatures import signers_file
+from .signatures import SignatureError, found_key, signers_file
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/governance/36_anchors.ipynb #2245859d
@@ -38,12 +38,12 @@ def anchor_name(
 def make_anchor(
     workspace:Workspace, # A git repository
     entry:LedgerEntry, # The end of the ledger
+    key:str|None=None, # File of an SSH key to sign with; None for the usual one, if there is any
 )->str: # The tag, also where it is there already; "" where git refused
-    "Note an entry in a git tag."
+    "Note an entry in a git tag, signed where there is a key for it."
     name,said = anchor_name(entry), f"End of the ledger\n\nentry: {entry.hash}\nwriter: {entry.writer}\nnumber: {entry.number}\n"
     tagger = dict(GIT_COMMITTER_NAME=entry.actor.partition("@")[0], GIT_COMMITTER_EMAIL=entry.actor, GIT_COMMITTER_DATE=entry.recorded_at)
-    ways = ["-s", "-a"] if _signs(workspace) else ["-a"]
-    is_made = any(_git(workspace, "tag", way, "-m", said, name, **tagger) is not None for way in ways)
+    is_made = any(_git(workspace, *way, "-m", said, name, **tagger) is not None for way in (*_signing(workspace, key), ("tag", "-a")))
     return name if is_made or _git(workspace, "show-ref", "--verify", "-q", f"refs/tags/{name}") is not None else ""
 
 # %% ../../nbs/api/governance/36_anchors.ipynb #5a3a1a9a
@@ -51,13 +51,15 @@ def _git(workspace:Workspace, *words:str, **environment:str)->str|None:
     "What git says; None where it refuses, is not there, or waits for a passphrase."
     kept = {name: value for name,value in os.environ.items() if name not in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")}
     asked = ["git", "-C", str(workspace.root), *words]
-    try: done = subprocess.run(asked, env=kept | {"SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"} | environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    try: done = subprocess.run(asked, env=kept | {"SSH_ASKPASS_REQUIRE": "never", "LC_ALL": "C"} | environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, start_new_session=True)
     except (OSError, subprocess.TimeoutExpired): return None
     return done.stdout.decode("utf-8", errors="replace") if done.returncode == 0 else None
 
-def _signs(workspace:Workspace)->bool:
-    said = dict(line.partition(" ")[::2] for line in (_git(workspace, "config", "--get-regexp", r"^(gpg\.format|user\.signingkey)$") or "").splitlines())
-    return said.get("gpg.format") == "ssh" and bool(said.get("user.signingkey"))
+def _signing(workspace:Workspace, key:str|None)->list[tuple[str, ...]]:
+    "How git is asked for a signed tag; empty without a key. A key that git names by itself, such as one of an agent, is left to git."
+    try: found = found_key(workspace, key)
+    except SignatureError: return [("-c", "gpg.format=ssh", "tag", "-s")] if (_git(workspace, "config", "gpg.format") or "").strip() == "ssh" else []
+    return [("-c", "gpg.format=ssh", "-c", f"user.signingkey={found.resolve()}", "tag", "-s")] if found else []
 
 # %% ../../nbs/api/governance/36_anchors.ipynb #ba4c05f9
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def vouching_reason(
     if not held: return Reason("anchors", _without_anchor(workspace), None, severity="pass")
     last,anchor = held[-1], by_hash[held[-1].hash]
     said = (f"Vouched for up to entry {last.number} of {last.writer} ({last.kind.replace('_', ' ')}, {last.recorded_at[:10]}) by the git tag {anchor.name}, {anchor.worth}. "
-            "If the end of a log after it was cut off everywhere, that cannot be seen.")
+            "If the end of a log after it was cut off everywhere, that cannot be seen." + _UNSIGNED.get(anchor.state, ""))
     return Reason("anchors", said, anchor.state, severity="pass")
 
 def anchor_faults(
@@ -143,6 +145,8 @@ def anchor_faults(
     return [*forged, *([Reason("not_anchored", said, loose, 0, "Run `mmops ledger anchor`; it says what git lacks.", "review")] if loose else [])]
 
 # %% ../../nbs/api/governance/36_anchors.ipynb #e0e712b2
+_UNSIGNED = {"unsigned": " It is an unsigned anchor: whoever can write to this repository could have made it anew. Name a key in MMOPS_SIGNING_KEY to have the next one signed."}
+
 def _without_anchor(workspace:Workspace)->str:
     if workspace.settings.ledger_anchor == "none": return "No git tag anchors this ledger: settings.ini says ledger_anchor = none."
     if anchor_place(workspace) == "none": return "No git tag anchors this ledger: the workspace is no git repository."

@@ -161,13 +161,13 @@ def grant(
     evaluation_hash:str, # As asked for, and as the approver read it
     actor:str, # The approver, one of the rules in force
     *,
-    key:str|None=None, # File of an SSH key to sign with; None for the usual one, if there is any
+    key:str|None=None, # File of an SSH key to sign with, the yes and the anchor behind it; None for the usual one, if there is any
     reason:str="", # Remark for the record; "" for none
     clock:Clock=WallClock(), # When
 )->ApprovalState: # Granted, with its end, or still waiting for the other side
     """Approve a bundle. Raises `ApprovalError`, with nothing recorded, when this role may not, nobody asked, or an objection is unanswered;
     `SignatureError` for a key that does not count, or where production asks for one."""
-    ledger = Ledger(workspace, clock)
+    ledger = Ledger(workspace, clock, key)
     with ledger.locked():
         state,entries = _asked_state(workspace, model, bundle_hash, evaluation_hash, clock), ledger.entries(subject=model)
         policy,checks = deciding_policy(entries, state.request), checks_of(entries, bundle_hash)

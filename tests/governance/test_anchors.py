@@ -2,12 +2,15 @@
 import importlib, os, pkgutil, subprocess
 import pytest
 import marketing_mlops.governance
-from governed_workspace import at, make_workspace
+from governed_workspace import at, make_workspace, small_bundle
 from marketing_mlops.governance.anchors import ANCHORED_KINDS, read_anchors
+from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_databases import store_file
 from marketing_mlops.governance.ledger_entries import ENTRY_KINDS, LedgerError
 from marketing_mlops.governance.live_pointers import RELEASED
+from marketing_mlops.governance.releases import bundle_evidence
+from marketing_mlops.governance.signatures import add_signer
 from marketing_mlops.governance.text_log import log_file
 from marketing_mlops.workspace.places import find_workspace
 
@@ -53,6 +56,44 @@ def test_without_a_commit_the_release_is_recorded_and_the_missing_tag_is_told_an
     with pytest.raises(LedgerError, match="Git made no tag"): Ledger(shop).anchor()
     git(shop, "commit", "-q", "--allow-empty", "-m", "First")
     assert Ledger(shop).anchor() and Ledger(shop).verify().passed
+
+def new_key(folder, name="owner", passphrase=""):
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", folder/name], check=True)
+    return folder/name
+
+@pytest.mark.parametrize("named", ["by the call", "in the environment", "to git"])
+@pytest.mark.parametrize("form", ["", "openpgp", "ssh"])
+def test_a_tag_is_signed_with_the_key_of_approvals_however_git_signs(repository, tmp_path, monkeypatch, named, form):
+    key = new_key(tmp_path/"keys")
+    monkeypatch.delenv("MMOPS_SIGNING_KEY", raising=False)
+    add_signer(repository, "model-owner@example.com", key.with_suffix(".pub").read_text())
+    if form: git(repository, "config", "gpg.format", form)
+    if named == "in the environment": monkeypatch.setenv("MMOPS_SIGNING_KEY", str(key))
+    if named == "to git": git(repository, "config", "user.signingkey", str(key))
+    Ledger(repository, at("09-01"), str(key) if named == "by the call" else None).append(RELEASED, "churn", "marketing@example.com", FACTS)
+    assert [(anchor.state, anchor.signer) for anchor in read_anchors(repository)] == [("verified", "model-owner@example.com")]
+    assert "signed by model-owner@example.com" in reasons(repository)["anchors"].message and "unsigned" not in reasons(repository)["anchors"].message
+
+def test_an_approval_given_with_a_key_is_anchored_with_it(repository, tmp_path, monkeypatch):
+    monkeypatch.delenv("MMOPS_SIGNING_KEY", raising=False)
+    key, folder = new_key(tmp_path/"keys"), small_bundle(repository, "first")
+    add_signer(repository, "model-owner@example.com", key.with_suffix(".pub").read_text())
+    asked = bundle_evidence(folder)
+    about = repository, "churn", asked.bundle_hash, asked.evaluation_hash
+    request_approval(*about, "analyst@example.com", structure=asked.structure, clock=at("09-01"))
+    grant(*about, "model-owner@example.com", key=str(key), clock=at("09-01"))
+    assert [anchor.signer for anchor in read_anchors(repository)] == ["model-owner@example.com"]
+
+def test_without_a_key_the_tag_is_called_unsigned_in_plain_words(repository, monkeypatch):
+    monkeypatch.delenv("MMOPS_SIGNING_KEY", raising=False)
+    record(repository, RELEASED, "09-01")
+    assert "It is an unsigned anchor: whoever can write to this repository could have made it anew." in reasons(repository)["anchors"].message
+
+def test_a_locked_key_stops_no_release_and_leaves_an_unsigned_tag(repository, tmp_path, monkeypatch):
+    monkeypatch.setenv("MMOPS_SIGNING_KEY", str(new_key(tmp_path/"keys", passphrase="a long one")))
+    record(repository, RELEASED, "09-01")
+    assert [anchor.state for anchor in read_anchors(repository)] == ["unsigned"]
 
 def test_a_key_that_is_gone_leaves_an_unsigned_tag(repository):
     git(repository, "config", "gpg.format", "ssh"), git(repository, "config", "user.signingkey", "/nowhere/key")
