@@ -17,9 +17,12 @@ def back_up(
 )->None:
     "Writes ledger, live pointers, bundles and state into one file. Raises `BackupError` where the file exists or cannot be written."
     from marketing_mlops.contracts.counts import counted
+    from marketing_mlops.governance.anchors import tag_objects
     from marketing_mlops.governance.backups import write_backup
-    made = write_backup(find_workspace(workspace), file)
+    found = find_workspace(workspace)
+    made = write_backup(found, file)
     print(f"{file} holds {counted(made.n_entries, 'entry', 'entries')} of the ledger and {counted(len(made.digests), 'file')}. `mmops restore {file}` brings them back.")
+    if tags := tag_objects(found): print(f"Not in it: {counted(len(tags), 'git tag')} of the ledger, which travel with git; `git push --tags` keeps them elsewhere, and `git fetch --tags` brings them back.")
 
 # %% ../../nbs/api/cli/67_backup.ipynb #4f1954d6
 def bring_back(

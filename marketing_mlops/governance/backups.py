@@ -17,6 +17,7 @@ from ..contracts.verdict import markdown_table
 from .ledger import Ledger
 from .ledger_checks import log_reasons
 from .ledger_databases import store_file, store_trouble
+from .ledger_looks import look_file
 from .ledger_marks import marks_file
 from .ledger_store import stored_lines
 from .text_log import read_lines, read_logs
@@ -33,7 +34,7 @@ def backed_up_files(
     workspace:Workspace, # Any
 )->Iterator[tuple[str, Path]]: # Name in the archive, and where it is now
     "What a backup of this workspace holds."
-    left_out = {store_file(workspace), marks_file(workspace), workspace.state/"ledger_writer"}
+    left_out = {store_file(workspace), marks_file(workspace), look_file(workspace), workspace.state/"ledger_writer"}
     for name in BACKED_UP:
         for path in sorted(workspace.path("data", name).rglob("*")):
             inside = path.relative_to(workspace.root)

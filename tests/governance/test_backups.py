@@ -109,3 +109,14 @@ def test_a_restore_killed_in_the_middle_is_completed_by_another(kept):
     assert not list(shop.path("data").glob(".restore-*"))
 
 def test_only_its_owner_may_read_a_backup(kept): assert kept[1].stat().st_mode & 0o077 == 0
+
+def test_a_backup_leaves_out_what_was_last_found_whole_and_a_restored_copy_looks_at_everything(kept, tmp_path):
+    from marketing_mlops.governance.ledger_looks import check_ledger, look_file
+    shop, _ = kept
+    assert check_ledger(Ledger(shop)).passed and look_file(shop).exists()
+    made = write_backup(shop, tmp_path/"looked.backup", clock=at("09-03"))
+    assert "data/state/ledger_look.json" not in made.digests and "data/state/ledger_marks.json" not in made.digests
+    note(shop, "four"), check_ledger(Ledger(shop))
+    other = make_workspace(tmp_path/"other", "office")
+    restore_backup(other, tmp_path/"looked.backup")
+    assert "quick_look" not in [reason.code for reason in check_ledger(Ledger(other)).reasons]
