@@ -42,10 +42,10 @@ APPROVAL_WORDS:dict["ApprovalStatus", ApprovalWords] = {
 # %% ../../nbs/api/cli/63_approve.ipynb #8b1de679
 _SIDES = {"business": "the business side", "technical": "the technical side", "either": "an approver"}
 
-def _answered(state:"ApprovalState")->str:
+def _answered(state:"ApprovalState", identity:str)->str:
     "What has been said to a request so far."
     missing = f"the yes of {' and of '.join(_SIDES[side] for side in state.missing)} is missing"
-    if state.granted_by: return f"{', '.join(state.granted_by)} agreed (identity: {state.identity}), and {missing}"
+    if state.granted_by: return f"{', '.join(state.granted_by)} agreed (identity: {identity}), and {missing}"
     return f"nobody has answered, and {missing}"
 
 # %% ../../nbs/api/cli/63_approve.ipynb #71530a3f
@@ -53,11 +53,12 @@ def state_lines(
     model:str, # Key of the model
     bundle_hash:str, # Of the bundle in question, 64 hexadecimal digits
     state:"ApprovalState", # As `governance.approval_states` tells it
+    identity:str="", # verified, unverified or forged, where the signatures were read; "" for what the entries say of themselves
 )->tuple[str, str]: # One sentence each
     "Where the approval of a bundle stands, and what comes next."
     sentence, then, _ = APPROVAL_WORDS[state.status]
     reason = printable(state.answer.payload.get("reason", "")) if state.answer else ""
-    words = dict(model=model, approver=state.approver, answered=_answered(state), identity=state.identity, reason=f": {reason}" if reason else "")
+    words = dict(model=model, approver=state.approver, answered=_answered(state, identity or state.identity), identity=identity or state.identity, reason=f": {reason}" if reason else "")
     if state.answer: words |= dict(answered_on=f"{state.answer.time:%Y-%m-%d}")
     if state.request: words |= dict(asker=state.request.actor, asked_on=f"{state.request.time:%Y-%m-%d}")
     if state.expires_at: words |= dict(ends_on=f"{state.expires_at:%Y-%m-%d}")
