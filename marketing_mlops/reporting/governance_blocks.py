@@ -8,7 +8,8 @@ Come here to change what the page shows; what is worth a look is decided in `gov
 
 # %% auto #0
 __all__ = ['governance_sentence', 'governance_heading', 'governance_answer', 'live_table', 'live_spans', 'served_chart',
-           'bundles_table', 'yeses_table', 'rules_table', 'governance_log', 'incidents_table', 'reviews_table']
+           'bundles_table', 'yeses_table', 'rules_table', 'governance_log', 'tests_and_data_table', 'incidents_table',
+           'reviews_table']
 
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #99b283b5
 from collections.abc import Callable, Iterable
@@ -17,6 +18,8 @@ import altair as alt
 import pandas as pd
 from ..contracts.counts import counted
 from ..governance.approval_states import ApprovalState
+from ..governance.dataset_entries import dataset_history
+from ..governance.decided_experiments import decisions_from
 from ..governance.decision_log import decision_log
 from ..governance.governance_reviews import reviews_from
 from ..governance.ledger_entries import LedgerEntry
@@ -227,7 +230,17 @@ def governance_log(
     if len(log) <= most: return block
     return Block(f"{block.html}<p>{len(log)-most:,} older ones: <code>mmops ledger --last {len(record.entries)}</code></p>", f"{block.text}\n{len(log)-most:,} older ones: `mmops ledger --last {len(record.entries)}`")
 
-# %% ../../nbs/api/reporting/88_governance_blocks.ipynb #7e0a7ace
+# %% ../../nbs/api/reporting/88_governance_blocks.ipynb #2a5ebfaf
+def tests_and_data_table(
+    record:GovernanceRecord, # As `read_governance` gathers it, of all models
+)->Block:
+    "Decisions on experiments, and deliveries that were accepted or refused, the newest first."
+    tests = [dict(at=each.decided_at, about=each.experiment, what=each.decision, by=each.actor, words=each.sentence) for each in decisions_from(record.entries)]
+    data = [dict(at=each.at, about=each.source, what=each.what, by=each.actor, words=f"{each.why}; in use: tables {each.tables_hash[:12] or 'none'}") for each in dataset_history(record.entries)]
+    rows = [row | dict(at=_when(row["at"])) for row in sorted(tests + data, key=lambda row: row["at"], reverse=True)]
+    return _table(rows, dict(at="When (UTC)", about="About", what="What", by="Role", words="In words"), "No decision on an experiment and no delivery is on record.")
+
+# %% ../../nbs/api/reporting/88_governance_blocks.ipynb #6237bc08
 def incidents_table(
     record:GovernanceRecord, # As `read_governance` gathers it
 )->Block:
