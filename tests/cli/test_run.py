@@ -1,11 +1,15 @@
 """`mmops run` prints published figures to their digits, says what did not change, and what a stop leaves behind."""
 import os, re, shutil, signal, subprocess, sys, time
 from pathlib import Path
+import pandas as pd
 import pytest
 from workspace_outputs import fingerprint
 from marketing_mlops.cli.readout_lines import difference_lines, readout_lines
 from marketing_mlops.cli.run import many_table, model_lines
 from marketing_mlops.cli.status import candidate_words, saved_readout
+from marketing_mlops.governance.dataset_entries import dataset_history, tables_digest
+from marketing_mlops.governance.ledger import Ledger
+from marketing_mlops.sources.ingestion import accepted_tables
 from marketing_mlops.workspace.places import find_workspace, write_json
 
 pytestmark = pytest.mark.edges
@@ -218,9 +222,22 @@ def test_a_refused_delivery_stops_before_the_report_and_names_its_page(small, ru
     kept = {p: p.read_bytes() for name in ("validate", "report") for p in (folder/"data"/name).rglob("*") if p.is_file()}
     params = folder/"params.yaml"
     params.write_text(params.read_text().replace("incidents: []", "incidents: [schema_change]"))
-    done = run_mmops("run", cwd=folder)
+    done = run_mmops("run", "--as", "data-owner@example.com", cwd=folder)
     assert done.returncode != 0
     problem, remedy = done.stderr.strip().splitlines()
     page = folder/remedy.rpartition("Everything that was found: ")[2]
     assert page.is_file() and page.is_relative_to(folder/"data"/"runs")
     assert {p: p.read_bytes() for p in kept} == kept, "the last accepted version and its reports stay in use"
+    refused, = dataset_history(Ledger(find_workspace(folder)).entries())
+    assert (refused.what, refused.source, refused.tables_hash) == ("rejected", "retailer", tables_digest(accepted_tables(find_workspace(folder), "retailer"))) and refused.why
+
+def test_a_run_in_a_role_keeps_once_which_tables_are_in_use(small, run_mmops, is_refused, tmp_path):
+    folder = tmp_path/"recorded"
+    shutil.copytree(small[0], folder, symlinks=True)
+    is_refused(run_mmops("run", "--as", "me", cwd=folder), "no mail address")
+    for _ in range(2): assert run_mmops("run", "--as", "data-owner@example.com", cwd=folder).returncode == 0
+    shop = find_workspace(folder)
+    entry, = Ledger(shop).entries("dataset_accepted")
+    rows = {name: len(pd.read_parquet(file)) for name, file in accepted_tables(shop, "retailer").items()}
+    assert (entry.subject, entry.actor, entry.payload["verdict"]) == ("retailer", "data-owner@example.com", "pass") and {name: entry.payload["rows"][name] for name in rows} == rows
+    assert entry.payload["tables_hash"] == tables_digest(accepted_tables(shop, "retailer")) and "identifiers" not in accepted_tables(shop, "retailer")
