@@ -214,6 +214,6 @@ def withdraw(
     ledger,actor = Ledger(workspace, clock), checked_actor(actor)
     with ledger.locked():
         state = _asked_state(workspace, model, bundle_hash, evaluation_hash, clock)
-        if actor not in state.granted_by: _refuse(model, bundle_hash, f"{actor} has no yes to take back; yes was said by: {', '.join(state.granted_by) or 'nobody'}.", "Refuse the bundle instead.")
+        if actor not in state.granted_by: _refuse(model, bundle_hash, f"{actor} has no yes to take back; yes was said by: {', '.join(state.granted_by) or 'nobody'}.", f"As an approver, refuse the bundle instead with `mmops refuse {model} --as ROLE --reason TEXT`.")
         ledger.append(WITHDRAWN, model, actor, dict(bundle_hash=bundle_hash, evaluation_hash=evaluation_hash, request=state.request.hash, reason=reason_text(reason)))
         return approval_state(workspace, model, bundle_hash, evaluation_hash, clock=clock)

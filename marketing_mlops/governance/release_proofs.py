@@ -35,7 +35,7 @@ class Objection(NamedTuple):
     remedy:str # What to do before a step; {model} stands for its name
 
 SIDE_WORDS:dict[Side, str] = {"either": "one approver", "business": "the business side", "technical": "the technical side"}
-_ASK, _ASK_AGAIN = "Ask with `mmops request {model} --as ROLE`, and have the approvers answer.", "Ask again with `mmops request {model} --as ROLE`."
+_ASK, _ASK_AGAIN = "Ask with `mmops request {model} --as ROLE`, and have the approvers answer.", "Have a role that said yes take it back with `mmops withdraw {model} --as ROLE --reason TEXT`, ask again with `mmops request {model} --as ROLE`, and have the approvers answer."
 
 _WHY_NOT:dict[str, Callable[[ApprovalState], str]] = {   # status of an approval -> why nobody may rely on it
     "none": lambda state: "nobody asked for these bytes and this evaluation to be approved",
@@ -55,7 +55,7 @@ def approval_objection(
     if not approval.is_valid: return Objection(_WHY_NOT[approval.status](approval), _ASK)
     entries,digest = list(entries), approval.request.payload["bundle_hash"]
     part = next((f"{role} {part}" for role in approval.granted_by if (part := part_from(entries, digest, role))), "")
-    return Objection(part, _ASK) if part else None
+    return Objection(part, _ASK_AGAIN) if part else None
 
 # %% ../../nbs/api/governance/68_release_proofs.ipynb #426c3ee9
 def missing_yes(
@@ -89,12 +89,12 @@ def terms_objection(
     entries,said = list(entries), approval.request.payload
     if said.get("structure") and said["structure"] != structure: return Objection("it has another structure than its approvers were told", _ASK_AGAIN)
     if missing := missing_yes(entries, approval, structure):
-        return Objection(f"the yes of {' and '.join(SIDE_WORDS[side] for side in missing)} is missing, whatever the entries say", "Ask again with `mmops request {model} --as ROLE`, and look for who wrote the entry.")
+        return Objection(f"the yes of {' and '.join(SIDE_WORDS[side] for side in missing)} is missing, whatever the entries say", f"Look for who wrote the entry. {_ASK_AGAIN}")
     rules = policy_in_force(entries)
     if rules is None: return Objection("no rules are in force, because both sides never approved any", _ASK_AGAIN)
     gone = next((role for role in approval.granted_by if role not in rules.approvers), None)
     if gone: return Objection(f"{gone} is no approver any more", _ASK_AGAIN)
-    if said["policy_hash"] != rules.hash: return Objection("it was approved by other rules than those in force", "Take the yes back with `mmops withdraw {model} --as ROLE`, and ask again.")
+    if said["policy_hash"] != rules.hash: return Objection("it was approved by other rules than those in force", _ASK_AGAIN)
 
 # %% ../../nbs/api/governance/68_release_proofs.ipynb #df6aeadf
 def approval_identity(

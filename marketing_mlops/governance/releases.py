@@ -96,7 +96,7 @@ def _check_terms(workspace:Workspace, model:str, evidence:BundleEvidence, approv
     if objection: _no_approval(model, digest, objection)
     rules = policy_in_force(entries)
     if rules.gates != evidence.gates:
-        _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those in force ({rules.gates}).", f"Build it by the gates in force with `mmops run {model}`, or ask for the other gates to be approved.")
+        _refuse(model, digest, f"Bundle {digest[:12]} was judged by other gates ({evidence.gates}) than those in force ({rules.gates}).", f"Build it by the gates in force with `mmops run {model}`. To have its own gates approved, name them in params.yaml, take the yes back with `mmops withdraw {model} --as ROLE --reason TEXT`, and ask with `mmops request {model} --as ROLE`.")
     return approval_identity(workspace.settings.environment, entries, approval)
 
 # %% ../../nbs/api/governance/70_releases.ipynb #101be786
