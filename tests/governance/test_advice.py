@@ -1,7 +1,7 @@
 """What a refusal advises is typed as it stands, and it leads to a release."""
-import re
+import re, shutil, subprocess
 import pytest
-from governed_workspace import SETTINGS, small_bundle
+from governed_workspace import small_bundle
 from marketing_mlops.cli.commands import main
 from marketing_mlops.governance.approvals import request_approval
 from marketing_mlops.governance.ledger import Ledger
@@ -9,7 +9,7 @@ from marketing_mlops.governance.live_pointers import live
 from marketing_mlops.governance.policies import policy_in_force
 from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence
-from marketing_mlops.workspace.places import find_workspace
+from marketing_mlops.governance.signatures import add_signer
 
 ANALYST, OWNER, FINANCE, PROTECTION = (f"{name}@example.com" for name in ("analyst", "model-owner", "finance", "data-protection"))
 
@@ -173,3 +173,21 @@ def test_what_was_measured_is_not_measured_again_by_a_request(shop, capsys, monk
     assert typed("release", "churn", "--as", ANALYST) == 0
     candidate(shop, 90), ask()
     assert done[2:] == ["fairness", "champion", "rebuild"]
+
+@pytest.mark.parametrize("kind, says", [("text", "notes could not sign: it is no private SSH key"), ("public", "alone.pub could not sign: it is the public half, and no agent holds the private one"),
+    ("locked", "locked could not sign: it is locked, and its passphrase was not typed or is another"), ("open", "open could not sign: others may read it, so it is not used")])
+def test_a_key_that_cannot_sign_says_what_is_wrong_and_the_right_one_signs_after_it(shop, tmp_path, capsys, monkeypatch, kind, says):
+    if not shutil.which("ssh-keygen"): pytest.skip("ssh-keygen is not installed")
+    for name in ("SSH_AUTH_SOCK", "DISPLAY"): monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSH_ASKPASS", "/bin/false"), monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")     # nobody is there to type
+    def key(name, passphrase=""): subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", tmp_path/name], check=True); return tmp_path/name
+    right, wrong = key("right"), tmp_path/{"text": "notes", "public": "alone.pub"}.get(kind, kind)
+    if kind == "text": wrong.write_text("my passwords\n")
+    if kind == "public": shutil.copy2(key("lost").with_suffix(".pub"), wrong)
+    if kind == "locked": key("locked", "a long one")
+    if kind == "open": key("open").chmod(0o644)
+    for file in (right, wrong):
+        if file.with_suffix(".pub").is_file(): add_signer(shop, OWNER, file.with_suffix(".pub").read_text())
+    candidate(shop), ask()
+    refused(capsys, says, "approve", "churn", "--as", OWNER, "--key", wrong)
+    assert typed("approve", "churn", "--as", OWNER, "--key", right) == 0 and "identity: verified" in capsys.readouterr().out
