@@ -5,8 +5,6 @@
 // that answers older ones is kept for later and not shown. Whatever is shown is set as text, never as markup. Needs a
 // model with get, set, on, off, send and save_changes.
 
-const DIM_AFTER = 150;       // ms until an unanswered choice dims the charts
-const SILENT_AFTER = 10000;  // ms until a silent kernel is called that
 const PROFILES_KEPT = 60;
 const HOVER_REST = 60;       // ms a pointer rests on a feature before its profile is fetched
 const BINS = { height: 308, left: 44, right: 8, top: 10, rate: 196, gap: 16, rows: 60, gapSpecial: 10 };
@@ -24,13 +22,6 @@ function tickText(value, digits, isRate) {       // has to fit beside the axis
   return value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 }
 
-function option(value, words, chosen) { const node = html("option", { value }, words); node.selected = chosen; return node; }
-function choice(id, label, onChange) {
-  const select = html("select", { id, class: "mmf-select" });
-  select.addEventListener("change", () => onChange(select.value));
-  return { node: html("label", { class: "mmf-choice", for: id }, html("span", {}, label), select), select,
-    fill(options, value) { select.replaceChildren(...options.map(([key, words]) => option(key, words, String(key) === String(value)))); select.disabled = options.length < 2; } };
-}
 function card(title, ...children) {
   const head = html("div", { class: "mmf-head" }, html("h3", { class: "mmf-title" }, title));
   return { node: html("section", { class: "mmx-card mmf-card", "aria-label": title }, head, ...children), head };
@@ -176,7 +167,7 @@ function makeList(spec, id, actions) {
   const empty = html("p", { class: "mmx-note", hidden: "" }, "No feature has this in its name or definition.");
   const box = html("div", { class: "mmf-list", role: "group", "aria-label": "Features" });
   let sort = "gain";
-  const sorting = choice(`${id}-sort`, "Sorted by", (value) => { sort = value; layout(); });
+  const sorting = makeChoice(`${id}-sort`, "Sorted by", (value) => { sort = value; layout(); });
   sorting.fill(Object.entries(SORTS).map(([key, [words]]) => [key, words]), sort);
   for (const f of spec.features) {
     const tick = html("input", { type: "checkbox", tabindex: "-1", "aria-label": `Tick ${f.name}` });
@@ -220,26 +211,11 @@ function makeList(spec, id, actions) {
     } };
 }
 
-// ---- text to take away ---------------------------------------------------------------------------------------------
-
-function makeText(label) {
-  const code = html("pre", { class: "mmx-code", tabindex: "0", "aria-label": label }), done = html("span", { class: "mmf-done", role: "status" });
-  const button = html("button", { type: "button", class: "mmx-button" }, "Copy");
-  button.addEventListener("click", async () => {
-    let copied = true;
-    try { await navigator.clipboard.writeText(code.textContent); }
-    catch { const range = document.createRange(); range.selectNodeContents(code); const picked = getSelection(); picked.removeAllRanges(); picked.addRange(range); copied = document.execCommand("copy"); }
-    say(done, copied ? "Copied" : "Marked: press Ctrl+C");
-    setTimeout(() => say(done, ""), 2500);
-  });
-  return { node: html("div", { class: "mmf-text" }, html("div", { class: "mmf-texthead" }, html("span", {}, label), done, button), code), show(words) { say(code, words); button.disabled = !words; } };
-}
-
 // ---- the explorer --------------------------------------------------------------------------------------------------
 
 function render({ model, el }) {
   const spec = model.get("spec"), id = `mmf-${Math.random().toString(36).slice(2)}`, profiles = new Map();
-  let settings = { ...model.get("settings") }, dimTimer = 0, silentTimer = 0, measuring = null, hinted = false;
+  let settings = { ...model.get("settings") }, measuring = null, hinted = false;
   const keyOf = (s) => JSON.stringify([s.feature, s.scale, s.period]);
 
   const problem = html("div", { class: "mmx-problem", role: "alert", hidden: "" }), spoken = html("span", { class: "mmx-spoken", role: "status" });
@@ -252,14 +228,14 @@ function render({ model, el }) {
   const tip = html("span", { class: "mmx-tip", role: "tooltip", id: `${id}-tip` }), title = html("span", { class: "mmx-name mmf-big", tabindex: "0", "aria-describedby": `${id}-tip` }), unit = html("span", { class: "mmx-unit" });
   const meaning = html("p", { class: "mmf-meaning" }), sentence = html("p", { class: "mmf-sentence" });
   const bins = makeBins(), course = makeCourse((period) => change({ period }));
-  const scale = choice(`${id}-scale`, "Bins", (value) => change({ scale: value })), period = choice(`${id}-period`, "Rows", (value) => change({ period: value === "" ? null : Number(value) }));
+  const scale = makeChoice(`${id}-scale`, "Bins", (value) => change({ scale: value })), period = makeChoice(`${id}-period`, "Rows", (value) => change({ period: value === "" ? null : Number(value) }));
   const byValue = card(`${spec.outcome} by value`, bins.plot, bins.reading), overTime = card("Over time", course.plot, course.key, course.reading);
-  byValue.head.append(html("span", { class: "mmf-choices" }, scale.node, period.node));
+  byValue.head.append(html("span", { class: "mmx-choices" }, scale.node, period.node));
   const related = html("div", { class: "mmf-related" }), worth = html("dl", { class: "mmf-facts" }), measure = html("button", { type: "button", class: "mmx-button" }, "Measure the time"), measured = html("span", { class: "mmf-measured", role: "status" });
   const relatedCard = card("Related features", related), worthCard = card("Gain beside cost", worth, ...(spec.can_measure ? [html("div", { class: "mmf-line" }, measure, measured)] : []));
-  const windows = choice(`${id}-window`, "Window", (value) => change({ window: value === "" ? null : Number(value) })), column = choice(`${id}-column`, "Only rows whose", (value) => change({ filter: value === "" ? null : [value, choicesOf(value)[0]] })), only = choice(`${id}-only`, "is", (value) => change({ filter: [settings.filter[0], JSON.parse(value)] }));
-  const cell = makeText("Declaration, as a cell"), yaml = makeText("Declaration, for params.yaml"), listed = makeText("Ticked features, for params.yaml");
-  const takeAway = card("Take it away", html("div", { class: "mmf-choices mmf-wide" }, windows.node, column.node, only.node), cell.node, yaml.node, listed.node);
+  const windows = makeChoice(`${id}-window`, "Window", (value) => change({ window: value === "" ? null : Number(value) })), column = makeChoice(`${id}-column`, "Only rows whose", (value) => change({ filter: value === "" ? null : [value, choicesOf(value)[0]] })), only = makeChoice(`${id}-only`, "is", (value) => change({ filter: [settings.filter[0], JSON.parse(value)] }));
+  const cell = makeCopyBox("Declaration, as a cell"), yaml = makeCopyBox("Declaration, for params.yaml"), listed = makeCopyBox("Ticked features, for params.yaml");
+  const takeAway = card("Take it away", html("div", { class: "mmx-choices mmf-wide" }, windows.node, column.node, only.node), cell.node, yaml.node, listed.node);
   const main = html("div", { class: "mmf-main" },
     html("div", { class: "mmf-feature-head" }, html("span", { class: "mmx-title" }, title, unit, tip), meaning, sentence),
     html("div", { class: "mmf-cards" }, byValue.node, overTime.node, relatedCard.node, worthCard.node, takeAway.node));
@@ -281,9 +257,9 @@ function render({ model, el }) {
   }
 
   function report(words) { problem.hidden = !words; say(problem, words ?? ""); }
-  const settle = () => { clearTimeout(dimTimer); clearTimeout(silentTimer); dimTimer = 0; root.classList.remove("mmx-waiting"); };
+  const patience = makePatience(root, () => report(SILENT));
   function show(profile) {
-    settle(); report(null);
+    patience.settle(); report(null);
     say(title, profile.title); say(unit, profile.unit); say(tip, profile.definition || "Nobody has written down what this is.");
     say(meaning, profile.definition || "Nobody has written down what this is."); say(sentence, profile.sentence);
     bins.show(profile); course.show(profile, settings.period);
@@ -303,9 +279,7 @@ function render({ model, el }) {
     controls(); list.show(settings);
     const known = profiles.get(keyOf(settings));
     if (known) { show(known); return; }
-    dimTimer ||= setTimeout(() => root.classList.add("mmx-waiting"), DIM_AFTER);
-    clearTimeout(silentTimer);
-    silentTimer = setTimeout(() => report("The kernel does not answer. If it is busy, wait; if it was restarted, run the cell again."), SILENT_AFTER);
+    patience.wait();
   }
   function change(part) {
     settings = { ...settings, ...part };
@@ -343,7 +317,7 @@ function render({ model, el }) {
   answered(); written(); update();
 
   return () => {
-    watcher.disconnect(); settle();
+    watcher.disconnect(); patience.settle();
     model.off("change:profile", answered); model.off("change:texts", written); model.off("change:settings", assigned); model.off("msg:custom", received);
   };
 }

@@ -5,8 +5,6 @@
 // sent once (see the page "Cross-filter"), so a move needs no kernel. Needs nothing but a model with get, set, on,
 // off, send and save_changes: JupyterLab and Voila have one, a frozen page can bring its own.
 
-const DIM_AFTER = 150;       // ms until an unanswered change dims the charts
-const SILENT_AFTER = 10000;  // ms until a silent kernel is called that
 const SAVE_AFTER = 120;      // ms of rest until Python learns the selection
 const HOVER_REST = 60;       // ms a pointer rests on a chart before its index is fetched
 const INDEXES_KEPT = 16;
@@ -62,39 +60,6 @@ function countsAt(index, name, chosen) {
     i = j + 1;
   }
   return out;
-}
-
-// ---- asking the kernel: one request in flight, only the newest wish kept, stale answers dropped -------------------
-
-function makeAsker(model, answered, refused, silent) {
-  let sequence = 0, flying = null, needed = null, hinted = null, timer = 0;
-  function send(wish) {
-    flying = { ...wish, sequence: ++sequence };
-    clearTimeout(timer);
-    timer = setTimeout(() => { silent(); flying = null; }, SILENT_AFTER);
-    model.send({ type: "activate", sequence, dimension: wish.dimension, filters: wish.filters });
-  }
-  function next() {
-    const wish = needed ?? hinted;
-    if (needed) needed = null; else hinted = null;
-    if (wish) send(wish);
-  }
-  return {
-    ask(wish, isHint) {
-      if (flying && flying.key === wish.key) { if (!isHint) needed = null; return; }
-      if (isHint) hinted = wish; else needed = wish;
-      if (!flying) next();
-    },
-    receive(message, buffers) {
-      if (!flying || message.sequence !== flying.sequence) return;
-      const asked = flying;
-      flying = null;
-      clearTimeout(timer);
-      if (message.type === "index") answered(asked, readIndex(message, buffers)); else refused(message);
-      if (!flying) next();
-    },
-    stop() { clearTimeout(timer); needed = hinted = flying = null; },
-  };
 }
 
 // ---- a chart's frame: heading, definition, clear, reading line ---------------------------------------------------
@@ -401,9 +366,9 @@ function render({ model, el }) {
   const dims = new Map(spec.dimensions.map((d) => [d.name, d])), charts = new Map(), indexes = new Map();
   const totals = new Map(spec.dimensions.map((d) => [d.name, d.totals]));
   let filters = new Map(Object.entries(model.get("filters"))), active = [...filters.keys()].pop() ?? null;
-  let frame = 0, dimTimer = 0, saveTimer = 0;
+  let frame = 0, saveTimer = 0;
   const header = makeHeader(spec), grid = html("div", { class: "mmx-grid" });
-  const root = html("div", { class: "mmx", "data-lm-suppress-shortcuts": "true" }, header.node, grid, header.details);
+  const root = html("div", { class: "mmx", "data-lm-suppress-shortcuts": "true" }, header.node, grid, header.details), patience = makePatience(root);
 
   const others = (name) => Object.fromEntries([...filters].filter(([other]) => other !== name).sort(([a], [b]) => (a < b ? -1 : 1)));
   const keyOf = (name) => JSON.stringify([name, others(name)]);
@@ -412,9 +377,8 @@ function render({ model, el }) {
   function report(message) {
     header.problem.hidden = !message;
     say(header.problem, message ?? "");
-    if (message) settle();
+    if (message) patience.settle();
   }
-  const settle = () => { clearTimeout(dimTimer); dimTimer = 0; root.classList.remove("mmx-waiting"); };
 
   function picture() {
     if (!filters.size) return { selected: spec.rows, charts: totals };
@@ -436,10 +400,10 @@ function render({ model, el }) {
   function update() {
     if (filters.size && !indexes.has(keyOf(active))) {
       asker.ask(wishFor(active), false);
-      dimTimer ||= setTimeout(() => root.classList.add("mmx-waiting"), DIM_AFTER);
+      patience.wait();
       return;
     }
-    settle();
+    patience.settle();
     frame ||= requestAnimationFrame(draw);
   }
   function save() {
@@ -447,12 +411,16 @@ function render({ model, el }) {
     saveTimer = setTimeout(() => { model.set("filters", Object.fromEntries(filters)); model.save_changes(); say(header.spoken, header.count.textContent); }, SAVE_AFTER);
   }
 
-  const asker = makeAsker(model, (asked, index) => {
-    indexes.set(asked.key, index);
-    if (indexes.size > INDEXES_KEPT) indexes.delete(indexes.keys().next().value);
-    report(null);
-    update();
-  }, (message) => report(`${message.problem} ${message.remedy}`), () => report("The kernel does not answer. If it is busy, wait; if it was restarted, run the cell again."));
+  const asker = makeAsker({
+    send(wish, sequence) { model.send({ type: "activate", sequence, dimension: wish.dimension, filters: wish.filters }); },
+    answered(asked, message, buffers) {
+      indexes.set(asked.key, readIndex(message, buffers));
+      if (indexes.size > INDEXES_KEPT) indexes.delete(indexes.keys().next().value);
+      report(null);
+      update();
+    },
+    refused: (message) => report(`${message.problem} ${message.remedy}`), silent: () => report(SILENT),
+  });
 
   const actions = {
     hint(name) { if (!indexes.has(keyOf(name))) asker.ask(wishFor(name), true); },
@@ -503,7 +471,7 @@ function render({ model, el }) {
   coded(); draw(); update();
 
   return () => {
-    watcher.disconnect(); asker.stop(); settle();
+    watcher.disconnect(); asker.stop(); patience.settle();
     clearTimeout(saveTimer); cancelAnimationFrame(frame);
     model.off("msg:custom", received); model.off("change:filters", assigned); model.off("change:code", coded);
   };

@@ -11,20 +11,6 @@ const SPEAK_AFTER = 500;   // ms of rest until a screen reader hears the sentenc
 const PLOT = { height: 320, left: 52, right: 10, top: 14, bottom: 36, label: 15 };
 const HOW = "Move a slider, type a figure, or drag in the chart. Keys: arrow keys move a slider, Page Up and Page Down in larger steps.";
 
-// ---- figures in words: the rules of `measurement.figures_in_words` -------------------------------------------------
-
-const digitsFor = (size) => (size ? clamp(1 - Math.floor(Math.log10(Math.abs(size))), 2, 6) : 2);
-function signed(value, digits) {
-  const text = Math.abs(value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  if (!Number(text.replaceAll(",", ""))) return text;
-  return (value < 0 ? "−" : "+") + text;
-}
-function inWords(e, unit) {
-  const digits = digitsFor(e.high - e.low);
-  return { value: `${signed(e.value, digits)} ${unit}`, interval: `${signed(e.low, digits)} to ${signed(e.high, digits)} ${unit}` };
-}
-const percent = (share) => `${(100 * share).toFixed(share > 0 && share < .095 ? 1 : 0)} %`;
-
 // ---- prices ------------------------------------------------------------------------------------------------------
 
 // Profit beyond a rival at one depth; null where too few buyers tell the two apart.
@@ -51,36 +37,6 @@ function conclusion(spec, found) {
   const { value, interval } = inWords(d, spec.currency);
   const also = unbeaten.length && !unbeaten.includes(best) ? ` It does beat ${nameOf(best)}, the best single arm of the training rows.` : "";
   return { rival, beats: !unbeaten.length, text: `${words}: the difference is ${value} per customer (${interval} at all depths at once), measured on ${number.format(spec.n)} held-out customers of a randomised campaign.${also}` };
-}
-
-// ---- one slider with its figure ------------------------------------------------------------------------------------
-
-function makeSlider(id, label, hint, { min, max, step, text, typed }, changed) {
-  const input = html("input", { type: "range", id, min, max, step, "aria-describedby": `${id}-hint` });
-  const figure = typed ? html("input", { type: "number", class: "mmu-number", min: typed.min, max: typed.max, step: "any", "aria-label": `${label}, typed`, inputmode: "decimal" }) : html("output", { for: id, class: "mmu-output" });
-  const unit = typed ? html("span", { class: "mmu-unit" }, typed.unit) : "";
-  const node = html("div", { class: "mmu-control" }, html("label", { for: id }, label), html("span", { class: "mmu-figure" }, figure, unit), input, html("span", { class: "mmu-hint", id: `${id}-hint` }, hint));
-  input.addEventListener("input", () => changed(Number(input.value)));
-  if (typed) {
-    figure.addEventListener("input", () => { const value = typed.read(figure.value); if (value !== null) changed(value); });
-    figure.addEventListener("blur", () => { figure.value = typed.write(Number(input.dataset.exact)); });
-  }
-  return {
-    node,
-    show(value) {
-      input.dataset.exact = value;
-      if (Number(input.value) !== value) input.value = value;
-      put(input, { "aria-valuetext": text(value) });
-      if (!typed) say(figure, text(value));
-      else if (document.activeElement !== figure && figure.getRootNode().activeElement !== figure) figure.value = typed.write(value);
-    },
-  };
-}
-
-function amount(low, high, unit, factor) {
-  const write = (value) => String(Number((value * factor).toFixed(6)));
-  return { min: low * factor, max: high * factor, unit, write,
-    read(text) { const value = Number(text) / factor; return text.trim() !== "" && Number.isFinite(value) && value >= low && value <= high ? value : null; } };
 }
 
 // ---- the chart -----------------------------------------------------------------------------------------------------
@@ -203,7 +159,7 @@ function render({ model, el }) {
 
   const top = html("button", { type: "button", class: "mmx-button" }, "Depth of the highest profit");
   const reset = html("button", { type: "button", class: "mmx-button" }, "Given figures");
-  const choice = html("select", { id: `${id}-rival`, class: "mmu-select" }, ...spec.rivals.map((r) => html("option", { value: r.arm }, r.beyond)));
+  const choice = html("select", { id: `${id}-rival`, class: "mmx-select" }, ...spec.rivals.map((r) => html("option", { value: r.arm }, r.beyond)));
   const chart = makeChart(spec, (depth) => change({ depth })), table = makeTable(spec);
   const notes = spec.notes.map((note) => html("p", { class: "mmx-note" }, note));
   const root = html("div", { class: "mmx mmu", "data-lm-suppress-shortcuts": "true" },

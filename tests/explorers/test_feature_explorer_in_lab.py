@@ -71,7 +71,7 @@ def test_in_lab_the_declaration_follows_the_window_and_filter(page, library):
 def test_in_lab_ticked_features_become_a_list_and_python_learns_it(page):
     page.locator(".mmf-row", has_text="orders_90d").locator("input").check()
     page.locator(".mmf-row", has_text="trait.channel").locator("input").check()
-    says(page, ".mmf-text:last-child .mmx-code", "features: [orders_90d, trait.channel]")
+    says(page, ".mmx-copy:last-child .mmx-code", "features: [orders_90d, trait.channel]")
     page.locator(".jp-Notebook .jp-CodeCell").nth(2).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
     page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes(\"('orders_90d', 'features: [orders_90d, trait.channel]')\"))", timeout=60_000)

@@ -28,7 +28,7 @@ def put_depth(page, depth):
 @pytest.fixture
 def page(frozen):
     frozen[0].page.click("text=Given figures")
-    frozen[0].page.select_option(".mmu-select", "none")
+    frozen[0].page.select_option(".mmx-select", "none")
     put_depth(frozen[0].page, 100)
     return frozen[0].page
 
@@ -61,7 +61,7 @@ def test_dragging_in_the_chart_moves_the_depth(page):
 
 def test_a_rival_can_be_chosen_as_the_line_of_comparison(page):
     before = page.get_attribute(".mmu-curve path >> nth=-1", "d")
-    page.select_option(".mmu-select", "mens"); settled(page)
+    page.select_option(".mmx-select", "mens"); settled(page)
     assert page.get_attribute(".mmu-curve path >> nth=-1", "d") != before
     assert page.locator(".mmu-label").all_text_contents() == ["mens to all"]
 

@@ -14,8 +14,8 @@ def campaign() -> pd.DataFrame:
 GIVEN = dict(shares=SHARES, control="none", best_single_arm="mens", title="Spring mails")
 PRICES = dict(margin=.5, contact_cost=.1, unsubscribe_cost=3., currency="EUR")
 
-def slider(page, name): return page.locator(f".mmu-control:has(label:text-is('{name}')) input[type=range]")
+def slider(page, name): return page.locator(f".mmx-control:has(label:text-is('{name}')) input[type=range]")
 
-def typed(page, name): return page.locator(f".mmu-control:has(label:text-is('{name}')) input[type=number]")
+def typed(page, name): return page.locator(f".mmx-control:has(label:text-is('{name}')) input[type=number]")
 
 def settled(page): page.wait_for_timeout(120)
