@@ -27,7 +27,7 @@ from .policies import policy_in_force
 from .release_gates import gate_objection
 from .release_proofs import Objection, approval_identity, approval_objection, terms_objection
 from .release_states import LEFT_OUT, RELEASED, ROLLED_BACK, ReleaseState, Signal, check_move, release_states
-from .rollback_goals import RollbackGoal, check_usable, rollback_goal, standing_objection
+from .rollback_goals import RollbackGoal, check_returnable, rollback_goal, standing_objection
 from .signatures import Identity
 from .structures import bundle_structure
 from ..registry.bundle_files import BundleError
@@ -232,7 +232,7 @@ def _goal(ledger:Ledger, model:str, own:list[LedgerEntry], left:str, to:str|None
     "The earlier champion to return to, held against its bytes."
     at = ledger.clock.now()
     goal = rollback_goal(model, own, left, to, lambda release: standing_objection(own, release, at, ledger.entries))
-    check_usable(ledger.workspace, model, goal.release.payload["bundle_hash"])
+    check_returnable(ledger.workspace, model, goal.release.payload["bundle_hash"])
     return goal
 
 # %% ../../nbs/api/governance/70_releases.ipynb #470160b2

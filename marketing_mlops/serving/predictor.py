@@ -33,6 +33,7 @@ class OpenedChampion:
     bundle:Bundle # Ready to score
     canary:Bundle|None=None # On trial, ready to score; None while nothing is, or where it cannot be read
     trouble:BundleError|None=None # Why the canary cannot be read; None where it can, or there is none
+    left:tuple[Bundle, ...]=() # Served before and still open, the newest first, at most two: a rollback has nothing to open
 
 def open_champion(
     workspace:Workspace, # With a ledger and data/bundles
@@ -42,10 +43,11 @@ def open_champion(
     "The champion of a model and the canary beside it, opened. Raises `ReleaseError` where there is none, `BundleError` where its bytes are not those that were approved."
     pointer = live(workspace, model)
     if pointer is None: raise ReleaseError(f"{model} has no champion: nothing was released.", "Approve and release a bundle first.", model=model, bundle_hash=None)
-    there = {each.core_hash: each for each in (before.bundle, before.canary) if each} if before else {}
+    there = {each.core_hash: each for each in (before.bundle, before.canary, *before.left) if each} if before else {}
     bundle = there.get(pointer.champion) or _opened_bundle(workspace, pointer.champion)
-    try: return OpenedChampion(pointer, bundle, pointer.canary and (there.get(pointer.canary) or _opened_bundle(workspace, pointer.canary)))
-    except BundleError as error: return OpenedChampion(pointer, bundle, trouble=error)
+    left = tuple(each for digest, each in there.items() if digest not in (pointer.champion, pointer.canary))[:2]
+    try: return OpenedChampion(pointer, bundle, pointer.canary and (there.get(pointer.canary) or _opened_bundle(workspace, pointer.canary)), left=left)
+    except BundleError as error: return OpenedChampion(pointer, bundle, trouble=error, left=left)
 
 def _opened_bundle(workspace:Workspace, core_hash:str)->Bundle:
     bundle = read_bundle(bundle_place(workspace, core_hash), expected=core_hash)
