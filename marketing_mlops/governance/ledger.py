@@ -9,7 +9,7 @@ __all__ = ['Ledger', 'pointer_anchors']
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #38a13266
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_has
 from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
 from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
 from .ledger_steps import bring_in_step, complete_for, missing_entries
-from .ledger_store import add_entries, entry_row, holds_entry, latest_entries, ledger_table, newest_entry, newest_on, stored_entries, stored_lines
+from .ledger_store import add_entries, entry_row, holds_entry, latest_entries, ledger_table, named_entries, newest_entry, newest_on, stored_entries, stored_lines, stored_subjects
 from .text_log import append_line, has_logs, last_line, log_file, read_logs, writer_name
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import AlreadyRunning
@@ -125,12 +125,12 @@ def _ends(ledger:Ledger, connection:"sa.Connection")->dict[str, LedgerEntry]:
 @patch
 def entries(self:Ledger,
     *kinds:str, # Kinds wanted; none means all
-    subject:str|None=None, # What they are about
+    subject:str|Sequence[str]|None=None, # What they are about, or several to choose from, where an empty list finds nothing; None means anything
 )->list[LedgerEntry]: # Oldest first
     "What was recorded."
     if self.is_empty: return []
     self.catch_up()
-    wanted = ({"kind": kinds} if kinds else {}) | ({"subject": subject} if subject else {})
+    wanted = ({"kind": kinds} if kinds else {}) | ({} if subject is None else {"subject": subject})
     with store_trouble(self.workspace): return stored_entries(self.store, **wanted)
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #1ea9b642
@@ -141,7 +141,7 @@ def seen_by(self:Ledger,
     "What the writers of entries held of other writers, as far as their links name it: enough for `knew`, without reading everything."
     entries = list(entries)
     digests = {digest for entry in entries for digest in entry.seen.values()} - {entry.hash for entry in entries}
-    with store_trouble(self.workspace): return stored_entries(self.store, hash=sorted(digests)) if digests else []
+    with store_trouble(self.workspace): return named_entries(self.store, digests) if digests else []
 
 @patch
 def latest(self:Ledger,
@@ -152,6 +152,15 @@ def latest(self:Ledger,
     if self.is_empty: return [], 0
     self.catch_up()
     with store_trouble(self.workspace): return latest_entries(self.store, n, subject)
+
+@patch
+def subjects(self:Ledger,
+    *kinds:str, # Only subjects with an entry of one of these kinds; none means all
+)->list[str]: # In the order in which each was first mentioned
+    "What the ledger is about, without reading its entries."
+    if self.is_empty: return []
+    self.catch_up()
+    with store_trouble(self.workspace): return stored_subjects(self.store, *kinds)
 
 # %% ../../nbs/api/governance/40_ledger.ipynb #d3c85f37
 @patch

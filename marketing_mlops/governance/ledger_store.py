@@ -6,7 +6,8 @@ Questions such as "which releases did this model have" are answered by a databas
 
 # %% auto #0
 __all__ = ['ledger_table', 'make_table', 'entry_row', 'add_entries', 'stored_lines', 'stored_entries', 'newest_entries',
-           'newest_on', 'newest_entry', 'holds_entry', 'latest_entries', 'absent_entries', 'stored_counts']
+           'newest_on', 'newest_entry', 'holds_entry', 'latest_entries', 'absent_entries', 'named_entries',
+           'stored_subjects', 'stored_counts']
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #9db4daa8
 from collections.abc import Iterable, Mapping, Sequence
@@ -161,14 +162,36 @@ def absent_entries(
 )->set[str]: # Those that no row has
     "Look many entries up by their hashes."
     import sqlalchemy as sa
-    wanted,found = sorted(set(digests)), set()
+    wanted,found = set(digests), set()
     with store.connect() as connection:
-        for start in range(0, len(wanted), 500):
-            some = wanted[start:start+500]
-            found.update(connection.execute(sa.select(ledger_table().c.hash).where(ledger_table().c.hash.in_(some))).scalars())
-    return set(wanted) - found
+        for some in _portions(wanted): found.update(connection.execute(sa.select(ledger_table().c.hash).where(ledger_table().c.hash.in_(some))).scalars())
+    return wanted - found
+
+def named_entries(
+    store:"sa.Engine", # With the table in place
+    digests:Iterable[str], # Hashes of entries, as many as there are; those that no row has are passed over
+)->list[LedgerEntry]: # In the ledger's order
+    "Read entries by their hashes, and no others. Raises `LedgerError` for a row that nobody wrote with the ledger."
+    return in_ledger_order(entry for some in _portions(digests) for entry in stored_entries(store, hash=some))
+
+def _portions(digests:Iterable[str])->list[list[str]]:
+    wanted = sorted(set(digests))
+    return [wanted[start:start+500] for start in range(0, len(wanted), 500)]
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #3f2e0471
+def stored_subjects(
+    store:"sa.Engine", # With the table in place
+    *kinds:str, # Only subjects with an entry of one of these kinds; none means all
+)->list[str]: # In the order in which each was first mentioned
+    "What entries are about."
+    import sqlalchemy as sa
+    table = ledger_table().c
+    first = sa.select(table.subject, sa.func.min(table.position).label("position")).group_by(table.subject).subquery()
+    question = sa.select(first.c.position, sa.func.min(table.writer), first.c.subject).group_by(first.c.position, first.c.subject)
+    question = question.where(table.subject == first.c.subject, table.position == first.c.position)
+    if kinds: question = question.where(first.c.subject.in_(sa.select(table.subject).where(table.kind.in_(kinds))))
+    with store.connect() as connection: return [subject for *_, subject in sorted(map(tuple, connection.execute(question)))]
+
 def stored_counts(
     store:"sa.Engine", # With the table in place
 )->dict[str, int]: # Writer → entries, without a gap from the first; a writer with a gap is left out

@@ -238,10 +238,10 @@ def _is_in_step(workspace:Workspace)->bool:
     marks = kept_marks(workspace)
     return marks is not None and bool(marks.whole_at) and store_file(workspace) is not None
 
-def _rows_that_decide(workspace:Workspace)->tuple[list[LedgerEntry], set[str]]:
-    "The few entries that change who serves, and those of the pointers' heads that are here."
-    heads,store = set(pointer_anchors(workspace)), Ledger(workspace).store
-    with store_trouble(workspace): return stored_entries(store, kind=LIVE_KINDS), heads - absent_entries(store, heads)
+def _rows_that_decide(workspace:Workspace, models:list[str]|None)->tuple[list[LedgerEntry], set[str]]:
+    "The few entries that change who serves these models, and those of the pointers' heads that are here."
+    heads,store,about = set(pointer_anchors(workspace)), Ledger(workspace).store, {} if models is None else {"subject": models}
+    with store_trouble(workspace): return stored_entries(store, kind=LIVE_KINDS, **about), heads - absent_entries(store, heads)
 
 def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry], known:set[str])->ReleaseError|None:
     file = pointer_file(workspace, model)
@@ -253,7 +253,8 @@ def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry], kn
         f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", model=model, bundle_hash=held)
 
 def _pointer_faults(workspace:Workspace, models:Iterable[str]|None)->dict[str, ReleaseError]:
-    if _is_in_step(workspace): return _faults_by(workspace, *_rows_that_decide(workspace), models)
+    models = None if models is None else list(models)
+    if _is_in_step(workspace): return _faults_by(workspace, *_rows_that_decide(workspace, models), models)
     logs = read_logs(workspace)
     logged = _entries(logs, log_reasons(logs))
     found = _faults_by(workspace, logged, {entry.hash for entry in logged}, models)
