@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 # %% ../../nbs/api/cli/65_live.ipynb #2deeff43
 def entries_by_model(
     workspace:Workspace, # Whose ledger to read
-    *kinds:str, # Kinds of entries; none means all
-)->dict[str, list["LedgerEntry"]]: # Subject → its entries, oldest first
-    "What was recorded, by what it is about."
+    models:Iterable[str], # Keys of the models in question, also retired ones
+)->dict[str, list["LedgerEntry"]]: # Subject → entries, oldest first: of these models all that decide, of others what was seen
+    "What was recorded about models, as far as anything follows from it."
+    from marketing_mlops.governance.deciding_entries import deciding_past
     from marketing_mlops.governance.ledger import Ledger
-    found = {}
-    for entry in Ledger(workspace).entries(*kinds): found.setdefault(entry.subject, []).append(entry)
-    return found
+    return deciding_past(Ledger(workspace), models)
 
 def champion_at(
     model:str, # Key of the model
@@ -45,7 +44,7 @@ def champion_at(
 # %% ../../nbs/api/cli/65_live.ipynb #8ce7b593
 def proofs_at(
     workspace:Workspace, # Its data/state remembers signatures that were read once
-    past:Mapping[str, list["LedgerEntry"]], # As `entries_by_model` finds it, of all kinds
+    past:Mapping[str, list["LedgerEntry"]], # As `entries_by_model` finds it, for these models
     models:Iterable[str], # Keys of the models
     at:datetime|None=None, # As of when, with a time zone; None for now
 )->dict[str, dict[str, "ReleaseProof"]]: # Model -> champion, canary, shadow -> what stands behind it
@@ -88,7 +87,7 @@ def champion_words(
 
 def approval_words(
     model:str, # Key of the model
-    past:Mapping[str, list["LedgerEntry"]], # As `entries_by_model` finds it, of all models
+    past:Mapping[str, list["LedgerEntry"]], # As `entries_by_model` finds it, for this model
     clock:Clock, # Against which an approval's end is judged
 )->str: # "" when nobody has to do anything
     "What waits for an approver, or for whoever releases."
@@ -124,18 +123,20 @@ def champion_warnings(
     return [f"Warning: {printable(fault.problem)} {printable(fault.remedy)}" for fault in faults]
 
 # %% ../../nbs/api/cli/65_live.ipynb #9b171fcf
-def _declared(workspace:Workspace, past:Mapping[str, list["LedgerEntry"]])->tuple[list[str], str]:
+def _declared(workspace:Workspace)->tuple[list[str], str]:
     "The models there are, and what to say about where that is known from."
+    from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.live_pointers import LIVE_KINDS
     from marketing_mlops.workspace.params import read_params
     try: return list(read_params(workspace).models), ""
     except MmopsError as error: said = f"Warning: {printable(error.problem)} {printable(error.remedy)} The models shown are those the ledger knows."
-    return [name for name, entries in past.items() if any(entry.kind in LIVE_KINDS for entry in entries)], said
+    return Ledger(workspace).subjects(*LIVE_KINDS), said
 
-def _named(declared:list[str], model:str|None, past:Mapping[str, list["LedgerEntry"]])->list[str]:
+def _named(workspace:Workspace, declared:list[str], model:str|None)->list[str]:
+    from marketing_mlops.governance.ledger import Ledger
     if model is None: return declared
-    if model in declared or model in past: return [model]
-    known = [*declared, *(name for name in past if name not in declared)]
+    known = declared if model in declared else list(dict.fromkeys([*declared, *Ledger(workspace).subjects()]))
+    if model in known: return [model]
     there = ", ".join(known) or "none"
     raise ParameterError(f"There is no model {model!r}, and the ledger knows none; there are {there}.{closest(model, known)}", "Correct the name.", key=model)
 
@@ -148,9 +149,10 @@ def show_live(
     "Shows which bundle is live, or was live at a moment, since when, and who approved it."
     found, clock = find_workspace(workspace), WallClock()
     now = clock.now()
-    moment, past = instant_of(at, "--at") if at else now, entries_by_model(found)
-    declared, trouble = _declared(found, past)
-    names = _named(declared, model, past)
+    moment = instant_of(at, "--at") if at else now
+    declared, trouble = _declared(found)
+    names = _named(found, declared, model)
+    past = entries_by_model(found, names)
     proofs = proofs_at(found, past, names, moment)
     rows = [live_row(name, champion_at(name, past.get(name, ()), moment), proofs[name].get("champion")) for name in names]
     if at: print(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC{', which is still to come: as known today' if moment > now else ''}")

@@ -69,7 +69,7 @@ def release_candidate(
 def _approved_by(workspace:Workspace, model:str, stage:str)->str:
     "Who said yes, and how sure it is; looked for in the ledger like `mmops live` does."
     from marketing_mlops.cli.live import entries_by_model, proofs_at
-    return proofs_at(workspace, entries_by_model(workspace), [model])[model][stage].words
+    return proofs_at(workspace, entries_by_model(workspace, [model]), [model])[model][stage].words
 
 def _make_champion(workspace:Workspace, model:str, folder:Path, role:str, before:"LivePointer|None"):
     from marketing_mlops.governance.releases import release

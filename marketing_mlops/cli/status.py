@@ -234,7 +234,7 @@ def release_rows(
     "What is live, what was missed, and what waits for an approval or a release; a ledger that cannot be read waits as well."
     from marketing_mlops.cli.live import approval_words, champion_at, champion_words, duty_words, entries_by_model, proof_warnings, proofs_at
     models = list(models)
-    try: past = entries_by_model(workspace)
+    try: past = entries_by_model(workspace, models)
     except MmopsError as error: return dict.fromkeys(models, "unknown"), [f"ledger: {error.problem} {error.remedy}"]
     proofs = proofs_at(workspace, past, models)
     live = {name: champion_words(champion_at(name, past.get(name, ()), clock.now()), proofs[name].get("champion")) for name in models}
