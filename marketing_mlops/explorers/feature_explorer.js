@@ -240,7 +240,7 @@ function render({ model, el }) {
     html("div", { class: "mmf-feature-head" }, html("span", { class: "mmx-title" }, title, unit, tip), meaning, sentence),
     html("div", { class: "mmf-cards" }, byValue.node, overTime.node, relatedCard.node, worthCard.node, takeAway.node));
   const root = html("div", { class: "mmx mmf", "data-lm-suppress-shortcuts": "true" },
-    html("header", { class: "mmx-header" }, html("strong", { class: "mmx-table" }, spec.title), html("span", { class: "mmf-about" }, spec.about), html("div", { class: "mmx-how" }, HOW), ...spec.notes.map((note) => html("div", { class: "mmx-note" }, note)), problem, spoken),
+    html("div", { class: "mmx-header" }, html("strong", { class: "mmx-table" }, spec.title), html("span", { class: "mmf-about" }, spec.about), html("div", { class: "mmx-how" }, HOW), ...spec.notes.map((note) => html("div", { class: "mmx-note" }, note)), problem, spoken),
     spec.features.length ? html("div", { class: "mmf-body" }, list.node, main) : html("p", { class: "mmx-note" }, "There is no feature to look at."));
 
   const aboutOf = (name) => spec.features.find((f) => f.name === name), choicesOf = (name) => spec.filters[aboutOf(settings.feature).table]?.[name] ?? [];

@@ -353,7 +353,7 @@ function makeHeader(spec) {
   const enlarge = html("input", { type: "checkbox" });
   const problem = html("div", { class: "mmx-problem", role: "alert", hidden: "" });
   const code = html("pre", { class: "mmx-code", tabindex: "0" });
-  const node = html("header", { class: "mmx-header" },
+  const node = html("div", { class: "mmx-header" },
     html("div", { class: "mmx-line" }, html("strong", { class: "mmx-table" }, spec.title), count, html("span", { class: "mmx-meter", "aria-hidden": "true" }, fill),
       html("label", { class: "mmx-check" }, enlarge, "Enlarge the selection"), clear, spoken),
     html("div", { class: "mmx-how" }, HOW), ...spec.notes.map((note) => html("div", { class: "mmx-note" }, note)), problem);

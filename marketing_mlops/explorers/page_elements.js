@@ -24,6 +24,15 @@ function keepKeys(root) {
   for (const kind of ["keydown", "keyup", "keypress"]) root.addEventListener(kind, (event) => event.stopPropagation());
 }
 
+// A word whose definition and unit show while a pointer or the focus rests on it; Escape hides them.
+function makeTerm(id, words, about, look = "mmx-name") {
+  const tip = html("span", { class: "mmx-tip", role: "tooltip", id }, about), name = html("span", { class: look, tabindex: "0", "aria-describedby": id }, words);
+  const node = html("span", { class: "mmx-term" }, name, tip);
+  node.addEventListener("keydown", (event) => { if (event.key === "Escape") { node.classList.add("mmx-hushed"); event.preventDefault(); } });
+  for (const kind of ["focusout", "pointerleave"]) node.addEventListener(kind, () => node.classList.remove("mmx-hushed"));
+  return node;
+}
+
 // Round values between two ends, and the decimals they need.
 function niceTicks(low, high, wanted) {
   const rough = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(rough));
@@ -48,11 +57,11 @@ const percent = (share) => `${(100 * share).toFixed(share > 0 && share < .095 ? 
 
 // ---- one slider with its figure ------------------------------------------------------------------------------------
 
-function makeSlider(id, label, hint, { min, max, step, text, typed }, changed) {
+function makeSlider(id, label, hint, { min, max, step, text, typed, about }, changed) {
   const input = html("input", { type: "range", id, min, max, step, "aria-describedby": `${id}-hint` });
-  const figure = typed ? html("input", { type: "number", class: "mmx-number", min: typed.min, max: typed.max, step: "any", "aria-label": `${label}, typed`, inputmode: "decimal" }) : html("output", { for: id, class: "mmx-output" });
+  const figure = typed ? html("input", { type: "number", class: "mmx-number", min: typed.min, max: typed.max, step: "any", "aria-label": `${label}, typed`, inputmode: "decimal", "aria-describedby": `${id}-hint` }) : html("output", { for: id, class: "mmx-output" });
   const unit = typed ? html("span", { class: "mmx-amountunit" }, typed.unit) : "";
-  const node = html("div", { class: "mmx-control" }, html("label", { for: id }, label), html("span", { class: "mmx-figure" }, figure, unit), input, html("span", { class: "mmx-hint", id: `${id}-hint` }, hint));
+  const node = html("div", { class: "mmx-control" }, html("span", { class: "mmx-controlhead" }, html("label", { for: id, class: about ? "mmx-spoken" : null }, label), about ? makeTerm(`${id}-about`, label, about) : ""), html("span", { class: "mmx-figure" }, figure, unit), input, html("span", { class: "mmx-hint", id: `${id}-hint` }, hint));
   input.addEventListener("input", () => changed(Number(input.value)));
   if (typed) {
     figure.addEventListener("input", () => { const value = typed.read(figure.value); if (value !== null) changed(value); });

@@ -9,6 +9,7 @@
 const SAVE_AFTER = 120;    // ms of rest until Python learns the settings
 const SPEAK_AFTER = 500;   // ms of rest until a screen reader hears the sentence
 const PLOT = { height: 320, left: 52, right: 10, top: 14, bottom: 36, label: 15 };
+const STILL = "The kernel does not answer. Chart and figures stay right; the definition of the audience and Python do not follow. If the kernel is busy, wait; if it was restarted, run the cell again.";
 const HOW = "Move a slider, type a figure, or drag in the chart. Keys: arrow keys move a slider, Page Up and Page Down in larger steps.";
 
 // ---- prices ------------------------------------------------------------------------------------------------------
@@ -121,15 +122,15 @@ function makeChart(spec, changed) {
 
 // ---- the table -----------------------------------------------------------------------------------------------------
 
-function makeTable(spec) {
+function makeTable(spec, id) {
   const cell = () => html("td", {}, html("span", { class: "mmu-value" }), html("span", { class: "mmu-interval" }));
   const rows = spec.rivals.map((rival) => {
     const own = cell(), beyond = cell(), head = html("th", { scope: "row" }, rival.name);
-    if (rival.arm === spec.best_single_arm) head.append(html("span", { class: "mmu-tag" }, "best single arm of the training rows"));
+    if (rival.arm === spec.best_single_arm) head.append(html("span", { class: "mmu-tag" }, makeTerm(`${id}-best`, "best single arm of the training rows", spec.terms.best_single_arm, "mmx-tagname")));
     return { own, beyond, node: html("tr", {}, head, own, beyond) };
   });
   const heading = (words) => html("th", { scope: "col" }, words);
-  const node = html("table", { class: "mmu-table" }, html("thead", {}, html("tr", {}, heading("rival"), heading("its profit per customer beyond nobody"), heading("learned policy beyond it"))), html("tbody", {}, ...rows.map((r) => r.node)));
+  const node = html("table", { class: "mmu-table" }, html("thead", {}, html("tr", {}, heading("rival"), heading("its profit per customer beyond nobody"), heading(makeTerm(`${id}-learned`, "learned policy beyond it", spec.terms.learned_policy, "mmx-tagname")))), html("tbody", {}, ...rows.map((r) => r.node)));
   function fill(td, e) {
     const words = e ? inWords(e, spec.currency) : { value: "not measurable", interval: "too few buyers differ" };
     say(td.firstChild, words.value);
@@ -138,6 +139,25 @@ function makeTable(spec) {
     td.classList.toggle("mmu-below", Boolean(e && e.high < 0));
   }
   return { node, show(own, beyond) { rows.forEach((row, k) => { fill(row.own, own[k]); fill(row.beyond, beyond[k]); }); } };
+}
+
+// ---- who gains -----------------------------------------------------------------------------------------------------
+
+function makeGroups(spec) {
+  const heading = (words) => html("th", { scope: "col" }, words), small = (words) => html("span", { class: "mmu-interval" }, words);
+  const tables = spec.groups.map((each) => {
+    const title = html("caption", { class: "mmu-caption" }, `Who gains from ${each.arm}, by predicted gain`);
+    if (each.problem) return { node: html("p", { class: "mmx-note" }, `Who gains from ${each.arm} cannot be told. ${each.problem}`), show() {} };
+    const rows = each.rows.map((row, k) => {
+      const words = row.low === null ? { value: "not measurable", interval: "" } : inWords({ value: row.gained, low: row.low, high: row.high }, spec.currency);
+      const reached = html("td", { class: "mmu-reached" }), part = `${k + 1} of ${each.rows.length}${k === 0 ? ", highest" : k === each.rows.length - 1 ? ", lowest" : ""}`;
+      const about = row.n === null ? "fewer than 10 customers" : `${number.format(row.n)} customers, ${signed(row.predicted, 2)} predicted`;
+      return { reached, node: html("tr", {}, html("th", { scope: "row" }, part, small(about)), reached, html("td", {}, html("span", { class: "mmu-value" }, words.value), small(words.interval)), html("td", {}, row.says)) };
+    });
+    return { node: html("table", { class: "mmu-table mmu-groups" }, title, html("thead", {}, html("tr", {}, heading("group"), heading("reached at this depth"), heading("measured gain in spend, all groups at once"), heading("what can be said"))), html("tbody", {}, ...rows.map((r) => r.node))),
+      show(depth) { rows.forEach((row, k) => say(row.reached, each.rows[k].n === null ? "–" : percent(each.reached[depth][k]))); } };
+  });
+  return { nodes: tables.map((t) => t.node), show(depth) { for (const table of tables) table.show(depth); } };
 }
 
 // ---- the explorer --------------------------------------------------------------------------------------------------
@@ -151,23 +171,26 @@ function render({ model, el }) {
 
   const scale = spec.scales, unit = spec.currency, two = (value) => value.toFixed(digitsFor(scale.contact_cost / 40));
   const controls = {
-    depth: makeSlider(`${id}-depth`, "Depth", "Customers reached, best predicted gain first", { min: 0, max: last, step: 1, text: (i) => `${percent(spec.shares[i])} of customers` }, (depth) => change({ depth })),
-    margin: makeSlider(`${id}-margin`, "Margin", "Share of spend that remains", { min: .01, max: 1, step: .01, text: (v) => percent(v), typed: amount(.001, 1, "%", 100) }, (margin) => change({ margin })),
-    contact_cost: makeSlider(`${id}-contact`, "Contact cost", "Per customer reached", { min: 0, max: scale.contact_cost, step: scale.contact_cost / 200, text: (v) => `${two(v)} ${unit}`, typed: amount(0, 1e6, unit, 1) }, (contact_cost) => change({ contact_cost })),
+    depth: makeSlider(`${id}-depth`, "Depth", "Customers reached, best predicted gain first", { min: 0, max: last, step: 1, text: (i) => `${percent(spec.shares[i])} of customers`, about: spec.terms.targeting_depth }, (depth) => change({ depth })),
+    margin: makeSlider(`${id}-margin`, "Margin", "Share of spend that remains", { min: .01, max: 1, step: .01, text: (v) => percent(v), typed: amount(.001, 1, "%", 100), about: spec.terms.margin }, (margin) => change({ margin })),
+    contact_cost: makeSlider(`${id}-contact`, "Contact cost", "Per customer reached", { min: 0, max: scale.contact_cost, step: scale.contact_cost / 200, text: (v) => `${two(v)} ${unit}`, typed: amount(0, 1e6, unit, 1), about: spec.terms.contact_cost }, (contact_cost) => change({ contact_cost })),
   };
-  if (spec.has_unsubscribes) controls.unsubscribe_cost = makeSlider(`${id}-leave`, "Unsubscribe cost", "Per customer who unsubscribes", { min: 0, max: scale.unsubscribe_cost, step: scale.unsubscribe_cost / 200, text: (v) => `${two(v)} ${unit}`, typed: amount(0, 1e6, unit, 1) }, (unsubscribe_cost) => change({ unsubscribe_cost }));
+  if (spec.has_unsubscribes) controls.unsubscribe_cost = makeSlider(`${id}-leave`, "Unsubscribe cost", "Per customer who unsubscribes", { min: 0, max: scale.unsubscribe_cost, step: scale.unsubscribe_cost / 200, text: (v) => `${two(v)} ${unit}`, typed: amount(0, 1e6, unit, 1), about: spec.terms.unsubscribe_cost }, (unsubscribe_cost) => change({ unsubscribe_cost }));
 
   const top = html("button", { type: "button", class: "mmx-button" }, "Depth of the highest profit");
   const reset = html("button", { type: "button", class: "mmx-button" }, "Given figures");
   const choice = html("select", { id: `${id}-rival`, class: "mmx-select" }, ...spec.rivals.map((r) => html("option", { value: r.arm }, r.beyond)));
-  const chart = makeChart(spec, (depth) => change({ depth })), table = makeTable(spec);
+  const chart = makeChart(spec, (depth) => change({ depth })), table = makeTable(spec, id), groups = makeGroups(spec);
+  const problem = html("div", { class: "mmx-problem", role: "alert", hidden: "" }), audience = makeCopyBox("Audience at this depth");
+  audience.node.classList.add("mmu-take");
   const notes = spec.notes.map((note) => html("p", { class: "mmx-note" }, note));
   const root = html("div", { class: "mmx mmu", "data-lm-suppress-shortcuts": "true" },
-    html("header", { class: "mmx-header" }, html("strong", { class: "mmx-table" }, spec.title), reach, sentence, spoken, html("div", { class: "mmx-how" }, HOW)),
+    html("div", { class: "mmx-header" }, html("strong", { class: "mmx-table" }, spec.title), reach, sentence, spoken, html("div", { class: "mmx-how" }, HOW), problem),
     html("div", { class: "mmu-body" },
       html("div", { class: "mmu-controls" }, ...Object.values(controls).map((c) => c.node), html("div", { class: "mmu-buttons" }, top, reset)),
       html("div", { class: "mmu-picture" }, html("label", { class: "mmu-choice", for: `${id}-rival` }, "Profit per customer beyond ", choice), chart.node)),
-    table.node, ...notes);
+    table.node, ...groups.nodes, audience.node, ...notes);
+  const report = (words) => { problem.hidden = !words; say(problem, words); }, patience = makePatience(audience.node, () => report(STILL));
 
   const weights = () => [settings.margin, -(settings.unsubscribe_cost ?? 0), -settings.contact_cost];
   const curveAgainst = (arm, w) => { const rival = spec.rivals.find((r) => r.arm === arm); return spec.shares.map((_, i) => priced(rival.against, i, w)); };
@@ -187,14 +210,27 @@ function render({ model, el }) {
     const isNobody = settings.rival === spec.control;
     const lines = isNobody ? spec.rivals.map((r, k) => ({ label: r.short, value: own[k]?.value ?? null, isBest: r.arm === spec.best_single_arm })).filter((l) => l.value !== null) : [{ label: rival.short, value: 0, isBest: rival.arm === spec.best_single_arm }];
     chart.show({ points: curveAgainst(settings.rival, w), lines, depth: i, rival, words: `${reach.textContent} ${judged.text}` });
-    table.show(own, beyond);
+    table.show(own, beyond); groups.show(i);
     clearTimeout(speakTimer);
     speakTimer = setTimeout(() => say(spoken, `${reach.textContent} ${judged.text}`), SPEAK_AFTER);
   }
   function save() {
     clearTimeout(saveTimer);
-    saveTimer = setTimeout(() => { model.set("settings", { ...settings }); model.save_changes(); }, SAVE_AFTER);
+    saveTimer = setTimeout(() => {
+      model.set("settings", { ...settings }); model.save_changes();
+      if (!isWritten()) patience.wait();
+    }, SAVE_AFTER);
   }
+
+  // Python writes the audience of the newest settings; a frozen page has nobody who would.
+  const texts = () => model.get("texts") ?? {};
+  const isWritten = () => !texts().asked || Object.keys(settings).every((name) => texts().asked[name] === settings[name]);
+  const written = () => {
+    audience.node.hidden = !texts().audience;
+    if (!isWritten()) return;
+    patience.settle(); report("");
+    audience.show(texts().audience ?? "");
+  };
 
   top.addEventListener("click", () => {
     const points = curveAgainst(spec.control, weights());
@@ -209,16 +245,16 @@ function render({ model, el }) {
     settings = { ...model.get("settings") };
     frame ||= requestAnimationFrame(draw);
   };
-  model.on("change:settings", assigned);
+  model.on("change:settings", assigned); model.on("change:texts", written);
   el.append(root);
   const watcher = new ResizeObserver(() => chart.resize());
   watcher.observe(root);
-  chart.resize(); draw();
+  chart.resize(); draw(); written();
 
   return () => {
-    watcher.disconnect();
+    watcher.disconnect(); patience.settle();
     clearTimeout(saveTimer); clearTimeout(speakTimer); cancelAnimationFrame(frame);
-    model.off("change:settings", assigned);
+    model.off("change:settings", assigned); model.off("change:texts", written);
   };
 }
 

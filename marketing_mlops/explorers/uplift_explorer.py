@@ -17,10 +17,12 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 from .snapshots import Snapshot
+from .uplift_audiences import audience_text
+from .uplift_groups import GainGroups, groups_of_arm
 from .uplift_pictures import draw_targeting
 from ..measurement.policies import PolicyComparison, policy_sentence, policy_table
 from ..measurement.policy_profits import Economics, check_known_arms, read_economics
-from ..measurement.targeting_depths import TargetingCurve, comparison_at, profit_by_depth, targeting_curve
+from ..measurement.targeting_depths import TargetingCurve, comparison_at, profit_by_depth, rank_customers, targeting_curve
 from ..workspace.errors import DataError, closest
 from ..workspace.places import write_text
 
@@ -55,8 +57,10 @@ class UpliftExplorer:
         title:str = "Targeting", # Heading
         level:float = .95,     # Confidence level of all depths together, in (0, 1)
     ):
-        self.curve = targeting_curve(held_out, gains_of(held_out, shares, control), shares=shares, economics=economics, control=control, best_single_arm=best_single_arm, level=level)
-        prices = self.curve.economics
+        self.gains, self.shares, self.model = gains_of(held_out, shares, control), dict(shares), None
+        self.curve = targeting_curve(held_out, self.gains, shares=shares, economics=economics, control=control, best_single_arm=best_single_arm, level=level)
+        prices, ranking = self.curve.economics, rank_customers(self.gains)
+        self.groups = tuple(groups_of_arm(held_out, self.gains, ranking, arm, control, prices.currency) for arm in self.gains)
         self.title, self.depth, self.economics, self.rival, self._charts = title, len(self.curve.shares)-1, prices, control, None
         self.notes = ("Unsubscribes were not measured; their cost is left out.",) if prices.unsubscribe_cost and "unsubscribed" not in held_out else ()
 
@@ -67,7 +71,7 @@ def live(self:UpliftExplorer
     "The live charts, made on first use."
     if self._charts is None:
         from marketing_mlops.explorers.uplift_charts import UpliftCharts
-        self._charts = UpliftCharts(self.curve, self.title, self.notes)
+        self._charts = UpliftCharts(self.curve, self.title, self.notes, self.groups, self._texts)
         self._charts.settings = self._settings()
         self._charts.observe(lambda change: self._take(change["new"]), "settings")
     return self._charts
@@ -78,9 +82,15 @@ def _settings(self:UpliftExplorer):
     return dict(depth=self.depth, rival=self.rival) | costs
 
 @patch
-def _take(self:UpliftExplorer, settings):
-    self.depth, self.rival = settings["depth"], settings["rival"]
-    self.economics = replace(self.economics, **{name: settings[name] for name in ("margin", "contact_cost", "unsubscribe_cost")})
+def _priced(self:UpliftExplorer, settings): return replace(self.economics, **{name: settings[name] for name in ("margin", "contact_cost", "unsubscribe_cost")})
+
+@patch
+def _take(self:UpliftExplorer, settings): self.depth, self.rival, self.economics = settings["depth"], settings["rival"], self._priced(settings)
+
+@patch
+def _texts(self:UpliftExplorer, settings):
+    reached = round(float(self.curve.shares[settings["depth"]])*self.curve.n)
+    return dict(audience=audience_text(self.gains, reached, self._priced(settings), self.model))
 
 @patch
 def _repr_mimebundle_(self:UpliftExplorer, **kwargs): return self.live()._repr_mimebundle_(**kwargs)
@@ -115,6 +125,19 @@ def profits(self:UpliftExplorer
     "The curve that is drawn: profit per customer beyond the chosen rival."
     return profit_by_depth(self.curve, self.rival, self.economics)
 
+# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #b1f0c3d2
+@patch
+def who_gains(self:UpliftExplorer,
+    arm:str|None = None, # The arm in question; None: the first
+)->pd.DataFrame: # As `gain_groups`, with `reached`, the share of the group the chosen depth reaches with the arm
+    "Groups by predicted gain. Raises `DataError` for an arm there is not, or where groups cannot be told."
+    known = {each.arm: each for each in self.groups}
+    if (arm := arm or next(iter(known))) not in known:
+        raise DataError(f"There are no groups of {arm!r}.{closest(arm, known)}", f"Name one of {', '.join(known)}.", column="arm")
+    found = known[arm]
+    if found.problem: raise DataError(f"The groups of {arm} cannot be told. {found.problem}", "Take more customers, or another model.", column=GAIN+arm)
+    return found.table.assign(reached=found.reached[self.depth])
+
 # %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #3f856b73
 @patch
 def snapshot(self:UpliftExplorer
@@ -126,6 +149,39 @@ def snapshot(self:UpliftExplorer
     picture = draw_targeting(self.curve, self.depth, self.economics, self.title, sentence)
     return Snapshot(sentence, picture, policy_table(now), f"explorer.select({self.curve.shares[self.depth]:.6g}, rival={self.rival!r}, {prices})")
 
+# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #b1f0c3d5
+@patch
+def audience(self:UpliftExplorer
+)->str: # A command or a cell, with the prices behind it
+    "Whom the chosen depth reaches, as a definition."
+    return self._texts(self._settings())["audience"]
+
+# %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #b1f0c3d8
+@patch
+def state(self:UpliftExplorer
+)->dict: # Plain data: title, model, campaign, economics, chosen
+    "The explorer without its rows."
+    campaign = dict(shares=self.shares, control=self.curve.control, best_single_arm=self.curve.best_single_arm, level=self.curve.level)
+    chosen = {name: value for name, value in self._settings().items() if name != "depth"} | dict(share=float(self.curve.shares[self.depth]))
+    return dict(title=self.title, model=self.model, campaign=campaign, economics=dict(vars(self.curve.economics)), chosen=chosen)
+
+@patch(cls_method=True)
+def from_state(cls:UpliftExplorer,
+    state:dict,            # From `state()`
+    held_out:pd.DataFrame, # Rows of the campaign, as for a new explorer
+)->UpliftExplorer:
+    "An explorer that shows what `state` showed. Raises `DataError` where the rows lack an arm's gains."
+    explorer = cls(held_out, state["economics"], **state["campaign"], title=state["title"])
+    explorer.model = state["model"]
+    explorer.select(**state["chosen"])
+    return explorer
+
+@patch
+def code(self:UpliftExplorer
+)->str: # A cell of Python; `held_out` names the rows
+    "The cell that shows the same again."
+    return f"from marketing_mlops.explorers.uplift_explorer import UpliftExplorer\nexplorer = UpliftExplorer.from_state({self.state()!r}, held_out)\nexplorer"
+
 # %% ../../nbs/api/explorers/90_uplift_explorer.ipynb #0acdcede
 @patch
 def write_page(self:UpliftExplorer,
@@ -133,5 +189,5 @@ def write_page(self:UpliftExplorer,
 )->Path: # The same
     "The live charts as a page of their own, where the sliders stand now."
     from marketing_mlops.explorers.uplift_charts import frozen_uplift
-    write_text(Path(path), frozen_uplift(self.curve, self.title, self.notes, self._settings()))
+    write_text(Path(path), frozen_uplift(self.curve, self.title, self.notes, self._settings(), self.groups))
     return Path(path)

@@ -29,7 +29,7 @@ def group_words(
     if low is None: return "cannot be told"
     if low > 0: return "gains: some of them can be persuaded"
     if high < 0: return "loses: better left alone"
-    return f"no gain told: {buys} whatever is sent, the others may be lost causes" if buys else "no gain told"
+    return f"no gain told: {buys} without a contact, the others may be lost causes" if buys else "no gain told"
 
 # %% ../../nbs/api/explorers/84_uplift_groups.ipynb #0f8da1f7
 def _certain(rows): return rows["chance"].ge(1) if "chance" in rows else np.zeros(len(rows), dtype=bool)

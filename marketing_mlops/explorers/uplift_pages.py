@@ -30,6 +30,7 @@ def explorer_of(
     experiment = parameters["experiment"]
     made = UpliftExplorer(held_out, campaign_economics(parameters["economics"], experiment), shares=experiment["arms"], control=experiment["control"],
                           best_single_arm=parameters["facts"]["best_single_arm"], title=f"Targeting: {parameters['model']}")
+    made.model = parameters["model"]
     if "chosen" in held_out: made.select((held_out.chosen != experiment["control"]).mean())
     return made
 

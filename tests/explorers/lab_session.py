@@ -125,6 +125,13 @@ def run_until(page, selector: str, attempts: int = 3):
             if "Error" in (words := page.inner_text(".jp-Notebook")): break
     raise RuntimeError(f"the notebook shows no {selector}: {words[-1500:]}")
 
+def end_kernels(page):
+    "End every kernel behind the server's page, as a crash would."
+    page.evaluate("""async () => { for (const k of await (await fetch('/api/kernels')).json())
+        await fetch(`/api/kernels/${k.id}`, {method: 'DELETE', headers: {'X-XSRFToken': document.cookie.match(/_xsrf=([^;]+)/)?.[1] ?? ''}}) }""")
+    page.wait_for_timeout(1_000)
+    for button in page.locator(".jp-Dialog-button").all()[:1]: button.click()
+
 def narrow(page, width: int = 390, height: int = 844):
     "A telephone's width, the side bar folded away."
     page.click(".jp-SideBar.jp-mod-left .lm-TabBar-tab.lm-mod-current")

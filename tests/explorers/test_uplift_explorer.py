@@ -92,3 +92,70 @@ def test_a_dearer_contact_lowers_profit_by_what_the_reached_cost():
     cheap = profit_by_depth(one.curve, "none", one.economics)
     one.select(contact_cost=1.3)
     assert np.allclose((cheap["profit"]-one.profits()["profit"]).dropna(), one.curve.shares[cheap["profit"].notna()]*1.)
+
+@pytest.mark.parametrize("change,says", [
+    (lambda d: d.iloc[:0], "no rows"), (lambda d: d.assign(gain_mail=np.nan), "6,000 customers have no predicted gain|6000 customers have no predicted gain"), (lambda d: d.assign(gain_mail=np.inf), "no predicted gain"),
+    (lambda d: d.assign(spend=np.nan), "spend"), (lambda d: d.assign(spend=np.inf), "spend"), (lambda d: d.drop(columns="spend"), "'spend'"), (lambda d: d.assign(arm=[f"a{i % 10_000}" for i in range(len(d))]), "has no share|have the arm")])
+def test_rows_from_which_nothing_can_be_drawn_are_refused_in_words(change, says):
+    with pytest.raises(MmopsError, match=says) as refused: explorer(change(held_out()))
+    assert len(str(refused.value)) < 600
+
+def test_one_row_is_shown_as_what_cannot_be_measured():
+    one = explorer(held_out().iloc[:1])
+    assert one.groups[0].problem and "cannot beat it" in one.snapshot().sentence
+    with pytest.raises(DataError, match="cannot be told"): one.who_gains()
+    assert frozen_uplift(one.curve, groups=one.groups)
+
+def test_groups_are_measured_as_the_evidence_of_the_model_is():
+    rows, one = held_out(), explorer()
+    table = one.who_gains()
+    ordered = rows.sort_values("gain_mail", ascending=False)
+    for group, part in zip(table.itertuples(), (ordered.iloc[k*1_200:(k + 1)*1_200] for k in range(5))):
+        mail, none = (part.spend[part.arm == arm] for arm in ("mail", "none"))
+        assert group.gained == pytest.approx(mail.mean()-none.mean(), abs=.02) and group.low < group.gained < group.high
+        assert group.n == len(part)
+    one.select(.3)
+    assert one.who_gains().reached.round(2).tolist() == [1., .5, 0, 0, 0]
+
+def test_a_small_group_keeps_its_figures_to_itself():
+    one = explorer(held_out(30))
+    told = uplift_spec(one.curve, "x", groups=one.groups)["groups"][0]
+    assert told["rows"] and all(row["n"] is None and row["gained"] is None and row["buys"] == "" for row in told["rows"])
+    assert not np.any(told["reached"])
+
+@pytest.mark.parametrize("share", [0, .1, .5, 1])
+def test_the_copied_definition_chooses_whom_the_depth_reaches(share):
+    rng = np.random.default_rng(5)
+    rows = held_out().assign(gain_flyer=rng.normal(.5, .3, 6_000), arm=rng.choice(["none", "mail", "flyer"], 6_000))
+    one = UpliftExplorer(rows, dict(margin=.5), shares=dict(none=1/3, mail=1/3, flyer=1/3), control="none", best_single_arm="mail")
+    reached = one.select(share)
+    if not share: assert one.audience().startswith("# Nobody"); return
+    names = dict(scores=rows)
+    exec(one.audience(), names)
+    gains = rows[["gain_mail", "gain_flyer"]].to_numpy()
+    first = np.argsort(-gains.max(axis=1), kind="stable")[:round(reached*6_000)]
+    assert sorted(names["chosen"].index) == sorted(first)
+    assert (names["chosen"].arm == np.array(["mail", "flyer"])[gains[names["chosen"].index].argmax(axis=1)]).all()
+
+def test_a_model_with_one_arm_names_the_command_that_makes_the_list():
+    one = explorer()
+    one.model = "promo"
+    one.select(.25)
+    line = next(line for line in one.audience().splitlines() if line.startswith("mmops"))
+    minimum = float(line.split("--minimum=")[1].split()[0])
+    assert line.startswith("mmops activate promo --score gain_mail") and (one.gains["mail"] >= minimum).mean() == one.curve.shares[one.depth]
+
+def test_a_view_opens_again_on_rows_and_not_where_an_arm_s_gains_have_gone():
+    one = explorer()
+    one.select(.4, contact_cost=.9, rival="mail")
+    kept = json.loads(json.dumps(one.state()))
+    again = UpliftExplorer.from_state(kept, held_out())
+    assert (again.snapshot().sentence, again.state()) == (one.snapshot().sentence, kept)
+    with pytest.raises(DataError, match="no predicted gain 'gain_mail'"): UpliftExplorer.from_state(kept, held_out().drop(columns="gain_mail"))
+
+def test_the_browser_learns_which_settings_a_text_belongs_to():
+    one = explorer()
+    charts = one.live()
+    charts.settings = charts.settings | dict(depth=20)
+    assert charts.texts == dict(audience=one.audience(), asked=charts.settings)
+    charts.close()

@@ -39,7 +39,7 @@ def test_the_words_are_those_of_the_library_at_every_price(page, library):
         for name, key, factor in (("Margin", "margin", 100), ("Contact cost", "contact_cost", 1), ("Unsubscribe cost", "unsubscribe_cost", 1)): typed(page, name).fill(f"{(PRICES | prices)[key]*factor:g}")
         settled(page)
         assert page.inner_text(".mmu-sentence") == policy_sentence(library.comparison()), (depth, prices)
-        shown = page.locator(".mmu-table tbody .mmu-value").all_inner_texts()
+        shown = page.locator(".mmu-table:not(.mmu-groups) tbody .mmu-value").all_inner_texts()
         assert len(shown) == 6 and all(re.fullmatch(r"[+−]?[\d.,]+ EUR|not measurable", s) for s in shown)
 
 def test_arrow_keys_move_a_slider(page):
@@ -58,6 +58,38 @@ def test_dragging_in_the_chart_moves_the_depth(page):
     page.mouse.move(box["x"] + .9*box["width"], box["y"] + 100); page.mouse.down()
     page.mouse.move(box["x"] + .5*box["width"], box["y"] + 100, steps=8); page.mouse.up(); settled(page)
     assert 35 <= int(slider(page, "Depth").input_value()) <= 55
+
+def test_two_hundred_moves_in_a_row_leave_the_last_state(page, library):
+    slider(page, "Depth").evaluate("""node => { for (let k = 0; k < 200; k++) { node.value = (37 * k) % 101; node.dispatchEvent(new Event('input', {bubbles: true})) } }""")
+    settled(page)
+    depth = 37*199 % 101
+    library.select(library.curve.shares[depth], **PRICES)
+    assert int(slider(page, "Depth").input_value()) == depth
+    assert page.inner_text(".mmu-sentence") == policy_sentence(library.comparison())
+
+def test_groups_say_what_the_library_says_and_whom_the_depth_reaches(page, library):
+    library.select(library.curve.shares[30])
+    put_depth(page, 30)
+    for k, arm in enumerate(library.gains):
+        table = library.who_gains(arm)
+        shown = [row.inner_text() for row in page.locator(f".mmu-groups >> nth={k} >> tbody tr").all()]
+        assert len(shown) == len(table)
+        for text, row in zip(shown, table.itertuples()):
+            assert row.says in text and f"{row.n:,} customers" in text
+            share = f"{100*row.reached:.{1 if 0 < row.reached < .095 else 0}f} %"
+            assert share in text, (share, text)
+
+def test_definitions_show_on_focus_and_go_with_escape(page):
+    name = page.locator(".mmx-controlhead .mmx-name").nth(1)
+    name.focus()
+    tip = page.locator(".mmx-controlhead .mmx-tip").nth(1)
+    page.keyboard.press("Shift")
+    assert name.inner_text() == "Margin" and "Share of spend that remains" in tip.text_content() and "Unit" in tip.text_content()
+    name.hover()
+    assert tip.is_visible()
+    page.keyboard.press("Escape")
+    assert not tip.is_visible()
+    page.mouse.move(5, 5)
 
 def test_a_rival_can_be_chosen_as_the_line_of_comparison(page):
     before = page.get_attribute(".mmu-curve path >> nth=-1", "d")
