@@ -54,7 +54,7 @@ class FeatureExplorer:
         if not isinstance(rows, (str, FeatureRows)):
             raise TypeError(f"rows must be the name of a model or FeatureRows, got {type(rows).__name__}; wrap a frame: rows_of_frame(df, 'outcome', 'cutoff')")
         self.workspace = workspace or (find_workspace() if isinstance(rows, str) else None)
-        spec = read_params(self.workspace).model(rows) if isinstance(rows, str) else {}
+        spec, self.model, self.metric = read_params(self.workspace).model(rows) if isinstance(rows, str) else {}, rows if isinstance(rows, str) else None, metric
         self.source, self.rows = spec.get("source"), _rows_with_notes(self.workspace, rows, spec) if spec else rows
         own = own_features(self.workspace) if self.workspace else {}
         declared = {name: found for name in self.rows.features if (found := declared_or_none(name, own)) is not None}
@@ -139,6 +139,25 @@ def features(self:FeatureExplorer
 )->str: # One line of YAML; "" where nothing is ticked
     "The ticked features for params.yaml."
     return taken_texts(self.study, self.settings, self.filters)["list"]
+
+# %% ../../nbs/api/explorers/81_feature_explorer.ipynb #c1f0c3d2
+@patch
+def state(self:FeatureExplorer
+)->dict: # Plain data: model, name, metric, settings
+    "Where the explorer stands."
+    return dict(model=self.model, name=self.rows.name, metric=self.metric, settings=dict(self.settings))
+
+@patch(cls_method=True)
+def from_state(cls:FeatureExplorer,
+    state:dict, # From `state()`
+    workspace:Workspace|None = None, # Where the model is
+    rows:FeatureRows|None = None, # The rows, where the state was one of a frame
+)->FeatureExplorer:
+    "An explorer that shows what `state` showed. Raises `ParameterError` for a feature that is there no more, `ValueError` for another setting."
+    if rows is None and state["model"] is None: raise ValueError("this state is one of a frame, which it cannot hold; pass its rows: rows=rows_of_frame(df, 'outcome', 'cutoff')")
+    explorer = cls(state["model"] if rows is None else rows, workspace, state["metric"])
+    explorer.select(**state["settings"])
+    return explorer
 
 # %% ../../nbs/api/explorers/81_feature_explorer.ipynb #5e6de644
 @patch

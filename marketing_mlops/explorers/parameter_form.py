@@ -18,9 +18,11 @@ from html import escape
 from pathlib import Path
 import ipywidgets
 from fastcore.basics import patch
+from traitlets import TraitError
 from ..jobs.parameter_declarations import REQUIRED, NotebookParameter, read_parameters
 from ..jobs.parameters import check_parameters, typed_values
 from ..jobs.relative_dates import DAY_WORDS
+from ..workspace.errors import ParameterError, closest
 
 # %% ../../nbs/api/explorers/97_parameter_form.ipynb #f465837e
 COMMANDS_OF:dict[str, tuple[str, tuple[str, ...]]] = { # By the folder of a notebook: the command, and the words before its values
@@ -69,6 +71,7 @@ FIELDS:dict[str, Callable[[NotebookParameter], ipywidgets.DOMWidget]] = { # By w
     "list of choices": _several,
 }
 
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #f1f0c3d2
 def field_for(
     parameter:NotebookParameter, # From `read_parameters`
 )->ipywidgets.DOMWidget: # Shows the default
@@ -76,7 +79,8 @@ def field_for(
     kind = parameter.type
     if parameter.choices: kind = "list of choices" if kind == "list" else "choices"
     field = FIELDS.get(kind, _typed)(parameter)
-    field.layout.width, field.tooltip = "16em", parameter.allowed
+    field.layout.width, field.tooltip, field.description = "26em", parameter.allowed, parameter.name
+    field.style.description_width = "10em"
     return field
 
 # %% ../../nbs/api/explorers/97_parameter_form.ipynb #36d36105
@@ -129,6 +133,34 @@ def command(self:ParameterForm)->str:
     check_parameters(self.notebook, self.given, self.on, environment=self.environment)
     return start_line(self.notebook, self.given)
 
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #d1f0c3d2
+@patch
+def state(self:ParameterForm)->dict[str,object]: # Plain data: notebook, given
+    "What stands in the fields; a secret that was written out is left out."
+    wrong = self.wrong
+    kept = {name: value for name, value in self.given.items() if name not in wrong or self.declared[name].type != "Secret" or str(value).startswith("env:")}
+    return dict(notebook=self.notebook.as_posix(), given=kept)
+
+# %% ../../nbs/api/explorers/97_parameter_form.ipynb #d1f0c3d6
+@patch
+def _fill(self:ParameterForm, given):
+    for name, value in given.items():
+        if name not in self.fields: raise ParameterError(f"{self.notebook.name} has no parameter {name!r}.{closest(name, self.fields)}", f"Its parameters are {', '.join(self.fields) or 'none'}.", key=name)
+        try: self.fields[name].value = tuple(value) if isinstance(value, list) else value
+        except TraitError: raise ParameterError(f"{name} is {value!r:.60}, which {self.notebook.name} does not offer.", f"Choose {self.declared[name].allowed}.", key=name) from None
+
+@patch(cls_method=True)
+def from_state(cls:ParameterForm,
+    state:dict, # From `state()`
+    *,
+    on:date|None=None, # As for a new form
+    environment:Mapping[str,str]|None=None, # As for a new form
+)->ParameterForm:
+    "A form filled in as `state` was. Raises `ParameterError` for a parameter or a choice that is there no more."
+    form = cls(state["notebook"], on=on, environment=environment)
+    form._fill(state["given"])
+    return form
+
 # %% ../../nbs/api/explorers/97_parameter_form.ipynb #4d2cb494
 @dataclass(frozen=True)
 class FormSnapshot:
@@ -156,6 +188,5 @@ def snapshot(self:ParameterForm)->FormSnapshot:
 
 @patch
 def _repr_mimebundle_(self:ParameterForm, **kwargs):
-    label = lambda name: ipywidgets.Label(name, layout=ipywidgets.Layout(width="10em"))
-    rows = [ipywidgets.HBox([label(name), field, self._remarks[name]]) for name, field in self.fields.items()]
+    rows = [ipywidgets.HBox([field, self._remarks[name]]) for name, field in self.fields.items()]
     return ipywidgets.VBox(rows or [ipywidgets.Label(f"{self.notebook.name} takes no parameters.")])._repr_mimebundle_(**kwargs)

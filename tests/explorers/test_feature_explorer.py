@@ -1,4 +1,5 @@
 """What has to be true of the explorer of features: what its figures rest on, what its intervals promise, what its texts do."""
+import json
 from dataclasses import replace
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from marketing_mlops.features.catalogue import FEATURES, feature
 from marketing_mlops.features.declarations import OTHER_WAYS, Feature, Tally
 from marketing_mlops.features.own_features import own_features
 from marketing_mlops.measurement.redundancy import rank_correlation
-from marketing_mlops.workspace.errors import ParameterError
+from marketing_mlops.workspace.errors import MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
 @pytest.fixture(scope="module")
@@ -137,3 +138,29 @@ def test_an_infinite_value_counts_as_missing_everywhere(explorer):
     binned = bin_feature(rows, "orders_90d")
     assert "missing" in outcome_by_bin(rows, binned).query("n > 0").bin.tolist()
     assert over_time(rows, binned)["upper_quartile"].max() < 100
+
+ODD = dict(empty=lambda: leaving().iloc[:0], one_row=lambda: leaving().iloc[:1], one_customer=lambda: leaving().iloc[[0, 600, 1200]], nobody_leaves=lambda: leaving().assign(label=0),
+           ten_thousand=lambda: leaving(4_000).assign(**{"trait.channel": [f"c{i}" for i in range(12_000)]}), all_missing=lambda: leaving().assign(visits_90d=np.nan, **{"trait.channel": None}),
+           infinite=lambda: leaving().assign(visits_90d=np.where(np.arange(1800) % 2, np.inf, -np.inf)))
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_rows_are_shown_sensibly_or_refused_in_two_lines(kind):
+    try: explorer = FeatureExplorer(leaving_rows(ODD[kind]()))
+    except MmopsError as refused:
+        assert len(str(refused).splitlines()) == 2 and kind in ("empty", "one_row")
+        return
+    for name in explorer.rows.features:
+        assert explorer.select(name)
+        assert explorer.snapshot(minimum_rows=1).svg
+    charts = explorer.live()
+    json.dumps([charts.spec, charts.profile, charts.texts], allow_nan=False)
+    assert len(charts.profile["bins"]) < 100
+    charts.close()
+
+def test_a_view_opens_again_and_a_feature_that_has_gone_is_named(explorer):
+    explorer.select("visits_90d", window=30, ticked=["orders_90d"])
+    kept = json.loads(json.dumps(explorer.state()))
+    assert FeatureExplorer.from_state(kept, rows=leaving_rows()).code() == explorer.code()
+    with pytest.raises(ParameterError, match="no feature 'visits_90d'"): FeatureExplorer.from_state(kept, rows=leaving_rows(leaving().drop(columns="visits_90d")))
+    with pytest.raises(ValueError, match="ticked must be features of the list"): FeatureExplorer.from_state(kept, rows=leaving_rows(leaving().drop(columns="orders_90d")))
+    explorer.select("orders_90d", ticked=[])

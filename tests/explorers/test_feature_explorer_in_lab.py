@@ -2,7 +2,7 @@
 import re
 import pytest
 from feature_rows_example import HOSTILE, leaving, leaving_rows
-from lab_session import browser, has_chromium, lab, narrow, open_notebook, run_until, write_notebook
+from lab_session import browser, end_kernels, has_chromium, lab, narrow, open_notebook, run_until, write_notebook
 from marketing_mlops.explorers.feature_explorer import FeatureExplorer
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
@@ -50,6 +50,15 @@ def test_in_lab_arrow_keys_go_through_the_list_and_not_through_the_notebook(page
     for key in "aabb": page.keyboard.press(key)
     assert page.evaluate("[...document.querySelectorAll('.jp-Cell')].findIndex(c => c.classList.contains('jp-mod-active'))") == before
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == 3
+
+def test_in_lab_two_hundred_moves_in_a_row_leave_the_last_one_shown(page, library):
+    last = page.evaluate("""() => { const all = [...document.querySelectorAll('.mmf-feature')]; let name;
+        for (let k = 0; k < 200; k++) { const one = all[(3 * k + 2) % all.length]; one.click(); name = one.querySelector('.mmf-label').textContent } return name }""")
+    shows(page, last)
+    page.wait_for_timeout(1_500)
+    library.select(last)
+    assert (page.inner_text(".mmf-big"), page.inner_text(".mmf-sentence")) == (last, library.profile().sentence)
+    says(page, ".mmx-code", library.code()[:60])
 
 def test_in_lab_a_key_chooses_a_day_and_escape_goes_back(page):
     page.locator(".mmf-course").focus()
@@ -108,3 +117,10 @@ def test_in_lab_a_telephone_shows_it_dark_quiet_and_without_sideways_scrolling(p
     colour = page.evaluate("getComputedStyle(document.querySelector('.mmf-card')).backgroundColor")
     assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 200
     assert opened.outgoing == [] and opened.errors == []
+
+def test_in_lab_an_ended_kernel_is_named(opened):
+    page = opened.page
+    end_kernels(page)
+    page.select_option("select[id$=-scale]", "log")
+    page.wait_for_selector(".mmf .mmx-problem:not([hidden])", timeout=30_000)
+    assert "run the cell again" in page.inner_text(".mmf .mmx-problem")

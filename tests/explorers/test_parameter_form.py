@@ -1,5 +1,5 @@
 """The form: it gives what the command line would accept, says what it would not, and shows text as text."""
-import shlex
+import json, shlex
 from datetime import date
 import nbformat, pytest
 from marketing_mlops.explorers.parameter_form import ParameterForm, start_line
@@ -61,3 +61,22 @@ def test_a_default_that_is_not_allowed_is_said_when_the_form_is_opened(tmp_path)
     page = notebook(tmp_path, "basis: \"Literal['net', 'gross']\" = 'nett'")
     with pytest.raises(ParameterError, match="'basis': its default 'nett' is not among its choices"): ParameterForm(page)
     assert start_line(page, {}).endswith("--engine mmops")
+
+def test_a_form_is_filled_in_again_as_it_was_and_keeps_no_secret(page):
+    form = filled(page, model="churn", n_weeks="none", until="sunday", basis="gross", markets=("UK", "US, all"), loud=True, token="env:TOKEN")
+    kept = json.loads(json.dumps(form.state()))
+    again = ParameterForm.from_state(kept, on=form.on, environment={})
+    assert (again.given, again.wrong) == (form.given, form.wrong)
+    assert "hunter2" not in json.dumps(filled(page, token="hunter2").state())
+
+@pytest.mark.parametrize("given,says", [(dict(n_week="3"), "Did you mean 'n_weeks'"), (dict(basis="gros"), "does not offer"), (dict(markets=["FR"]), "does not offer")])
+def test_a_parameter_or_choice_that_has_gone_is_named(page, given, says):
+    with pytest.raises(ParameterError, match=says) as refused: ParameterForm.from_state(dict(notebook=str(page), given=given))
+    assert len(str(refused.value).splitlines()) == 2
+
+def test_every_field_has_its_parameter_s_name(page):
+    assert {field.description for field in filled(page).fields.values()} == set(filled(page).fields)
+
+def test_a_notebook_without_parameters_has_an_empty_form(tmp_path):
+    form = ParameterForm(notebook(tmp_path, "pass"))
+    assert (form.given, form.state()["given"], form.snapshot().rows) == ({}, {}, ())
