@@ -15,8 +15,8 @@ def shown(monkeypatch):
 def test_a_notebook_shows_a_bar_and_what_is_being_coded(shown):
     with show_progress("Coding orders", 2_000_000) as report:
         report(1, 4, "channel")
-        bar, words = shown[0].children
-        assert (bar.value, words.value) == (.25, "Coding orders: channel")
+        bar, words, stop = shown[0].children
+        assert (bar.value, words.value) == (.25, "Coding orders: channel") and "■" in stop.value
 
 def test_the_bar_goes_away_when_the_work_is_stopped(shown, monkeypatch):
     import ipywidgets
