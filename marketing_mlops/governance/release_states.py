@@ -145,7 +145,9 @@ def check_move(
         raise MoveError(f"Bundle {bundle_hash[:12]} of {model} is {_with_article(state)}; from there it cannot {_STEP_WORDS[signal]}.", _NEXT_STEPS[state], **said)
     jumped,needed = _between(state, signal), set(needed)
     owed = next((stage for stage in jumped if stage in needed), None)
-    if owed: raise MoveError(f"The release rule of {model} asks for {owed} before this step, and bundle {bundle_hash[:12]} is {_with_article(state)}.", f"Start it with `mmops release {model} --stage {owed} --as ROLE`.", **said)
+    if owed:
+        raise MoveError(f"The release rule of {model} asks for {owed} before this step, and bundle {bundle_hash[:12]} is {_with_article(state)}.",
+                        f"Start it with `mmops release {model} --stage {owed} --as ROLE`.", **said)
     return jumped
 
 # %% ../../nbs/api/governance/44_release_states.ipynb #9350e651
