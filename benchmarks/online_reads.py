@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from statistics import quantiles
 import numpy as np, pandas as pd
-from serving_latency import BIN, BLOCKS, FEATURES, KEY, MODEL, Service, customers, end, free_port, milliseconds, released_bundle, start
+from serving_latency import BIN, BLOCKS, FEATURES, KEY, MODEL, SIDES, Service, customers, end, free_port, milliseconds, released_bundle, start
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT/"benchmarks"/"results"/"online_reads.json"
@@ -89,7 +89,7 @@ def main(requests):
     from marketing_mlops.workspace.places import find_workspace
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root/"settings.ini").write_text("[DEFAULT]\napprovers = model-owner@example.com\n")
+        (root/"settings.ini").write_text(f"[DEFAULT]\ntechnical_approvers = {SIDES[0]}\nbusiness_approvers = {SIDES[1]}\n")
         (root/"params.yaml").write_text(f"sources: {{shop: {{kind: simulated}}}}\nmodels:\n  {MODEL}: {{owner: model-owner@example.com, purpose: Win back, audience: Customers, source: shop, task: propensity}}\n")
         shop, before = find_workspace(root), os.getloadavg()[0]
         found = measured_stores(shop, requests) | dict(over_http=measured_service(shop, requests))

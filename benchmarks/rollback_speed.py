@@ -42,10 +42,9 @@ def put_live(shop, bundle):
     from marketing_mlops.governance.release_gates import MEASURED_GATES, GateFindings, check_bundle
     from marketing_mlops.governance.releases import bundle_evidence, release
     asked = bundle_evidence(bundle.folder)
-    about = shop, MODEL, asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, ANALYST, structure=asked.structure)
+    request_approval(shop, asked.matter, ANALYST, structure=asked.structure)
     check_bundle(shop, MODEL, bundle.folder, ANALYST, findings=GateFindings({name: judged(name) for name in MEASURED_GATES}))
-    for role in SIDES: grant(*about, role)
+    for role in SIDES: grant(shop, asked.matter, role)
     release(shop, MODEL, bundle.folder, ANALYST)
 
 def asking(port, pause, stop, answers=None):
@@ -61,10 +60,10 @@ def asking(port, pause, stop, answers=None):
 
 def gone_back(shop, to):
     "One rollback: when it began and returned, and when the next score had the earlier champion open."
-    from marketing_mlops.governance.releases import rollback
+    from marketing_mlops.governance.releases import RollbackChoice, rollback
     from marketing_mlops.jobs.scoring import bundle_to_score, champion_of
     began = time.perf_counter()
-    rollback(shop, MODEL, SIDES[1], "Complaints doubled", to=to[:12])
+    rollback(shop, MODEL, SIDES[1], "Complaints doubled", choice=RollbackChoice(to=to[:12]))
     returned = time.perf_counter()
     if champion_of(shop, MODEL) != to: sys.exit("the pointer names another bundle")
     pointed = time.perf_counter()

@@ -16,6 +16,7 @@ BIN = Path(sys.executable).parent
 RESULT = ROOT/"benchmarks"/"results"/"serving_latency.json"
 KEY = "a-key-of-the-benchmark"
 MODEL = "churn"
+SIDES = "model-owner@example.com", "marketing@example.com"     # technical, business: a first release needs both
 NUMERIC = ["recency_days", "orders_90d", "orders_365d", "net_revenue_365d", "average_order_value_365d", "tenure_days", "clicks_90d", "engagement_seconds_90d", "contacts_90d"]
 CATEGORICAL = ["trait.age_band", "trait.acquisition_channel"]
 FEATURES = NUMERIC + CATEGORICAL
@@ -29,8 +30,9 @@ def customers(n, seed):
 
 def released_bundle(shop, versions=None):
     "A boosted model of eleven features, fitted, written, approved and released; with the versions of its features where customers are looked up."
-    from marketing_mlops.contracts.verdict import Verdict
+    from marketing_mlops.contracts.verdict import Verdict, judged
     from marketing_mlops.governance.approvals import grant, request_approval
+    from marketing_mlops.governance.release_gates import MEASURED_GATES, GateFindings, check_bundle
     from marketing_mlops.governance.releases import bundle_evidence, release
     from marketing_mlops.models.propensity import PropensityModel
     from marketing_mlops.registry.bundles import write_bundle
@@ -42,8 +44,9 @@ def released_bundle(shop, versions=None):
     bundle = write_bundle(shop.path("data", "bundle", MODEL), scorer={"no_order": graph}, kind="graph", features=FEATURES, schema=input_schema(rows, FEATURES) | ({"versions": versions} if versions else {}),
         parameters={"model": MODEL, "task": "propensity"}, evaluation={"verdict": Verdict(MODEL, "pass", []).to_dict()}, lock_hash="a1", data_hashes={}, code_hash="c3", envelope={})
     asked = bundle_evidence(bundle.folder)
-    request_approval(shop, MODEL, asked.bundle_hash, asked.evaluation_hash, "analyst@example.com")
-    grant(shop, MODEL, asked.bundle_hash, asked.evaluation_hash, "model-owner@example.com")
+    request_approval(shop, asked.matter, "analyst@example.com", structure=asked.structure)
+    check_bundle(shop, MODEL, bundle.folder, "analyst@example.com", findings=GateFindings({name: judged(name) for name in MEASURED_GATES}))
+    for role in SIDES: grant(shop, asked.matter, role)
     release(shop, MODEL, bundle.folder, "analyst@example.com")
     return bundle
 
@@ -110,7 +113,7 @@ def main(requests):
     from marketing_mlops.workspace.places import find_workspace
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        (root/"settings.ini").write_text("[DEFAULT]\napprovers = model-owner@example.com\n")
+        (root/"settings.ini").write_text(f"[DEFAULT]\ntechnical_approvers = {SIDES[0]}\nbusiness_approvers = {SIDES[1]}\n")
         (root/"params.yaml").write_text(f"sources: {{shop: {{kind: simulated}}}}\nmodels:\n  {MODEL}: {{owner: model-owner@example.com, purpose: Win back, audience: Customers, source: shop, task: propensity}}\n")
         shop = find_workspace(root)
         bundle = released_bundle(shop)

@@ -19,7 +19,7 @@ from .register import origin_line
 from .release_checks import gate_lines, measured_findings
 from .terminal import printable, terminal_progress
 if TYPE_CHECKING:
-    from marketing_mlops.governance.approval_states import ApprovalState, ApprovalStatus
+    from marketing_mlops.governance.approval_states import ApprovalMatter, ApprovalState, ApprovalStatus
     from marketing_mlops.governance.release_gates import GateFindings
 
 # %% ../../nbs/api/cli/63_approve.ipynb #0161bb7b
@@ -73,40 +73,39 @@ def ask_for_approval(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Asks for the candidate of a model to be approved, puts its origin on record, asks the gates, and shows what evaluation and gates say."
-    from marketing_mlops.governance.approvals import reason_text, request_approval
+    from marketing_mlops.governance.approvals import RequestNote, reason_text, request_approval
     from marketing_mlops.governance.ledger_entries import checked_actor
     from marketing_mlops.governance.release_gates import check_bundle
     found, role = find_workspace(workspace), checked_actor(needed_flag("--as", as_, "request"))
-    (folder, about), author, reason = _about(found, model), checked_actor(author or role), reason_text(reason or "", needed=False)
-    findings = _findings(found, model, about, folder)
-    state = request_approval(*about, role, structure=_structure(folder), author=author, reason=reason)
+    (folder, matter), author, reason = _asked_about(found, model), checked_actor(author or role), reason_text(reason or "", needed=False)
+    findings = _findings(found, matter, folder)
+    state = request_approval(found, matter, role, structure=_structure(folder), note=RequestNote(author, reason))
     if not state.is_valid: check_bundle(found, model, folder, role, findings=findings)
-    stands, then = state_lines(model, about[2], state)
-    if state.is_valid: then = _live_already(found, model, about[2]) or then
+    stands, then = state_lines(model, matter.bundle_hash, state)
+    if state.is_valid: then = _live_already(found, model, matter.bundle_hash) or then
     else: then = f"{_who_may(found, model, state)} {then}"
-    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), origin_line(found, model, about[2], role), *_change_lines(state), *_rule_lines(found, model, state), stands, *_hurdle(found, model, folder), then, sep="\n")
+    print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), origin_line(found, model, matter.bundle_hash, role), *_change_lines(state), *_rule_lines(found, model, state), stands, *_hurdle(found, model, folder), then, sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #2f2dbaa7
-def _findings(workspace:Workspace, model:str, about:tuple[Workspace, str, str, str], folder:Path)->"GateFindings":
+def _findings(workspace:Workspace, matter:"ApprovalMatter", folder:Path)->"GateFindings":
     "What is not known yet about a candidate, measured by the rules that are asked for; nothing where it is approved already."
     from marketing_mlops.governance.approval_states import approval_state
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.policies import policy_of
     from marketing_mlops.governance.release_gates import GateFindings, last_check, unmeasured_gates
     from marketing_mlops.registry.bundles import read_bundle
-    if approval_state(*about).is_valid: return GateFindings()
-    entries, rules = Ledger(workspace).entries(subject=model), policy_of(workspace, model)
-    check, open_still = last_check(entries, about[2]), set(unmeasured_gates(entries, about[2], rules.hash))
+    if approval_state(workspace, matter).is_valid: return GateFindings()
+    entries, rules = Ledger(workspace).entries(subject=matter.model), policy_of(workspace, matter.model)
+    check, open_still = last_check(entries, matter.bundle_hash), set(unmeasured_gates(entries, matter.bundle_hash, rules.hash))
     if check: open_still |= {name for name, verdict in check.verdicts.items() if verdict.status == "unknown"}
-    with terminal_progress(f"Measuring {model}") as report: return GateFindings(measured_findings(workspace, read_bundle(folder), rules, open_still, report))
+    with terminal_progress(f"Measuring {matter.model}") as report: return GateFindings(measured_findings(workspace, read_bundle(folder), rules, open_still, report))
 
 # %% ../../nbs/api/cli/63_approve.ipynb #92376aab
-def _about(workspace:Workspace, model:str)->tuple[Path, tuple[Workspace, str, str, str]]:
-    "The candidate's folder, and what an approval of it is bound to: workspace, model, hashes of bundle and evaluation."
+def _asked_about(workspace:Workspace, model:str)->tuple[Path, "ApprovalMatter"]:
+    "The candidate's folder, and what an approval of it is bound to."
     from marketing_mlops.governance.releases import bundle_evidence
     folder = candidate_folder(workspace, model)
-    asked = bundle_evidence(folder)
-    return folder, (workspace, model, asked.bundle_hash, asked.evaluation_hash)
+    return folder, bundle_evidence(folder).matter
 
 def _structure(folder:Path)->dict[str, str]:
     from marketing_mlops.governance.releases import bundle_evidence
@@ -171,11 +170,11 @@ def _rule_lines(workspace:Workspace, model:str, state:"ApprovalState")->list[str
     first = [] if before or not asked.signers else [f"Nothing earlier vouches for these keys ({', '.join(dict.fromkeys(line.split()[0] for line in asked.signers))}). Compare them with the people they belong to before you say yes."]
     return [head, *(f"  {words.get(name, name.replace('_', ' '))}: " + (f"{_rule_words(name, old)} → " if before else "") + _rule_words(name, new) for name, (old, new) in changed.items()), *first] if changed else []
 
-def _asked_lines(workspace:Workspace, model:str, bundle_hash:str, evaluation_hash:str)->list[str]:
+def _asked_lines(workspace:Workspace, matter:"ApprovalMatter")->list[str]:
     "What a yes to a request would bring with it, besides the bundle; empty where nobody asked."
     from marketing_mlops.governance.approval_states import approval_state
-    state = approval_state(workspace, model, bundle_hash, evaluation_hash)
-    return [*_change_lines(state), *_rule_lines(workspace, model, state)] if state.status == "requested" else []
+    state = approval_state(workspace, matter)
+    return [*_change_lines(state), *_rule_lines(workspace, matter.model, state)] if state.status == "requested" else []
 
 # %% ../../nbs/api/cli/63_approve.ipynb #4bc4b754
 def approve_candidate(
@@ -188,22 +187,22 @@ def approve_candidate(
     "Approves the candidate of a model: exactly these bytes, until a day. Releases nothing."
     from marketing_mlops.governance.approvals import grant
     found, role = find_workspace(workspace), needed_flag("--as", as_, "approve")
-    folder, about = _about(found, model)
-    print(*evidence_lines(folder), *_gate_lines(found, model, about[2]), *_asked_lines(*about), sep="\n")
-    _check_measured(*about)
-    print(*state_lines(model, about[2], grant(*about, role, key=key, reason=reason or "")), *_hurdle(found, model, folder), sep="\n")
+    folder, matter = _asked_about(found, model)
+    print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), *_asked_lines(found, matter), sep="\n")
+    _check_measured(found, matter)
+    print(*state_lines(model, matter.bundle_hash, grant(found, matter, role, key=key, reason=reason or "")), *_hurdle(found, model, folder), sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #dd3afb66
-def _check_measured(workspace:Workspace, model:str, bundle_hash:str, evaluation_hash:str):
+def _check_measured(workspace:Workspace, matter:"ApprovalMatter"):
     "Refuse an answer while a gate waits that nobody has asked."
     from marketing_mlops.governance.approval_states import approval_state
     from marketing_mlops.governance.approvals import ApprovalError
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.release_gates import unmeasured_gates
-    state = approval_state(workspace, model, bundle_hash, evaluation_hash)
+    state,bundle_hash = approval_state(workspace, matter), matter.bundle_hash
     if state.request is None: return
-    missing = unmeasured_gates(Ledger(workspace).entries(subject=model), bundle_hash, state.request.payload["policy_hash"])
-    if missing: raise ApprovalError(f"Nobody has measured {' and '.join(missing)} for bundle {bundle_hash[:12]}, so there is nothing to answer for.", f"Run `mmops check {model} --as ROLE`, and approve after that.", model=model, bundle_hash=bundle_hash)
+    missing = unmeasured_gates(Ledger(workspace).entries(subject=matter.model), bundle_hash, state.request.payload["policy_hash"])
+    if missing: raise ApprovalError(f"Nobody has measured {' and '.join(missing)} for bundle {bundle_hash[:12]}, so there is nothing to answer for.", f"Run `mmops check {matter.model} --as ROLE`, and approve after that.", model=matter.model, bundle_hash=bundle_hash)
 
 # %% ../../nbs/api/cli/63_approve.ipynb #6b761b92
 def refuse_candidate(
@@ -215,8 +214,8 @@ def refuse_candidate(
     "Refuses the candidate of a model, or takes its approval back. What is live stays live."
     from marketing_mlops.governance.approvals import refuse
     found, role, why = find_workspace(workspace), needed_flag("--as", as_, "refuse"), needed_flag("--reason", reason, "refuse")
-    _, about = _about(found, model)
-    print(*state_lines(model, about[2], refuse(*about, role, reason=why)), sep="\n")
+    _, matter = _asked_about(found, model)
+    print(*state_lines(model, matter.bundle_hash, refuse(found, matter, role, reason=why)), sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #d210c602
 def withdraw_approval(
@@ -228,5 +227,5 @@ def withdraw_approval(
     "Takes one's own yes to the candidate of a model back."
     from marketing_mlops.governance.approvals import withdraw
     found, role, why = find_workspace(workspace), needed_flag("--as", as_, "withdraw"), needed_flag("--reason", reason, "withdraw")
-    _, about = _about(found, model)
-    print(*state_lines(model, about[2], withdraw(*about, role, reason=why)), sep="\n")
+    _, matter = _asked_about(found, model)
+    print(*state_lines(model, matter.bundle_hash, withdraw(found, matter, role, reason=why)), sep="\n")

@@ -91,15 +91,15 @@ def approval_words(
     clock:Clock, # Against which an approval's end is judged
 )->str: # "" when nobody has to do anything
     "What waits for an approver, or for whoever releases."
-    from marketing_mlops.governance.approval_states import GRANTED, REFUSED, REQUESTED, approval_from
+    from marketing_mlops.governance.approval_states import GRANTED, REFUSED, REQUESTED, ApprovalMatter, approval_from
     from marketing_mlops.governance.release_proofs import shown_identity
     from marketing_mlops.governance.release_states import CANARY_STEP, RELEASED, SHADOWED
     from marketing_mlops.cli.approve import APPROVAL_WORDS, state_lines
     last = next((entry for entry in reversed(past.get(model, ())) if entry.kind in (REQUESTED, GRANTED, REFUSED, SHADOWED, CANARY_STEP, RELEASED)), None)
     if last is None or last.kind not in (REQUESTED, GRANTED): return ""
-    digest, evaluation = last.payload["bundle_hash"], last.payload["evaluation_hash"]
-    state = approval_from(chain.from_iterable(past.values()), model, digest, evaluation, clock.now())
-    return " ".join(state_lines(model, digest, state, shown_identity(past[model], state))) if APPROVAL_WORDS[state.status].waits else ""
+    matter = ApprovalMatter(model, last.payload["bundle_hash"], last.payload["evaluation_hash"])
+    state = approval_from(chain.from_iterable(past.values()), matter, clock.now())
+    return " ".join(state_lines(model, matter.bundle_hash, state, shown_identity(past[model], state))) if APPROVAL_WORDS[state.status].waits else ""
 
 # %% ../../nbs/api/cli/65_live.ipynb #e0e81bbb
 def duty_words(

@@ -97,9 +97,9 @@ def roll_back(
 )->None:
     "Ends a trial, or returns to an earlier champion. Refused, with nothing changed, where there is none."
     from marketing_mlops.governance.live_pointers import live
-    from marketing_mlops.governance.releases import rollback
+    from marketing_mlops.governance.releases import RollbackChoice, rollback
     found, role, why = find_workspace(workspace), needed_flag("--as", as_, "rollback"), needed_flag("--reason", reason, "rollback")
-    try: before, now = live(found, model), rollback(found, model, role, why, to=to, stage=stage)
+    try: before, now = live(found, model), rollback(found, model, role, why, choice=RollbackChoice(to, stage))
     except LedgerError as error: raise _two_commands(error, ["rollback", model, "--as", role, "--reason", why], dict(to=to, stage=stage), workspace) from None
     left = before.champion if before.champion != now.champion else before.canary if before.canary != now.canary else before.shadow
     if left == before.champion: print(_back_line(now, left, _approved_by(found, model, "champion")))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from fastcore.basics import patch
 from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import Reason, Status, Verdict, combine, judged, markdown_table, worst_status
 from ..features.catalogue import feature
@@ -58,9 +59,13 @@ class GateCheck:
     def unmeasured(self)->tuple[str, ...]:
         "Gates that wait for a measurement nobody had made; one that was tried and could not be judged is none of them."
         return tuple(name for name, verdict in self.verdicts.items() if name in MEASURED_GATES and verdict.status == "unknown" and name not in self.entry.payload.get("measured", ()))
-    def _repr_markdown_(self)->str:
-        rows = [[name.replace("_", " "), each.status, " ".join(reason.message for reason in each.reasons)] for name, each in self.verdicts.items()]
-        return f"**{self.status}** · bundle {self.entry.payload['bundle_hash'][:12]}, checked on {self.entry.time:%Y-%m-%d}\n\n" + markdown_table(["gate", "answer", "because"], rows)
+
+# %% ../../nbs/api/governance/64_release_gates.ipynb #a6400001
+@patch
+def _repr_markdown_(self:GateCheck)->str:
+    rows = [[name.replace("_", " "), each.status, " ".join(reason.message for reason in each.reasons)] for name, each in self.verdicts.items()]
+    head = f"**{self.status}** · bundle {self.entry.payload['bundle_hash'][:12]}, checked on {self.entry.time:%Y-%m-%d}"
+    return head + "\n\n" + markdown_table(["gate", "answer", "because"], rows)
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #2d51d6a5
 def last_check(
@@ -122,15 +127,18 @@ def _features(inputs:GateInputs)->Verdict:
 def _evaluation(inputs:GateInputs)->Verdict:
     said,evaluation = inputs.bundle.parameters, inputs.bundle.evaluation
     if (gates := said.get("gates") or {}) != inputs.policy.gates:
-        return judged("evaluation", [Reason("other_gates", f"It was judged by other gates ({gates}) than the rules name ({inputs.policy.gates}).", next_step="Build it by the gates of the rules.", severity="fail")])
-    if not evaluation.get("verdict"): return judged("evaluation", [Reason("no_verdict", "The evaluation in the bundle holds no verdict.", next_step="Evaluate the model against its gates.", severity="unknown")])
+        other = f"It was judged by other gates ({gates}) than the rules name ({inputs.policy.gates})."
+        return judged("evaluation", [Reason("other_gates", other, next_step="Build it by the gates of the rules.", severity="fail")])
+    if not evaluation.get("verdict"):
+        return judged("evaluation", [Reason("no_verdict", "The evaluation in the bundle holds no verdict.", next_step="Evaluate the model against its gates.", severity="unknown")])
     found = Verdict.from_dict(evaluation["verdict"])
     return Verdict("evaluation", found.status, [*(each for each in found.reasons if each.severity != "pass"), _primary(said.get("primary_metric"), evaluation.get("figures") or {})])
 
 def _primary(metric:str|None, figures:Mapping)->Reason:
     "The figure a model is judged by, or that there is none."
     found = figures.get(metric) if metric else None
-    if metric and not (isinstance(found, dict) and "value" in found): return Reason("primary_metric", f"Its primary metric {metric} was not measured.", next_step="Hold out more customers.", severity="review")
+    if metric and not (isinstance(found, dict) and "value" in found):
+        return Reason("primary_metric", f"Its primary metric {metric} was not measured.", next_step="Hold out more customers.", severity="review")
     return Reason("primary_metric", f"{metric} is {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f})." if found else "No primary metric is named.", severity="pass")
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #de72de68
@@ -173,7 +181,8 @@ def rules_to_check_by(
 def _findings(given:GateFindings, before:GateCheck|None, live:dict[str, str|None])->GateFindings:
     "What was measured, now and at the last check; the comparison only where champion and rules are the same."
     for name in given.verdicts:
-        if name not in MEASURED_GATES: raise ParameterError(f"There is no gate {name!r} that is measured elsewhere.{closest(name, MEASURED_GATES)}", f"Name one of {', '.join(MEASURED_GATES)}.", key=name)
+        if name in MEASURED_GATES: continue
+        raise ParameterError(f"There is no gate {name!r} that is measured elsewhere.{closest(name, MEASURED_GATES)}", f"Name one of {', '.join(MEASURED_GATES)}.", key=name)
     past = before.entry.payload if before else dict(measured=[], tests={}) | live
     kept = {name: before.verdicts[name] for name in past["measured"] if name != "champion" or live.items() <= past.items()}
     return GateFindings(kept | dict(given.verdicts), past["tests"] | dict(given.tests))
@@ -183,6 +192,11 @@ def _inputs(workspace:Workspace, bundle:Bundle, policy:Policy, entries:tuple[Led
     mapping = workspace.source_folder(source)/"mapping.yaml" if source else Path()
     ended = read_yaml(mapping).get("as_of") if mapping.is_file() else None
     return GateInputs(workspace, bundle, policy, entries, findings, clock_for(ended) if ended else clock)
+
+def _check_model(bundle:Bundle, model:str):
+    found = bundle.parameters["model"]
+    if found != model:
+        raise ReleaseError(f"Bundle {bundle.core_hash[:12]} is of the model {found!r}, not of {model!r}.", "Name the folder of the right model.", model=model, bundle_hash=bundle.core_hash)
 
 def _stands_unchecked(entries:tuple[LedgerEntry, ...], bundle_hash:str, facts:dict, clock:Clock)->bool:
     "Whether a bundle waits for a check that lets it pass: never checked, rolled back since, or out of use."
@@ -202,7 +216,7 @@ def check_bundle(
     `ParameterError` for an unknown model or finding, `LedgerError` for an actor that is no mail address."""
     read_params(workspace).model(model)
     actor,bundle,ledger = checked_actor(actor), read_bundle(folder), Ledger(workspace, clock)
-    if bundle.parameters["model"] != model: raise ReleaseError(f"Bundle {bundle.core_hash[:12]} is of the model {bundle.parameters['model']!r}, not of {model!r}.", "Name the folder of the right model.", model=model, bundle_hash=bundle.core_hash)
+    _check_model(bundle, model)
     with ledger.locked():
         record_ended(ledger, model)
         entries = tuple(ledger.entries(subject=model))
@@ -211,7 +225,8 @@ def check_bundle(
         inputs = _inputs(workspace, bundle, policy, entries, measured, clock)
         verdicts = {name: judge(inputs) for name, judge in RELEASE_GATES.items()}
         facts = _facts(inputs, verdicts)
-        if before is None or before.entry.payload != facts or _stands_unchecked(entries, bundle.core_hash, facts, clock): ledger.append(CHECKED, model, actor, facts)
+        is_new = before is None or before.entry.payload != facts
+        if is_new or _stands_unchecked(entries, bundle.core_hash, facts, clock): ledger.append(CHECKED, model, actor, facts)
     return combine(verdicts.values(), model)
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #cf7465ff

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
-from .approval_states import ApprovalState, approval_from, part_from
+from .approval_states import ApprovalMatter, ApprovalState, approval_from, matter_of, part_from
 from .approvals import champion_structure, deciding_policy
 from .grant_proofs import check_grant, checks_behind, is_shut
 from .ledger_entries import LedgerEntry, in_ledger_order
@@ -74,7 +74,7 @@ def _approved_structure(entries:list[LedgerEntry])->dict[str, str]|None:
     "The structure of the champion, where its release had an approval: an invented champion makes nothing a refresh."
     last = next(reversed(champions(entries)), None)
     if last is None: return None
-    approval = approval_from(_before(entries, last), last.subject, last.payload["bundle_hash"], last.payload.get("evaluation_hash", ""), datetime.fromisoformat(last.recorded_at))
+    approval = approval_from(_before(entries, last), matter_of(last), datetime.fromisoformat(last.recorded_at))
     return champion_structure(entries) if approval.is_valid else None
 
 def _before(entries:list[LedgerEntry], entry:LedgerEntry)->list[LedgerEntry]: return entries[:next(i for i, each in enumerate(entries) if each.hash == entry.hash)]
@@ -165,7 +165,7 @@ def _gates(entries:list[LedgerEntry], approval:ApprovalState)->str:
 
 def _against(told:list[LedgerEntry], step:LedgerEntry, check:Callable[..., Identity]|None)->ReleaseProof:
     said,own = step.payload, [each for each in told if each.subject == step.subject]
-    approval = approval_from(told, step.subject, said["bundle_hash"], said["evaluation_hash"], datetime.fromisoformat(step.recorded_at))
+    approval = approval_from(told, ApprovalMatter(step.subject, said["bundle_hash"], said["evaluation_hash"]), datetime.fromisoformat(step.recorded_at))
     objection = approval_objection(own, approval) or terms_objection(own, approval, said.get("structure"))
     if objection: return ReleaseProof(step, objection=objection.why)
     strangers = [each for each in str(said.get("approver") or "").split(", ") if each and each not in approval.granted_by]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ..features.online_rows import declared_version
 from ..features.own_features import own_features
-from .approval_states import approval_from
+from .approval_states import approval_from, matter_of
 from .gate_evidence import judge_loading
 from .ledger_entries import LedgerEntry
 from .live_pointers import ReleaseError, bundle_place, champions
@@ -47,7 +47,7 @@ def standing_objection(
     "What people have said against an earlier champion and nobody has answered."
     own,said = [entry for entry in own if entry.time <= at], release.payload
     if not any(entry.kind in _OBJECTIONS and _is_about(entry, said["bundle_hash"]) for entry in own): return ""
-    state = approval_from(everything(), release.subject, said["bundle_hash"], said.get("evaluation_hash", ""), at)
+    state = approval_from(everything(), matter_of(release), at)
     found = state.answer if state.status in ("refused", "withdrawn", "rolled_back") else _unanswered(own, said["bundle_hash"])
     return f"{found.actor} {_OBJECTIONS[found.kind]} on {found.time:%Y-%m-%d} ({found.payload['reason']}), and nobody has approved it since" if found else ""
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from ..contracts.verdict import Reason, Status, Verdict, worst_status
-from ..governance.approval_states import ApprovalState, approval_from
+from ..governance.approval_states import ApprovalState, approval_from, matter_of
 from ..governance.approvals import deciding_policy
 from ..governance.duties import ReviewDuty, release_alerts, review_duties
 from ..governance.grant_proofs import signed_facts
@@ -73,15 +73,12 @@ class GovernedModel:
         return proof.identity if proof and proof.is_proven else "not proven"
 
 # %% ../../nbs/api/reporting/84_governance_records.ipynb #92c1e601
-def _approval(entries:list[LedgerEntry], model:str, of:dict, at:datetime)->ApprovalState:
-    return approval_from(entries, model, of["bundle_hash"], of.get("evaluation_hash", ""), at)
-
 def _waiting(entries:list[LedgerEntry], model:str, at:datetime)->tuple[ApprovalState, ...]:
     "The last request of each bundle that was answered by no release, refusal or end."
     asked = {entry.payload["bundle_hash"]: entry for entry in entries if entry.kind == REQUESTED}
     used = {entry.payload["bundle_hash"]: entry.position for entry in entries if entry.kind in LIVE_KINDS and entry.payload.get("bundle_hash")}
     open_ = [entry for digest, entry in asked.items() if used.get(digest, -1) < entry.position]
-    states = [_approval(entries, model, entry.payload, at) for entry in open_]
+    states = [approval_from(entries, matter_of(entry), at) for entry in open_]
     return tuple(state for state in states if state.status in ("requested", "granted", "expired"))
 
 # %% ../../nbs/api/reporting/84_governance_records.ipynb #337cc365
@@ -96,7 +93,7 @@ def governed_model(
     own = [entry for entry in entries if entry.subject == model and entry.time <= at]
     released = champions(own)
     proposed = policy_of(workspace, model) if model in read_params(workspace).models else None
-    return GovernedModel(model, tuple(own), pointer_from(model, own), _approval(own, model, released[-1].payload, at) if released else None, _waiting(own, model, at),
+    return GovernedModel(model, tuple(own), pointer_from(model, own), approval_from(own, matter_of(released[-1]), at) if released else None, _waiting(own, model, at),
                          policy_in_force(own), proposed, tuple(review_duties(own, at)), tuple(release_alerts(own, model, at)), _proofs(model, entries, at))
 
 def _proofs(model:str, entries:list[LedgerEntry], at:datetime)->dict[str, ReleaseProof]:

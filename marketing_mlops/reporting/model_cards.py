@@ -18,7 +18,7 @@ from ..contracts.glossary import glossary, term_key
 from ..contracts.verdict import Reason, Verdict
 from ..features.catalogue import feature
 from ..features.own_features import own_features
-from ..governance.approval_states import ApprovalState, approval_from
+from ..governance.approval_states import ApprovalMatter, ApprovalState, approval_from
 from ..governance.ledger import Ledger
 from ..governance.ledger_entries import LedgerEntry, LedgerError
 from ..governance.live_pointers import RELEASED, LivePointer, bundle_place, pointer_from
@@ -100,7 +100,7 @@ def _past(workspace:Workspace)->tuple[list[LedgerEntry], str]:
 def _approval(model:str, bundle:Bundle|None, ledger:list[LedgerEntry])->ApprovalState:
     "The state of the bundle's approval; the card names its end and leaves the comparison with today to its reader."
     if bundle is None: return ApprovalState("none")
-    return approval_from(ledger, model, bundle.core_hash, evaluation_hash(bundle.evaluation), datetime.min.replace(tzinfo=timezone.utc))
+    return approval_from(ledger, ApprovalMatter(model, bundle.core_hash, evaluation_hash(bundle.evaluation)), datetime.min.replace(tzinfo=timezone.utc))
 
 def _proofs(model:str, ledger:list[LedgerEntry])->dict[str, ReleaseProof]:
     past = {}

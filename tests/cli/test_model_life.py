@@ -295,8 +295,7 @@ def test_without_a_valid_approval_nothing_is_released(shop, capsys):
 
 def test_an_approval_that_has_ended_releases_nothing(shop, capsys):
     asked, past = bundle_evidence(shop.path("data", "bundle", "churn")), ReplayClock(instant_of("2020-01-01"))
-    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, ANALYST, clock=past); grant(*about, OWNER, clock=past); grant(*about, "marketing@example.com", clock=past)
+    request_approval(shop, asked.matter, ANALYST, clock=past); grant(shop, asked.matter, OWNER, clock=past); grant(shop, asked.matter, "marketing@example.com", clock=past)
     refused(shop, capsys, "release", "churn", "--as", ANALYST, says="ended on 2020-01-31")
     typed("live")
     assert "was approved by model-owner@example.com, marketing@example.com until 2020-01-31" in capsys.readouterr().out

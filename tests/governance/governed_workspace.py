@@ -44,10 +44,9 @@ def small_bundle(workspace, name, status="pass", even_after=60., model="churn", 
 def approved(workspace, folder, day="03-01", model="churn"):
     "The folder of a bundle, approved on a day."
     asked = bundle_evidence(folder)
-    about = workspace, model, asked.bundle_hash, asked.evaluation_hash
-    state = request_approval(*about, "analyst@example.com", structure=asked.structure, clock=at(day))
+    state = request_approval(workspace, asked.matter, "analyst@example.com", structure=asked.structure, clock=at(day))
     check_bundle(workspace, model, folder, "analyst@example.com", findings=MEASURED, clock=at(day))
-    for role in () if state.is_valid else ("model-owner@example.com", "finance@example.com")[:len(state.missing)]: grant(*about, role, clock=at(day))
+    for role in () if state.is_valid else ("model-owner@example.com", "finance@example.com")[:len(state.missing)]: grant(workspace, asked.matter, role, clock=at(day))
     return folder
 
 def put_live(workspace, folder, day="03-02", model="churn"): return release(workspace, model, folder, "analyst@example.com", clock=at(day))

@@ -21,7 +21,7 @@ def shop(shop, monkeypatch):
 
 def typed(*words): return main([str(word) for word in words])
 def candidate(shop, days=60, **words): return small_bundle(shop, "churn", even_after=float(days), **words)
-def about(shop): asked = bundle_evidence(shop.path("data", "bundle", "churn")); return shop, "churn", asked.bundle_hash, asked.evaluation_hash
+def matter(shop): return bundle_evidence(shop.path("data", "bundle", "churn")).matter
 def ask(): assert typed("request", "churn", "--as", ANALYST) == 0
 def agree(*roles): assert [typed("approve", "churn", "--as", role) for role in roles] == [0]*len(roles)
 def go_live(shop, days=60, **words): candidate(shop, days, **words), ask(), agree(OWNER, FINANCE); assert typed("release", "churn", "--as", ANALYST) == 0
@@ -51,7 +51,7 @@ def leads_to_a_release(shop, capsys, says, *approvers, **roles):
     said = refused(capsys, says, "release", "churn", "--as", ANALYST)
     follow(said, **roles), agree(*approvers)
     assert typed("release", "churn", "--as", ANALYST) == 0
-    assert live(shop, "churn").champion == about(shop)[2]
+    assert live(shop, "churn").champion == matter(shop).bundle_hash
 
 def test_nobody_asked(shop, capsys):
     candidate(shop)
@@ -89,7 +89,7 @@ def test_an_answer_to_other_bytes(shop, capsys):
 
 def test_a_gate_nobody_asked(shop, capsys):
     folder = candidate(shop)
-    request_approval(*about(shop), ANALYST, structure=bundle_evidence(folder).structure)
+    request_approval(shop, matter(shop), ANALYST, structure=bundle_evidence(folder).structure)
     follow(refused(capsys, "Nobody has measured fairness and rebuild", "approve", "churn", "--as", OWNER))
     agree(OWNER, FINANCE)
     assert typed("release", "churn", "--as", ANALYST) == 0
@@ -97,9 +97,9 @@ def test_a_gate_nobody_asked(shop, capsys):
 def test_a_gate_nobody_asked_before_the_yes(shop, capsys):
     from marketing_mlops.governance.approvals import grant
     folder = candidate(shop)
-    request_approval(*about(shop), ANALYST, structure=bundle_evidence(folder).structure)
+    request_approval(shop, matter(shop), ANALYST, structure=bundle_evidence(folder).structure)
     check_bundle(shop, "churn", folder, ANALYST)
-    for role in (OWNER, FINANCE): grant(*about(shop), role)
+    for role in (OWNER, FINANCE): grant(shop, matter(shop), role)
     leads_to_a_release(shop, capsys, "nobody has measured fairness and rebuild", OWNER, FINANCE)
 
 @pytest.mark.parametrize("name, old, new, says, approver", [
@@ -117,7 +117,7 @@ def test_another_structure_than_was_told(shop, capsys):
     folder = candidate(shop)
     own = bundle_evidence(folder).structure
     told = own | {next(iter(own)): "0"*64}
-    request_approval(*about(shop), ANALYST, structure=told)
+    request_approval(shop, matter(shop), ANALYST, structure=told)
     assert typed("check", "churn", "--as", ANALYST) == 0
     agree(OWNER, FINANCE)
     leads_to_a_release(shop, capsys, "another structure than its approvers were told", OWNER, FINANCE, withdraw=OWNER)

@@ -80,9 +80,8 @@ def test_an_approval_given_with_a_key_is_anchored_with_it(repository, tmp_path, 
     key, folder = new_key(tmp_path/"keys"), small_bundle(repository, "first")
     add_signer(repository, "model-owner@example.com", key.with_suffix(".pub").read_text())
     asked = bundle_evidence(folder)
-    about = repository, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, "analyst@example.com", structure=asked.structure, clock=at("09-01"))
-    grant(*about, "model-owner@example.com", key=str(key), clock=at("09-01"))
+    request_approval(repository, asked.matter, "analyst@example.com", structure=asked.structure, clock=at("09-01"))
+    grant(repository, asked.matter, "model-owner@example.com", key=str(key), clock=at("09-01"))
     assert [anchor.signer for anchor in read_anchors(repository)] == ["model-owner@example.com"]
 
 def test_without_a_key_the_tag_is_called_unsigned_in_plain_words(repository, monkeypatch):

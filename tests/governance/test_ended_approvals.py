@@ -11,7 +11,7 @@ from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence
 
 ANALYST = "analyst@example.com"
-def about(shop, folder): asked = bundle_evidence(folder); return shop, "churn", asked.bundle_hash, asked.evaluation_hash
+def about(shop, folder): return shop, bundle_evidence(folder).matter
 def ended(shop): return [(entry.occurred_at[5:10], entry.recorded_at[5:10], entry.actor) for entry in Ledger(shop).entries(EXPIRED)]
 ON_RECORD = [("03-31", "04-20", "finance@example.com")]
 

@@ -3,6 +3,7 @@ import shutil, subprocess
 import pytest
 from governed_workspace import MEASURED, approved, at, put_live, small_bundle
 from marketing_mlops.cli.live import show_live
+from marketing_mlops.governance.approval_states import matter_of
 from marketing_mlops.governance.approvals import grant, refuse, request_approval, withdraw
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import ReleaseError, live
@@ -26,10 +27,9 @@ def sided(shop):
 def asked_and_half_granted(shop):
     folder = small_bundle(shop, "first")
     asked = bundle_evidence(folder)
-    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, ANALYST, structure=asked.structure, clock=at("03-01"))
+    request_approval(shop, asked.matter, ANALYST, structure=asked.structure, clock=at("03-01"))
     check_bundle(shop, "churn", folder, ANALYST, findings=MEASURED, clock=at("03-01"))
-    return folder, grant(*about, OWNER, clock=at("03-01"))
+    return folder, grant(shop, asked.matter, OWNER, clock=at("03-01"))
 
 def test_one_yes_that_says_of_itself_that_nothing_is_missing_releases_nothing(sided):
     folder, half = asked_and_half_granted(sided)
@@ -83,16 +83,15 @@ def test_what_happens_to_an_approval_after_the_release_does_not_reach_back(sided
     folder = both_sides(sided, "first")
     put_live(sided, folder, "03-30")
     step, asked = Ledger(sided).entries(RELEASED)[-1], bundle_evidence(folder)
-    about = sided, "churn", asked.bundle_hash, asked.evaluation_hash
-    withdraw(*about, OWNER, reason="Doubts", clock=at("03-30"))
-    refuse(*about, FINANCE, reason="Complaints", clock=at("05-01"))
+    withdraw(sided, asked.matter, OWNER, reason="Doubts", clock=at("03-30"))
+    refuse(sided, asked.matter, FINANCE, reason="Complaints", clock=at("05-01"))
     assert proof(sided, step).words == f"{OWNER}, {FINANCE} (identity: unverified)"
 
 def test_a_step_after_a_refusal_or_an_end_is_not_proven(sided):
     folder = both_sides(sided, "first")
     assert "ended on 2026-03-31" in proof(sided, made(sided, folder, "04-10")).objection
     asked = bundle_evidence(folder)
-    refuse(sided, "churn", asked.bundle_hash, asked.evaluation_hash, FINANCE, reason="Consents", clock=at("04-11"))
+    refuse(sided, asked.matter, FINANCE, reason="Consents", clock=at("04-11"))
     assert proof(sided, made(sided, folder, "04-12")).objection == f"{FINANCE} refused it: Consents"
 
 def test_a_step_on_half_an_approval_or_on_an_invented_half_is_not_proven(sided):
@@ -126,9 +125,9 @@ def test_a_yes_whose_check_was_exchanged_is_forged(sided):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(sided.root/role)], check=True)
         add_signer(sided, role, (sided.root/f"{role}.pub").read_text())
     folder, half = asked_and_half_granted(sided)
-    about = sided, "churn", *(half.request.payload[name] for name in ("bundle_hash", "evaluation_hash"))
+    matter = matter_of(half.request)
     Ledger(sided, at("03-02")).append(CHECKED, "churn", ANALYST, Ledger(sided).entries(CHECKED)[-1].payload | dict(champion="ab"*32))
-    for role in (OWNER, FINANCE): whole = grant(*about, role, key=str(sided.root/role), clock=at("03-02"))
+    for role in (OWNER, FINANCE): whole = grant(sided, matter, role, key=str(sided.root/role), clock=at("03-02"))
     assert proof(sided, put_live(sided, folder, "03-03") and Ledger(sided).entries(RELEASED)[-1]).identity == "unverified"   # the first yes was not signed
     last = whole.grants[-1]
     Ledger(sided, at("03-04")).append(GRANTED, "churn", FINANCE, last.payload | {"checked": Ledger(sided).entries(CHECKED)[0].hash})
@@ -139,8 +138,7 @@ def test_an_invented_champion_makes_no_refresh_of_a_first_release(sided):
     made(sided, folder, "02-01")
     other = small_bundle(sided, "second", even_after=90.)
     asked = bundle_evidence(other)
-    about = sided, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, ANALYST, structure=asked.structure, clock=at("03-01"))
+    request_approval(sided, asked.matter, ANALYST, structure=asked.structure, clock=at("03-01"))
     approved(sided, other, "03-01")
     assert live(sided, "churn").champion == bundle_evidence(folder).bundle_hash
     with pytest.raises(ReleaseError, match="the yes of the business side is missing, whatever the entries say"): put_live(sided, other, "03-02")

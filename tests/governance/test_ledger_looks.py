@@ -184,9 +184,8 @@ def test_where_an_approval_stands_is_told_by_its_own_entries_as_by_all(two, tmp_
     for text in ("one", "two"): note(office, text)
     shutil.copy2(log(office, "office"), log(two, "office"))
     asked = bundle_evidence(approved(two, small_bundle(two, "churn_30", even_after=30.), "03-05"))
-    about = "churn", asked.bundle_hash, asked.evaluation_hash
     everything = Ledger(two).entries()
-    assert approval_state(two, *about, clock=at("03-06")) == approval_from(everything, *about, at("03-06").now())
+    assert approval_state(two, asked.matter, clock=at("03-06")) == approval_from(everything, asked.matter, at("03-06").now())
     assert [entry.writer for entry in Ledger(two).seen_by(Ledger(two).entries("approval_requested", subject="churn"))] == ["office"]
 
 def test_the_last_entries_are_the_end_of_all_of_them(looked, tmp_path):

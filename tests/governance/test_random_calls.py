@@ -5,12 +5,12 @@ import pytest
 from governed_workspace import PARAMS, make_workspace, small_bundle
 from release_oracle import Made, Oracle, Rules
 from marketing_mlops.contracts.verdict import Reason, Verdict
-from marketing_mlops.governance.approvals import approval_state, grant, refuse, request_approval, withdraw
+from marketing_mlops.governance.approvals import RequestNote, approval_state, grant, refuse, request_approval, withdraw
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import live, what_was_live
 from marketing_mlops.governance.release_gates import rules_to_check_by
 from marketing_mlops.governance.release_states import CHECKED
-from marketing_mlops.governance.releases import bundle_evidence, release, rollback
+from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, release, rollback
 from marketing_mlops.governance.trials import retire, start_canary, start_shadow
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.errors import MmopsError
@@ -100,19 +100,18 @@ class World:
 
     def do(self, call, words, more):
         "The call as the package offers it; raises what the package raises."
-        shop, about, clock = self.shop, self._about(words[0]) if words and words[0] in self.evidence else None, ReplayClock(self.at(self.minute))
+        shop, matter, clock = self.shop, self.evidence[words[0]].matter if words and words[0] in self.evidence else None, ReplayClock(self.at(self.minute))
         stepped = dict(release=release, start_shadow=start_shadow, start_canary=start_canary)
-        if call == "request": request_approval(*about, words[1], author=words[2], structure=self.structures[words[4]], clock=clock)
-        elif call == "grant": grant(*about, words[1], clock=clock)
-        elif call in ("refuse", "withdraw"): dict(refuse=refuse, withdraw=withdraw)[call](*about, words[1], reason=words[2], clock=clock)
+        if call == "request": request_approval(shop, matter, words[1], note=RequestNote(author=words[2]), structure=self.structures[words[4]], clock=clock)
+        elif call == "grant": grant(shop, matter, words[1], clock=clock)
+        elif call in ("refuse", "withdraw"): dict(refuse=refuse, withdraw=withdraw)[call](shop, matter, words[1], reason=words[2], clock=clock)
         elif call == "checked": self._record_check(words[0], words[1], clock)
         elif call in stepped:
             facts = {name: value for name, value in more.items() if name == "share"}
             stepped[call](shop, "churn", self.place(words[0], more.get("is_altered", False)), ANALYST, clock=clock, **facts)
         elif call == "rollback": self._roll_back(words[0], clock, **more)
-        elif call == "retire": retire(shop, "churn", about[2], STRANGER, words[1], clock=clock)
+        elif call == "retire": retire(shop, "churn", matter.bundle_hash, STRANGER, words[1], clock=clock)
 
-    def _about(self, name): return self.shop, "churn", self.evidence[name].bundle_hash, self.evidence[name].evaluation_hash
     def _record_check(self, name, status, clock):
         "What gates answer is not the question here, only what follows from it; so one of them answers as it is told."
         digest, ledger = self.evidence[name].bundle_hash, Ledger(self.shop, clock)
@@ -125,7 +124,7 @@ class World:
         digest = self.evidence[to].bundle_hash if to else None
         place = self.shop.path("data", "bundles", digest) if to and not is_whole else None
         hidden = place.rename(place.with_name("aside")) if place and place.is_dir() else None
-        try: rollback(self.shop, "churn", STRANGER, reason, to=digest and digest[:9], stage=stage, clock=clock)
+        try: rollback(self.shop, "churn", STRANGER, reason, choice=RollbackChoice(digest and digest[:9], stage), clock=clock)
         finally:
             if hidden: hidden.rename(place)
 
@@ -158,7 +157,7 @@ class World:
         for minute in {each for since, _ in o.past for each in (since - 1, since)} | {self.rng.randint(0, self.minute)}:
             assert self.seen(what_was_live(self.shop, "churn", self.at(minute))) == (o.served(minute) if minute >= 0 else None), (told, minute)
         name = told[1][0] if told[1] and told[1][0] in o.matters else self.rng.choice(MADE).name
-        assert approval_state(*self._about(name), clock=ReplayClock(self.at(self.minute))).is_valid == o.is_valid(name), (told, name)
+        assert approval_state(self.shop, self.evidence[name].matter, clock=ReplayClock(self.at(self.minute))).is_valid == o.is_valid(name), (told, name)
 
 def a_history(folder, seed, length):
     world = World(folder/f"shop_{seed}", seed)

@@ -22,11 +22,11 @@ def entries(shop): return Ledger(shop).entries(subject="churn")
 
 def ask(shop, folder, day="03-02"):
     asked = bundle_evidence(folder)
-    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
+    about = shop, asked.matter
     request_approval(*about, ANALYST, structure=asked.structure, clock=at(day))
     return about
 
-def objection(shop, about): return gate_objection(entries(shop), about[2], approval_state(*about, clock=at("03-10")))
+def objection(shop, about): return gate_objection(entries(shop), about[1].bundle_hash, approval_state(*about, clock=at("03-10")))
 
 @pytest.fixture
 def folder(shop): return small_bundle(shop, "spring")
@@ -53,7 +53,7 @@ def test_a_gate_nobody_asked_is_nobodys_to_answer_for(shop, folder):
     about = ask(shop, folder)
     both_agree(about)
     assert objection(shop, about) == "nobody has measured fairness and rebuild"
-    assert unmeasured_gates(entries(shop), about[2], policy_of(shop, "churn").hash) == ("fairness", "rebuild")
+    assert unmeasured_gates(entries(shop), about[1].bundle_hash, policy_of(shop, "churn").hash) == ("fairness", "rebuild")
     check(shop, folder, "03-04", verdicts={name: word(name, "pass") for name in ("fairness", "rebuild")})
     assert objection(shop, about) == ""     # nothing came up that nobody had read
 
@@ -159,8 +159,8 @@ def test_rules_softened_after_the_request_do_not_open_a_gate(shop, folder):
     (shop.root/"params.yaml").write_text(PARAMS)
     soft = find_workspace(shop.root)
     check(soft, folder, "03-04")
-    both_agree((soft, *about[1:]), "03-05")
-    assert objection(soft, (soft, *about[1:])).startswith("a gate is shut. tests: opt_out_link has no recorded result")
+    both_agree((soft, about[1]), "03-05")
+    assert objection(soft, (soft, about[1])).startswith("a gate is shut. tests: opt_out_link has no recorded result")
 
 def test_a_check_by_other_rules_than_those_approved_is_none(shop, folder):
     (shop.root/"params.yaml").write_text(PARAMS.replace("task: propensity}", "task: propensity, release: {training_data_days: 300}}", 1))

@@ -6,7 +6,7 @@ from marketing_mlops.governance.approvals import ApprovalError, grant, refuse, r
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, champions, live, pointer_file, what_was_live
-from marketing_mlops.governance.releases import bundle_evidence, evaluation_hash, release, rollback
+from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, evaluation_hash, release, rollback
 from marketing_mlops.governance.release_states import LEFT_OUT, MoveError
 from marketing_mlops.governance.trials import retire, start_canary, start_shadow
 from marketing_mlops.registry.bundle_files import BundleError
@@ -47,7 +47,7 @@ def test_what_may_not_go_live_is_refused_with_the_reason_and_nothing_is_half_app
 def test_an_approval_that_was_taken_back_releases_nothing(shop):
     folder = approved(shop, bundle(shop, 60))
     asked = bundle_evidence(folder)
-    refuse(shop, "churn", asked.bundle_hash, asked.evaluation_hash, "data-protection@example.com", reason="Consents were missing", clock=at("03-02"))
+    refuse(shop, asked.matter, "data-protection@example.com", reason="Consents were missing", clock=at("03-02"))
     with pytest.raises(ReleaseError, match="data-protection@example.com refused it: Consents were missing"): put_live(shop, folder)
     assert live(shop, "churn") is None and not pointer_file(shop, "churn").exists()
 
@@ -55,9 +55,9 @@ def test_the_yes_of_somebody_whom_the_approved_rules_name_no_more_does_not_count
     folder = approved(shop, bundle(shop, 60))
     (shop.root/"settings.ini").write_text("[DEFAULT]\napprovers = data-protection@example.com, finance@example.com\n")
     changed = find_workspace(shop.root)
-    about = "churn", *[getattr(bundle_evidence(bundle(changed, 90)), name) for name in ("bundle_hash", "evaluation_hash")]
-    request_approval(changed, *about, "analyst@example.com", clock=at("03-02"))
-    for role in ("data-protection@example.com", "finance@example.com"): grant(changed, *about, role, clock=at("03-02"))
+    matter = bundle_evidence(bundle(changed, 90)).matter
+    request_approval(changed, matter, "analyst@example.com", clock=at("03-02"))
+    for role in ("data-protection@example.com", "finance@example.com"): grant(changed, matter, role, clock=at("03-02"))
     with pytest.raises(ReleaseError, match="model-owner@example.com is no approver any more"): put_live(changed, folder)
 
 def test_a_list_of_approvers_shortened_in_the_file_changes_nothing_until_it_is_approved(shop):
@@ -151,7 +151,7 @@ def test_what_was_rolled_back_returns_only_on_an_approval_given_after_the_rollba
     kept = contents(two)
     with pytest.raises(ReleaseError, match="marketing@example.com rolled it back on 2026-03-05 .* nobody has approved it since.\nAsk with `mmops request churn"): put_live(two, again, "03-06")
     with pytest.raises(ApprovalError, match="was rolled back by marketing@example.com: Twice as many complaints.\nAsk again"):
-        grant(two, "churn", digest(again), bundle_evidence(again).evaluation_hash, "model-owner@example.com", clock=at("03-06"))
+        grant(two, bundle_evidence(again).matter, "model-owner@example.com", clock=at("03-06"))
     assert contents(two) == kept
     assert put_live(two, approved(two, again, "03-07"), "03-07").champion == digest(again)
     assert len(champions(Ledger(two).entries(RELEASED, ROLLED_BACK))) == 2
@@ -182,7 +182,7 @@ def test_a_rollback_to_bytes_that_are_gone_or_changed_is_refused(two, spoiled, e
 
 def refused(shop, name, day="03-08", reason="Consents were missing"):
     asked = bundle_evidence(shop.path("data", "bundle", name))
-    refuse(shop, "churn", asked.bundle_hash, asked.evaluation_hash, "data-protection@example.com", reason=reason, clock=at(day))
+    refuse(shop, asked.matter, "data-protection@example.com", reason=reason, clock=at(day))
 
 def test_a_rollback_to_a_bundle_that_was_refused_goes_through_and_says_so_everywhere(two):
     refused(two, "churn_60")
@@ -211,7 +211,7 @@ def test_a_champion_that_was_retired_for_good_comes_back_by_name_and_the_retirem
     first = digest(two.path("data", "bundle", "churn_60"))
     retire(two, "churn", first, "model-owner@example.com", "Never again", clock=at("03-08"))
     with pytest.raises(ReleaseError, match="no earlier champion"): go_back(two)
-    back = rollback(two, "churn", "marketing@example.com", "Complaints", to=first[:8], clock=at("03-10"))
+    back = rollback(two, "churn", "marketing@example.com", "Complaints", choice=RollbackChoice(to=first[:8]), clock=at("03-10"))
     assert back.champion == first and back.despite.startswith("model-owner@example.com retired it for good on 2026-03-08 (Never again)")
 
 @pytest.mark.parametrize("stage", ["shadow", "canary"])
@@ -219,7 +219,7 @@ def test_an_earlier_champion_that_is_on_trial_again_comes_back_and_its_trial_end
     folder = two.path("data", "bundle", "churn_60")
     approved(two, folder, "04-10")
     (start_shadow if stage == "shadow" else start_canary)(two, "churn", folder, "analyst@example.com", clock=at("04-10"))
-    back = rollback(two, "churn", "marketing@example.com", "Complaints", to=digest(folder)[:8], clock=at("04-11"))
+    back = rollback(two, "churn", "marketing@example.com", "Complaints", choice=RollbackChoice(to=digest(folder)[:8]), clock=at("04-11"))
     assert (back.champion, back.canary, back.shadow) == (digest(folder), None, None)
 
 def test_a_yes_that_did_not_know_of_the_objection_does_not_answer_it_at_a_rollback_either(two, tmp_path):
@@ -227,7 +227,7 @@ def test_a_yes_that_did_not_know_of_the_objection_does_not_answer_it_at_a_rollba
     clone = make_workspace(tmp_path/"clone", "clone")
     for name in ("ledger", "live", "bundles"): shutil.copytree(two.path("data", name), clone.path("data", name))
     asked = bundle_evidence(first)
-    refuse(clone, "churn", asked.bundle_hash, asked.evaluation_hash, "data-protection@example.com", reason="Consents were missing", clock=at("04-10"))
+    refuse(clone, asked.matter, "data-protection@example.com", reason="Consents were missing", clock=at("04-10"))
     approved(two, first, "04-11")
     shutil.copy2(clone.path("data", "ledger", "clone.jsonl"), two.path("data", "ledger", "clone.jsonl"))
     assert "data-protection@example.com refused it on 2026-04-10" in go_back(two, "04-12").despite

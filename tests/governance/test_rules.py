@@ -20,7 +20,7 @@ from marketing_mlops.governance.policies import policy_in_force, policy_of, reco
 from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.release_proofs import release_proof
 from marketing_mlops.governance.release_states import CHECKED, MoveError
-from marketing_mlops.governance.releases import bundle_evidence, keep_bundle, rollback
+from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, keep_bundle, rollback
 from marketing_mlops.governance.signatures import SignatureError, add_signer, sign_facts
 from marketing_mlops.governance.trials import start_canary
 from marketing_mlops.governance.rollback_goals import RollbackGoal
@@ -32,12 +32,12 @@ from marketing_mlops.workspace.places import find_workspace
 
 ANALYST, OWNER, FINANCE, PROTECTION, STRANGER = (f"{name}@example.com" for name in ("analyst", "model-owner", "finance", "data-protection", "stranger"))
 def bundle(shop, days, **words): return small_bundle(shop, f"churn_{days}", even_after=float(days), **words)
-def about(shop, folder): asked = bundle_evidence(folder); return shop, "churn", asked.bundle_hash, asked.evaluation_hash
+def about(shop, folder): return shop, bundle_evidence(folder).matter
 def ask(shop, folder, by=ANALYST, day="03-01", **words): request_approval(*about(shop, folder), by, structure=bundle_evidence(folder).structure, clock=at(day), **words); return folder
 def yes(shop, folder, role=OWNER, day="03-01"): return grant(*about(shop, folder), role, clock=at(day))
 def state(shop, folder, day="03-02"): return approval_state(*about(shop, folder), clock=at(day))
 def champion(shop, days=60, day="03-01"): return put_live(shop, approved(shop, bundle(shop, days), day), day).champion
-def back(shop, reason="Complaints", **words): return rollback(shop, "churn", STRANGER, reason, clock=at("03-10"), **words)
+def back(shop, reason="Complaints", **words): return rollback(shop, "churn", STRANGER, reason, choice=RollbackChoice(**words), clock=at("03-10"))
 def edited(shop, old, new, name="params.yaml"):
     path = shop.root/name
     assert old in path.read_text()
@@ -68,8 +68,8 @@ def test_a_yes_counts_for_its_bundle_only(shop):
     assert state(shop, bundle(shop, 90)).status == "none"
 
 def test_a_yes_counts_for_its_evaluation_only(shop):
-    workspace, model, digest, _ = about(shop, approved(shop, bundle(shop, 60)))
-    assert approval_state(workspace, model, digest, "c0de"*16, clock=at("03-02")).status == "none"
+    matter = bundle_evidence(approved(shop, bundle(shop, 60))).matter
+    assert approval_state(shop, replace(matter, evaluation_hash="c0de"*16), clock=at("03-02")).status == "none"
 
 def test_a_yes_counts_under_its_rules_only(shop):
     first = approved(shop, bundle(shop, 60))
@@ -154,8 +154,8 @@ def test_a_failed_verdict_is_not_released(shop):
     with pytest.raises(ReleaseError, match="has the verdict 'fail'"): put_live(shop, approved(shop, bundle(shop, 60, status="fail")))
 
 def test_a_failed_gate_is_not_released(shop):
-    workspace, model, digest, evaluation = about(shop, folder := approved(shop, bundle(shop, 60)))
-    Ledger(shop, at("03-02")).append(CHECKED, model, ANALYST, dict(bundle_hash=digest, evaluation_hash=evaluation, policy_hash="", status="fail", champion=None, measured=[], tests={}, verdicts={}))
+    matter = bundle_evidence(folder := approved(shop, bundle(shop, 60))).matter
+    Ledger(shop, at("03-02")).append(CHECKED, matter.model, ANALYST, dict(bundle_hash=matter.bundle_hash, evaluation_hash=matter.evaluation_hash, policy_hash="", status="fail", champion=None, measured=[], tests={}, verdicts={}))
     with pytest.raises(ReleaseError): put_live(shop, folder)
 
 def test_a_gate_nobody_asked_keeps_a_bundle_back(shop):
@@ -204,12 +204,12 @@ def left_for_harm(shop):
 
 def test_what_was_left_for_harm_comes_back_with_what_stands_against_it(shop):
     digest = bundle_evidence(left_for_harm(shop)).bundle_hash
-    found = rollback(shop, "churn", STRANGER, "Worse", to=digest, clock=at("03-13"))
+    found = rollback(shop, "churn", STRANGER, "Worse", choice=RollbackChoice(to=digest), clock=at("03-13"))
     assert (found.champion, found.despite) == (digest, f"{STRANGER} rolled it back on 2026-03-10 (Complaints), and nobody has approved it since")
 
 def test_what_came_back_against_an_objection_is_released_with_a_new_yes_only(shop):
     left = left_for_harm(shop)
-    rollback(shop, "churn", STRANGER, "Worse", to=bundle_evidence(left).bundle_hash, clock=at("03-13"))
+    rollback(shop, "churn", STRANGER, "Worse", choice=RollbackChoice(to=bundle_evidence(left).bundle_hash), clock=at("03-13"))
     champion(shop, 45, "03-14")
     with pytest.raises(ReleaseError, match="is not approved"): put_live(shop, left, "03-15")
 
@@ -331,13 +331,13 @@ def test_a_release_on_a_forged_signature_is_not_proven(shop):
 RULES = list(csv.DictReader((Path(__file__).parent.parent/"rules.csv").open(encoding="utf-8")))
 OPEN = {    # what a switched-off function answers where nothing is not enough
     "approvals.part_in": lambda *_: "",
-    "approvals._checked_approver": lambda workspace, policy, bundle_hash, actor: actor,
+    "approvals._checked_approver": lambda workspace, policy, matter, actor: actor,
     "approvals.needed_sides": lambda changes: ("either",),
     "approvals.missing_sides": lambda needed, sides, granted_by: (),
     "approvals.reason_text": lambda reason, **_: reason,
     "releases.reason_text": lambda reason, **_: reason,
     "approvals.deciding_policy": lambda entries, request: recorded_policies(entries)[request.payload["policy_hash"]],
-    "approval_states._concerns": lambda entry, model, *_: entry.subject == model and entry.kind.startswith("approval_"),
+    "approval_states._concerns": lambda entry, matter: entry.subject == matter.model and entry.kind.startswith("approval_"),
     "approval_states._holds": lambda answer, at: answer is not None,
     "approval_states._is_objection": lambda entry: False,
     "policies._both_spoke": lambda rules, grants: True,

@@ -7,7 +7,7 @@ from marketing_mlops.governance.approval_states import approval_state
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.live_pointers import live, what_was_live
 from marketing_mlops.governance.policies import policy_in_force
-from marketing_mlops.governance.releases import bundle_evidence, rollback, state_of_bundle
+from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, rollback, state_of_bundle
 from marketing_mlops.governance.trials import start_canary
 from marketing_mlops.workspace.places import find_workspace
 
@@ -26,8 +26,8 @@ def both(tmp_path):
     put_live(here, approved(here, made[0], "03-01"), "03-02")
     put_live(here, approved(here, made[1], "03-03"), "03-04")
     start_canary(here, "churn", approved(here, made[2], "03-05"), ANALYST, share=.2, clock=at("03-06"))
-    rollback(here, "churn", "marketing@example.com", "Complaints doubled", stage="canary", clock=at("03-08"))
-    rollback(here, "churn", "marketing@example.com", "And again", to=bundle_evidence(made[0]).bundle_hash, clock=at("03-10"))
+    rollback(here, "churn", "marketing@example.com", "Complaints doubled", choice=RollbackChoice(stage="canary"), clock=at("03-08"))
+    rollback(here, "churn", "marketing@example.com", "And again", choice=RollbackChoice(to=bundle_evidence(made[0]).bundle_hash), clock=at("03-10"))
     git(here.root, "add", "-A"), git(here.root, "commit", "-qm", "What was decided")
     git(tmp_path, "clone", "-q", str(here.root), "there")
     assert not (tmp_path/"there"/"data"/"state").exists()
@@ -41,8 +41,7 @@ def test_a_second_clone_rebuilds_the_same_history_and_gives_the_same_answers(bot
     own = [Ledger(shop).entries(subject="churn") for shop in (here, there)]
     assert policy_in_force(own[0]) == policy_in_force(own[1]) is not None
     for each in made:
-        about = "churn", each.bundle_hash, each.evaluation_hash
-        assert approval_state(here, *about, clock=at("03-12")) == approval_state(there, *about, clock=at("03-12"))
+        assert approval_state(here, each.matter, clock=at("03-12")) == approval_state(there, each.matter, clock=at("03-12"))
         assert len({state_of_bundle(entries, each.bundle_hash, at("03-12").now()) for entries in own}) == 1
     assert not git(there.root, "status", "--porcelain"), "looking changed something that is committed"
 

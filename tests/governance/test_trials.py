@@ -9,7 +9,7 @@ from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place,
 from marketing_mlops.contracts.verdict import Reason, Verdict
 from marketing_mlops.governance.release_gates import GateFindings, check_bundle
 from marketing_mlops.governance.release_states import CANARY_STEP, CHECKED, LEFT_OUT, RELEASED, ROLLED_BACK, MoveError, release_states
-from marketing_mlops.governance.releases import bundle_evidence, rollback, state_of_bundle
+from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, rollback, state_of_bundle
 from marketing_mlops.governance.routing import customer_place, routed
 from marketing_mlops.governance.trials import retire, start_canary, start_shadow
 from marketing_mlops.registry.bundles import read_bundle
@@ -22,7 +22,7 @@ def digest(folder): return read_bundle(folder).core_hash
 def third(shop, days=30, day="03-05"): return approved(shop, small_bundle(shop, f"churn_{days}", even_after=float(days)), day)
 def on_trial(shop, folder, share=.1, day="03-06"): return start_canary(shop, "churn", folder, ANALYST, share=share, clock=at(day))
 def watched(shop, folder, day="03-06"): return start_shadow(shop, "churn", folder, ANALYST, clock=at(day))
-def back(shop, day="03-10", **words): return rollback(shop, "churn", "marketing@example.com", "Complaints", clock=at(day), **words)
+def back(shop, day="03-10", **words): return rollback(shop, "churn", "marketing@example.com", "Complaints", choice=RollbackChoice(**words), clock=at(day))
 def stages(shop, *names):
     path = shop.root/"params.yaml"
     path.write_text(path.read_text().replace("source: shop, task: propensity}", f"source: shop, task: propensity, release: {{stages: [{', '.join(names)}]}}}}", 1))
@@ -71,7 +71,7 @@ def test_a_failed_check_stops_every_step_until_one_passes_and_never_a_rollback(t
         with pytest.raises(ReleaseError, match="a gate is shut. rebuild: As measured"): step()
     checked("pass", "03-08")
     with pytest.raises(ReleaseError, match="has read no check since that opens it"): on_trial(two, folder, day="03-09")
-    grant(two, "churn", digest(folder), bundle_evidence(folder).evaluation_hash, OWNER, clock=at("03-09"))
+    grant(two, bundle_evidence(folder).matter, OWNER, clock=at("03-09"))
     on_trial(two, folder, day="03-09"), put_live(two, folder, "03-10")
     for each in ("churn_60", "churn_90"): Ledger(two, at("03-11")).append(CHECKED, "churn", ANALYST, dict(bundle_hash=digest(two.path("data", "bundle", each)), evaluation_hash="e"*64, status="fail", verdicts=[]))
     assert back(two, "12-01").champion == digest(two.path("data", "bundle", "churn_90")), "neither a check nor an end of an approval holds up a rollback"

@@ -3,7 +3,7 @@ import shutil
 import pytest
 from governed_workspace import MEASURED, approved, at, contents, make_workspace, put_live, small_bundle
 from marketing_mlops.governance.approval_states import REQUESTED, approval_state
-from marketing_mlops.governance.approvals import grant, refuse, request_approval
+from marketing_mlops.governance.approvals import RequestNote, grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import knew
 from marketing_mlops.governance.live_pointers import RELEASED, ReleaseError, check_champions, live, pointer_reasons
@@ -13,7 +13,7 @@ from marketing_mlops.governance.releases import bundle_evidence, rollback
 OWNER, PROTECTION, ANALYST = "model-owner@example.com", "data-protection@example.com", "analyst@example.com"
 
 def note(shop, n): [Ledger(shop, at("03-02")).append("note", "churn", ANALYST, {"n": i}) for i in range(n)]
-def about(folder): asked = bundle_evidence(folder); return "churn", asked.bundle_hash, asked.evaluation_hash
+def matter(folder): return bundle_evidence(folder).matter
 
 def pull(here, there):
     "The logs of two clones after both have pulled."
@@ -27,15 +27,15 @@ def clones(request, tmp_path):
     here, there = (make_workspace(tmp_path/name, name) for name in request.param)
     folder = small_bundle(here, "candidate")
     shutil.copytree(folder, there.path("data", "bundle", "candidate"))
-    request_approval(here, *about(folder), ANALYST, clock=at("03-01"))
+    request_approval(here, matter(folder), ANALYST, clock=at("03-01"))
     there.path("data", "ledger").mkdir()
     note(there, 1), pull(here, there)
     return here, there, folder
 
 def say_yes(shop, folder, day="03-03"):
     check_bundle(shop, "churn", folder, ANALYST, findings=MEASURED, clock=at(day))
-    return [grant(shop, *about(folder), role, clock=at(day)) for role in (OWNER, "finance@example.com")][-1]
-def is_approved(shop, folder): return approval_state(shop, *about(folder), clock=at("03-05")).is_valid
+    return [grant(shop, matter(folder), role, clock=at(day)) for role in (OWNER, "finance@example.com")][-1]
+def is_approved(shop, folder): return approval_state(shop, matter(folder), clock=at("03-05")).is_valid
 def not_released(shop, folder, says):
     live(shop, "churn")     # writes the pointer of what was pulled
     kept = contents(shop)
@@ -47,24 +47,24 @@ def not_released(shop, folder, says):
 def test_a_refusal_the_approver_could_not_know_ends_the_approval_wherever_it_is_sorted(clones, ahead, day):
     here, there, folder = clones
     note(here, ahead), say_yes(here, folder)
-    refuse(there, *about(folder), PROTECTION, reason="Consents were missing", clock=at(day))
+    refuse(there, matter(folder), PROTECTION, reason="Consents were missing", clock=at(day))
     assert is_approved(here, folder)
     pull(here, there)
     for shop in (here, there): not_released(shop, folder, "data-protection@example.com refused it: Consents were missing")
 
 def test_the_question_is_open_again_once_somebody_who_knows_the_refusal_asks(clones):
     here, there, folder = clones
-    say_yes(here, folder), refuse(there, *about(folder), PROTECTION, reason="Consents were missing", clock=at("03-02"))
+    say_yes(here, folder), refuse(there, matter(folder), PROTECTION, reason="Consents were missing", clock=at("03-02"))
     pull(here, there)
-    request_approval(here, *about(folder), ANALYST, clock=at("03-04"))
+    request_approval(here, matter(folder), ANALYST, clock=at("03-04"))
     assert not is_approved(here, folder)
     say_yes(here, folder, "03-05")
     assert put_live(here, folder, "03-05").approver == f"{OWNER}, finance@example.com"
 
 def test_a_request_from_a_copy_without_the_refusal_does_not_open_the_question(clones):
     here, there, folder = clones
-    refuse(there, *about(folder), PROTECTION, reason="Consents were missing", clock=at("03-02"))
-    note(here, 4), request_approval(here, *about(folder), "marketing@example.com", clock=at("03-03")), say_yes(here, folder)
+    refuse(there, matter(folder), PROTECTION, reason="Consents were missing", clock=at("03-02"))
+    note(here, 4), request_approval(here, matter(folder), "marketing@example.com", clock=at("03-03")), say_yes(here, folder)
     pull(here, there)
     not_released(here, folder, "refused it: Consents were missing")
 
@@ -79,7 +79,7 @@ def test_a_rollback_in_another_clone_ends_an_approval_given_without_knowing_it(c
 @pytest.mark.parametrize("asker, says", [((OWNER, ""), "asked for this approval"), (("marketing@example.com", OWNER), "built this bundle")])
 def test_an_approver_whom_another_clone_knows_as_requester_or_author_does_not_count(clones, asker, says):
     here, there, folder = clones
-    say_yes(here, folder), request_approval(there, *about(folder), asker[0], author=asker[1], clock=at("03-02"))
+    say_yes(here, folder), request_approval(there, matter(folder), asker[0], note=RequestNote(author=asker[1]), clock=at("03-02"))
     pull(here, there)
     not_released(here, folder, f"is not approved: {OWNER} {says} and cannot answer")
 
@@ -108,12 +108,12 @@ def test_a_release_by_a_second_writer_stops_no_run(clones):
 def test_two_clones_agree_about_every_state_after_both_have_pulled(clones):
     here, there, folder = clones
     say_yes(here, folder), say_yes(there, folder, "03-04"), pull(here, there)
-    first, second = (approval_state(shop, *about(folder), clock=at("03-05")) for shop in (here, there))
+    first, second = (approval_state(shop, matter(folder), clock=at("03-05")) for shop in (here, there))
     assert first == second and first.is_valid
 
 def test_what_an_entry_knew_is_told_by_its_links_not_by_its_clock(clones):
     here, there, folder = clones
-    refusal = refuse(there, *about(folder), PROTECTION, reason="No", clock=at("03-01")).answer
+    refusal = refuse(there, matter(folder), PROTECTION, reason="No", clock=at("03-01")).answer
     answer, everything = say_yes(here, folder, "03-09").answer, (pull(here, there), Ledger(here).entries())[1]
     assert not knew(answer, refusal, everything) and not knew(refusal, answer, everything)
     asked = Ledger(here).entries(REQUESTED)[0]

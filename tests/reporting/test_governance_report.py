@@ -1,6 +1,7 @@
 """The governance review, run as `mmops report` runs it: it says what is live, who allowed it and whether that is proven, and believes no entry blindly."""
 import json, shutil, subprocess
 import pytest
+from marketing_mlops.governance.approval_states import ApprovalMatter
 from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.release_states import CHECKED, GRANTED, RELEASED, ROLLED_BACK
@@ -37,9 +38,9 @@ def shop(tmp_path, repository):
 
 def agreed(shop, digits, day, keys=("owner", "marketing")):
     "Two yeses to a bundle; None in place of a key leaves one unsigned."
-    request_approval(shop, "churn", digits*32, EVALUATION, ANALYST, clock=at(day))
+    request_approval(shop, ApprovalMatter("churn", digits*32, EVALUATION), ANALYST, clock=at(day))
     Ledger(shop, at(day)).append(CHECKED, "churn", ANALYST, dict(bundle_hash=digits*32, status="pass", verdicts={}))
-    for who, key in zip((OWNER, MARKETING), keys): state = grant(shop, "churn", digits*32, EVALUATION, who, key=key and str(shop.root/key), reason=HOSTILE, clock=at(day))
+    for who, key in zip((OWNER, MARKETING), keys): state = grant(shop, ApprovalMatter("churn", digits*32, EVALUATION), who, key=key and str(shop.root/key), reason=HOSTILE, clock=at(day))
     return state
 
 def put_live(shop, digits, day, **keys):
@@ -69,7 +70,7 @@ def test_a_release_that_no_yes_stands_behind_fails_the_page_and_names_nobody_as_
 
 def test_a_yes_that_was_copied_from_another_bundle_is_forged(shop):
     put_live(shop, "5f", "03-01")
-    request_approval(shop, "churn", "a1"*32, EVALUATION, ANALYST, clock=at("03-02"))
+    request_approval(shop, ApprovalMatter("churn", "a1"*32, EVALUATION), ANALYST, clock=at("03-02"))
     entries = Ledger(shop).entries(subject="churn")
     yes, asked = next(e for e in reversed(entries) if e.kind == GRANTED), entries[-1]
     Ledger(shop, at("03-02")).append(GRANTED, "churn", MARKETING, yes.payload | dict(bundle_hash="a1"*32, request=asked.hash, missing=[]))

@@ -46,10 +46,9 @@ def shop(tmp_path, repository):
 def put_live(shop, day="01"):
     folder, clock = shop.path("data", "bundle", "churn"), ReplayClock(instant_of(f"2026-03-{day}T09:00:00Z"))
     asked = bundle_evidence(folder)
-    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, "analyst@example.com", clock=clock)
+    request_approval(shop, asked.matter, "analyst@example.com", clock=clock)
     check_bundle(shop, "churn", folder, "analyst@example.com", findings=GateFindings({name: judged(name) for name in MEASURED_GATES}), clock=clock)
-    for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role, reason="Good for spring", clock=clock)
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(shop, asked.matter, role, reason="Good for spring", clock=clock)
     return release(shop, "churn", folder, "analyst@example.com", clock=clock)
 
 def without(record, name): return {key: value for key, value in record.items() if key != name}
@@ -172,11 +171,11 @@ def test_a_bundle_that_was_rolled_back_is_not_called_approved(shop):
 def test_a_yes_that_did_not_know_a_refusal_is_not_shown_as_an_approval(shop, tmp_path_factory):
     asked = bundle_evidence(shop.path("data", "bundle", "churn"))
     about, day = dict(bundle_hash=asked.bundle_hash, evaluation_hash=asked.evaluation_hash), lambda text: ReplayClock(instant_of(f"2026-03-{text}T09:00:00Z"))
-    request = request_approval(shop, "churn", *about.values(), "analyst@example.com", clock=day("01")).request
+    request = request_approval(shop, asked.matter, "analyst@example.com", clock=day("01")).request
     office = find_workspace(shutil.copytree(shop.root, tmp_path_factory.mktemp("clone")/"office"))
     write_text(office.path("data", "state", "ledger_writer"), "a-writer-that-sorts-first\n")
     Ledger(office, day("02")).append(REFUSED, "churn", "data-protection@example.com", about | dict(request=request.hash, reason="Consents were missing"))
-    for role in ("model-owner@example.com", "marketing@example.com"): grant(shop, "churn", *about.values(), role, clock=day("03"))
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(shop, asked.matter, role, clock=day("03"))
     assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
     shutil.copy2(office.path("data", "ledger", "a-writer-that-sorts-first.jsonl"), shop.path("data", "ledger"))
     assert blocks.approval_sentence(read_card("churn", shop)) == "Refused by data-protection@example.com on 2026-03-02: Consents were missing"

@@ -45,10 +45,9 @@ def make_bundle(shop, name, graph, model="churn"):
 def put_live(shop, bundle, model="churn"):
     "Ask for approval, grant it, release."
     asked = bundle_evidence(bundle.folder)
-    about = shop, model, asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, "analyst@example.com")
+    request_approval(shop, asked.matter, "analyst@example.com")
     check_bundle(shop, model, bundle.folder, "analyst@example.com", findings=MEASURED)
-    for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(shop, asked.matter, role)
     return release(shop, model, bundle.folder, "analyst@example.com")
 
 def start_service(shop, *words, code="", **environment):

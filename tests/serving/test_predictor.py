@@ -43,10 +43,9 @@ NAMED = [row | {"customer_id": f"customer {i}"} for i, row in enumerate(ROWS)]
 
 def on_trial(shop, bundle, share=.4):
     asked = bundle_evidence(bundle.folder)
-    about = shop, "churn", asked.bundle_hash, asked.evaluation_hash
-    request_approval(*about, "analyst@example.com", structure=asked.structure)
+    request_approval(shop, asked.matter, "analyst@example.com", structure=asked.structure)
     check_bundle(shop, "churn", bundle.folder, "analyst@example.com", findings=MEASURED)
-    for role in ("model-owner@example.com", "marketing@example.com"): grant(*about, role)
+    for role in ("model-owner@example.com", "marketing@example.com"): grant(shop, asked.matter, role)
     return start_canary(shop, "churn", bundle.folder, "analyst@example.com", share=share)
 
 def test_a_canary_answers_for_the_customers_the_nightly_scores_give_it_in_the_order_asked(churn, shop, spring, summer):
