@@ -141,7 +141,8 @@ def seen_by(self:Ledger,
     "What the writers of entries held of other writers, as far as their links name it: enough for `knew`, without reading everything."
     entries = list(entries)
     digests = {digest for entry in entries for digest in entry.seen.values()} - {entry.hash for entry in entries}
-    with store_trouble(self.workspace): return named_entries(self.store, digests) if digests else []
+    if not digests: return []
+    with store_trouble(self.workspace): return named_entries(self.store, digests)
 
 @patch
 def latest(self:Ledger,

@@ -207,5 +207,5 @@ def test_status_imports_nothing_slow(workspace):
     write_json(workspace.path("data", "bundle", "spring_mail", "envelope.json"), dict(core_hash="5f2a"*16))
     code = "import sys; from marketing_mlops.cli.commands import main; main(['status', '--workspace', sys.argv[1]]); print(sorted(sys.modules), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, str(workspace.root)], capture_output=True, text=True, check=True)
-    for heavy in ("pandas", "numpy", "duckdb", "pyarrow", "mlflow", "sklearn", "altair", "papermill", "nbformat"):
+    for heavy in ("pandas", "numpy", "duckdb", "pyarrow", "mlflow", "sklearn", "altair", "papermill", "nbformat", "sqlalchemy"):
         assert f"'{heavy}'" not in done.stderr, heavy
