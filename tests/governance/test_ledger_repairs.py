@@ -32,6 +32,7 @@ def in_database(shop, number, **values):
 DAMAGES = {
     "a line edited": (lambda l: [*l[:2], edited(l[2], b'"three"', b'"3"'), *l[3:]], "payload.text read '3' instead of 'three'"),
     "the newest edited": (lambda l: [*l[:5], edited(l[5], b'"six"', b'"6"')], "payload.text read '6'"),
+    "the digit of its shape changed": (lambda l: [*l[:2], edited(l[2], b'"schema":1', b'"schema":2'), *l[3:]], "schema read '2' instead of '1'"),
     "the first removed": (lambda l: l[1:], "entry 1 (note, churn, 2026-09-01) was missing"),
     "one in the middle removed": (lambda l: [*l[:3], *l[4:]], "entry 4 (note, churn, 2026-09-04) was missing"),
     "the tail cut": (lambda l: l[:3], "entry 6 (note, churn, 2026-09-06) was missing"),
