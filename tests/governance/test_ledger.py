@@ -330,10 +330,10 @@ def test_the_statements_are_understood_by_postgres_too():
 
 def test_the_reach_of_a_check_is_said_as_a_person_would_say_it(shop):
     def said(**anchors): return Ledger(shop).verify(anchors).reasons[0].message
-    assert said() == "Nothing was recorded yet."
+    assert said() == "Nothing is recorded here; entries recorded after the last anchor and cut off from log and database together cannot be seen."
     one = note(shop, "first")
-    assert said() == "Intact: 1 entry of 1 writer. 1 entry is covered by no anchor: a removal there, from log and database together, cannot be seen."
-    assert said(**{one.hash: "a mail"}) == "Intact: 1 entry of 1 writer. Anchors cover every entry: a removal would be seen."
+    assert said() == "Intact: 1 entry of 1 writer. 1 entry is covered by no anchor; entries recorded after the last anchor and cut off from log and database together cannot be seen."
+    assert said(**{one.hash: "a mail"}) == "Intact: 1 entry of 1 writer. Anchors cover every entry that is here; entries recorded after the last anchor and cut off from log and database together cannot be seen."
     note(shop, "second"), note(shop, "third")
     assert said(**{one.hash: "a mail"}).startswith("Intact: 3 entries of 1 writer. 2 entries are covered by no anchor")
 
