@@ -92,14 +92,18 @@ def approval_words(
 )->str: # "" when nobody has to do anything
     "What waits for an approver, or for whoever releases."
     from marketing_mlops.governance.approval_states import GRANTED, REFUSED, REQUESTED, ApprovalMatter, approval_from
-    from marketing_mlops.governance.release_proofs import shown_identity
+    from marketing_mlops.governance.release_proofs import shown_identity, terms_objection
     from marketing_mlops.governance.release_states import CANARY_STEP, RELEASED, SHADOWED
     from marketing_mlops.cli.approve import APPROVAL_WORDS, state_lines
     last = next((entry for entry in reversed(past.get(model, ())) if entry.kind in (REQUESTED, GRANTED, REFUSED, SHADOWED, CANARY_STEP, RELEASED)), None)
     if last is None or last.kind not in (REQUESTED, GRANTED): return ""
     matter = ApprovalMatter(model, last.payload["bundle_hash"], last.payload["evaluation_hash"])
     state = approval_from(chain.from_iterable(past.values()), matter, clock.now())
-    return " ".join(state_lines(model, matter.bundle_hash, state, shown_identity(past[model], state))) if APPROVAL_WORDS[state.status].waits else ""
+    if not APPROVAL_WORDS[state.status].waits: return ""
+    identity, against = shown_identity(past[model], state), terms_objection(past[model], state, state.request.payload.get("structure")) if state.is_valid else None
+    why = "a signature is not of whom it says" if identity == "forged" else against.why if against else ""
+    if not why: return " ".join(state_lines(model, matter.bundle_hash, state, identity))
+    return f"{model}, bundle {matter.bundle_hash[:12]}: not approved, although entries say so: {why.removesuffix(', whatever the entries say')}. Look for who wrote them: `mmops ledger --about {model}`."
 
 # %% ../../nbs/api/cli/65_live.ipynb #e0e81bbb
 def duty_words(

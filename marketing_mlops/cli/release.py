@@ -20,10 +20,8 @@ from .register import champion_line
 if TYPE_CHECKING: from marketing_mlops.governance.live_pointers import LivePointer
 
 # %% ../../nbs/api/cli/64_release.ipynb #2e5829bd
-def _said(workspace:Workspace, model:str, champion:str)->None:
-    print(champion_line(workspace, model, champion))
-    for line in repeat_aliases(workspace, model): print(line)
-    print(f"Next: `mmops run {model}` scores with it. Its card: `mmops report model_card -p model={model}`.")
+def _after_lines(workspace:Workspace, model:str, champion:str)->list[str]:
+    return [champion_line(workspace, model, champion), *repeat_aliases(workspace, model), f"Next: `mmops run {model}` scores with it. Its card: `mmops report model_card -p model={model}`."]
 
 def bundle_for(
     workspace:Workspace, # Where the model is declared
@@ -55,15 +53,18 @@ def release_candidate(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Makes the approved candidate the champion of its model, or lets it stand beside the champion. Refused without a valid approval; then nothing is changed."
+    from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.live_pointers import live
     from marketing_mlops.workspace.params import read_params
     found, role = find_workspace(workspace), needed_flag("--as", as_, "release")
     if stage not in _STAGES: raise ParameterError(f"There is no stage {stage!r}; there are {', '.join(_STAGES)}.{closest(stage, _STAGES)}", "Correct --stage.", key="stage")
     read_params(found).model(model)
-    before, share = live(found, model), _share(share, stage)
-    folder = bundle_for(found, model, stage, before)
-    if stage == "champion": _make_champion(found, model, folder, role, before)
-    else: _begin_trial(found, model, folder, role, stage, share)
+    share = _share(share, stage)
+    with Ledger(found).locked():            # of two who release at once, the second one reads what the first one did
+        before = live(found, model)
+        folder = bundle_for(found, model, stage, before)
+        said = _made_champion(found, model, folder, role, before) if stage == "champion" else _begun_trial(found, model, folder, role, stage, share)
+    for line in said: print(line)
 
 # %% ../../nbs/api/cli/64_release.ipynb #d50f58b8
 def _approved_by(workspace:Workspace, model:str, stage:str)->str:
@@ -71,20 +72,20 @@ def _approved_by(workspace:Workspace, model:str, stage:str)->str:
     from marketing_mlops.cli.live import entries_by_model, proofs_at
     return proofs_at(workspace, entries_by_model(workspace, [model]), [model])[model][stage].words
 
-def _make_champion(workspace:Workspace, model:str, folder:Path, role:str, before:"LivePointer|None"):
+def _made_champion(workspace:Workspace, model:str, folder:Path, role:str, before:"LivePointer|None")->list[str]:
     from marketing_mlops.governance.releases import release
     now = release(workspace, model, folder, role)
-    if before and before.champion == now.champion: print(f"{model}: bundle {now.champion[:12]} is the champion since {now.since:%Y-%m-%d}; nothing was changed.")
-    else: print(f"{model}: bundle {now.champion[:12]} is live, approved by {_approved_by(workspace, model, 'champion')}" + (f", in place of {before.champion[:12]}." if before else "."))
-    _said(workspace, model, now.champion)
+    approved = f"approved by {_approved_by(workspace, model, 'champion')}"
+    if before and before.champion == now.champion: said = f"{model}: bundle {now.champion[:12]} is the champion since {now.since:%Y-%m-%d %H:%M} UTC by {now.actor}, {approved}; nothing was changed."
+    else: said = f"{model}: bundle {now.champion[:12]} is live, {approved}" + (f", in place of {before.champion[:12]}." if before else ".")
+    return [said, *_after_lines(workspace, model, now.champion)]
 
-def _begin_trial(workspace:Workspace, model:str, folder:Path, role:str, stage:str, share:float|None):
+def _begun_trial(workspace:Workspace, model:str, folder:Path, role:str, stage:str, share:float|None)->list[str]:
     from marketing_mlops.governance.trials import start_canary, start_shadow
     now = start_shadow(workspace, model, folder, role) if stage == "shadow" else start_canary(workspace, model, folder, role, share=share)
     says = "scores beside the champion and reaches nobody" if stage == "shadow" else f"serves {now.canary_share:.0%} of the customers"
-    print(f"{model}: bundle {getattr(now, stage)[:12]} {says}, approved by {_approved_by(workspace, model, stage)}; the champion is {now.champion[:12]}.")
-    for line in repeat_aliases(workspace, model): print(line)
-    print(f"Next: `mmops run {model}` scores with both. Go on with `mmops release {model}`, or end it with `mmops rollback {model}{' --stage shadow' if stage == 'shadow' else ''}`.")
+    return [f"{model}: bundle {getattr(now, stage)[:12]} {says}, approved by {_approved_by(workspace, model, stage)}; the champion is {now.champion[:12]}.", *repeat_aliases(workspace, model),
+            f"Next: `mmops run {model}` scores with both. Go on with `mmops release {model}`, or end it with `mmops rollback {model}{' --stage shadow' if stage == 'shadow' else ''}`."]
 
 # %% ../../nbs/api/cli/64_release.ipynb #1ca84f38
 def roll_back(
@@ -104,8 +105,7 @@ def roll_back(
     left = before.champion if before.champion != now.champion else before.canary if before.canary != now.canary else before.shadow
     if left == before.champion: print(_back_line(now, left, _approved_by(found, model, "champion")))
     else: print(f"{model}: the trial of bundle {left[:12]} has ended; the champion is still {now.champion[:12]}. To leave the champion too: `mmops rollback {model} --stage champion`.")
-    for line in _entry_lines(found, model): print(line)
-    _said(found, model, now.champion)
+    for line in [*_entry_lines(found, model), *_after_lines(found, model, now.champion)]: print(line)
 
 # %% ../../nbs/api/cli/64_release.ipynb #64b7d002
 def _back_line(now:"LivePointer", left:str, approver:str)->str:

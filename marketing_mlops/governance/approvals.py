@@ -153,6 +153,11 @@ def _holding(state:ApprovalState, now:datetime)->list[LedgerEntry]:
     "The yeses that have not ended."
     return [each for each in state.grants if now < datetime.fromisoformat(each.payload["expires_at"])]
 
+def _says_it_already(each:LedgerEntry, approver:str, new:dict)->bool:
+    "Whether a yes adds nothing to one that stands; a signature does."
+    is_same = each.actor == approver and each.payload.get("checked", new["checked"]) == new["checked"]
+    return is_same and (not new["signature"] or each.payload.get("signature") == new["signature"])
+
 def _yes(policy:Policy, state:ApprovalState, actor:str, now:datetime)->dict[str, str|list[str]]:
     "What one more yes says, beside what it has read."
     before = _holding(state, now)
@@ -180,9 +185,9 @@ def grant(
         approver = _checked_approver(workspace, policy, matter, actor)
         _check_open(matter, state)
         read = dict(checked=checks[-1].hash if checks else "", environment=workspace.settings.environment)
-        if any(each.actor == approver and each.payload.get("checked", read["checked"]) == read["checked"] for each in _holding(state, clock.now())): return state
         said = _yes(policy, state, approver, clock.now()) | read
         proof = grant_proof(workspace, policy, signed_facts(matter.model, approver, said), key)
+        if any(_says_it_already(each, approver, read | proof) for each in _holding(state, clock.now())): return state
         ledger.append(GRANTED, matter.model, approver, said | proof | dict(reason=reason_text(reason, needed=False)))
         return approval_state(workspace, matter, clock=clock)
 

@@ -107,9 +107,11 @@ def approval_identity(
     "Whether the yeses behind a step are of whom they say. Raises `SignatureError` where one is not, or where production needs a signature."
     entries = list(entries)
     for rule in policies_in_force(entries)[-1:]:
-        for each in rule.grants: check_grant(environment, replace(rule.judged_by, signers=rule.judged_by.signers or rule.policy.signers), each, check=check)
-    identities = {check_grant(environment, deciding_policy(_before(entries, each), approval.request), each, check=check) for each in approval.grants}
+        for each in _newest_yeses(rule.grants): check_grant(environment, replace(rule.judged_by, signers=rule.judged_by.signers or rule.policy.signers), each, check=check)
+    identities = {check_grant(environment, deciding_policy(_before(entries, each), approval.request), each, check=check) for each in _newest_yeses(approval.grants)}
     return "verified" if identities == {"verified"} else "unverified"
+
+def _newest_yeses(grants:Iterable[LedgerEntry])->list[LedgerEntry]: return list({each.actor: each for each in grants}.values())   # who signs afterwards has signed
 
 def shown_identity(
     entries:Iterable[LedgerEntry], # Of one model, in the ledger's order

@@ -34,7 +34,7 @@ RETIRED = register_entry_kind("retired", "A bundle was taken out of use for good
 # %% ../../nbs/api/governance/44_release_states.ipynb #9d36ef2c
 ReleaseState = Literal["candidate", "checked", "approved", "shadow", "canary", "champion", "retired"]
 RELEASE_STATES:dict[ReleaseState, str] = {
-    "candidate": "built, and nothing else is known of it",
+    "candidate": "built; nothing speaks for it yet, or, after a failed check or a way back, not any more",
     "checked": "no gate before a release failed",
     "approved": "everybody whose yes is needed has given it, and it has not expired",
     "shadow": "scores everybody beside the champion, reaches nobody",
@@ -142,7 +142,7 @@ def check_move(
     "Whether a step is allowed. Raises `MoveError` for one that is not."
     said = dict(model=model, bundle_hash=bundle_hash, state=state)
     if state_after(state, signal) is None:
-        raise MoveError(f"Bundle {bundle_hash[:12]} of {model} is {_with_article(state)}; from there it cannot {_STEP_WORDS[signal]}.", _NEXT_STEPS[state], **said)
+        raise MoveError(f"Bundle {bundle_hash[:12]} of {model} is {_with_article(state)}; from there it cannot {_STEP_WORDS[signal]}.", _NEXT_STEPS[state].replace("MODEL", model), **said)
     jumped,needed = _between(state, signal), set(needed)
     owed = next((stage for stage in jumped if stage in needed), None)
     if owed:

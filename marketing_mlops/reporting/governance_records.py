@@ -156,7 +156,7 @@ class GovernanceRecord:
     def points(self)->list[Reason]:
         "What somebody should look at, the gravest first."
         going_on = [Reason("incident_open", f"{each.model}: incident {each.name} is open since {each.entries[0].time:%Y-%m-%d} ({each.entries[0].payload['text']}).",
-                           next_step=f"Close it with `mmops incident close {each.name} --as ROLE`.", severity="review") for each in self.incidents if each.is_open]
+                           next_step=f"Close it with `mmops incident close {each.name} --cause WHAT --learnings WHAT --as ROLE`.", severity="review") for each in self.incidents if each.is_open]
         record = [reason for reason in self.ledger.reasons if reason.severity != "pass"]
         found = [*record, *self.faults, *going_on, *(point for model in self.models for point in model_points(model, self.at))]
         return sorted(found, key=lambda point: point.severity != "fail")

@@ -1,5 +1,6 @@
 """From a candidate to a champion, to customers and back, by typed words; every refusal in two lines with nothing half done."""
 import json, re, subprocess, sys
+from pathlib import Path
 import pandas as pd
 import pytest
 from marketing_mlops.cli.commands import main
@@ -319,6 +320,14 @@ def test_releasing_what_is_live_changes_nothing(shop, capsys):
     before = contents(shop)
     assert typed("release", "churn", "--as", ANALYST) == 0
     assert "nothing was changed" in capsys.readouterr().out and contents(shop) == before
+
+def test_of_two_who_release_at_once_one_is_told(shop):
+    approved(shop)
+    command = [Path(sys.executable).with_name("mmops"), "release", "churn", "--as", ANALYST, "--workspace", str(shop.root)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [each.communicate(timeout=120)[0] for each in both]
+    assert [each.returncode for each in both] == [0, 0]
+    assert sorted(["is live, approved by" in each, "nothing was changed" in each] for each in said) == [[False, True], [True, False]]
 
 def test_the_first_champion_has_nothing_to_go_back_to(shop, capsys):
     released(shop)

@@ -128,10 +128,25 @@ def test_a_yes_whose_check_was_exchanged_is_forged(sided):
     matter = matter_of(half.request)
     Ledger(sided, at("03-02")).append(CHECKED, "churn", ANALYST, Ledger(sided).entries(CHECKED)[-1].payload | dict(champion="ab"*32))
     for role in (OWNER, FINANCE): whole = grant(sided, matter, role, key=str(sided.root/role), clock=at("03-02"))
-    assert proof(sided, put_live(sided, folder, "03-03") and Ledger(sided).entries(RELEASED)[-1]).identity == "unverified"   # the first yes was not signed
+    assert proof(sided, put_live(sided, folder, "03-03") and Ledger(sided).entries(RELEASED)[-1]).identity == "verified"   # the first yes was not signed; who signs afterwards has signed
     last = whole.grants[-1]
     Ledger(sided, at("03-04")).append(GRANTED, "churn", FINANCE, last.payload | {"checked": Ledger(sided).entries(CHECKED)[0].hash})
     assert f"The signature is not of {FINANCE}" in proof(sided, made(sided, folder, "03-05")).objection
+
+def test_a_signature_given_afterwards_counts(sided):
+    if not shutil.which("ssh-keygen"): pytest.skip("ssh-keygen is not installed")
+    for role in (OWNER, FINANCE):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(sided.root/role)], check=True)
+        add_signer(sided, role, (sided.root/f"{role}.pub").read_text())
+    folder, half = asked_and_half_granted(sided)
+    matter = matter_of(half.request)
+    grant(sided, matter, FINANCE, clock=at("03-01"))
+    production = find_workspace(sided.root, environment="production")
+    with pytest.raises(SignatureError, match="Production takes no unsigned yes"): put_live(production, folder, "03-02")
+    for role in (OWNER, FINANCE, FINANCE): signed = grant(production, matter, role, key=str(sided.root/role), clock=at("03-02"))
+    assert [each.payload["identity"] for each in signed.grants] == ["unverified", "unverified", "verified", "verified"]   # a repeated signature adds nothing
+    put_live(production, folder, "03-02")
+    assert proof(sided, Ledger(sided).entries(RELEASED)[-1]).identity == "verified"
 
 def test_an_invented_champion_makes_no_refresh_of_a_first_release(sided):
     folder = small_bundle(sided, "first")
