@@ -9,7 +9,7 @@ __all__ = ['NAMESPACE', 'Identity', 'SignatureError', 'signers_file', 'add_signe
            'listed_signers', 'checked_signature']
 
 # %% ../../nbs/api/governance/48_signatures.ipynb #99010cf7
-import os, subprocess, tempfile
+import os, re, subprocess, tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -32,13 +32,27 @@ def add_signer(
     actor:str, # Role, as a mail address
     public_key:str, # One line, as in a file that ends in .pub
 )->Path: # The list
-    "List the key of a role; a line that is there already stays once. Raises `SignatureError` for a text that is no public key."
+    "List the key of a role; a line that is there already stays once. Raises `SignatureError` for a text that is no public key, or the key of another role."
     words = public_key.split()
     if len(words) < 2 or not words[0].startswith(("ssh-", "ecdsa-", "sk-")):
         raise SignatureError(f"{public_key[:30]!r} is no public SSH key.", "Give the line of the file that ends in .pub, never the private half.", actor=actor)
     line,file = f'{actor.lower()} namespaces="{NAMESPACE}" {words[0]} {words[1]}', signers_file(workspace)
     known = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-    return write_text(file, "\n".join(dict.fromkeys([*known, line])) + "\n")
+    _refuse_shared(listed := dict.fromkeys([*known, line]))
+    return write_text(file, "\n".join(listed) + "\n")
+
+_LISTED = re.compile(r'\s*("[^"]*"|[^\s#]\S*)\s(?:.*\s)?(?:ssh-|ecdsa-|sk-)\S+\s+(\S+)')   # roles, options, kind of key, key
+
+def _refuse_shared(lines:Iterable[str]):
+    "Refuse one key for two roles."
+    holders:dict[str, str] = {}
+    for found in filter(None, map(_LISTED.match, lines)):
+        for role in re.split(r"[\s,]+", found[1].strip('"').lower()):
+            first = holders.setdefault(found[2], role)
+            if first == role and not {*"*?"} & {*role}: continue
+            whose = f"{first} and {role}" if first != role else f"every role that {role} matches"
+            raise SignatureError(f"data/governance/allowed_signers lists one key for {whose}, so one person would pass for two.",
+                                 "Give each role a key of its own, which `ssh-keygen -t ed25519` makes, and list it on a line of its own.", actor=role)
 
 # %% ../../nbs/api/governance/48_signatures.ipynb #f79c87af
 def found_key(
@@ -98,9 +112,11 @@ Identity = Literal["verified", "unverified"]
 def listed_signers(
     workspace:Workspace, # Any
 )->tuple[str, ...]: # Lines in order; empty where there is no list
-    "The keys of roles, as the working tree lists them."
+    "The keys of roles, as the working tree lists them. Raises `SignatureError` where two roles share a key."
     file = signers_file(workspace)
-    return tuple(line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()) if file.exists() else ()
+    lines = tuple(line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()) if file.exists() else ()
+    _refuse_shared(lines)
+    return lines
 
 def checked_signature(
     signers:Iterable[str], # Lines as from `listed_signers`, of the rules that decide

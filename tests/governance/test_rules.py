@@ -21,7 +21,7 @@ from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.release_proofs import release_proof
 from marketing_mlops.governance.release_states import CHECKED, MoveError
 from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, keep_bundle, rollback
-from marketing_mlops.governance.signatures import SignatureError, add_signer, sign_facts
+from marketing_mlops.governance.signatures import SignatureError, add_signer, sign_facts, signers_file
 from marketing_mlops.governance.trials import start_canary
 from marketing_mlops.governance.rollback_goals import RollbackGoal
 from marketing_mlops.registry.bundle_files import BundleError
@@ -114,6 +114,18 @@ def signing(shop):
     add_signer(shop, OWNER, key.with_suffix(".pub").read_text())
     ask(shop, folder := bundle(shop, 60))
     return folder, key
+
+def test_one_key_is_never_two_roles(shop):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA"
+    add_signer(shop, OWNER, f"{key} owner")
+    with pytest.raises(SignatureError, match=f"one key for {OWNER} and {FINANCE}"): add_signer(shop, FINANCE, key)
+    options = ("", 'namespaces="mmops-approval,git" ')
+    shared = [f"{OWNER} {key}\n{FINANCE.title()} {each}{key} the same\n" for each in options] + [f"{OWNER},{FINANCE} {each}{key}\n" for each in options] + [f'"{OWNER}, {FINANCE}" {key}\n', f"*@example.com {key}\n"]
+    for text in shared:
+        signers_file(shop).write_text(text)
+        with pytest.raises(SignatureError, match="one key for .*, so one person would pass for two"): policy_of(shop, "churn")
+    signers_file(shop).write_text(f"# {FINANCE} {key}\n{OWNER} {key}\n{OWNER} {options[1]}{key}\n{FINANCE} {key}B\n")
+    assert len(policy_of(shop, "churn").signers) == 4
 
 def test_a_forged_signature_is_no_yes(shop):
     folder, key = signing(shop)
