@@ -41,6 +41,7 @@ def add_signer(
     _refuse_shared(listed := dict.fromkeys([*known, line]))
     return write_text(file, "\n".join(listed) + "\n")
 
+# %% ../../nbs/api/governance/48_signatures.ipynb #d1df48d0
 _LISTED = re.compile(r'\s*("[^"]*"|[^\s#]\S*)\s(?:.*\s)?(?:ssh-|ecdsa-|sk-)\S+\s+(\S+)')   # roles, options, kind of key, key
 
 def _refuse_shared(lines:Iterable[str]):
