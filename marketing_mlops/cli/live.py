@@ -85,6 +85,7 @@ def champion_words(
     approved = (f"identity: {proof.identity}" if proof.is_proven else "approval: not proven") if proof else ""
     return ", ".join(filter(None, [f"{champion.champion[:12]} since {champion.since:%Y-%m-%d}", approved, trial_words(champion)]))
 
+# %% ../../nbs/api/cli/65_live.ipynb #01741d01
 def approval_words(
     model:str, # Key of the model
     past:Mapping[str, list["LedgerEntry"]], # As `entries_by_model` finds it, for this model

@@ -45,6 +45,7 @@ def _share(share:str|None, stage:str)->float|None:
     try: return float(share)
     except ValueError: raise ParameterError(f"--share is {share!r}, which is no number.", "Write it as a share of one, such as --share 0.1.", key="share") from None
 
+# %% ../../nbs/api/cli/64_release.ipynb #2d85fcd0
 def release_candidate(
     model:str, # A model of params.yaml whose candidate was approved
     as_:str=None, # Role that releases, as a mail address

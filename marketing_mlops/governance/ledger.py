@@ -154,6 +154,7 @@ def latest(self:Ledger,
     self.catch_up()
     with store_trouble(self.workspace): return latest_entries(self.store, n, subject)
 
+# %% ../../nbs/api/governance/40_ledger.ipynb #9ad2dfe6
 @patch
 def subjects(self:Ledger,
     *kinds:str, # Only subjects with an entry of one of these kinds; none means all
