@@ -2,6 +2,7 @@
 import subprocess
 import pytest
 from marketing_mlops.cli.gate_findings import rebuild_finding
+from marketing_mlops.features import training_files
 from marketing_mlops.jobs import workers
 from marketing_mlops.workspace.places import find_workspace, write_text
 
@@ -11,6 +12,11 @@ pytestmark = pytest.mark.edges
 def shop(tmp_path):
     write_text(tmp_path/"settings.ini", "[DEFAULT]\nreporting_currency = EUR\n")
     return find_workspace(tmp_path)
+
+@pytest.fixture(autouse=True)
+def rows_there(monkeypatch):
+    "Without a training set no second build starts."
+    monkeypatch.setattr(training_files, "read_training_set", lambda folder: None)
 
 @pytest.fixture
 def started(monkeypatch):
