@@ -42,7 +42,7 @@ def reading_days(
     step = (len(days)-1)/(min(most, len(days))-1)
     return [days[round(k*step)] for k in range(min(most, len(days)))]
 
-# %% ../../nbs/api/measurement/96_daily_readings.ipynb #f5d0b119
+# %% ../../nbs/api/measurement/96_daily_readings.ipynb #55173833
 @dataclass(frozen=True)
 class DailyReading:
     "What was known of an experiment at the end of one day."
@@ -59,6 +59,7 @@ def believed_design(
     trusted = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
     return without_doubted(trusted, design_doubts(trusted, units, columns))
 
+# %% ../../nbs/api/measurement/96_daily_readings.ipynb #f6e23ee4
 def readings_by_day(
     readout:Readout,     # Of the experiment
     units:pd.DataFrame,  # The unit frame it was made from, with assigned_at
