@@ -19,7 +19,6 @@ from ..contracts.verdict import markdown_table
 from .approvals import reason_text
 from .ledger import Ledger
 from .ledger_entries import LedgerEntry, checked_actor, register_entry_kind
-from ..sources.currencies import CURRENCIES
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import MmopsError, closest
 from ..workspace.params import read_params
@@ -40,6 +39,7 @@ def read_impact(
     text:str, # Such as "1200 EUR", "1200.50 EUR", or "unknown"
 )->Impact:
     "The cost somebody states. Raises `IncidentError` for anything else."
+    from marketing_mlops.sources.currencies import CURRENCIES
     if text.strip().lower() == "unknown": return Impact(None, None)
     amount, _, currency = text.strip().partition(" ")
     try: value = Decimal(amount)

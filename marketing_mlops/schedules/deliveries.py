@@ -12,7 +12,7 @@ __all__ = ['RETRY_MINUTES', 'GIVE_UP_AFTER', 'Waiting', 'waiting_for', 'sending'
 
 # %% ../../nbs/api/schedules/66_deliveries.ipynb #f8329297
 import contextlib, os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from .alert_journal import add_event, alert_events, journal_path, open_journal
@@ -173,10 +173,11 @@ def undelivered(
 def alert_words(
     workspace:Workspace, # Whose alerts
     *,
+    told:Collection[tuple[str, str]]=(), # Kind and subject of alerts that the reader is told about in another line, such as ("review_missing", "churn")
     now:datetime|None=None, # With a time zone; None takes the wall clock
 )->list[str]: # One line for each alert and each receiver; empty where all is well
     "What a person has to look at."
     lines = [f"{alert.schedule or 'workspace'}{f' ({alert.due_at:%Y-%m-%d %H:%M %Z})' if alert.due_at else ''}: {alert.kind.replace('_', ' ')}: "
-             f"{alert.sentence} {alert.next_step}" for alert in open_alerts(workspace, now=now)]
+             f"{alert.sentence} {alert.next_step}" for alert in open_alerts(workspace, now=now) if (alert.kind, alert.schedule) not in told]
     if lines: lines.append("Take alerts off this list with `mmops alerts --seen`.")
     return lines + undelivered(workspace)

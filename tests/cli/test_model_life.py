@@ -1,5 +1,6 @@
 """From a candidate to a champion, to customers and back, by typed words; every refusal in two lines with nothing half done."""
-import json, re, subprocess, sys
+import json, re, shutil, subprocess, sys
+from datetime import timedelta
 from pathlib import Path
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from marketing_mlops.registry.bundles import read_bundle, write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.registry.origins import note_origin
-from marketing_mlops.workspace.clock import ReplayClock, instant_of
+from marketing_mlops.workspace.clock import ReplayClock, WallClock, instant_of
 from marketing_mlops.workspace.places import find_workspace, write_json, write_text
 
 pytestmark = pytest.mark.edges
@@ -131,17 +132,58 @@ def test_a_step_that_cannot_be_is_refused_in_two_lines(shop, capsys, words, cont
     assert contains in said and said.count("\n") == 2 and len(Ledger(shop).entries()) == entries
 
 def test_status_names_a_review_nobody_held_and_a_champion_beyond_its_days_until_somebody_acts(shop, capsys):
-    from marketing_mlops.cli.status import release_rows
+    from marketing_mlops.cli.release_status import release_status
     write_text(shop.root/"params.yaml", PARAMS.replace("consent_purpose: email}", "consent_purpose: email, release: {live_days: 30}}"))
     shop = find_workspace(shop.root)
     released(shop); released(shop, 90.)
     typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints")
     now = Ledger(shop).entries("rolled_back")[-1].time
-    def waits(days): return " ".join(release_rows(shop, ["churn"], clock=ReplayClock(now + pd.Timedelta(days=days).to_pytimedelta()))[1])
+    def waits(days): return " ".join(release_status(shop, ["churn"], clock=ReplayClock(now + pd.Timedelta(days=days).to_pytimedelta())).waits)
     assert "was not held" not in waits(0) and "was not held" in waits(6) and "its rules allow 30" in waits(31) and "its rules allow 30" not in waits(6)
     Ledger(shop).append("review_held", "churn", OWNER, dict(seen="Complaints came from another mailing"))
     assert "was not held" not in waits(6)
     assert live(shop, "churn"), "an alert stops nobody"
+
+def test_status_says_a_missed_review_once_also_where_a_scheduler_raised_an_alert_about_it(shop, capsys):
+    from marketing_mlops.schedules.duty_alerts import tell_of_duties
+    released(shop)
+    now = WallClock().now()
+    past = Ledger(shop, ReplayClock(now - timedelta(days=9)))
+    past.append("rolled_back", "churn", ANALYST, dict(to="ab"*32, bundle_hash="ab"*32, before="cd"*32, reason="Complaints", review_due=(now - timedelta(days=7)).isoformat()))
+    assert tell_of_duties(shop, now), "the scheduler raised it"
+    capsys.readouterr()
+    assert typed("status") == 0
+    said = capsys.readouterr().out
+    assert said.count("was not held") == 1 and "mmops alerts --seen" not in said
+
+def test_status_counts_the_incidents_nobody_closed(shop, capsys):
+    def said(*words):
+        capsys.readouterr()
+        assert typed("status", *words) == 0
+        return capsys.readouterr().out
+    assert "incident" not in said()
+    for text in ("The mail went out twice", "Codes were empty"): typed("incident", "open", "churn", "--text", text, "--as", ANALYST)
+    typed("incident", "open", "spring", "--text", "Wrong language", "--as", ANALYST)
+    assert "churn: 2 incidents are open, the oldest " in said() and "The mail went out twice" in said() and "spring: incident " in said()
+    assert "Wrong language" not in said("churn") and "2 incidents are open" in said("churn")
+    write_text(shop.root/"params.yaml", "sources: {shop: {kind: file}}\nmodels: {}\n")
+    assert "2 incidents are open" in said(), "of a model that is declared no more"
+    first, *_ = Ledger(shop).entries("incident_opened")
+    typed("incident", "close", first.hash[:8], "--cause", "A retry", "--learnings", "A key", "--impact", "10 EUR", "--as", ANALYST)
+    assert "churn: incident " in said() and "The mail went out twice" not in said()
+
+def test_status_of_a_clone_says_that_what_is_live_is_not_there_and_how_it_comes(shop, capsys):
+    bundle = released(shop)
+    def said():
+        capsys.readouterr()
+        assert typed("status") == 0
+        return capsys.readouterr().out
+    place = bundle_place(shop, bundle.core_hash)
+    assert "not in this folder" not in said()
+    shutil.move(place, shop.root/"elsewhere")
+    assert f"churn: {bundle.core_hash[:12]} is live and not in this folder" in said() and f"data/bundles/{bundle.core_hash}" in said() and "`mmops restore`" in said()
+    shutil.move(shop.root/"elsewhere", place)
+    assert "not in this folder" not in said()
 
 def test_a_step_stands_where_mlflow_cannot_be_reached(shop, capsys):
     write_text(shop.root/"settings.ini", f"[DEFAULT]\napprovers = {OWNER}, marketing@example.com\ntracking_url = http://127.0.0.1:9/\n")

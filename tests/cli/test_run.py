@@ -6,7 +6,8 @@ import pytest
 from workspace_outputs import fingerprint
 from marketing_mlops.cli.readout_lines import difference_lines, readout_lines
 from marketing_mlops.cli.run import many_table, model_lines
-from marketing_mlops.cli.status import candidate_words, saved_readout
+from marketing_mlops.cli.release_status import candidate_words
+from marketing_mlops.cli.status import saved_readout
 from marketing_mlops.governance.dataset_entries import dataset_history, tables_digest
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.sources.ingestion import accepted_tables

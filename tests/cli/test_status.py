@@ -2,7 +2,8 @@
 import subprocess, sys
 from datetime import datetime, timedelta, timezone
 import pytest
-from marketing_mlops.cli.status import candidate_words, failed_runs, model_row, show_status, source_row, stale_lines, table_freshness, waiting_for_source
+from marketing_mlops.cli.release_status import candidate_words
+from marketing_mlops.cli.status import failed_runs, model_row, show_status, source_row, stale_lines, table_freshness, waiting_for_source
 from marketing_mlops.contracts.schemas import TABLES
 from marketing_mlops.workspace.clock import ReplayClock, WallClock
 from marketing_mlops.workspace.places import find_workspace, write_json, write_text
@@ -169,6 +170,19 @@ def test_never_built_is_not_called_stale(tmp_path):
     never = stale_stage("ingest@hillstrom", [{"changed deps": {"params.yaml": "new"}}, {"changed outs": {"data/ingest/hillstrom": "not in cache"}}], tmp_path)
     changed = stale_stage("ingest@shop", [{"changed deps": {"params.yaml": {"sources.shop": "modified"}}}], tmp_path)
     assert stale_lines([never, changed]) == ["ingest@shop: parameter sources.shop modified", "not built yet: hillstrom"]
+
+def test_a_live_model_is_not_called_unbuilt(tmp_path):
+    from marketing_mlops.jobs.staleness import StaleStage
+    stages = [StaleStage("data/replays/dvc.yaml:score@churn", (), False), StaleStage("monitor@churn", (), False), StaleStage("ingest@hillstrom", (), False)]
+    assert stale_lines(stages, {"churn"}) == ["churn is live; not made in this folder yet: score, monitor. Next: `mmops run churn`.", "not built yet: hillstrom"]
+    assert stale_lines(stages, {"promo"}) == ["not built yet: churn, hillstrom"]
+
+@pytest.mark.parametrize("is_clone", [False, True])
+def test_where_nothing_was_built_the_first_step_waits_and_a_clone_may_pull(workspace, capsys, is_clone):
+    if is_clone: write_text(workspace.path("dvc.lock"), "schema: '2.0'\n")
+    show_status(workspace=str(workspace.root))
+    waiting = capsys.readouterr().out.partition("\nwaiting\n")[2]
+    assert "nothing\n" not in waiting and "`mmops run`" in waiting and ("`dvc pull --allow-missing`" in waiting) is is_clone
 
 def test_a_candidate_nobody_was_asked_about_waits(workspace, capsys):
     from marketing_mlops.governance.approvals import REQUESTED

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from governed_workspace import make_workspace
 from marketing_mlops.cli.live import approval_words, champion_at, duty_words, entries_by_model, proofs_at
-from marketing_mlops.cli.status import candidate_words
+from marketing_mlops.cli.release_status import candidate_words
 from marketing_mlops.governance import deciding_entries
 from marketing_mlops.governance.deciding_entries import DECIDING_KINDS
 from marketing_mlops.governance.duties import REVIEW_HELD
