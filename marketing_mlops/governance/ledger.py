@@ -98,9 +98,9 @@ def append(self:Ledger,
     occurred_at:datetime|None=None, # With a time zone; None means now, on the ledger's clock
 )->LedgerEntry: # As recorded
     "Record a decision, for good. Raises `LedgerError`, with nothing recorded, when it may not be."
-    with self.locked():
-        self.catch_up()
-        with store_trouble(self.workspace), self.store.begin() as connection:
+    with self.locked(), store_trouble(self.workspace):
+        bring_in_step(self.workspace, self.store)
+        with self.store.begin() as connection:
             newest,now = _ends(self, connection), self.clock.now()
             draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
             entry = next_entry(draft, newest.pop(self.writer, None), newest.values())

@@ -12,6 +12,7 @@ __all__ = ['MEASURED_AS', 'MetricColumn', 'metric_column', 'capped_column', 'gat
            'arm_values']
 
 # %% ../../nbs/api/measurement/84_unit_frames.ipynb #0f59890c
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -105,6 +106,11 @@ def row_examples(
     return f"{len(rows):,} of {len(units):,} rows, first " + ", ".join(f"row {i} ({_as_written(values[i])})" for i in rows[:5])
 
 # %% ../../nbs/api/measurement/84_unit_frames.ipynb #f4a94dff
+def _alike_but_for_blanks(names:pd.Series)->pd.Series:
+    "A million names are searched at once before each is looked at, since next to none holds a blank."
+    if not re.search(r"\s", "".join(names.fillna("").tolist())): return pd.Series(False, index=names.index)
+    return names.str.replace(r"\s+", "", regex=True).duplicated(keep=False)
+
 def identity_faults(
     units:pd.DataFrame,  # A unit frame
     arms:Iterable[str],  # Arms that were declared
@@ -112,9 +118,9 @@ def identity_faults(
     "Customers counted twice or not named, and arms nobody declared."
     missing = units["unit_id"].isna() | (units["unit_id"].astype(str) == "")
     if missing.any(): yield "unit_id", f"unit_id is missing in {row_examples(units, missing.to_numpy(), 'unit_id')}"
-    twice = units["unit_id"].duplicated(keep=False) & ~missing
+    twice = (missing & False) if units["unit_id"].is_unique else units["unit_id"].duplicated(keep=False) & ~missing
     if twice.any(): yield "unit_id", f"unit_id is not unique: {row_examples(units, twice.to_numpy(), 'unit_id')}"
-    bare = units["unit_id"].astype(str).str.replace(r"\s+", "", regex=True).duplicated(keep=False) & ~missing & ~twice
+    bare = _alike_but_for_blanks(units["unit_id"].astype(str)) & ~missing & ~twice
     if bare.any(): yield "unit_id", f"unit_id is the same but for blanks in {row_examples(units, bare.to_numpy(), 'unit_id')}"
     for arm in units["arm"].unique():
         if pd.isna(arm) or arm not in arms:
