@@ -31,7 +31,7 @@ class ApprovalWords(NamedTuple):
 
 APPROVAL_WORDS:dict["ApprovalStatus", ApprovalWords] = {
     "none": ApprovalWords("nobody has asked for its approval.", "`mmops request {model} --as ROLE`."),
-    "requested": ApprovalWords("{asker} asked for approval on {asked_on}; {answered}.", "`mmops approve {model} --as ROLE`, or `mmops refuse`.", waits=True),
+    "requested": ApprovalWords("{asker} asked for approval on {asked_on}{remark}; {answered}.", "`mmops approve {model} --as ROLE`, or `mmops refuse`.", waits=True),
     "rolled_back": ApprovalWords("rolled back by {approver} on {answered_on}{reason}", "when the reason is gone, ask again with `mmops request {model} --as ROLE`."),
     "withdrawn": ApprovalWords("{approver} took the yes back{reason}", "mend it, or ask again with `mmops request {model} --as ROLE`."),
     "refused": ApprovalWords("refused by {approver}{reason}", "mend it, build it again with `mmops run {model}`, and ask with `mmops request {model} --as ROLE`."),
@@ -60,7 +60,7 @@ def state_lines(
     reason = printable(state.answer.payload.get("reason", "")) if state.answer else ""
     words = dict(model=model, approver=state.approver, answered=_answered(state, identity or state.identity), identity=identity or state.identity, reason=f": {reason}" if reason else "")
     if state.answer: words |= dict(answered_on=f"{state.answer.time:%Y-%m-%d}")
-    if state.request: words |= dict(asker=state.request.actor, asked_on=f"{state.request.time:%Y-%m-%d}")
+    if state.request: words |= dict(asker=state.request.actor, asked_on=f"{state.request.time:%Y-%m-%d}", remark=f" ({printable(said)})" if (said := state.request.payload.get("reason")) else "")
     if state.expires_at: words |= dict(ends_on=f"{state.expires_at:%Y-%m-%d}")
     return f"{model}, bundle {bundle_hash[:12]}: {sentence.format(**words).rstrip('.')}.", f"Next: {then.format(**words)}"
 
@@ -188,11 +188,22 @@ def approve_candidate(
     from marketing_mlops.governance.approvals import grant
     found, role = find_workspace(workspace), needed_flag("--as", as_, "approve")
     folder, matter = _asked_about(found, model)
-    print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), *_asked_lines(found, matter), sep="\n")
-    _check_measured(found, matter)
+    if _may_answer(found, matter, role):              # else the answer is refused below, before anybody has to read
+        print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), *_asked_lines(found, matter), sep="\n")
+        _check_measured(found, matter)
     print(*state_lines(model, matter.bundle_hash, grant(found, matter, role, key=key, reason=reason or "")), *_hurdle(found, model, folder), sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #dd3afb66
+def _may_answer(workspace:Workspace, matter:"ApprovalMatter", role:str)->bool:
+    "Whether a yes of this role could be recorded: somebody asked, nobody objected, and the role is an approver who took no part."
+    from marketing_mlops.governance.approval_states import approval_state, part_in
+    from marketing_mlops.governance.approvals import deciding_policy
+    from marketing_mlops.governance.ledger import Ledger
+    state, role = approval_state(workspace, matter), role.strip().lower()
+    if state.status not in ("requested", "granted", "expired"): return False
+    rules = deciding_policy(Ledger(workspace).entries(subject=matter.model), state.request)
+    return role in rules.approvers and not part_in(workspace, matter.model, matter.bundle_hash, role)
+
 def _check_measured(workspace:Workspace, matter:"ApprovalMatter"):
     "Refuse an answer while a gate waits that nobody has asked."
     from marketing_mlops.governance.approval_states import approval_state
@@ -200,7 +211,6 @@ def _check_measured(workspace:Workspace, matter:"ApprovalMatter"):
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.release_gates import unmeasured_gates
     state,bundle_hash = approval_state(workspace, matter), matter.bundle_hash
-    if state.request is None: return
     missing = unmeasured_gates(Ledger(workspace).entries(subject=matter.model), bundle_hash, state.request.payload["policy_hash"])
     if missing: raise ApprovalError(f"Nobody has measured {' and '.join(missing)} for bundle {bundle_hash[:12]}, so there is nothing to answer for.", f"Run `mmops check {matter.model} --as ROLE`, and approve after that.", model=matter.model, bundle_hash=bundle_hash)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from .ledger_entries import LedgerEntry
 from .policies import Policy
 from .release_states import CHECKED
-from .signatures import Identity, SignatureError, checked_signature, found_key, sign_facts
+from .signatures import Identity, SignatureError, checked_signature, found_key, listing_advice, sign_facts
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/governance/49_grant_proofs.ipynb #1cda5c79
@@ -37,7 +37,7 @@ def _signature(workspace:Workspace, policy:Policy, facts:dict, key:str|None)->st
     if path is None: return ""
     if not any(line.startswith(facts["actor"] + " ") for line in policy.signers):
         if not key: return ""
-        raise SignatureError(f"The rules in force list no key of {facts['actor']}.", "List it in data/governance/allowed_signers and have the change approved, or answer without --key.", actor=facts["actor"])
+        raise SignatureError(f"The rules in force list no key of {facts['actor']}.", f"Answer without --key, or have the key listed. {listing_advice(facts['actor'])}", actor=facts["actor"])
     return sign_facts(facts, path)
 
 # %% ../../nbs/api/governance/49_grant_proofs.ipynb #7c671ac7

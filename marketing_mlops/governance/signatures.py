@@ -6,7 +6,7 @@ Sign the facts of an approval with `sign_facts` and an SSH key; check them with 
 
 # %% auto #0
 __all__ = ['NAMESPACE', 'Identity', 'SignatureError', 'signers_file', 'add_signer', 'found_key', 'sign_facts', 'key_trouble',
-           'listed_signers', 'checked_signature']
+           'listing_advice', 'listed_signers', 'checked_signature']
 
 # %% ../../nbs/api/governance/48_signatures.ipynb #99010cf7
 import os, re, subprocess, tempfile
@@ -110,6 +110,13 @@ def key_trouble(
 # %% ../../nbs/api/governance/48_signatures.ipynb #b4dbe263
 Identity = Literal["verified", "unverified"]
 
+def listing_advice(
+    actor:str, # Role, as a mail address
+)->str: # One sentence
+    "How the key of a role comes to count."
+    return (f"For a new key, {actor} adds the line `{actor.lower()} namespaces=\"{NAMESPACE}\"`, followed by the text of the key's .pub file, to data/governance/allowed_signers and commits it; "
+            "the next `mmops request MODEL --as ROLE` asks to have it approved.")
+
 def listed_signers(
     workspace:Workspace, # Any
 )->tuple[str, ...]: # Lines in order; empty where there is no list
@@ -119,6 +126,7 @@ def listed_signers(
     _refuse_shared(lines)
     return lines
 
+# %% ../../nbs/api/governance/48_signatures.ipynb #16b28bf9
 def checked_signature(
     signers:Iterable[str], # Lines as from `listed_signers`, of the rules that decide
     facts:Mapping[str, str|int|float|list|None], # As signed
@@ -132,4 +140,5 @@ def checked_signature(
         beside = write_text(Path(folder)/"signature", signature)
         said = _ssh_keygen(["-Y", "verify", "-q", "-f", str(listed), "-I", actor.lower(), "-n", NAMESPACE, "-s", str(beside)], canonical_json(facts))
     if said.returncode == 0: return "verified"
-    raise SignatureError(f"The signature is not of {actor} over these facts: {_last_line(said.stderr or said.stdout)}.", "List the role's key with add_signer and have the list approved; otherwise look for who signed.", actor=actor)
+    raise SignatureError(f"The signature is not of {actor} over these facts: {_last_line(said.stderr or said.stdout)}.",
+                         f"Sign with the listed key of {actor} (`--key FILE`). {listing_advice(actor)} Where nobody of that role signed, look for who did.", actor=actor)

@@ -285,6 +285,19 @@ def test_who_asked_may_not_approve_and_an_outsider_may_neither(shop, capsys):
     refused(shop, capsys, "approve", "churn", "--as", "intern@example.com", says="may not approve")
     refused(shop, capsys, "approve", "churn", "--as", "not a mail address", says="no mail address")
 
+def test_who_may_not_answer_reads_that_and_nothing_before_it(shop, capsys):
+    def said(*words):
+        capsys.readouterr()
+        typed("approve", "churn", "--as", *words)
+        return capsys.readouterr()
+    assert said(OWNER).out == "" and "Nobody asked for bundle" in said(OWNER).err
+    typed("request", "churn", "--as", ANALYST)
+    for role, says in ((ANALYST, "may not approve"), ("intern@example.com", "may not approve"), ("not a mail address", "no mail address")):
+        assert said(role).out == "" and says in said(role).err
+    assert "verdict pass" in said(f" {OWNER.upper()}").out, "an approver reads what the yes is about"
+    typed("refuse", "churn", "--as", "marketing@example.com", "--reason", "Complaints doubled")
+    assert said(OWNER).out == "" and "Complaints doubled" in said(OWNER).err
+
 def test_who_built_it_may_not_approve_either(shop, capsys):
     typed("request", "churn", "--as", ANALYST, "--author", OWNER)
     refused(shop, capsys, "approve", "churn", "--as", OWNER, says="built this bundle")
@@ -449,6 +462,27 @@ def test_a_lost_or_edited_database_is_made_again_by_the_command_that_the_check_n
     assert typed("ledger", "rebuild") == 0 and typed("ledger", "verify") == 0
     database.unlink()
     assert typed("ledger", "rebuild") == 0 and typed("ledger", "verify") == 0
+
+def test_live_says_for_whom_the_champion_was_approved_and_why_it_was_asked_for(shop, capsys):
+    def said(*words):
+        capsys.readouterr()
+        assert typed("live", *words) == 0
+        return capsys.readouterr().out
+    build(shop, more={"audience": "Customers who agreed \x1b[2J to mail"})
+    typed("request", "churn", "--as", ANALYST, "--reason", "Monthly training")
+    assert "Monthly training" in said(), "who has to answer reads it, too"
+    typed("approve", "churn", "--as", OWNER, "--reason", "Looks good"), typed("approve", "churn", "--as", "marketing@example.com")
+    assert typed("release", "churn", "--as", ANALYST) == 0
+    write_text(shop.root/"params.yaml", PARAMS.replace("audience: Customers", "audience: Everybody", 1))
+    first = read_bundle(shop.path("data", "bundle", "churn"))
+    words = f"bundle {first.core_hash[:12]}: for Customers who agreed \\x1b[2J to mail. {ANALYST} asked for it on"
+    assert words in said() and ": Monthly training." in said() and "Everybody" not in said()
+    released(shop, 90.)
+    typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints")
+    assert words in said() and ": Monthly training." in said(), "what came back was asked for by its own request"
+    file = bundle_place(shop, first.core_hash)/"parameters.json"
+    file.write_text(file.read_text().replace("to mail", "to calls"))
+    assert "for whom cannot be said here" in said() and "to calls" not in said()
 
 def test_a_retired_model_still_has_a_past(shop, capsys):
     bundle = released(shop)
