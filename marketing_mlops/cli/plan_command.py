@@ -6,7 +6,7 @@ Use `mmops plan "Free shipping raises revenue" --goal net_revenue_per_customer -
 
 # %% auto #0
 __all__ = ['Pairs', 'Names', 'Number', 'pairs_from', 'typed_number', 'PlanRequest', 'wish_from', 'terms_from', 'past_lines',
-           'plan_test']
+           'offer_promise', 'plan_test']
 
 # %% ../../nbs/api/cli/73_plan_command.ipynb #31767a40
 from argparse import ArgumentTypeError
@@ -123,17 +123,26 @@ def past_lines(
         said += [f"  learnt: {lesson.text}" for lesson in test.lessons]
     return said
 
-# %% ../../nbs/api/cli/73_plan_command.ipynb #ba0c6aab
+# %% ../../nbs/api/cli/73_plan_command.ipynb #2105d8f0
+def offer_promise(
+    draft:"PlanDraft", # As `draft_plan` gives it
+    out:str|None,      # File to write, as typed; None offers it
+)->str: # What to do next
+    "Write the promise where a file was named. Raises `ParameterError` for another ending, or a file that is there."
+    from marketing_mlops.reporting.plan_drafts import keep_promise
+    if not out: return "The same command with --out FILE.yaml writes the promise."
+    keep_promise(draft, Path(out).expanduser())
+    return f"Wrote {out}. Before the first customer is assigned: `mmops experiments register {out} --as {draft.promise['owner']}`."
+
+# %% ../../nbs/api/cli/73_plan_command.ipynb #e1628308
 def plan_test(
     request:PlanRequest, # What was typed
 )->None:
     "Shows how large a test must be, how long it takes and what it costs, from the workspace's own customers. Raises `ParameterError`, `DataError` or `NotMeasurable` as `draft_plan`."
-    from marketing_mlops.reporting.plan_drafts import draft_plan, keep_promise, plan_rows, plan_sentences
+    from marketing_mlops.reporting.plan_drafts import draft_plan, plan_rows, plan_sentences
     wish, terms, place = wish_from(request), terms_from(request), find_workspace(request.workspace)
     draft = draft_plan(wish, place, terms)
     for line in plan_sentences(draft): print(printable(line))
     print("", text_table(plan_rows(draft)), "", sep="\n")
     for line in past_lines(draft): print("  "*line.startswith(" ") + printable(line))
-    if not request.out: return print("\nThe same command with --out FILE.yaml writes the promise.")
-    kept = keep_promise(draft, Path(request.out).expanduser())
-    print(f"\nWrote {printable(request.out)}. Before the first customer is assigned: `mmops experiments register {printable(request.out)} --as {printable(draft.promise['owner'])}`.")
+    print(f"\n{printable(offer_promise(draft, request.out))}")

@@ -63,7 +63,7 @@ def arm_sizes(
     ends = [round(n_customers*sum(list(arms.values())[:i])) for i in range(len(arms)+1)]
     return {arm: last-first for arm, first, last in zip(arms, ends, ends[1:])}
 
-# %% ../../nbs/api/reporting/84_plan_drafts.ipynb #e3c54a3d
+# %% ../../nbs/api/reporting/84_plan_drafts.ipynb #efcf4ce1
 @dataclass(frozen=True)
 class PlanTerms:
     "Where a test would run, and at what price."
@@ -82,6 +82,7 @@ class CustomersNow:
     seen:str          # Whose baseline that is, and when it was seen
     n_reachable:int   # Customers who could be assigned
 
+# %% ../../nbs/api/reporting/84_plan_drafts.ipynb #58e8905b
 @dataclass(frozen=True)
 class PlanDraft:
     "A test as it would be promised, and what speaks for and against it."
