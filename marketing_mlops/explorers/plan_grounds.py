@@ -118,12 +118,14 @@ def _refuse_other(standing, facts):
         raise ParameterError(f"{standing.name} is registered since {standing.registered_at:%Y-%m-%d} with another promise: {'; '.join(changes)}.",
                              "Give this test a name of its own, or amend the promise: `mmops experiments register FILE --as ROLE`.", key="name")
 
-# %% ../../nbs/api/explorers/91_plan_grounds.ipynb #a0adbb6e
+# %% ../../nbs/api/explorers/91_plan_grounds.ipynb #939ed6e6
 def _write_once(path:Path, draft:PlanDraft)->bool:
     "Whether the file is new; the same text may stand there already."
-    if path.exists() and path.read_text(encoding="utf-8") == promise_text(draft.promise): return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    keep_promise(draft, path)
+    try: keep_promise(draft, path)
+    except ParameterError: # somebody was faster, perhaps with the same text
+        if path.read_text(encoding="utf-8") != promise_text(draft.promise): raise
+        return False
     return True
 
 # %% ../../nbs/api/explorers/91_plan_grounds.ipynb #a27fd6ae
