@@ -44,9 +44,9 @@ def scale_of(
     room = .06*(high-low)
     return RangeScale(low-room, high+room, start, end)
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #92ec5afe
-RANGE_FILLS = {"paper": "surface", "ink": "ink", "muted": "muted", "linewords": "series_2", "dot": "series_1", "warning": "bad"} # Look to colour
-RANGE_STROKES = {"grid": "line", "zero": "axis", "range": "series_1", "line": "series_2", "chosen": "muted"} # Look to colour
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #eefedf7f
+RANGE_FILLS = {"paper": "surface", "ink": "ink", "muted": "muted", "note": "muted", "linewords": "series_2", "dot": "series_1", "warning": "bad"} # Look to colour
+RANGE_STROKES = {"grid": "line", "zero": "axis", "range": "series_1", "line": "series_2", "chosen": "muted", "note": "surface", "linewords": "surface"} # Look to colour
 SHEET_WIDTH = 760 # Pixels
 
 _unprintable = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]") # not allowed in XML, however written
@@ -62,10 +62,10 @@ def written(
     text = _unprintable.sub("?", str(text))
     return f'<text x="{x:.1f}" y="{y:.1f}" class="{look}" text-anchor="{anchor}">{escape(text if len(text) <= most else text[:most-1] + "…")}</text>'
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #57fc9d2a
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #d70ea017
 def _style()->str:
     rules = lambda tone: "".join(f".{look}{{{what}:{getattr(PALETTE[name], tone)}}}" for what, looks in (("fill", RANGE_FILLS), ("stroke", RANGE_STROKES)) for look, name in looks.items())
-    shapes = "text{font:12px system-ui,Arial,sans-serif}.head,.warning,.linewords{font-weight:600}path{fill:none}.range{stroke-width:3}.line{stroke-dasharray:5 4;stroke-width:1.5}"
+    shapes = "text{font:12px system-ui,Arial,sans-serif}.head,.warning,.linewords{font-weight:600}path{fill:none}.range{stroke-width:3}.line{stroke-dasharray:5 4;stroke-width:1.5}.note,.linewords{paint-order:stroke;stroke-width:4px}"
     return f"<style>{shapes}{rules('light')}@media screen and (prefers-color-scheme:dark){{{rules('dark')}}}</style>"
 
 def on_sheet(
@@ -77,13 +77,13 @@ def on_sheet(
 )->str: # One SVG element
     "A picture with its heading and looks, in both tones."
     label = escape(_unprintable.sub("?", description))
-    top = written(20, 28, heading, "ink head", most=105) + (written(20, 47, warning, "warning", most=110) if warning else "")
+    top = written(20, 28, heading, "ink head", most=95) + (written(20, 47, warning, "warning", most=110) if warning else "")
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SHEET_WIDTH} {height:g}" width="{SHEET_WIDTH}" role="img" aria-label="{label}">'
             f'{_style()}<rect width="{SHEET_WIDTH}" height="{height:g}" rx="8" class="paper"/>{top}{drawn}</svg>')
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #0d9bcbfa
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #1c8b413d
 def _mark(row, scale, y):
-    if row["value"] is None: return written(scale.start, y+4, f"{row['words']}: {row['note']}", "muted", most=82)
+    if row["value"] is None: return written(scale.start, y+4, f"{row['words']}: {row['note']}", "note", most=82)
     low, high, x = (scale.at(row[end]) for end in ("low", "high", "value"))
     whisker = f'<path d="M{low:.1f} {y}H{high:.1f}M{low:.1f} {y-5}v10M{high:.1f} {y-5}v10" class="range"/>'
     return f'{whisker}<circle cx="{x:.1f}" cy="{y}" r="4.5" class="dot"/>' + written(SHEET_WIDTH-16, y+4, f"{row['words']} ({row['interval']})", "ink", "end")
@@ -113,13 +113,13 @@ def draw_ranges(
     body = "".join(written(20, y+4, row["label"], "ink", most=25) + _mark(row, scale, y) for row, y in places)
     return on_sheet(_axis(scale, line, top, bottom) + body + written(330, bottom+34, unit, anchor="middle"), bottom+46, heading, warning, description)
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #36ae3698
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #c93f4ce4
 def _day_marks(days, rows, place, scale, chosen):
     parts = []
     for day, row in zip(days, rows):
         x = place(day)
         if day == chosen: parts.append(f'<path d="M{x:.1f} {scale.end}V{scale.start}" class="chosen"/>')
-        if row["value"] is None: parts.append(written(x, scale.start-6, "–", anchor="middle")); continue
+        if row["value"] is None: parts.append(written(x, scale.start-6, "–", "note", "middle")); continue
         parts.append(f'<path d="M{x:.1f} {scale.at(row["low"]):.1f}V{scale.at(row["high"]):.1f}" class="range"/><circle cx="{x:.1f}" cy="{scale.at(row["value"]):.1f}" r="{5 if day == chosen else 3.5}" class="dot"/>')
     return "".join(parts)
 
@@ -127,7 +127,7 @@ def _across(scale, line, left, right):
     marks = "".join(f'<path d="M{left} {scale.at(v):.1f}H{right}" class="{"zero" if abs(v) < 1e-12 else "grid"}"/>' + written(left-8, scale.at(v)+4, words, anchor="end") for words, v in scale.ticks().items())
     return marks + (f'<path d="M{left} {scale.at(line["at"]):.1f}H{right}" class="line"/>' + written(right, scale.at(line["at"])-6, line["words"], "linewords", "end") if line else "")
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #a1b37604
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #3c3b7609
 def draw_days(
     days:list[str],    # ISO dates, in order, at least one
     rows:list[dict],   # One per day: value, low, high
@@ -145,4 +145,5 @@ def draw_days(
     place = lambda day: along.at((date.fromisoformat(day)-first).days)
     every = max(1, math.ceil(len(days)/7))
     named = "".join(written(place(day), bottom+18, day, anchor="middle") for day in days[::-1][::every])
+    if any(row["value"] is None for row in rows): named += written(right, 28, "– not measured", anchor="end")
     return on_sheet(_across(scale, line, left, right) + _day_marks(days, rows, place, scale, chosen) + named, bottom+32, heading, warning, description)
