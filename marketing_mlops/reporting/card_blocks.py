@@ -37,7 +37,7 @@ def card_heading(
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #9f190c9b
 APPROVAL_SENTENCES = { # status of an approval -> what a card says of it
-    "requested": "{asked}; {agreed}.", "rolled_back": "Rolled back by {by}: {reason}. It needs a new approval.", "refused": "Refused by {by}: {reason}",
+    "requested": "{asked}; {agreed}.", "rolled_back": "Rolled back by {by}: {reason}. {then}", "refused": "Refused by {by}: {reason}",
     "withdrawn": "Approved and taken back by {by}: {reason}", "granted": "Approved by {by}, until {until}; identity: {identity}.", "expired": "Approved by {by}, until {until}; identity: {identity}."}
 
 def approval_sentence(
@@ -49,8 +49,15 @@ def approval_sentence(
     if last is None: return f"{UNKNOWN}: the ledger holds no request for this bundle."
     words = dict(by=f"{state.approver} on {last.time:%Y-%m-%d}", asked=f"{last.actor} asked on {last.time:%Y-%m-%d}", reason=known(last.payload, "reason"),
                  agreed=f"{', '.join(state.granted_by)} agreed (identity: {card.identity}), and another yes is missing" if state.granted_by else "nobody has answered",
-                 until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=card.identity)
+                 until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=card.identity, then=_after_rollback(card))
     return APPROVAL_SENTENCES[state.status].format(**words)
+
+def _after_rollback(card:ModelCard)->str:
+    is_back = card.role == "champion" and any(entry.kind == ROLLED_BACK and entry.time == card.champion.since for entry in card.entries)
+    if not is_back: return "A release of it needs a new approval."
+    proof = card.proofs.get("champion")
+    before = f" When it was released, it was approved by {proof.words}." if proof and proof.is_proven else ""
+    return f"Another rollback brought it back on {card.champion.since:%Y-%m-%d}, which asks for no approval.{before}"
 
 def live_sentence(
     card:ModelCard, # As `read_card` gathers it

@@ -7,7 +7,7 @@ from marketing_mlops.governance.approvals import REFUSED, grant, request_approva
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.registrations import register_bundle
 from marketing_mlops.governance.release_gates import MEASURED_GATES, GateFindings, check_bundle
-from marketing_mlops.governance.releases import bundle_evidence, release, rollback
+from marketing_mlops.governance.releases import RollbackChoice, bundle_evidence, release, rollback
 from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
@@ -165,8 +165,20 @@ def test_a_bundle_that_was_rolled_back_is_not_called_approved(shop):
     build(shop, evaluation=EVALUATION | dict(n_training=14_000))
     left = put_live(shop, "02").champion
     rollback(shop, "churn", "marketing@example.com", "Complaints doubled", clock=ReplayClock(instant_of("2026-03-05T09:00:00Z")))
-    assert blocks.approval_sentence(read_card("churn", shop, left)) == "Rolled back by marketing@example.com on 2026-03-05: Complaints doubled. It needs a new approval."
+    assert blocks.approval_sentence(read_card("churn", shop, left)) == "Rolled back by marketing@example.com on 2026-03-05: Complaints doubled. A release of it needs a new approval."
     assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
+
+def test_the_card_of_what_a_rollback_brought_back_asks_for_no_new_approval(shop):
+    put_live(shop)
+    build(shop, evaluation=EVALUATION | dict(n_training=14_000))
+    left = put_live(shop, "02").champion
+    def back(day, to=None): return rollback(shop, "churn", "marketing@example.com", "Complaints doubled", choice=RollbackChoice(to=to), clock=ReplayClock(instant_of(f"2026-03-{day}T09:00:00Z")))
+    back("05"), back("06", left)
+    said = blocks.approval_sentence(read_card("churn", shop, left))
+    assert said.startswith("Rolled back by marketing@example.com on 2026-03-05: Complaints doubled. Another rollback brought it back on 2026-03-06, which asks for no approval. When it was released, it was approved by ")
+    assert "needs a new approval" not in said
+    back("07")
+    assert blocks.approval_sentence(read_card("churn", shop, left)) == "Rolled back by marketing@example.com on 2026-03-07: Complaints doubled. A release of it needs a new approval."
 
 def test_a_yes_that_did_not_know_a_refusal_is_not_shown_as_an_approval(shop, tmp_path_factory):
     asked = bundle_evidence(shop.path("data", "bundle", "churn"))
