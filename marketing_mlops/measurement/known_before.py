@@ -46,6 +46,7 @@ def share_balance(
 )->tuple[float, float]: # Chi-square, and the chance of one as large if the groups were known before the draw
     """Whether the arms have the same shares of every group. Raises `NotMeasurable` where fewer than two groups are large enough.
     Source: Pearson 1900"""
+    if not len(values): raise NotMeasurable("There are no customers, so no shares can be compared over the arms.", "Check that the file has rows.", code="empty")
     kept = _with_rare_together(_counts(_one_row_each(values, arms, clusters)))
     if min(kept.shape) < 2: raise NotMeasurable(f"{len(kept)} groups are large enough to be compared over the arms.", "Join small groups.", code="too_few")
     statistic = float(((kept-_expected(kept))**2/_expected(kept)).sum())
