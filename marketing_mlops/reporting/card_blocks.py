@@ -52,6 +52,7 @@ def approval_sentence(
                  until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=card.identity, then=_after_rollback(card))
     return APPROVAL_SENTENCES[state.status].format(**words)
 
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #58e6c26f
 def _after_rollback(card:ModelCard)->str:
     is_back = card.role == "champion" and any(entry.kind == ROLLED_BACK and entry.time == card.champion.since for entry in card.entries)
     if not is_back: return "A release of it needs a new approval."

@@ -169,7 +169,7 @@ def test_a_bundle_that_was_rolled_back_is_not_called_approved(shop):
     assert blocks.approval_sentence(read_card("churn", shop)).startswith("Approved by model-owner@example.com")
 
 def test_the_card_of_what_a_rollback_brought_back_asks_for_no_new_approval(shop):
-    put_live(shop)
+    first = put_live(shop).champion
     build(shop, evaluation=EVALUATION | dict(n_training=14_000))
     left = put_live(shop, "02").champion
     def back(day, to=None): return rollback(shop, "churn", "marketing@example.com", "Complaints doubled", choice=RollbackChoice(to=to), clock=ReplayClock(instant_of(f"2026-03-{day}T09:00:00Z")))
@@ -177,7 +177,7 @@ def test_the_card_of_what_a_rollback_brought_back_asks_for_no_new_approval(shop)
     said = blocks.approval_sentence(read_card("churn", shop, left))
     assert said.startswith("Rolled back by marketing@example.com on 2026-03-05: Complaints doubled. Another rollback brought it back on 2026-03-06, which asks for no approval. When it was released, it was approved by ")
     assert "needs a new approval" not in said
-    back("07")
+    back("07", first)
     assert blocks.approval_sentence(read_card("churn", shop, left)) == "Rolled back by marketing@example.com on 2026-03-07: Complaints doubled. A release of it needs a new approval."
 
 def test_a_yes_that_did_not_know_a_refusal_is_not_shown_as_an_approval(shop, tmp_path_factory):
