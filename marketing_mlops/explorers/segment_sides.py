@@ -83,7 +83,7 @@ def _measured(measure:Callable[[], Estimate])->Estimate|NotMeasurable:
 
 def _few(n:int)->NotMeasurable: return NotMeasurable(f"{n:,} customers are too few to tell.", "Widen the conditions.", code="too_few")
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #8cfb5242
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #5b60f082
 def _figure(values:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
     if len(values) < SMALLEST_SIDE: raise _few(len(values))
     return proportion_interval(int(values.sum()), len(values), level) if outcome.is_rate else mean_interval(values, level, outcome.unit)
@@ -95,11 +95,10 @@ def outcome_sides(
 )->Sides|None: # None without an outcome
     "How it ended inside and outside."
     if (outcome := people.outcome) is None: return None
-    is_known, each = np.isfinite(outcome.values), simultaneous_level(level, 2)
-    sides = (outcome.values[is_known & side] for side in (inside, ~inside))
-    return Sides(outcome.name, *(_measured(lambda v=values: _figure(v, outcome, each)) for values in sides))
+    each = simultaneous_level(level, 2)
+    return Sides(outcome.name, *(_measured(lambda s=side: _figure(outcome.everybody.values(s), outcome, each)) for side in (inside, ~inside)))
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #1f2bbca3
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #28d3152e
 def _uplift(treated:np.ndarray, control:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
     for values in (treated, control):
         if len(values) < SMALLEST_SIDE: raise _few(len(values))
@@ -114,10 +113,10 @@ def uplift_sides(
 )->list[Sides]: # One for each arm that is not the control; empty outside experiments
     "What each arm changed inside and outside, per customer."
     outcome = people.outcome
-    if outcome is None or outcome.arm is None: return []
-    is_known, each = np.isfinite(outcome.values), simultaneous_level(level, 2*(len(outcome.arms) - 1))
-    of = lambda i, side: outcome.values[is_known & side & (outcome.arm == i)]
-    return [Sides(arm, *(_measured(lambda s=side, i=i: _uplift(of(i, s), of(0, s), outcome, each)) for side in (inside, ~inside))) for i, arm in enumerate(outcome.arms) if i]
+    if outcome is None or len(outcome.arms) < 2: return []
+    each, control, *treated = simultaneous_level(level, 2*(len(outcome.arms) - 1)), *outcome.by_arm
+    def measured(group, side): return _measured(lambda: _uplift(group.values(side), control.values(side), outcome, each))
+    return [Sides(arm, measured(group, inside), measured(group, ~inside)) for arm, group in zip(outcome.arms[1:], treated)]
 
 # %% ../../nbs/api/explorers/84_segment_sides.ipynb #f8a7aae8
 def side_words(

@@ -9,12 +9,13 @@ A name that is used already keeps its meaning: mails, readouts and reports rest 
 # %% auto #0
 __all__ = ['NEW_SET', 'segment_entry', 'segment_yaml', 'SavedSegment', 'save_segment']
 
-# %% ../../nbs/api/features/94_segment_writing.ipynb #8da9087f
+# %% ../../nbs/api/features/94_segment_writing.ipynb #ee52f5a7
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from .own_features import own_features
+from .segment_rules import SegmentRules
 from .segment_sets import read_segments, segment_set_from
 from .segments import Segment
 from ..workspace.errors import ParameterError
@@ -70,12 +71,18 @@ class SavedSegment:
         if not self.is_written: return f"{name} stands in {self.file} already, in this version: {self.segment.version}."
         return f"{name} is saved in {self.file} as version {self.segment.version}" + (f", in place of {self.replaced}." if self.replaced else ".")
 
-# %% ../../nbs/api/features/94_segment_writing.ipynb #180be94c
+# %% ../../nbs/api/features/94_segment_writing.ipynb #48a8bc44
 NEW_SET = "Segments found by looking at customers"
 
-def _spec_with(found:Mapping|None, segment:Segment)->dict:
+def _bounds(rules:SegmentRules|None)->dict[str, object]:
+    "The bounds that differ from the defaults, as content of a parameter file."
+    said = {name: getattr(rules, name) for name in SegmentRules.__dataclass_fields__ if rules and getattr(rules, name) != getattr(SegmentRules(), name)}
+    return {name: dict(value) if name == "reachable" else list(value) if isinstance(value, tuple) else value for name, value in said.items()}
+
+def _spec_with(found:Mapping|None, segment:Segment, rules:SegmentRules|None)->dict:
     "What the file says about a set, with a segment more."
-    spec = dict(found) if found else dict(purpose=NEW_SET, owner=segment.owner, exclusive=False, exhaustive=False, segments={})
+    new = dict(purpose=NEW_SET, owner=segment.owner, exclusive=False, exhaustive=False, segments={}) | ({"checks": _bounds(rules)} if _bounds(rules) else {})
+    spec = dict(found) if found else new
     return spec | dict(segments=dict(spec["segments"]) | {segment.name: segment_entry(segment, spec["owner"])})
 
 def _home(workspace:Workspace, name:str)->Path:
@@ -89,10 +96,10 @@ def _refuse_change(name:str, there:Segment, segment:Segment, replaces:str|None, 
     what = f"{name}.{there.name} means version {there.version} ({there.words}) and is used under this name; what is saved here is another segment, {segment.version} ({segment.words})."
     raise ParameterError(what if replaces is None else f"{what} Version {replaces}, which was to be replaced, is not there any more.", remedy, file=file, key=f"segments.{name}.segments.{there.name}")
 
-# %% ../../nbs/api/features/94_segment_writing.ipynb #52c4c000
+# %% ../../nbs/api/features/94_segment_writing.ipynb #1969a4e8
 def _put(content:dict, name:str, spec:dict, segment:Segment)->None:
     if not content.get("segments"): content["segments"] = {}
-    if name not in content["segments"]: content["segments"][name] = {key: value for key, value in spec.items() if key != "segments"} | dict(segments={})
+    if name not in content["segments"]: content["segments"][name] = {key: _written(value) if isinstance(value, dict) else value for key, value in spec.items() if key != "segments"} | dict(segments={})
     content["segments"][name]["segments"][segment.name] = _written(spec["segments"][segment.name])
 
 def save_segment(
@@ -100,6 +107,7 @@ def save_segment(
     name:str, # Of the set; made where there is none
     segment:Segment, # To be declared
     replaces:str|None=None, # Version of the segment that has this name now, where it is to be changed
+    rules:SegmentRules|None=None, # Bounds of a set that is made; None for the defaults
 )->SavedSegment: # Where it stands, and which version it has
     "Declare a segment in params.yaml. Raises `ParameterError` for a name that means another segment, and for one that cannot be written."
     if not name.isidentifier(): raise ParameterError(f"the set is named {name!r}; letters, digits and _ are allowed.", "Write it like found_in_spring.", key="segments")
@@ -107,7 +115,7 @@ def save_segment(
     file, there = seen_from_workspace(path), {each.name: each for each in sets[name].segments} if name in sets else {}
     before = there.get(segment.name)
     if before: _refuse_change(name, before, segment, replaces, file)
-    spec = _spec_with((read_yaml(path).get("segments") or {}).get(name), segment)
+    spec = _spec_with((read_yaml(path).get("segments") or {}).get(name), segment, rules)
     declared = segment_set_from(name, spec, path, own_features(workspace)).segment(segment.name)
     if before and (before.version, before.definition) == (declared.version, declared.definition): return SavedSegment(name, before, file, is_written=False)
     edit_params(path, lambda content: _put(content, name, spec, segment))
