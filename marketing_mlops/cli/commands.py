@@ -61,6 +61,12 @@ _DATA_COMMANDS = (
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
 )
 
+# %% ../../nbs/api/cli/20_commands.ipynb #a7e19c41
+_LOOK_COMMANDS = (
+    Command("app", "app_command:open_app", "show the explorers in the browser of this machine, without JupyterLab",
+            ("mmops app", "mmops app --port 8899 --no-open"), "The app has ended; nothing was changed."),
+)
+
 # %% ../../nbs/api/cli/20_commands.ipynb #e4f0b3a2
 _MODEL_COMMANDS = (
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
@@ -215,7 +221,7 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_MODEL_COMMANDS, *_LEDGER_COMMANDS, *_REVIEW_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_LOOK_COMMANDS, *_MODEL_COMMANDS, *_LEDGER_COMMANDS, *_REVIEW_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
 
 # %% ../../nbs/api/cli/20_commands.ipynb #96eb8af2
 def find_command(

@@ -80,8 +80,8 @@ def listed_models(
     except MmopsError: return {}
     return {name: models[name] for name in dict.fromkeys((*workspace.settings.default_models, *models)) if name in models}
 
-# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #2993acd9
-_FIRST = ("orders", "touchpoints", "contacts", "customers") # Tables most questions are about
+# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #673b9914
+_FIRST = ("order_lines", "orders", "touchpoints", "contacts") # Tables most questions are about
 
 def table_choices(
     workspace:Workspace, # Whose accepted tables

@@ -15,7 +15,7 @@ ROOMS = {
     "altair": {"reporting"}, "vl_convert": {"reporting"}, "markdown_it": {"reporting"}, "mdit_py_plugins": {"reporting"},
     "bleach": {"reporting"}, "latex2mathml": {"reporting"}, "sphinx": {"reporting"}, "nbdev": {"reporting", "cli"},
     "papermill": {"jobs"}, "execnb": {"jobs"}, "dvc": {"jobs"}, "IPython": {"jobs", "reporting", "explorers"},
-    "ipywidgets": {"explorers"}, "jupyter_server": {"schedules"}, "tornado": {"schedules"}, "anywidget": {"explorers"}, "pandera": {"contracts"}, "ruamel": {"workspace", "sources"},
+    "ipywidgets": {"explorers"}, "jupyter_server": {"schedules"}, "tornado": {"schedules"}, "anywidget": {"explorers"}, "voila": {"explorers"}, "pandera": {"contracts"}, "ruamel": {"workspace", "sources"},
     "mlflow": {"registry"}, "skops": {"registry"}, "skl2onnx": {"registry"}, "onnx": {"registry"}, "onnxruntime": {"serving", "registry"},
     "fastapi": {"serving"}, "sqlalchemy": {"governance"}, "redis": {"features"}, "httpx": {"activation"},
     "scipy": {"measurement", "models"}, "statsmodels": {"measurement"}, "sklearn": {"models", "training", "measurement", "registry"},
