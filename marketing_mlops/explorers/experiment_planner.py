@@ -50,15 +50,14 @@ def planner_of(
     "The planner of a workspace. Raises `ParameterError` where the source has to be named, `DataError` for one without tables or metrics."
     return ExperimentPlanner(plan_ground(workspace or find_workspace(), source, purpose, currency), design=design)
 
-# %% ../../nbs/api/explorers/93_experiment_planner.ipynb #4806fd80
+# %% ../../nbs/api/explorers/93_experiment_planner.ipynb #ec78f091
 @patch
 def live(self:ExperimentPlanner
 )->"PlanCharts": # The widget; its fields and the planner's choices are one
     "The live form, made on first use."
     if self._charts is None:
         from marketing_mlops.explorers.plan_charts import PlanCharts
-        self._charts = PlanCharts(self.ground, self.title, self._take, self._kept, self.design)
-        self._charts.show_plan(self.message())
+        self._charts = PlanCharts(self.ground, self.message(), self.title, (self._take, self._kept), self.design)
     return self._charts
 
 @patch

@@ -91,14 +91,14 @@ def plan_texts(
     own = "" if chosen.baseline is None and chosen.spread is None else "# The command measures what customers do now; the baseline that was typed here it does not take.\n"
     return dict(promise=block_text(draft.promise, still_missing(chosen)), command=own + command)
 
-# %% ../../nbs/api/explorers/92_plan_messages.ipynb #350862cd
+# %% ../../nbs/api/explorers/92_plan_messages.ipynb #7d1b934d
 def plan_message(
     ground:PlanGround,  # What the plan stands on
     chosen:PlanChoices, # What is chosen so far
     design:Mapping = {}, # Further keys of the experiment
 )->dict: # Plain data for the browser
     "What some choices come to, or why they come to nothing."
-    told = dict(choices=json_choices(chosen), problem="", remedy="", field="", missing=still_missing(chosen), sentences=[], rows=[], weeks=[], near=[], promise="", command="", name="", now=None, figures=None)
+    told = dict(choices=json_choices(chosen), hoped=2*chosen.worthwhile if chosen.hoped is None else chosen.hoped, problem="", remedy="", field="", missing=still_missing(chosen), sentences=[], rows=[], weeks=[], near=[], promise="", command="", name="", now=None, figures=None)
     try: draft = plan_of(ground, chosen, design)
     except REFUSALS as error: return told | refusal_words(error)
     rows = [[row["plan"], row["what it takes"]] for row in plan_rows(draft)]

@@ -2,10 +2,10 @@
 import json, shlex
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
-import numpy as np
+import pandas as pd
 import pytest
+from planned_shop import HOSTILE, make_shop, rows_of_shop
 from marketing_mlops.cli.commands import main
-from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.explorers.experiment_planner import ExperimentPlanner, planner_of
 from marketing_mlops.explorers.plan_choices import PlanChoices, read_choices
 from marketing_mlops.explorers.plan_grounds import PlanGround
@@ -15,29 +15,11 @@ from marketing_mlops.measurement.experiment_plans import Baseline, share_baselin
 from marketing_mlops.measurement.plan_costs import plan_experiment
 from marketing_mlops.reporting.past_experiments import PastExperiment
 from marketing_mlops.reporting.plan_drafts import CustomersNow
-from marketing_mlops.workspace.errors import DataError, MmopsError, ParameterError
-from marketing_mlops.workspace.places import find_workspace, write_text
-
-HOSTILE = "<img src=x onerror=alert(1)> raises revenue"
-
-def rows_of_shop(n=600, price=lambda i: 15. + i % 45):
-    days = {i: "2026-06-20T10:00Z" for i in range(0, n, 5)} | {n + i: "2026-01-10T10:00Z" for i in range(0, n, 10)}
-    def event(i): return dict(order_id=f"o{i}", currency="EUR", occurred_at=days[i], known_at=days[i])
-    return dict(customers=[dict(customer_id=f"c{i}", household_id=f"h{i//2}", market="DE", first_seen_at="2024-01-01T00:00Z") for i in range(n)],
-                orders=[dict(customer_id=f"c{i % max(n, 1)}") | event(i) for i in days],
-                order_lines=[dict(order_line_id=f"l{i}", kind="sale", quantity=1, unit_price=price(i)) | event(i) for i in days])
+from marketing_mlops.workspace.errors import MmopsError, ParameterError
+from marketing_mlops.workspace.places import write_text
 
 @pytest.fixture
-def shop(tmp_path):
-    write_text(tmp_path/"settings.ini", "[DEFAULT]\nreporting_currency = EUR\n")
-    write_text(tmp_path/"params.yaml", json.dumps(dict(sources=dict(shop=dict(kind="simulated")), models={})))
-    write_text(tmp_path/"data"/"state"/"ledger_writer", "laptop\n")
-    place = find_workspace(tmp_path)
-    place.accepted("shop").mkdir(parents=True)
-    def put(tables):
-        for name, rows in tables.items(): frame_of_rows(name, rows).to_parquet(place.accepted("shop")/f"{name}.parquet")
-        return place
-    return put
+def shop(tmp_path): return lambda tables: make_shop(tmp_path, tables)
 
 WISH = dict(hypothesis="Free shipping raises revenue", owner="marketing@example.com", worthwhile=.5, hoped=4.)
 
@@ -107,7 +89,6 @@ def test_a_column_that_vanished_is_named(shop):
     place = shop(rows_of_shop())
     made = planned(place)
     table = place.accepted("shop")/"order_lines.parquet"
-    import pandas as pd
     pd.read_parquet(table).drop(columns="unit_price").to_parquet(table)
     assert made.select(hoped=5.).plan.n_customers # what was measured is kept
     with pytest.raises((MmopsError, KeyError), match="unit_price"): made.select(days=7)
