@@ -81,12 +81,12 @@ def on_sheet(
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SHEET_WIDTH} {height:g}" width="{SHEET_WIDTH}" role="img" aria-label="{label}">'
             f'{_style()}<rect width="{SHEET_WIDTH}" height="{height:g}" rx="8" class="paper"/>{top}{drawn}</svg>')
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #1c8b413d
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #e314beba
 def _mark(row, scale, y):
     if row["value"] is None: return written(scale.start, y+4, f"{row['words']}: {row['note']}", "note", most=82)
     low, high, x = (scale.at(row[end]) for end in ("low", "high", "value"))
     whisker = f'<path d="M{low:.1f} {y}H{high:.1f}M{low:.1f} {y-5}v10M{high:.1f} {y-5}v10" class="range"/>'
-    return f'{whisker}<circle cx="{x:.1f}" cy="{y}" r="4.5" class="dot"/>' + written(SHEET_WIDTH-16, y+4, f"{row['words']} ({row['interval']})", "ink", "end")
+    return f'{whisker}<circle cx="{x:.1f}" cy="{y}" r="4.5" class="dot"/>' + written(SHEET_WIDTH-16, y+4, row["short"], "ink", "end")
 
 def _axis(scale, line, top, bottom):
     marks = "".join(f'<path d="M{scale.at(v):.1f} {top}V{bottom}" class="{"zero" if abs(v) < 1e-12 else "grid"}"/>' + written(scale.at(v), bottom+16, words, anchor="middle") for words, v in scale.ticks().items())
@@ -95,9 +95,9 @@ def _axis(scale, line, top, bottom):
     anchor = "end" if x > (scale.start+scale.end)/2 else "start"
     return marks + f'<path d="M{x:.1f} {top-4}V{bottom}" class="line"/>' + written(x, top-9, line["words"], "linewords", anchor)
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #a8b6fcc0
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #00ad8281
 def draw_ranges(
-    rows:list[dict],   # label, value, low, high, words, interval, note
+    rows:list[dict],   # label, value, low, high, words, short, note
     line:dict|None,    # What they are held against: at and words
     heading:str,       # First line
     description:str,   # All of it in words
@@ -108,10 +108,10 @@ def draw_ranges(
     "Ranges below each other, with a line they are held against."
     top, step = 88 if warning else 72, 30
     bottom = top + step*len(rows)
-    scale = scale_of(rows, line, 190, 470)
+    scale = scale_of(rows, line, 190, 545)
     places = [(row, top + step*(k+.5)) for k, row in enumerate(rows)]
     body = "".join(written(20, y+4, row["label"], "ink", most=25) + _mark(row, scale, y) for row, y in places)
-    return on_sheet(_axis(scale, line, top, bottom) + body + written(330, bottom+34, unit, anchor="middle"), bottom+46, heading, warning, description)
+    return on_sheet(_axis(scale, line, top, bottom) + body + written(368, bottom+34, unit, anchor="middle"), bottom+46, heading, warning, description)
 
 # %% ../../nbs/api/explorers/95_readout_pictures.ipynb #c93f4ce4
 def _day_marks(days, rows, place, scale, chosen):

@@ -40,17 +40,18 @@ def shown_estimate(
         raise NotMeasurable(f"Fewer than {MINIMUM} customers in an arm; such figures stay hidden.", "Wait for more customers.", code="small")
     return gain_in_money(contrast, experiment) if contrast.metric.name == experiment.goal else contrast.difference.estimate
 
-# %% ../../nbs/api/explorers/94_readout_rows.ipynb #0e02a1cc
+# %% ../../nbs/api/explorers/94_readout_rows.ipynb #7a47f329
 def figure_row(
     contrast:Contrast,     # One metric of one arm
     experiment:Experiment, # Its goal, and what that is worth
-)->dict: # value, low, high, level, n, words, interval, note; None and "" where not measured
+)->dict: # value, low, high, level, n, words, interval, short (without the unit), note; None and "" where not measured
     "A contrast as plain data, in the unit it is shown in."
     try: e = shown_estimate(contrast, experiment)
-    except NotMeasurable as refused: return dict(value=None, low=None, high=None, level=None, n=None, words=NOT_MEASURED, interval="", note=refused.problem)
+    except NotMeasurable as refused: return dict(value=None, low=None, high=None, level=None, n=None, words=NOT_MEASURED, interval="", short="", note=refused.problem)
     scaled = {end: float(f"{(100 if e.unit == 'share' else 1)*getattr(e, end):.7g}") for end in ("value", "low", "high")}
-    words = in_words(e.value, e.unit, gain=True, digits=digits_of(e))
-    return scaled | dict(level=float(e.level), n=int(e.n), words=words, interval=interval_in_words(e), note="")
+    words, interval = in_words(e.value, e.unit, gain=True, digits=digits_of(e)), interval_in_words(e)
+    value, _, unit = words.partition(" ")
+    return scaled | dict(level=float(e.level), n=int(e.n), words=words, interval=interval, short=f"{value} ({interval.removesuffix(' '+unit)})", note="")
 
 # %% ../../nbs/api/explorers/94_readout_rows.ipynb #bdcbf532
 def limit_of(
