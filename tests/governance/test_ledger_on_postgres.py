@@ -3,10 +3,13 @@ import os, shutil, subprocess, tempfile
 from pathlib import Path
 import pytest
 from governed_workspace import at, finished, make_workspace, start
+from marketing_mlops.cli.commands import main
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import LedgerError, entry_line
+from marketing_mlops.governance.ledger_repairs import repair_ledger
 from marketing_mlops.governance.ledger_store import ledger_table
 from marketing_mlops.governance.text_log import log_file
+from test_ledger_repairs import DAMAGES, TEXTS, rehashed
 from marketing_mlops.workspace.errors import AlreadyRunning
 from marketing_mlops.workspace.places import find_workspace
 
@@ -121,3 +124,66 @@ def test_clones_that_append_at_once_take_turns_and_no_two_stand_in_one_place(tea
 def test_whoever_holds_the_ledger_holds_it_for_all_who_share_the_server(team):
     with Ledger(team[0]).locked(), pytest.raises(AlreadyRunning, match="more than 0.05 seconds"), Ledger(team[1]).locked(wait_s=.05): pass
     with Ledger(team[1]).locked(wait_s=.05), Ledger(team[1]).locked(): assert note(team[1], "mine").number == 1
+
+def lines(shop, writer): return log_file(shop, writer).read_bytes().splitlines(keepends=True)
+def write(shop, writer, kept): log_file(shop, writer).write_bytes(b"".join(kept)); return kept
+
+@pytest.fixture
+def noted(team):
+    "Two clones after six entries of Berlin and two of London, whose log Berlin has not pulled."
+    for i, text in enumerate(TEXTS, start=1): note(team[0], text, f"09-0{i}")
+    for text in ("from london", "again"): note(team[1], text, "09-07")
+    return team
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_log_comes_back_byte_for_byte_from_the_server(noted, damage, capsys):
+    berlin, (spoil, said), good = noted[0], DAMAGES[damage], lines(noted[0], "berlin")
+    write(berlin, "berlin", spoil(good))
+    spoiled = log_file(berlin, "berlin").read_bytes()
+    with pytest.raises(LedgerError, match="ledger repair"): note(berlin, "seven")
+    assert main(["ledger", "repair", "--workspace", str(berlin.root)]) == 0
+    assert said in capsys.readouterr().out and lines(berlin, "berlin") == good
+    assert not log_file(berlin, "london").exists(), "a log that was never pulled is not written here"
+    (kept,) = berlin.path("data", "state", "damaged").iterdir()
+    assert kept.read_bytes() == spoiled and [each for each in notes(berlin) if "london" not in each and each != "again"] == TEXTS
+    note(berlin, "seven", "09-08")
+    assert notes(noted[1])[-1] == "seven"
+
+def test_the_pulled_log_of_a_colleague_comes_back_as_far_as_it_was_pulled(noted):
+    berlin, london = noted
+    good = write(berlin, "london", lines(london, "london")[:1])
+    note(london, "and a third", "09-08")
+    write(berlin, "london", [good[0].replace(b"from london", b"from paris")])
+    done = repair_ledger(berlin)
+    assert done.is_whole and lines(berlin, "london") == good and len(lines(london, "london")) == 3
+
+def test_edited_rows_of_the_server_are_made_anew_and_rows_that_no_log_here_holds_stay(noted):
+    berlin, london = noted
+    table = ledger_table()
+    ask(berlin, table.update().where(table.c.writer == "berlin", table.c.number == 2).values(actor="somebody@example.com"))
+    write(berlin, "berlin", [*lines(berlin, "berlin")[:4], lines(berlin, "berlin")[4].replace(b"five", b"5"), lines(berlin, "berlin")[5]])
+    done = repair_ledger(berlin)
+    assert (done.is_whole, done.n_rows) == (True, 1) and any("database" in path.name for path in done.kept)
+    assert notes(berlin) == notes(london) == [*TEXTS, "from london", "again"] and Ledger(london).verify().status != "fail"
+
+def test_an_entry_that_neither_log_nor_server_holds_whole_is_not_invented(noted):
+    berlin = noted[0]
+    kept = write(berlin, "berlin", [line.replace(b'"three"', b'"3"') for line in lines(berlin, "berlin")])
+    ask(berlin, ledger_table().update().where(ledger_table().c.writer == "berlin", ledger_table().c.number == 3).values(line=kept[2].decode().rstrip("\n")))
+    done = repair_ledger(berlin)
+    assert not done.is_whole and "entry 3 of berlin is whole neither in the log nor in the database" in done.repairs[0].trouble and lines(berlin, "berlin") == kept
+
+def test_an_edited_line_with_a_hash_of_its_own_stays_a_fork_of_the_server(noted, capsys):
+    berlin, good = noted[0], lines(noted[0], "berlin")
+    kept = write(berlin, "berlin", [*good[:3], rehashed(good[3], "invented"), *good[4:]])
+    assert main(["ledger", "repair", "--workspace", str(berlin.root)]) == 1
+    assert "has two whole entries 4" in capsys.readouterr().out and lines(berlin, "berlin") == kept
+
+def test_without_its_server_a_repair_writes_nothing_and_says_why(noted, capsys):
+    berlin = noted[0]
+    kept = write(berlin, "berlin", [line.replace(b'"three"', b'"3"') for line in lines(berlin, "berlin")])
+    settings = berlin.root/"settings.ini"
+    settings.write_text(settings.read_text().replace("?host=", "?host=/nowhere"))
+    assert main(["ledger", "repair", "--workspace", str(berlin.root)]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be used" in said and len(said.splitlines()) == 2 and lines(berlin, "berlin") == kept and not berlin.path("data", "state", "damaged").exists()
