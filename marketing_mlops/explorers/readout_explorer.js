@@ -54,23 +54,23 @@ function axisOf(rows, line) {       // zero and the line are always in sight
 }
 
 function drawRanges(screen, chosenLabel, width, pick) {
-  const wide = width >= 620, step = wide ? 34 : 54, top = 26, left = wide ? Math.min(230, .26 * width) : 8, right = wide ? width - 200 : width - 8;
+  const wide = width >= 620, step = wide ? 34 : 70, top = 26, left = wide ? Math.min(230, .26 * width) : 8, right = wide ? width - 200 : width - 8;
   const [low, high] = axisOf(screen.rows, screen.line), x = (v) => left + ((v - low) / (high - low)) * (right - left), bottom = top + step * screen.rows.length, nodes = [];
   const { ticks, digits } = niceTicks(low, high, wide ? 5 : 4);
   for (const t of ticks) nodes.push(stroke(`M${x(t).toFixed(1)} ${top}V${bottom}`, Math.abs(t) < 1e-12 ? "mmr-zero" : "mmr-gridline"), label(x(t), bottom + 16, "middle", t.toFixed(digits).replace("-", "−")));
   if (screen.line) {
-    const px = x(screen.line.at), ahead = px < (left + right) / 2;
-    nodes.push(stroke(`M${px.toFixed(1)} ${top - 4}V${bottom}`, "mmr-line"), label(px, top - 9, ahead ? "start" : "end", cut(screen.line.words, ahead ? width - px : px), "mmr-linewords"));
+    const px = x(screen.line.at), words = cut(screen.line.words, width);
+    nodes.push(stroke(`M${px.toFixed(1)} ${top - 4}V${bottom}`, "mmr-line"), label(clamp(px, 0, Math.max(0, width - 7.2 * words.length)), top - 9, "start", words, "mmr-linewords"));
   }
   screen.rows.forEach((row, k) => {
-    const y0 = top + step * k, y = wide ? y0 + step / 2 : y0 + 38, isChosen = row.label === chosenLabel, group = svg("g", { class: isChosen ? "mmr-row mmr-chosen" : "mmr-row" });
+    const y0 = top + step * k, y = wide ? y0 + step / 2 : y0 + 54, isChosen = row.label === chosenLabel, group = svg("g", { class: isChosen ? "mmr-row mmr-chosen" : "mmr-row" });
     group.append(svg("rect", { x: 0, y: y0 + 2, width, height: step - 4, rx: 5, class: "mmr-back" }));
-    group.append(label(wide ? 8 : 8, wide ? y + 4 : y0 + 20, "start", cut(row.label, wide ? left - 20 : .42 * width), "mmr-name"));
-    if (row.value === null) group.append(label(wide ? left + 4 : 8, wide ? y + 4 : y0 + 40, "start", cut(`${row.words}: ${row.note}`, wide ? width - left - 12 : width - 16), "mmr-note"));
+    group.append(label(8, wide ? y + 4 : y0 + 19, "start", cut(row.label, wide ? left - 20 : width - 16), "mmr-name"));
+    if (row.value === null) group.append(label(wide ? left + 4 : 8, wide ? y + 4 : y0 + 38, "start", cut(`${row.words}: ${row.note}`, wide ? width - left - 12 : width - 16), "mmr-note"));
     else {
       const [a, b, c] = [row.low, row.high, row.value].map((v) => x(v).toFixed(1));
       group.append(stroke(`M${a} ${y}H${b}M${a} ${y - 5}v10M${b} ${y - 5}v10`, "mmr-range"), svg("circle", { cx: c, cy: y, r: 4.5 }));
-      group.append(label(width - 8, wide ? y + 4 : y0 + 20, "end", row.short, "mmr-figures"));
+      group.append(label(wide ? width - 8 : 8, wide ? y + 4 : y0 + 37, wide ? "end" : "start", row.short, "mmr-figures"));
     }
     if (pick) group.addEventListener("click", () => pick(row));
     nodes.push(group);
@@ -84,8 +84,9 @@ function drawDays(screen, day, width, pick) {
   const { ticks, digits } = niceTicks(low, high, 5), date = (iso) => Date.parse(`${iso}T00:00:00Z`) / 864e5;
   for (const t of ticks) nodes.push(stroke(`M${left} ${y(t).toFixed(1)}H${right}`, Math.abs(t) < 1e-12 ? "mmr-zero" : "mmr-gridline"), label(left - 6, y(t) + 4, "end", t.toFixed(digits).replace("-", "−")));
   const first = date(screen.rows[0].label), span = Math.max(1, date(screen.rows[screen.rows.length - 1].label) - first), x = (iso) => left + 14 + ((date(iso) - first) / span) * (right - left - 28);
+  const last = screen.rows[screen.rows.length - 1].label, oneYear = screen.rows[0].label.slice(0, 4) === last.slice(0, 4);
   const every = Math.max(1, Math.ceil((screen.rows.length * 74) / (right - left)));
-  [...screen.rows].reverse().forEach((row, k) => { if (k % every === 0) nodes.push(label(clamp(x(row.label), left + 20, right - 32), bottom + 18, "middle", row.label.slice(5))); });
+  [...screen.rows].reverse().forEach((row, k) => { if (k % every === 0) nodes.push(label(clamp(x(row.label), left, right - 2), bottom + 18, "middle", oneYear ? row.label.slice(5) : row.label.slice(2))); });
   if (screen.line) nodes.push(stroke(`M${left} ${y(screen.line.at).toFixed(1)}H${right}`, "mmr-line"));
   for (const row of screen.rows) {
     const px = x(row.label).toFixed(1), isChosen = row.label === day;
@@ -94,7 +95,7 @@ function drawDays(screen, day, width, pick) {
     else nodes.push(svg("g", { class: isChosen ? "mmr-chosen" : "" }, stroke(`M${px} ${y(row.low).toFixed(1)}V${y(row.high).toFixed(1)}`, "mmr-range"), svg("circle", { cx: px, cy: y(row.value).toFixed(1), r: isChosen ? 5.5 : 3.5 })));
   }
   if (screen.line) nodes.push(label(right, y(screen.line.at) - 6, "end", screen.line.words, "mmr-linewords"));
-  nodes.push(label((left + right) / 2, bottom + 35, "middle", `${screen.rows[0].label.slice(0, 4)}, ${screen.unit}${screen.rows.some((r) => r.value === null) ? "; –: not measured" : ""}`));
+  nodes.push(label((left + right) / 2, bottom + 35, "middle", `${oneYear ? `${last.slice(0, 4)}, ` : ""}${screen.unit}${screen.rows.some((r) => r.value === null) ? "; –: not measured" : ""}`));
   const nearest = (px) => screen.rows.reduce((best, r) => (Math.abs(x(r.label) - px) < Math.abs(x(best) - px) ? r.label : best), screen.rows[0].label);
   return { nodes, height: bottom + 44, at: (px) => pick(nearest(px)) };
 }

@@ -10,17 +10,18 @@ A curve of daily results is the most misread picture in testing. With ranges mad
 __all__ = ['MOST_DAYS', 'AFTER_THE_FACT', 'MAY_BE_WATCHED', 'WATCHING', 'reading_days', 'DailyReading', 'believed_design',
            'readings_by_day', 'watching_words']
 
-# %% ../../nbs/api/measurement/96_daily_readings.ipynb #c653bb66
+# %% ../../nbs/api/measurement/96_daily_readings.ipynb #306c991c
 from dataclasses import dataclass, replace
 from datetime import date
 import pandas as pd
-from .contrasts import Contrast, compare_arms
+from .contrasts import Contrast, compare_family
 from .design_doubts import design_doubts, without_doubted
 from .experiments import Experiment
 from .intervals import NotMeasurable
 from .reading_plans import window_closed
 from .readouts import Readout
 from .unit_doubts import trusted_design
+from .unit_frames import check_units
 from ..workspace.clock import Clock, ReplayClock, instant_of
 
 # %% ../../nbs/api/measurement/96_daily_readings.ipynb #dfe6cbf1
@@ -59,7 +60,11 @@ def believed_design(
     trusted = replace(experiment, covariates=trusted_design(units, columns, experiment.design).covariates)
     return without_doubted(trusted, design_doubts(trusted, units, columns))
 
-# %% ../../nbs/api/measurement/96_daily_readings.ipynb #f6e23ee4
+# %% ../../nbs/api/measurement/96_daily_readings.ipynb #1370233b
+def _compared(experiment, rows, columns):
+    of_role = lambda role: [columns[name] for name, its in experiment.metrics.items() if its == role]
+    return tuple(c for role in ("goal", "guardrail", "diagnostic") for c in compare_family(rows, experiment, of_role(role), role))
+
 def readings_by_day(
     readout:Readout,     # Of the experiment
     units:pd.DataFrame,  # The unit frame it was made from, with assigned_at
@@ -67,13 +72,14 @@ def readings_by_day(
     most:int=MOST_DAYS,  # Readings at most, >= 2
     clock:Clock|None=None, # Of the readout: later days are left out
 )->tuple[DailyReading, ...]: # In the order of days
-    "Every contrast as it could be measured at the end of each day. Raises `NotMeasurable` where there is no series."
+    "Every contrast as it could be measured at the end of each day. Raises `NotMeasurable` where there is no series, `DataError` for faulty units."
     experiment, columns = readout.experiment, {c.metric.name: c.metric for c in readout.contrasts}
+    check_units(units, experiment.arms, columns.values(), experiment.design)
     closed = lambda until: units[window_closed(units["assigned_at"], experiment.outcome_window_days, until).to_numpy()]
     days = reading_days(units if clock is None or "assigned_at" not in units else closed(clock), experiment.outcome_window_days, most)
     used = believed_design(experiment, units, columns)
-    known = [closed(ReplayClock(instant_of(day))) for day in days]
-    return tuple(DailyReading(day, len(rows), compare_arms(used, rows, columns)) for day, rows in zip(days, known))
+    known = (closed(ReplayClock(instant_of(day))) for day in days)
+    return tuple(DailyReading(day, len(rows), _compared(used, rows, columns)) for day, rows in zip(days, known))
 
 # %% ../../nbs/api/measurement/96_daily_readings.ipynb #ef768485
 AFTER_THE_FACT = "After the fact, not a basis for decisions"
