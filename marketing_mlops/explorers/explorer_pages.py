@@ -7,7 +7,7 @@ Somebody who sits down to look at data does not know the name of a class. They k
 # %% auto #0
 __all__ = ['EXPLORER_PAGES', 'RUN_FIRST', 'Explorer', 'ExplorerPage', 'register_explorer_page', 'find_explorer_page',
            'open_explorer', 'listed_models', 'table_choices', 'open_table', 'feature_choices', 'open_features',
-           'uplift_choices', 'open_uplift']
+           'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments']
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #c3cc7b08
 from collections.abc import Callable, Mapping
@@ -130,3 +130,22 @@ def open_uplift(workspace:Workspace, choice:str)->Explorer:
     return explorer_of(read_candidate(workspace.output("train", choice)).held_out, read_bundle(workspace.output("bundle", choice)).parameters)
 
 register_explorer_page(ExplorerPage("uplift", "Uplift explorer", "How many should get the mail, at which costs, and does a model beat the mail to all?", uplift_choices, open_uplift, RUN_FIRST, "Model"))
+
+# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #fd746b22
+def segment_choices(
+    workspace:Workspace, # Whose sources and models
+)->dict[str, str]: # "experiment/spring" or "source/shop" → in words
+    "Experiments with a training set, then the sources of the models with accepted customers."
+    models = listed_models(workspace)
+    drawn = {f"experiment/{name}": f"people of {spec['experiment'].get('name', name)} ({name})" for name, spec in models.items() if spec.get("experiment") and (workspace.output("features", name)/"training_set.parquet").is_file()}
+    sources = dict.fromkeys(spec["source"] for spec in models.values())
+    return drawn | {f"source/{source}": f"customers of {source}" for source in sources if (workspace.accepted(source)/"customers.parquet").is_file()}
+
+def open_segments(workspace:Workspace, choice:str)->Explorer:
+    "Customers in the builder of segments; a segment found there can be saved in params.yaml."
+    from marketing_mlops.explorers.segment_builder import SegmentBuilder
+    from marketing_mlops.explorers.segment_people import people_of_experiment, people_of_source
+    kind, name = choice.split("/", 1)
+    return SegmentBuilder((people_of_experiment if kind == "experiment" else people_of_source)(workspace, name), workspace)
+
+register_explorer_page(ExplorerPage("segments", "Segment builder", "Whom do we mean, how many are they, may we write to them, and does the mail move them?", segment_choices, open_segments, RUN_FIRST, "Customers"))
