@@ -96,7 +96,7 @@ function makeWeeks(picked) {
     grid.push(text(0, 12, "start", share ? "smallest effect seen, percentage points" : `smallest effect seen, ${now.unit === "units" ? "per customer" : `${now.unit} per customer`}`));
     parts.grid.replaceChildren(...grid);
 
-    const lines = [["hoped", figures.effect, `hoped for ${figures.effect_words}`, -6], ["pays", figures.worthwhile, `worthwhile ${figures.worthwhile_words}`, figures.worthwhile > .12 * top ? 15 : -6]];
+    const wide = width >= 420, lines = [["hoped", figures.effect, `hoped for${wide ? ` ${figures.effect_words}` : ""}`, -6], ["pays", figures.worthwhile, `worthwhile${wide ? ` ${figures.worthwhile_words}` : ""}`, figures.worthwhile > .12 * top ? 15 : -6]];
     parts.lines.replaceChildren(...lines.map(([look, value]) => svg("path", { d: `M${PLOT.left} ${y(value).toFixed(1)}H${width - PLOT.right}`, class: `mmp-${look}` })));
     const short = (words) => words.replace(" percentage points", " pp");
     parts.labels.replaceChildren(...lines.map(([look, value, words, off]) => text(width - PLOT.right - 2, y(value) + off, "end", short(words), `mmp-label mmp-${look}label`)));
