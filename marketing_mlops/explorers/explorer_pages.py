@@ -7,7 +7,7 @@ Somebody who sits down to look at data does not know the name of a class. They k
 # %% auto #0
 __all__ = ['EXPLORER_PAGES', 'RUN_FIRST', 'Explorer', 'ExplorerPage', 'register_explorer_page', 'find_explorer_page',
            'open_explorer', 'listed_models', 'table_choices', 'open_table', 'feature_choices', 'open_features',
-           'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments']
+           'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'readout_choices', 'open_readout']
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #c3cc7b08
 from collections.abc import Callable, Mapping
@@ -149,3 +149,18 @@ def open_segments(workspace:Workspace, choice:str)->Explorer:
     return SegmentBuilder((people_of_experiment if kind == "experiment" else people_of_source)(workspace, name), workspace)
 
 register_explorer_page(ExplorerPage("segments", "Segment builder", "Whom do we mean, how many are they, may we write to them, and does the mail move them?", segment_choices, open_segments, RUN_FIRST, "Customers"))
+
+# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #7b13ab51
+def readout_choices(
+    workspace:Workspace, # Whose models
+)->dict[str, str]: # Model → its hypothesis
+    "The experiments with accepted customers."
+    from marketing_mlops.explorers.readout_pages import readouts_to_open
+    return readouts_to_open(workspace)
+
+def open_readout(workspace:Workspace, choice:str)->Explorer:
+    "A model's experiment, read out, in its explorer."
+    from marketing_mlops.explorers.readout_pages import readout_explorer_of
+    return readout_explorer_of(choice, workspace)
+
+register_explorer_page(ExplorerPage("readout", "Readout explorer", "What did the experiment say, in each metric, on each day and in each group, and what may be concluded?", readout_choices, open_readout, RUN_FIRST, "Experiment"))

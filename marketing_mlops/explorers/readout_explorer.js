@@ -42,6 +42,7 @@ function screenOf(figures, chosen) {
 // ---- the chart -----------------------------------------------------------------------------------------------------
 
 const cut = (words, pixels) => { const most = Math.max(4, Math.floor(pixels / 6.7)); return words.length > most ? `${words.slice(0, most - 1)}…` : words; };
+const lineWords = (line, pixels) => cut(pixels < 330 ? line.words.split(" per ")[0] : line.words, .85 * pixels);
 const label = (x, y, anchor, words, look = "mmr-tick") => svg("text", { x: x.toFixed(1), y: y.toFixed(1), "text-anchor": anchor, class: look }, words);
 const stroke = (d, look) => svg("path", { d, class: look });
 
@@ -59,8 +60,8 @@ function drawRanges(screen, chosenLabel, width, pick) {
   const { ticks, digits } = niceTicks(low, high, wide ? 5 : 4);
   for (const t of ticks) nodes.push(stroke(`M${x(t).toFixed(1)} ${top}V${bottom}`, Math.abs(t) < 1e-12 ? "mmr-zero" : "mmr-gridline"), label(x(t), bottom + 16, "middle", t.toFixed(digits).replace("-", "−")));
   if (screen.line) {
-    const px = x(screen.line.at), words = cut(screen.line.words, width);
-    nodes.push(stroke(`M${px.toFixed(1)} ${top - 4}V${bottom}`, "mmr-line"), label(clamp(px, 0, Math.max(0, width - 7.2 * words.length)), top - 9, "start", words, "mmr-linewords"));
+    const px = x(screen.line.at), words = lineWords(screen.line, width);
+    nodes.push(stroke(`M${px.toFixed(1)} ${top - 4}V${bottom}`, "mmr-line"), label(clamp(px, 0, Math.max(0, width - 7.6 * words.length)), top - 9, "start", words, "mmr-linewords"));
   }
   screen.rows.forEach((row, k) => {
     const y0 = top + step * k, y = wide ? y0 + step / 2 : y0 + 54, isChosen = row.label === chosenLabel, group = svg("g", { class: isChosen ? "mmr-row mmr-chosen" : "mmr-row" });
@@ -80,7 +81,7 @@ function drawRanges(screen, chosenLabel, width, pick) {
 }
 
 function drawDays(screen, day, width, pick) {
-  const top = 20, bottom = 300, left = 52, right = width - 14, [low, high] = axisOf(screen.rows, screen.line), y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top), nodes = [];
+  const top = 26, bottom = 300, left = 52, right = width - 14, [low, high] = axisOf(screen.rows, screen.line), y = (v) => bottom - ((v - low) / (high - low)) * (bottom - top), nodes = [];
   const { ticks, digits } = niceTicks(low, high, 5), date = (iso) => Date.parse(`${iso}T00:00:00Z`) / 864e5;
   for (const t of ticks) nodes.push(stroke(`M${left} ${y(t).toFixed(1)}H${right}`, Math.abs(t) < 1e-12 ? "mmr-zero" : "mmr-gridline"), label(left - 6, y(t) + 4, "end", t.toFixed(digits).replace("-", "−")));
   const first = date(screen.rows[0].label), span = Math.max(1, date(screen.rows[screen.rows.length - 1].label) - first), x = (iso) => left + 14 + ((date(iso) - first) / span) * (right - left - 28);
@@ -94,8 +95,8 @@ function drawDays(screen, day, width, pick) {
     if (row.value === null) nodes.push(label(Number(px), bottom - 6, "middle", "–", "mmr-note"));
     else nodes.push(svg("g", { class: isChosen ? "mmr-chosen" : "" }, stroke(`M${px} ${y(row.low).toFixed(1)}V${y(row.high).toFixed(1)}`, "mmr-range"), svg("circle", { cx: px, cy: y(row.value).toFixed(1), r: isChosen ? 5.5 : 3.5 })));
   }
-  if (screen.line) nodes.push(label(right, y(screen.line.at) - 6, "end", screen.line.words, "mmr-linewords"));
-  nodes.push(label((left + right) / 2, bottom + 35, "middle", `${oneYear ? `${last.slice(0, 4)}, ` : ""}${screen.unit}${screen.rows.some((r) => r.value === null) ? "; –: not measured" : ""}`));
+  if (screen.line) nodes.push(label(right, 12, "end", `- - ${lineWords(screen.line, right)}`, "mmr-linewords"));
+  nodes.push(label(width / 2, bottom + 35, "middle", `${oneYear ? `${last.slice(0, 4)}, ` : ""}${screen.unit}${screen.rows.some((r) => r.value === null) ? "; –: not measured" : ""}`));
   const nearest = (px) => screen.rows.reduce((best, r) => (Math.abs(x(r.label) - px) < Math.abs(x(best) - px) ? r.label : best), screen.rows[0].label);
   return { nodes, height: bottom + 44, at: (px) => pick(nearest(px)) };
 }

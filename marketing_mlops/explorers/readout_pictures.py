@@ -113,7 +113,7 @@ def draw_ranges(
     body = "".join(written(20, y+4, row["label"], "ink", most=25) + _mark(row, scale, y) for row, y in places)
     return on_sheet(_axis(scale, line, top, bottom) + body + written(368, bottom+34, unit, anchor="middle"), bottom+46, heading, warning, description)
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #c93f4ce4
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #704a98d4
 def _day_marks(days, rows, place, scale, chosen):
     parts = []
     for day, row in zip(days, rows):
@@ -125,9 +125,9 @@ def _day_marks(days, rows, place, scale, chosen):
 
 def _across(scale, line, left, right):
     marks = "".join(f'<path d="M{left} {scale.at(v):.1f}H{right}" class="{"zero" if abs(v) < 1e-12 else "grid"}"/>' + written(left-8, scale.at(v)+4, words, anchor="end") for words, v in scale.ticks().items())
-    return marks + (f'<path d="M{left} {scale.at(line["at"]):.1f}H{right}" class="line"/>' + written(right, scale.at(line["at"])-6, line["words"], "linewords", "end") if line else "")
+    return marks + (f'<path d="M{left} {scale.at(line["at"]):.1f}H{right}" class="line"/>' + written(right, scale.end-12, f"- - {line['words']}", "linewords", "end") if line else "")
 
-# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #3c3b7609
+# %% ../../nbs/api/explorers/95_readout_pictures.ipynb #cf6c2517
 def draw_days(
     days:list[str],    # ISO dates, in order, at least one
     rows:list[dict],   # One per day: value, low, high
@@ -139,7 +139,7 @@ def draw_days(
     chosen:str="",     # The day that is marked
 )->str: # One SVG element
     "One range per day, where the calendar has it."
-    left, right, top, bottom = 66, SHEET_WIDTH-30, 66 if warning else 48, 330
+    left, right, top, bottom = 66, SHEET_WIDTH-30, 64, 330
     scale, first = scale_of(rows, line, bottom, top), date.fromisoformat(days[0])
     along = RangeScale(0, max(1, (date.fromisoformat(days[-1])-first).days), left+14, right-14)
     place = lambda day: along.at((date.fromisoformat(day)-first).days)
