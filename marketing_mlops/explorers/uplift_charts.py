@@ -11,19 +11,17 @@ __all__ = ['PRICE_TERMS', 'Written', 'difference_spec', 'group_spec', 'term_word
            'check_settings', 'UpliftCharts', 'frozen_uplift']
 
 # %% ../../nbs/api/explorers/85_uplift_charts.ipynb #cb42a3a4
-import base64, hashlib
 from collections.abc import Callable
-from html import escape
 import anywidget, traitlets
 import numpy as np
 from fastcore.basics import patch
 from ..contracts.glossary import Term, register_term, term
+from .frozen_tables import frozen_page
 from .live_charts import widget_text
 from .uplift_groups import MINIMUM, GainGroups
 from ..measurement.policies import policy_name
 from ..measurement.policy_profits import Economics
 from ..measurement.targeting_depths import AT_ONCE, DepthDifferences, TargetingCurve
-from ..reporting.markup import json_in_page
 
 # %% ../../nbs/api/explorers/85_uplift_charts.ipynb #34d86e59
 def _rounded(values): return [float(f"{v:.7g}") for v in np.ravel(values)]
@@ -149,18 +147,6 @@ def _write(self:UpliftCharts, _=None):
     if self._written is not None: self.texts = self._written(self.settings) | dict(asked=self.settings)
 
 # %% ../../nbs/api/explorers/85_uplift_charts.ipynb #c082f966
-_MODEL = """
-const data = JSON.parse(document.getElementById("figures").textContent), heard = {};
-const model = {get: name => data[name], set: (name, value) => { data[name] = value; }, save_changes: () => {},
-  on: (name, f) => { (heard[name] ??= []).push(f); }, off: () => {}, send: () => {}};
-render({model, el: document.getElementById("explorer")});
-"""
-_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'">
-<title>{title}</title><style>:root{{color-scheme:light dark}}body{{margin:0 auto;max-width:1180px;padding:12px;background:#f4f6f8}}@media (prefers-color-scheme:dark){{body{{background:#0f1318}}}}{style}</style></head>
-<body><main id="explorer"></main><script type="application/json" id="figures">{figures}</script><script type="module">{script}</script></body></html>
-"""
-
 def frozen_uplift(
     curve:TargetingCurve,   # From `targeting_curve`
     title:str = "Targeting", # Heading
@@ -170,7 +156,5 @@ def frozen_uplift(
 )->str: # One HTML file that loads nothing
     "The charts as a page of their own."
     spec = uplift_spec(curve, title, notes, groups)
-    script = UpliftCharts._esm.replace("export default { render };", "") + _MODEL
-    figures = json_in_page(dict(spec=spec, settings=check_settings(settings or start_settings(curve), spec)))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return _PAGE.format(hash=digest, title=escape(title), style=UpliftCharts._css, figures=figures, script=script)
+    data = dict(spec=spec, settings=check_settings(settings or start_settings(curve), spec))
+    return frozen_page(UpliftCharts._esm, UpliftCharts._css, title, data)

@@ -23,6 +23,7 @@ class SitePage:
     title:str # What its link says
     sentence:str # What the reader can do there
     shown_on:tuple[str, ...]=() # Addresses of pages that show it in a frame, such as api/explorers/uplift_explorer
+    is_low:bool=False # Whether half a screen is enough for its frame
 
 SiteWriter = Callable[[Path, Path], list[SitePage]] # takes the root of the workspace and a folder that becomes part of the site
 
@@ -54,7 +55,8 @@ def frames_text(
     "What is shown on a page of the documentation, each in a frame."
     def one(page):
         to, title = escape(posixpath.relpath(page.address, posixpath.dirname(address))), escape(page.title)
-        frame = f'<iframe class="extra" src="{to}" title="{title}" loading="lazy" sandbox="allow-scripts"></iframe>'
+        look = "extra low" if page.is_low else "extra"
+        frame = f'<iframe class="{look}" src="{to}" title="{title}" loading="lazy" sandbox="allow-scripts"></iframe>'
         return f'## {page.title}\n\n{page.sentence}\n\n```{{raw}} html\n<p><a href="{to}">Open it as a page of its own</a></p>{frame}\n```\n'
     return "\n".join(one(page) for page in pages if address in page.shown_on)
 

@@ -1,5 +1,5 @@
 """The documentation: built from notebooks without running them, complete, and without asking anybody for anything."""
-import json, re, sys
+import importlib, json, re, sys, tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 import pytest
@@ -110,6 +110,11 @@ def test_a_search_index_that_was_left_broken_is_made_anew(tmp_path, site):
 def test_the_explorer_of_uplift_is_registered_for_the_site():
     from marketing_mlops.reporting.site_extras import site_writers
     assert site_writers()["uplift"].__name__ == "write_uplift_pages"
+
+def test_a_frozen_table_is_registered_for_the_site(repository):
+    declared = tomllib.loads((repository/"pyproject.toml").read_text())["project"]["entry-points"]["marketing_mlops.site"]
+    module, function = declared["tables"].split(":")
+    assert callable(getattr(importlib.import_module(module), function))
 
 def test_without_sphinx_the_error_names_make_docs(project, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sphinx.application", None)
