@@ -31,6 +31,16 @@ function makeFigure(id, label, { unit = "", hint = "", about = "" }, changed) {
       if (!hasFocus(input)) input.value = value === null ? "" : String(Number((value * factor).toPrecision(5)));
     } };
 }
+const whole = (low, high, unit) => ({ ...amount(low, high, unit, 1), write: (value) => (value ? String(Math.round(value)) : ""), read: (text) => (/^\d{1,10}$/.test(text.trim()) && Number(text) >= low && Number(text) <= high ? Number(text) : null) });
+const stepOf = (top) => Number((top / 200).toPrecision(1)) || .01;
+
+// A figure that was typed far from where its slider moves moves the ends of the slider, never under the hand.
+function fit(control, value) {
+  const input = control.node.querySelector("input[type=range]"), top = Number(input.max);
+  if (hasFocus(input) || !(value > top || (value > 0 && value < top / 50))) return;
+  const next = Number((4 * value).toPrecision(2));
+  put(input, { max: next, step: stepOf(next) });
+}
 const hasFocus = (input) => document.activeElement === input || input.getRootNode().activeElement === input;
 
 // ---- arms: the control first -----------------------------------------------------------------------------------------
@@ -153,7 +163,7 @@ function render({ model, el }) {
   const spoken = html("span", { class: "mmx-spoken", role: "status" }), sentences = html("div", { class: "mmp-sentences" }), problem = html("div", { class: "mmx-problem", role: "alert", hidden: "" });
   const change = (part, isTyped) => { choices = { ...choices, ...part }; showFields(); clearTimeout(typeTimer); if (isTyped) typeTimer = setTimeout(ask, TYPE_AFTER); else ask(); };
 
-  const step = (top) => Number((top / 200).toPrecision(1)) || .01, two = (v) => `${v.toFixed(digitsFor(spec.scales.worthwhile / 40))} ${money}`;
+  const step = stepOf, two = (v) => `${v.toFixed(digitsFor(spec.scales.worthwhile / 40))} ${money}`;
   const goal = html("select", { id: `${id}-goal`, class: "mmx-select" }, ...spec.goals.map((each) => option(each.name, each.label, each.name === choices.goal))), about = html("span", { class: "mmx-hint" });
   const hypothesis = makeText(`${id}-hypothesis`, spec.fields.hypothesis, { lines: 2, longest: 500, placeholder: "such as: Free shipping raises net revenue within two weeks", hint: "One sentence that the data can contradict" }, (hypothesis) => change({ hypothesis }, true));
   const baseline = makeFigure(`${id}-baseline`, spec.fields.baseline, {}, (baseline) => change({ baseline }, true));
@@ -164,12 +174,12 @@ function render({ model, el }) {
   const value = makeFigure(`${id}-value`, spec.fields.goal_value, { unit: money, hint: "Such as the margin of one order" }, (goal_value) => change({ goal_value }, true));
   const cost = makeSlider(`${id}-cost`, spec.fields.contact_cost, "Per customer of a treated arm", { min: 0, max: spec.scales.contact_cost, step: step(spec.scales.contact_cost), text: two, typed: amount(0, 1e6, money, 1), about: terms.contact_cost }, (contact_cost) => change({ contact_cost }));
   const arms = makeArms(`${id}-arms`, spec.most_arms, terms.arm, (arms, isTyped) => change({ arms }, isTyped));
-  const weekly = makeSlider(`${id}-weekly`, spec.fields.weekly_customers, "Who can be assigned in one week", { min: step(spec.scales.weekly_customers), max: spec.scales.weekly_customers, step: step(spec.scales.weekly_customers), text: (v) => number.format(Math.round(v)), typed: amount(1, 1e10, "", 1) }, (weekly_customers) => change({ weekly_customers }));
-  const days = makeSlider(`${id}-days`, spec.fields.days, "Each customer's days; measured anew when they change", { min: 1, max: 90, step: 1, text: (v) => `${v} days`, typed: { ...amount(1, 3650, "days", 1), read: (text) => (/^\d{1,4}$/.test(text.trim()) && Number(text) > 0 && Number(text) <= 3650 ? Number(text) : null) }, about: terms.outcome_window }, (days) => change({ days }));
+  const weekly = makeSlider(`${id}-weekly`, spec.fields.weekly_customers, "Who can be assigned in one week", { min: step(spec.scales.weekly_customers), max: spec.scales.weekly_customers, step: step(spec.scales.weekly_customers), text: (v) => number.format(Math.round(v)), typed: whole(1, 1e10, "") }, (weekly_customers) => change({ weekly_customers }));
+  const days = makeSlider(`${id}-days`, spec.fields.days, "Each customer's days; measured anew when they change", { min: 1, max: 90, step: 1, text: (v) => `${v} days`, typed: whole(1, 3650, "days"), about: terms.outcome_window }, (days) => change({ days }));
   const starts = makeText(`${id}-starts`, spec.fields.starts_on, { type: "date", longest: 10, hint: "Gives the promise its last day; may stay open" }, (day) => change({ starts_on: /^\d{4}-\d\d-\d\d$/.test(day) ? day : null }));
   const power = makeSlider(`${id}-power`, spec.fields.power, "Of telling the hoped gain from the worthwhile one", { min: .5, max: .99, step: .01, text: (v) => percent(v), typed: amount(.5, .999, "%", 100), about: terms.power }, (power) => change({ power }));
   const level = makeSlider(`${id}-level`, spec.fields.level, "At which all decisive intervals hold together", { min: .8, max: .99, step: .01, text: (v) => percent(v), typed: amount(.5, .9999, "%", 100), about: terms.level }, (level) => change({ level }));
-  const size = makeSlider(`${id}-size`, spec.fields.n_customers, "In all arms together", { min: 0, max: spec.scales.n_customers, step: 1, text: (v) => number.format(v), typed: { ...amount(1, 1e10, "", 1), read: (text) => (/^\d{1,10}$/.test(text.trim()) && Number(text) > 0 ? Number(text) : null) } }, (n) => change({ n_customers: Math.max(1, Math.round(n)) }));
+  const size = makeSlider(`${id}-size`, spec.fields.n_customers, "In all arms together", { min: 0, max: spec.scales.n_customers, step: 1, text: (v) => number.format(v), typed: whole(1, 1e10, "") }, (n) => change({ n_customers: Math.max(1, Math.round(n)) }));
   const check = (key, words) => { const input = html("input", { type: "checkbox", id: `${id}-${key}` }); return { input, node: html("label", { class: "mmp-check", for: `${id}-${key}` }, input, words) }; };
   const asNeeded = check("needed", "As many as it takes"), watched = check("watched", "Read as often as anybody likes, by wider intervals");
 
@@ -197,6 +207,8 @@ function render({ model, el }) {
     card("The promise", html("div", { class: "mmp-said" }, ...Object.values(said).map((each) => each.node), role.node), html("div", { class: "mmp-buttons" }, register, why), answer, promise.node, command.node),
     ...spec.notes.map((note) => html("p", { class: "mmx-note" }, note)));
 
+  const places = { hypothesis: hypothesis.node, baseline: baseline.node, spread: spread.node, worthwhile: worthwhile.node, hoped: hoped.node, goal_value: value.node, contact_cost: cost.node, arms: arms.node,
+    weekly_customers: weekly.node, days: days.node, starts_on: starts.node, power: power.node, level: level.node, n_customers: size.node };
   const patience = makePatience(root, () => report(SILENT, ""));
   function report(words, remedy) { problem.hidden = !words; say(problem, [words, remedy].filter(Boolean).join(" ")); }
 
@@ -244,15 +256,20 @@ function render({ model, el }) {
     worthwhile.show(choices.worthwhile); hoped.show(choices.hoped ?? plan.hoped);
     value.show(choices.goal_value); value.node.hidden = chosenGoal.is_money;
     cost.show(choices.contact_cost); arms.show(choices.arms);
-    weekly.show(choices.weekly_customers ?? (now ? now.reachable : spec.scales.weekly_customers));
+    weekly.show(choices.weekly_customers ?? (now ? now.reachable : 0));
     days.show(choices.days); starts.show(choices.starts_on); power.show(choices.power); level.show(choices.level);
     size.show(choices.n_customers ?? (plan.figures ? plan.figures.n_customers : 0));
     asNeeded.input.checked = choices.n_customers === null; watched.input.checked = choices.watched;
     for (const name of Object.keys(said)) said[name].show(choices[name]);
+    for (const [control, figure] of [[worthwhile, choices.worthwhile], [hoped, choices.hoped ?? plan.hoped], [cost, choices.contact_cost], [weekly, choices.weekly_customers ?? now?.reachable], [size, choices.n_customers ?? plan.figures?.n_customers]]) fit(control, figure);
   }
   function showPlan() {
     report(plan.problem, plan.remedy);
     root.classList.toggle("mmp-none", Boolean(plan.problem));
+    for (const [name, node] of Object.entries(places)) {
+      node.classList.toggle("mmp-fault", plan.field === name);
+      for (const input of node.querySelectorAll("input, select, textarea")) put(input, { "aria-invalid": String(plan.field === name) });
+    }
     const lines = plan.sentences.map((words) => html("p", {}, words));
     sentences.replaceChildren(...lines);
     fillRows(rows, plan.problem ? [["no plan", "see above"]] : plan.rows); weeks.show(plan); fillNear(near, plan.near, Boolean(choices.hypothesis));

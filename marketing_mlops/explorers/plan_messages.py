@@ -9,8 +9,8 @@ Use `plan_of` for the plan itself, as a `PlanDraft` with everything the [plan dr
 # %% auto #0
 __all__ = ['FIELDS', 'REFUSALS', 'plan_of', 'refusal_words', 'plan_texts', 'plan_message', 'json_choices']
 
-# %% ../../nbs/api/explorers/92_plan_messages.ipynb #e5a0842c
-import math
+# %% ../../nbs/api/explorers/92_plan_messages.ipynb #0092acad
+import math, re
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from ..contracts.figures import metric
@@ -36,7 +36,7 @@ def plan_of(
     now = typed_customers(ground.customers(experiment), chosen.baseline, chosen.spread)
     return draft_from(wish, experiment, now, terms_of(chosen, ground.source, ground.purpose, ground.currency), ground.past if chosen.hypothesis else ())
 
-# %% ../../nbs/api/explorers/92_plan_messages.ipynb #e09a5a48
+# %% ../../nbs/api/explorers/92_plan_messages.ipynb #4b7e5351
 FIELDS = dict(hypothesis="Hypothesis", goal="Goal", worthwhile="Worthwhile gain", hoped="Gain hoped for", goal_value="Worth of one unit", arms="Arms", days="Days to react",
               weekly_customers="Customers per week", contact_cost="Cost of a contact", power="Chance of seeing it", level="Level", n_customers="Customers", baseline="Baseline",
               spread="Spread", starts_on="First day", name="Name", objective="Objective", owner="Who decides", watched="Watched") # Choice to its label on the screen
@@ -51,9 +51,11 @@ def refusal_words(
     problem = error.problem if isinstance(error, MmopsError) else "A figure is too large or too small for any calendar." if isinstance(error, OverflowError) else f"{str(error).rstrip('.')}."
     key = str(getattr(error, "fields", {}).get("key") or "").rpartition(".")[2]
     at = next((choice for words, choice in _mentioned.items() if words in problem), _fields_of.get(key, key))
-    correct = f"Correct the field {FIELDS[at]}." if at in FIELDS else "Correct what you chose last."
-    remedy = getattr(error, "remedy", "--")
-    return dict(problem=problem, remedy=correct if "--" in remedy or "mmops plan" in remedy else remedy, field=at if at in FIELDS else "")
+    remedy, option = getattr(error, "remedy", "--"), re.fullmatch(r"([^:]+): --\S+ \S+", getattr(error, "remedy", "").rstrip("."))
+    field = FIELDS.get(at, "")
+    if option and field: remedy = f"{option[1]}, in the field {field}."
+    elif "--" in remedy or "mmops plan" in remedy: remedy = f"Correct the field {field}." if field else "Correct what you chose last."
+    return dict(problem=problem, remedy=remedy, field=at if field else "")
 
 # %% ../../nbs/api/explorers/92_plan_messages.ipynb #7d683b03
 def _plain(value): return float(f"{value:.7g}") if math.isfinite(value) else None
