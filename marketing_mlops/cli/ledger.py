@@ -107,7 +107,7 @@ def verify_ledger(
 
 def _print_verdict(workspace:Workspace, recorded:"Verdict")->int:
     from marketing_mlops.contracts.verdict import combine, judged
-    from marketing_mlops.governance.live_pointers import pointer_reasons
+    from marketing_mlops.governance.live_checks import pointer_reasons
     pointers = pointer_reasons(workspace) if recorded.status != "fail" else [] # nothing follows from a broken ledger
     verdict = combine([recorded, judged("live pointers", pointers)], "ledger")
     print(f"ledger: {verdict.status}")

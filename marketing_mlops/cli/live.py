@@ -87,17 +87,18 @@ def purpose_words(
     answer = by_hash.get(step.payload.get("approval"))
     request = by_hash.get(answer.payload.get("request")) if answer else None
     asked = "No request for it is on record." if request is None else f"{request.actor} asked for it on {request.time:%Y-%m-%d}{_because(request)}."
-    return printable(f"{step.subject}, bundle {step.payload['bundle_hash'][:12]}: {_audience_words(workspace, step.payload['bundle_hash'])}. {asked}")
+    return printable(f"{step.subject}, bundle {step.payload['bundle_hash'][:12]}: {_audience_words(workspace, step)}. {asked}")
 
 def _because(request:"LedgerEntry")->str: return f": {said.rstrip('.')}" if (said := request.payload.get("reason", "")) else ", without a reason"
 
-def _audience_words(workspace:Workspace, bundle_hash:str)->str:
-    "For whom a bundle says it is."
+def _audience_words(workspace:Workspace, step:"LedgerEntry")->str:
+    "For whom a bundle says it is, or else the entry of its release."
     from marketing_mlops.governance.live_pointers import bundle_place
     from marketing_mlops.registry.bundle_files import BundleError, opened_files
+    bundle_hash, said = step.payload["bundle_hash"], step.payload.get("audience")
     try: said = json.loads(opened_files(bundle_place(workspace, bundle_hash), bundle_hash)[0]["parameters.json"]).get("audience")
-    except (BundleError, KeyError, ValueError): return "for whom cannot be said here, since its bundle is not in this folder or was changed"
-    return f"for {said.rstrip('.')}" if isinstance(said, str) and said else "for whom is not said in it"
+    except (BundleError, KeyError, ValueError): pass           # not here, or changed
+    return f"for {said.rstrip('.')}" if isinstance(said, str) and said else "nothing here says for whom"
 
 # %% ../../nbs/api/cli/65_live.ipynb #508c77d7
 def champion_words(
@@ -146,7 +147,7 @@ def champion_warnings(
     models:Iterable[str], # Keys of the models, also retired ones
 )->list[str]: # One line for each champion with a fault; empty where pointers and bundles are those of the ledger, and without a champion
     "What differs from the releases, and what to do."
-    from marketing_mlops.governance.live_pointers import champion_faults
+    from marketing_mlops.governance.live_checks import champion_faults
     try: faults = champion_faults(workspace, models).values()
     except MmopsError as error: faults = [error]
     return [f"Warning: {printable(fault.problem)} {printable(fault.remedy)}" for fault in faults]

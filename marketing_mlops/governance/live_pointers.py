@@ -6,7 +6,7 @@ Ask `live` which bundle of a model is the champion, and which ones stand beside 
 
 # %% auto #0
 __all__ = ['LIVE_KINDS', 'ReleaseError', 'champions', 'LivePointer', 'bundle_place', 'pointer_file', 'pointer_from',
-           'what_was_live', 'live', 'pointer_reasons', 'champion_faults', 'check_champions']
+           'what_was_live', 'held_pointer', 'orphan_fault', 'live']
 
 # %% ../../nbs/api/governance/45_live_pointers.ipynb #918c6221
 import json
@@ -15,17 +15,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from fastcore.basics import patch
-from ..contracts.verdict import Reason, markdown_table
-from .ledger import Ledger, pointer_anchors
-from .ledger_checks import log_reasons
-from .ledger_databases import store_file, store_trouble
-from .ledger_entries import LedgerEntry, LedgerError, chain_reasons, entry_from_line, in_ledger_order
-from .ledger_marks import kept_marks
-from .ledger_store import absent_entries, stored_entries, stored_lines
+from ..contracts.verdict import markdown_table
+from .ledger import Ledger
+from .ledger_entries import LedgerEntry
 from .release_states import CANARY_STEP, RELEASED, RETIRED, ROLLED_BACK, SHADOWED
 from .routing import Route
-from .text_log import read_logs
-from ..registry.bundle_files import BundleError, opened_files
 from ..workspace.errors import MmopsError, WorkspaceError
 from ..workspace.places import Workspace, write_json
 
@@ -167,14 +161,21 @@ def what_was_live(
     return pointer_from(model, [entry for entry in entries if entry.time <= at])
 
 # %% ../../nbs/api/governance/45_live_pointers.ipynb #c859ff2b
-def _held(file:Path)->dict:
-    "What the pointer file holds; nothing for a missing or unreadable one."
+def held_pointer(
+    file:Path, # As from `pointer_file`
+)->dict: # Empty for a missing or unreadable one
+    "What a pointer file holds, whether or not the ledger says the same."
     try: found = json.loads(file.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError): return {}
     return found if isinstance(found, dict) else {}
 
-def _orphan(file:Path, model:str, held:dict, known:set[str])->ReleaseError|None:
-    "A pointer that follows from an entry we do not have."
+def orphan_fault(
+    file:Path, # As from `pointer_file`
+    model:str, # Of params.yaml
+    held:dict, # What the file holds
+    known:set[str], # Hashes of the entries there are, as far as this file names them
+)->ReleaseError|None: # None where the entry it follows from is there, and where it names no champion
+    "What is wrong with a pointer that follows from an entry we do not have."
     head = str(held.get("ledger_head") or "")
     if (held.get("champion") is None and not head) or head in known: return None
     return ReleaseError(f"data/live/{file.name} follows from the ledger entry {head[:12] or '(none named)'}, which the ledger does not hold.",
@@ -188,125 +189,13 @@ def live(
     "The champion of a model, from the ledger; the pointer file is repaired on the way. Raises `ReleaseError` for a pointer without its entry, `LedgerError` where the ledger cannot be read."
     file,ledger = pointer_file(workspace, model), Ledger(workspace)
     if ledger.is_empty:
-        if orphan := _orphan(file, model, _held(file), set()): raise orphan
+        if orphan := orphan_fault(file, model, held_pointer(file), set()): raise orphan
         return None
     with ledger.locked():
-        held = _held(file)
+        held = held_pointer(file)
         head = str(held.get("ledger_head") or "")
-        if orphan := _orphan(file, model, held, {head} if ledger.holds(head) else set()): raise orphan
+        if orphan := orphan_fault(file, model, held, {head} if ledger.holds(head) else set()): raise orphan
         found = pointer_from(model, ledger.entries(*LIVE_KINDS, subject=model))
         if found and held != found.to_dict(): write_json(file, found.to_dict())
         if found is None and held.get("champion") is not None: write_json(file, dict(model=model, champion=None, routing={}, ledger_head=""))
         return found
-
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #820c8f30
-def _decisions(entries:Iterable[LedgerEntry])->dict[str, list[LedgerEntry]]:
-    "What changed who serves, by model, in the ledger's order."
-    found = {}
-    for entry in in_ledger_order(entries):
-        if entry.kind in LIVE_KINDS: found.setdefault(entry.subject, []).append(entry)
-    return found
-
-def _entries(logs:dict[str, list[str]], faults:list[Reason])->list[LedgerEntry]:
-    "The entries of lines that follow from each other."
-    if faults: raise LedgerError(faults[0].message, faults[0].next_step, place="data/ledger")
-    return [entry_from_line(line) for lines in logs.values() for line in lines]
-
-def _with_shared(workspace:Workspace, logs:dict[str, list[str]])->list[LedgerEntry]:
-    "With what colleagues recorded behind the end of their logs here; our own log is always complete here."
-    ledger, both = Ledger(workspace), {writer: list(lines) for writer,lines in logs.items()}
-    with store_trouble(workspace): rows = stored_lines(ledger.store)
-    newer = [row for row in rows if row["writer"] != ledger.writer and row["number"] > len(logs.get(row["writer"], ()))]
-    for row in newer: both.setdefault(row["writer"], []).append(row["line"])
-    return _entries(both, [reason for writer in {row["writer"] for row in newer} for reason in chain_reasons(f"The ledger's database, {writer}", both[writer])])
-
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #af643466
-def _serving(pointer:dict)->tuple:
-    "What of a pointer decides who is served by whom."
-    routing = pointer.get("routing")
-    share = routing.get("canary") if pointer.get("canary") and isinstance(routing, dict) else None
-    return pointer.get("champion"), pointer.get("canary"), share, pointer.get("shadow")
-
-def _beside(pointer:dict)->str:
-    "The trials a pointer names, in words; empty without any."
-    _,canary,share,shadow = _serving(pointer)
-    return "".join([f", with the canary {str(canary)[:12]} for {share}" if canary else "", f", with the shadow {str(shadow)[:12]}" if shadow else ""])
-
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #3631cdda
-def _is_in_step(workspace:Workspace)->bool:
-    "Whether the database was found whole, and neither it nor a log was touched since but by the ledger."
-    marks = kept_marks(workspace)
-    return marks is not None and bool(marks.whole_at) and store_file(workspace) is not None
-
-def _rows_that_decide(workspace:Workspace, models:list[str]|None)->tuple[list[LedgerEntry], set[str]]:
-    "The few entries that change who serves these models, and those of the pointers' heads that are here."
-    heads,store,about = set(pointer_anchors(workspace)), Ledger(workspace).store, {} if models is None else {"subject": models}
-    with store_trouble(workspace): return stored_entries(store, kind=LIVE_KINDS, **about), heads - absent_entries(store, heads)
-
-def _pointer_fault(workspace:Workspace, model:str, entries:list[LedgerEntry], known:set[str])->ReleaseError|None:
-    file = pointer_file(workspace, model)
-    pointer,due = _held(file), pointer_from(model, entries)
-    held = pointer.get("champion")
-    if _serving(pointer) == _serving(due.to_dict() if due else {}): return _orphan(file, model, pointer, known)
-    by_ledger = f"{due.champion[:12]} is the champion since {due.since:%Y-%m-%d}{_beside(due.to_dict())}" if due else "there is no champion"
-    return ReleaseError(f"data/live/{model}.json names {str(held)[:12] if held else 'no champion'}{_beside(pointer)}; by the ledger {by_ledger}.",
-        f"Run `mmops register {model}`, which writes the file again from the ledger; if an entry is missing there, pull the workspace first.", model=model, bundle_hash=held)
-
-def _pointer_faults(workspace:Workspace, models:Iterable[str]|None)->dict[str, ReleaseError]:
-    models = None if models is None else list(models)
-    if _is_in_step(workspace): return _faults_by(workspace, *_rows_that_decide(workspace, models), models)
-    logs = read_logs(workspace)
-    logged = _entries(logs, log_reasons(logs))
-    found = _faults_by(workspace, logged, {entry.hash for entry in logged}, models)
-    if not found or store_file(workspace): return found
-    shared = _with_shared(workspace, logs)
-    return _faults_by(workspace, shared, {entry.hash for entry in shared}, found)
-
-def _faults_by(workspace:Workspace, entries:list[LedgerEntry], known:set[str], models:Iterable[str]|None)->dict[str, ReleaseError]:
-    past = _decisions(entries)
-    pointed = (file.stem for file in workspace.path("data", "live").glob("*.json"))
-    names = sorted({*past, *pointed}) if models is None else models
-    return {name: fault for name in names if (fault := _pointer_fault(workspace, name, past.get(name, []), known))}
-
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #0c320c38
-def pointer_reasons(
-    workspace:Workspace, # Any
-    models:Iterable[str]|None=None, # Of params.yaml; None means every model with a pointer or a release
-)->list[Reason]: # Empty where every pointer says what the ledger says
-    "Which pointers name another bundle than the ledger, or an entry it does not hold. Raises `LedgerError` where a log was edited, or a shared database cannot be asked."
-    faults = _pointer_faults(workspace, models).values()
-    return [Reason("pointer_differs", fault.problem, next_step=fault.remedy, severity="fail") for fault in faults]
-
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #670007b8
-def champion_faults(
-    workspace:Workspace, # Any
-    models:Iterable[str], # Of params.yaml; those without a champion have no fault
-)->dict[str, ReleaseError|BundleError]: # By model; pointers that differ from the ledger first, then bundles that are missing or were changed
-    "What of the champions is not as it was released. Raises `LedgerError` as `pointer_reasons` does."
-    models = list(models)
-    found = _pointer_faults(workspace, models)
-    damaged = {model: fault for model in models if model not in found and (fault := _bundle_fault(workspace, model))}
-    return found | damaged
-
-def _bundle_fault(workspace:Workspace, model:str)->BundleError|None:
-    held = _held(pointer_file(workspace, model))
-    for bundle in filter(None, (held.get("champion"), held.get("canary"))):
-        try: opened_files(bundle_place(workspace, bundle), bundle)
-        except BundleError as fault: return fault
-
-# %% ../../nbs/api/governance/45_live_pointers.ipynb #9c61b9d4
-def check_champions(
-    workspace:Workspace, # Any
-    models:Iterable[str], # About to be scored; those without a champion pass
-)->None:
-    """Raises `ReleaseError` where a pointer differs from the ledger, else `BundleError` where a champion is missing or was changed, `LedgerError` as `pointer_reasons` does.
-    The text names up to five models; the fields are those of the first."""
-    faults = champion_faults(workspace, models)
-    if faults: raise _together(faults)
-
-def _together(faults:dict[str, ReleaseError|BundleError])->ReleaseError|BundleError:
-    first,shown = next(iter(faults.values())), list(faults.items())[:5]
-    if len(faults) == 1: return first
-    told = [f"{model}: {fault.problem}" for model,fault in shown] + ([f"And {len(faults)-5} more."] if len(faults) > 5 else [])
-    remedies = dict.fromkeys(fault.remedy for _,fault in shown)
-    return type(first)(f"{len(faults)} champions are not what was released. {' '.join(told)}", " ".join(remedies), **first.fields)

@@ -83,14 +83,16 @@ def read_release_policy(
 def policy_of(
     workspace:Workspace, # Its params.yaml and settings.ini are read
     model:str, # Key in params.yaml
+    *,
+    signers:Iterable[str]|None=None, # Lines of keys in place of the working tree's list; None for that
 )->Policy: # As the files say now, approved or not
-    "The rules in the working tree. Raises `ParameterError` for an unknown model or a rule nobody could keep."
+    "The rules in the working tree. Raises `ParameterError` for an unknown model or a rule nobody could keep, `SignatureError` where two roles share a key."
     spec,said = read_params(workspace).model(model),workspace.settings
     sides = [tuple(each.lower() for each in side) for side in (said.business_approvers, said.technical_approvers)]
     either = tuple(each.lower() for each in said.approvers if each.lower() not in (*sides[0], *sides[1]))
     return Policy(model, dict(spec.get("gates") or {}), **read_release_policy(spec.get("release")), holdout=spec.get("holdout"),
                   business=(*sides[0], *either), technical=(*sides[1], *either), unsigned=tuple(each.lower() for each in said.unsigned_approvals),
-                  signers=listed_signers(workspace))
+                  signers=listed_signers(workspace) if signers is None else tuple(signers))
 
 # %% ../../nbs/api/governance/46_policies.ipynb #932585ec
 POLICY_CHANGED = register_entry_kind("policy_changed", "Other rules for the releases of a model were proposed.")

@@ -6,7 +6,7 @@ Sign the facts of an approval with `sign_facts` and an SSH key; check them with 
 
 # %% auto #0
 __all__ = ['NAMESPACE', 'Identity', 'SignatureError', 'signers_file', 'add_signer', 'found_key', 'sign_facts', 'key_trouble',
-           'listing_advice', 'listed_signers', 'checked_signature']
+           'listing_advice', 'signer_lines', 'listed_signers', 'checked_signature']
 
 # %% ../../nbs/api/governance/48_signatures.ipynb #99010cf7
 import os, re, subprocess, tempfile
@@ -117,13 +117,18 @@ def listing_advice(
     return (f"For a new key, {actor} adds the line `{actor.lower()} namespaces=\"{NAMESPACE}\"`, followed by the text of the key's .pub file, to data/governance/allowed_signers and commits it; "
             "the next `mmops request MODEL --as ROLE` asks to have it approved.")
 
+def signer_lines(
+    workspace:Workspace, # Any
+)->tuple[str, ...]: # Lines in order, as they stand; empty where there is no list
+    "The keys of roles, as the working tree lists them, whoever shares one."
+    file = signers_file(workspace)
+    return tuple(line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()) if file.exists() else ()
+
 def listed_signers(
     workspace:Workspace, # Any
 )->tuple[str, ...]: # Lines in order; empty where there is no list
-    "The keys of roles, as the working tree lists them. Raises `SignatureError` where two roles share a key."
-    file = signers_file(workspace)
-    lines = tuple(line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()) if file.exists() else ()
-    _refuse_shared(lines)
+    "The same, to be asked for as rules. Raises `SignatureError` where two roles share a key."
+    _refuse_shared(lines := signer_lines(workspace))
     return lines
 
 # %% ../../nbs/api/governance/48_signatures.ipynb #16b28bf9

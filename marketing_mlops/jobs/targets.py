@@ -172,7 +172,7 @@ def check_before_run(
     """Raises `ParameterError` for an unknown name, a date without quotes, and a source, experiment or model that would stop a run of `names` later;
     what `check_champions` raises; and `ParameterError` for a model that names a retired feature."""
     from marketing_mlops.features.own_features import own_features
-    from marketing_mlops.governance.live_pointers import check_champions
+    from marketing_mlops.governance.live_checks import check_champions
     from marketing_mlops.governance.retired_features import check_retired
     pipeline_targets(workspace, names) # refuses a name that is none
     params, wanted = read_params(workspace), names or workspace.settings.default_models

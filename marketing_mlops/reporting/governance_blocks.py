@@ -140,9 +140,13 @@ def live_spans(
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #ec9dc0fd
 _BARS = {"champion": (18, "series_1"), "canary": (10, "series_2"), "shadow": (4, "series_3")}   # stage -> height in pixels, colour
 
-def _bars(rows:pd.DataFrame, names:list[str], stage:str)->alt.Chart:
+def _tick_format(begin:pd.Timestamp, end:pd.Timestamp)->tuple[str, str]:
+    "How ticks and words name a moment: by days where they tell the ticks apart, else with hours."
+    return ("%-d %b %Y", "%Y-%m-%d") if end - begin > pd.Timedelta(days=6) else ("%-d %b %H:%M", "%Y-%m-%d %H:%M")
+
+def _bars(rows:pd.DataFrame, names:list[str], stage:str, ticks:str)->alt.Chart:
     height,colour = _BARS[stage]
-    x = alt.X("begins:T", title=None, axis=alt.Axis(format="%-d %b %Y", tickCount=5, labelOverlap=True, grid=True))
+    x = alt.X("begins:T", title=None, axis=alt.Axis(format=ticks, tickCount=5, labelOverlap=True, grid=True))
     y = alt.Y("row:N", title=None, scale=alt.Scale(domain=names), axis=alt.Axis(labelColor=PALETTE["ink"].light, labelExpr="split(datum.label, ' · ')"))
     return alt.Chart(rows[rows.stage == stage]).mark_bar(height=height, color=PALETTE[colour].light).encode(x=x, x2="ends:T", y=y)
 
@@ -156,11 +160,13 @@ def served_chart(
     if rows.empty: return facts_block({"Time line": "Nothing was ever live."})
     rows = rows.assign(row=rows.model + " · " + rows.bundle.str[:8])
     names = list(dict.fromkeys(rows.sort_values("begins").row))[-most:]
-    words = "; ".join(f"{each.row}: {each.stage} {each.begins:%Y-%m-%d} to {each.ends:%Y-%m-%d}" for each in rows.itertuples() if each.row in names)
-    drawn = rows[rows.row.isin(names)].assign(begins=_moments(rows.begins), ends=_moments(rows.ends))
+    shown = rows[rows.row.isin(names)]
+    ticks, day = _tick_format(shown.begins.min(), shown.ends.max())
+    words = "; ".join(f"{each.row}: {each.stage} {each.begins:{day}} to {each.ends:{day}}" for each in shown.itertuples())
+    drawn = shown.assign(begins=_moments(shown.begins), ends=_moments(shown.ends))
     stages = [stage for stage in _BARS if stage in set(drawn.stage)]
     said = ", ".join({"champion": "champion (thick bar)", "canary": "canary (thinner)", "shadow": "shadow (thinnest)"}[stage] for stage in stages)
-    return finish_chart(alt.layer(*(_bars(drawn[["row", "stage", "begins", "ends"]], names, stage) for stage in stages)), f"Who served when: {said}", words, height=40*len(names))
+    return finish_chart(alt.layer(*(_bars(drawn[["row", "stage", "begins", "ends"]], names, stage, ticks) for stage in stages)), f"Who served when: {said}", words, height=40*len(names))
 
 def _moments(times:pd.Series)->pd.Series: return pd.to_datetime(times, utc=True).dt.strftime("%Y-%m-%dT%H:%M:%S")
 

@@ -21,11 +21,12 @@ from ..governance.grant_proofs import signed_facts
 from ..governance.incidents import ModelIncident, incidents_from
 from ..governance.ledger import Ledger
 from ..governance.ledger_entries import LedgerEntry, LedgerError
-from ..governance.live_pointers import LIVE_KINDS, LivePointer, champion_faults, champions, pointer_from
+from ..governance.live_checks import champion_faults
+from ..governance.live_pointers import LIVE_KINDS, LivePointer, champions, pointer_from
 from ..governance.policies import Policy, policy_changes, policy_in_force, policy_of, recorded_policies
 from ..governance.release_proofs import ReleaseProof, serving_proofs
 from ..governance.release_states import REQUESTED
-from ..governance.signatures import SignatureError, checked_signature
+from ..governance.signatures import SignatureError, checked_signature, listed_signers, signer_lines
 from ..workspace.clock import Clock, WallClock, instant_of
 from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.params import read_params
@@ -92,11 +93,11 @@ def governed_model(
     entries = list(entries)
     own = [entry for entry in entries if entry.subject == model and entry.time <= at]
     released = champions(own)
-    proposed = policy_of(workspace, model) if model in read_params(workspace).models else None
+    proposed = policy_of(workspace, model, signers=signer_lines(workspace)) if model in read_params(workspace).models else None
     return GovernedModel(model, tuple(own), pointer_from(model, own), approval_from(own, matter_of(released[-1]), at) if released else None, _waiting(own, model, at),
-                         policy_in_force(own), proposed, tuple(review_duties(own, at)), tuple(release_alerts(own, model, at)), _proofs(model, entries, at))
+                         policy_in_force(own), proposed, tuple(review_duties(own, at)), tuple(release_alerts(own, model, at)), _proofs(workspace, model, entries, at))
 
-def _proofs(model:str, entries:list[LedgerEntry], at:datetime)->dict[str, ReleaseProof]:
+def _proofs(workspace:Workspace, model:str, entries:list[LedgerEntry], at:datetime)->dict[str, ReleaseProof]:
     "What stands behind what was live then; every signature is read anew."
     past = {}
     for entry in entries: past.setdefault(entry.subject, []).append(entry)
@@ -148,7 +149,7 @@ class GovernanceRecord:
     models:tuple[GovernedModel, ...] # In the order of params.yaml, then those only the ledger knows
     entries:tuple[LedgerEntry, ...] # Of all models, in the ledger's order, up to the moment
     ledger:Verdict # Whether the record itself holds, as of now
-    faults:tuple[Reason, ...] = () # Pointers and bundles that are not what was released, as of now
+    faults:tuple[Reason, ...] = () # Pointers and bundles that are not what was released, and a key listed for two roles, as of now
 
     @property
     def incidents(self)->list[ModelIncident]: "Every incident, oldest first."; return incidents_from(self.entries)
@@ -190,7 +191,13 @@ def read_governance(
     except LedgerError as fault: return GovernanceRecord(at, (), (), _broken(verdict, fault))
     names = _names(workspace, entries, model)
     told = tuple(entry for entry in entries if entry.time <= at and (model is None or entry.subject == model))
-    return GovernanceRecord(at, tuple(governed_model(workspace, name, entries, at) for name in names), told, verdict, _faults(workspace, names))
+    return GovernanceRecord(at, tuple(governed_model(workspace, name, entries, at) for name in names), told, verdict, (*_faults(workspace, names), *_list_faults(workspace)))
+
+def _list_faults(workspace:Workspace)->tuple[Reason, ...]:
+    "Whether the working tree lists one key for two roles; such a list is never approved, and no reason to show nothing."
+    try: listed_signers(workspace)
+    except SignatureError as fault: return (Reason("shared_key", fault.problem, next_step=fault.remedy, severity="review"),)
+    return ()
 
 def _broken(verdict:Verdict, fault:LedgerError)->Verdict:
     "The verdict of a ledger that cannot be read."

@@ -2,7 +2,8 @@
 import pytest
 from governed_workspace import approved, at, finished, put_live, small_bundle, start
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.live_pointers import bundle_place, check_champions, live
+from marketing_mlops.governance.live_checks import check_champions
+from marketing_mlops.governance.live_pointers import bundle_place, live
 from marketing_mlops.governance.releases import bundle_evidence, rollback
 from marketing_mlops.governance.trials import start_canary
 from marketing_mlops.registry.bundles import read_bundle

@@ -2,14 +2,15 @@
 import json, shutil, subprocess
 import pytest
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
-from marketing_mlops.governance import ledger_looks, live_pointers
+from marketing_mlops.governance import ledger_looks, live_checks
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_databases import store_file
 from marketing_mlops.governance.ledger_entries import LedgerError, entry_from_line, entry_hash, entry_line
 from marketing_mlops.governance.ledger_looks import check_ledger, look_file
 from marketing_mlops.governance.ledger_marks import kept_marks, marks_file
 from marketing_mlops.governance.ledger_store import ledger_table
-from marketing_mlops.governance.live_pointers import ReleaseError, check_champions, pointer_file
+from marketing_mlops.governance.live_checks import check_champions
+from marketing_mlops.governance.live_pointers import ReleaseError, pointer_file
 from marketing_mlops.workspace.places import write_json
 
 def note(shop, text): return Ledger(shop, at("09-01")).append("note", "churn", "marketing@example.com", {"text": text})
@@ -159,7 +160,7 @@ def test_a_full_disk_leaves_no_note_and_the_verdict_stands(three, monkeypatch):
 
 def test_after_a_look_champions_are_checked_without_reading_a_log_and_an_edit_is_found_again(two, monkeypatch):
     assert look(two).passed
-    monkeypatch.setattr(live_pointers, "read_logs", lambda _: pytest.fail("a log was read"))
+    monkeypatch.setattr(live_checks, "read_logs", lambda _: pytest.fail("a log was read"))
     check_champions(two, ["churn"])
     pointer = json.loads(pointer_file(two, "churn").read_text())
     for wrong in (dict(champion="c"*64), dict(ledger_head="c"*64)):

@@ -3,12 +3,13 @@ import json, shutil
 import pytest
 import sqlalchemy as sa
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
-from marketing_mlops.governance import live_pointers
+from marketing_mlops.governance import live_checks
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_databases import store_file
 from marketing_mlops.governance.ledger_entries import LedgerError
 from marketing_mlops.governance.ledger_store import ledger_table
-from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, champion_faults, check_champions, live, pointer_file, pointer_reasons
+from marketing_mlops.governance.live_checks import champion_faults, check_champions, pointer_reasons
+from marketing_mlops.governance.live_pointers import RELEASED, ROLLED_BACK, ReleaseError, bundle_place, live, pointer_file
 from marketing_mlops.registry.bundle_files import BundleError
 from marketing_mlops.workspace.places import write_json
 
@@ -50,8 +51,8 @@ def test_a_champion_that_was_changed_and_one_that_is_missing_are_told_together(s
 
 def test_the_logs_are_read_once_for_all_models(shop, monkeypatch):
     for i in range(5): released(shop, f"model_{i}", "a")
-    read, own = [], live_pointers.read_logs
-    monkeypatch.setattr(live_pointers, "read_logs", lambda workspace: read.append(workspace) or own(workspace))
+    read, own = [], live_checks.read_logs
+    monkeypatch.setattr(live_checks, "read_logs", lambda workspace: read.append(workspace) or own(workspace))
     assert len(champion_faults(shop, [f"model_{i}" for i in range(5)])) == 5 and read == [shop]
 
 @pytest.mark.parametrize("change", [lambda lines: [lines[0], lines[1].replace("b"*64, "c"*64)], lambda lines: lines[1:]], ids=["edited", "removed"])
@@ -93,7 +94,7 @@ def shared(shop, tmp_path, monkeypatch):
     home = make_workspace(tmp_path/"home", "home")
     released(home, "promo", "c")
     shutil.copy2(home.path("data", "ledger", "home.jsonl"), shop.path("data", "ledger"))      # which the database lacks
-    monkeypatch.setattr(live_pointers, "store_file", lambda workspace: None)
+    monkeypatch.setattr(live_checks, "store_file", lambda workspace: None)
     return shop
 
 def test_what_a_colleague_recorded_in_a_shared_database_counts_and_looking_writes_nothing(shared):

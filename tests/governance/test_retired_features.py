@@ -5,7 +5,8 @@ import pytest
 from governed_workspace import approved, at, contents, make_workspace, put_live, small_bundle
 from marketing_mlops.governance.approvals import ApprovalError
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.live_pointers import check_champions, live
+from marketing_mlops.governance.live_checks import check_champions
+from marketing_mlops.governance.live_pointers import live
 from marketing_mlops.governance.retired_features import RETIRED, RetirementError, champions_reading, check_not_retired, reinstate_feature, retire_feature, retired_features
 from marketing_mlops.registry.bundles import read_bundle, score_rows
 from marketing_mlops.workspace.errors import MmopsError, ParameterError

@@ -5,7 +5,8 @@ from governed_workspace import approved, at, contents, finished, killed, make_wo
 from marketing_mlops.governance.approvals import grant
 from marketing_mlops.governance.duties import review_duties
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, check_champions, live, pointer_file, what_was_live
+from marketing_mlops.governance.live_checks import check_champions
+from marketing_mlops.governance.live_pointers import ReleaseError, bundle_place, live, pointer_file, what_was_live
 from marketing_mlops.contracts.verdict import Reason, Verdict
 from marketing_mlops.governance.release_gates import GateFindings, check_bundle
 from marketing_mlops.governance.release_states import CANARY_STEP, CHECKED, LEFT_OUT, RELEASED, ROLLED_BACK, MoveError, release_states

@@ -6,7 +6,8 @@ from marketing_mlops.governance.approval_states import REQUESTED, approval_state
 from marketing_mlops.governance.approvals import RequestNote, grant, refuse, request_approval
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.ledger_entries import knew
-from marketing_mlops.governance.live_pointers import RELEASED, ReleaseError, check_champions, live, pointer_reasons
+from marketing_mlops.governance.live_checks import check_champions, pointer_reasons
+from marketing_mlops.governance.live_pointers import RELEASED, ReleaseError, live
 from marketing_mlops.governance.release_gates import check_bundle
 from marketing_mlops.governance.releases import bundle_evidence, rollback
 

@@ -3,9 +3,11 @@ import json, shutil, subprocess
 import pytest
 from marketing_mlops.governance.approval_states import ApprovalMatter
 from marketing_mlops.governance.approvals import grant, request_approval
+from marketing_mlops.governance.governance_reviews import ReviewNotes, record_review
+from marketing_mlops.governance.incidents import IncidentNote, open_incident
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.release_states import CHECKED, GRANTED, RELEASED, ROLLED_BACK
-from marketing_mlops.governance.signatures import add_signer
+from marketing_mlops.governance.signatures import add_signer, signers_file
 from marketing_mlops.reporting.governance_blocks import governance_answer, live_table
 from marketing_mlops.reporting.governance_records import read_governance
 from marketing_mlops.reporting.reports import run_report
@@ -68,6 +70,17 @@ def test_a_release_that_no_yes_stands_behind_fails_the_page_and_names_nobody_as_
     page = str(governance_answer(record)) + str(live_table(record))
     assert "without a valid approval" in page and "nobody asked for these bytes" in page and f"approved by {MARKETING}" not in page
 
+def test_one_key_listed_for_two_roles_is_a_finding_and_the_page_is_made(shop):
+    put_live(shop, "5f", "03-01")
+    listed = signers_file(shop)
+    listed.write_text(listed.read_text() + listed.read_text().splitlines()[0].replace(OWNER, "finance@example.com") + "\n")
+    record = read_governance(shop, at=at("03-02").now())
+    shared = next(point for point in record.points if point.code == "shared_key")
+    assert OWNER in shared.message and "finance@example.com" in shared.message and "ssh-keygen" in shared.next_step
+    assert record.models[0].identity == "verified" and "not_in_force" in codes(record), "what was approved stands, and the list differs from it"
+    page = run_report("governance_review", dict(at="2026-03-02T00:00:00Z"), shop)
+    assert "lists one key for" in page.read_text()
+
 def test_a_yes_that_was_copied_from_another_bundle_is_forged(shop):
     put_live(shop, "5f", "03-01")
     request_approval(shop, ApprovalMatter("churn", "a1"*32, EVALUATION), ANALYST, clock=at("03-02"))
@@ -105,6 +118,23 @@ def test_a_ledger_somebody_edited_is_the_answer_and_a_model_nobody_knows_is_refu
     assert results["verdict"] == "fail" and results["live"] == {} and "cannot be trusted" in results["sentence"]
     shutil.rmtree(shop.path("data", "ledger")), shop.path("data", "state", "ledger.db").unlink()
     with pytest.raises(StageError, match="churn"): run_report("governance_review", dict(model="churm"), shop)
+
+SIDEWAYS = "[...document.querySelectorAll('.scroll, .chart, figure')].filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.innerText.slice(0, 60))"
+
+@pytest.mark.browser
+def test_no_table_of_the_governance_page_scrolls_sideways_however_long_its_words(shop, chromium):
+    write_text(shop.root/"params.yaml", PARAMS.replace("  promo:", "  promo: {owner: model-owner@example.com, purpose: Spring, audience: Customers, source: shop, task: propensity}\n  retailer_churn_of_the_last_ninety_days:"))
+    shop_at = lambda hour: ReplayClock(instant_of(f"2026-03-05T{hour}:00:00Z"))
+    put_live(shop, "5f", "03-01"), put_live(shop, "a1", "03-05")
+    long = "The newsletter of Thursday went to 41,208 people twice, and complaints_per_thousand_deliveries_within_a_day doubled; see data/report/retailer_churn_of_the_last_ninety_days/campaign_readout.html"
+    open_incident(shop, "churn", MARKETING, IncidentNote(long, "1200 EUR"), clock=shop_at("11"))
+    record_review(shop, "churn", OWNER, ReviewNotes(long, {"monitoring.psi_of_the_worst_feature": "0.2 to 0.15"}, (), (MARKETING, "data-protection-of-the-whole-group@example.com")), clock=shop_at("12"))
+    open_incident(shop, "retailer_churn_of_the_last_ninety_days", MARKETING, IncidentNote(long), clock=shop_at("13"))
+    page = run_report("governance_review", dict(at="2026-03-06T00:00:00Z"), shop)
+    for width, scheme in ((1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")):
+        watched = chromium(page, width, scheme)
+        assert watched.page.evaluate(SIDEWAYS) == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
 
 @pytest.mark.browser
 def test_the_governance_page_fits_its_screen_in_both_lights(shop, chromium):
