@@ -10,7 +10,7 @@ A segment is sized by customers and never by events: whoever opened three mails 
 __all__ = ['AGREED', 'OutcomeGroup', 'outcome_group', 'PeopleOutcome', 'SegmentPeople', 'people_of_frame', 'known_features',
            'people_of_source', 'people_of_experiment']
 
-# %% ../../nbs/api/explorers/83_segment_people.ipynb #929d94c8
+# %% ../../nbs/api/explorers/83_segment_people.ipynb #7dfefedb
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -30,13 +30,14 @@ from ..features.short_windows import short_windows
 from ..features.spines import as_cutoff, customer_candidates
 from ..features.training_files import read_training_set
 from ..contracts.customer_tables import CONSENTS
+from ..measurement.intervals import Moments, moments
 from ..sources.quality import clock_of
 from ..training.segment_reviews import agreed_purposes, drawn_customers, watched_values
 from ..workspace.errors import DataError, ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/explorers/83_segment_people.ipynb #baf35c3e
+# %% ../../nbs/api/explorers/83_segment_people.ipynb #81c586e4
 @dataclass(frozen=True)
 class OutcomeGroup:
     "Customers whose outcome is known: all of them, or those of one arm."
@@ -44,13 +45,21 @@ class OutcomeGroup:
     at:np.ndarray=field(repr=False) # Positions of those with another outcome than 0
     amounts:np.ndarray=field(repr=False) # What they did, float64
 
-    def values(self,
+    def taken(self,
         side:np.ndarray, # True for the customers that are asked about
-    )->np.ndarray: # One outcome for each of them, in no order
-        "The outcomes of its customers on one side."
-        some, found = self.amounts[side[self.at]], np.zeros(np.count_nonzero(self.rows & side))
-        found[:len(some)] = some
-        return found
+    )->tuple[int, np.ndarray]: # How many of its customers these are, and what those of them did who did something
+        "Its customers on one side."
+        return int(np.count_nonzero(self.rows & side)), self.amounts[side[self.at]]
+
+    def moments(self,
+        side:np.ndarray, # True for the customers that are asked about
+    )->Moments: # Of all of them, those without an amount included
+        "Mean and spread on one side. Raises `NotMeasurable` for nobody. Source: Chan, Golub & LeVeque 1983, pairwise update"
+        n, some = self.taken(side)
+        if not n or not len(some): return moments(np.zeros(min(n, 1))) if n < 2 else Moments(n, 0., 0.)
+        found = moments(some)
+        between = found.mean**2*found.n*(n - found.n)/n
+        return Moments(n, found.mean*found.n/n, ((found.n - 1)*found.variance + between)/max(1, n - 1))
 
 def outcome_group(
     values:np.ndarray, # Outcome of each customer; NaN where it is not known

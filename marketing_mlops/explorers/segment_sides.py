@@ -10,19 +10,19 @@ Every figure has its interval, and all intervals of one question hold together. 
 __all__ = ['told', 'consent_coverage', 'segment_overlap', 'Sides', 'outcome_sides', 'uplift_sides', 'side_words',
            'uplift_sentence']
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #c994924e
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #8bfabeba
 from collections.abc import Callable
 from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from ..contracts.glossary import Term, register_term
-from .segment_people import PeopleOutcome, SegmentPeople
+from .segment_people import OutcomeGroup, PeopleOutcome, SegmentPeople
 from .segment_profiles import SMALLEST_SIDE
 from ..measurement.differences import difference_of_means, difference_of_proportions
 from ..measurement.figures_in_words import estimate_in_words, in_words
 from ..measurement.intervals import Estimate, NotMeasurable, mean_interval, proportion_interval
 from ..measurement.multiplicity import simultaneous_level
-from ..measurement.resampling import check_spenders
+from ..measurement.resampling import FEWEST_SPENDERS, check_spenders, effective_spenders
 from ..measurement.slices import difference_of_estimates
 
 # %% ../../nbs/api/explorers/84_segment_sides.ipynb #8a9e4c5b
@@ -83,10 +83,11 @@ def _measured(measure:Callable[[], Estimate])->Estimate|NotMeasurable:
 
 def _few(n:int)->NotMeasurable: return NotMeasurable(f"{n:,} customers are too few to tell.", "Widen the conditions.", code="too_few")
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #5b60f082
-def _figure(values:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
-    if len(values) < SMALLEST_SIDE: raise _few(len(values))
-    return proportion_interval(int(values.sum()), len(values), level) if outcome.is_rate else mean_interval(values, level, outcome.unit)
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #4ca17fa9
+def _figure(group:OutcomeGroup, side:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
+    n, some = group.taken(side)
+    if n < SMALLEST_SIDE: raise _few(n)
+    return proportion_interval(len(some), n, level) if outcome.is_rate else mean_interval(group.moments(side), level, outcome.unit)
 
 def outcome_sides(
     people:SegmentPeople, # Customers with an outcome
@@ -96,16 +97,23 @@ def outcome_sides(
     "How it ended inside and outside."
     if (outcome := people.outcome) is None: return None
     each = simultaneous_level(level, 2)
-    return Sides(outcome.name, *(_measured(lambda s=side: _figure(outcome.everybody.values(s), outcome, each)) for side in (inside, ~inside)))
+    return Sides(outcome.name, *(_measured(lambda s=side: _figure(outcome.everybody, s, outcome, each)) for side in (inside, ~inside)))
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #28d3152e
-def _uplift(treated:np.ndarray, control:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
-    for values in (treated, control):
-        if len(values) < SMALLEST_SIDE: raise _few(len(values))
-    if outcome.is_rate: return difference_of_proportions(int(treated.sum()), len(treated), int(control.sum()), len(control), level).estimate
-    check_spenders(treated, control)
-    return difference_of_means(treated, control, level, outcome.unit).estimate
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #aa81bc45
+def _check_spenders(treated:tuple[int, np.ndarray], control:tuple[int, np.ndarray])->None:
+    "As `check_spenders`; where buyers abound the customers who bought nothing need not be looked at."
+    (n, bought), (m, others) = treated, control
+    if min(effective_spenders(bought), effective_spenders(others))*min(n, m)/max(n, m) >= FEWEST_SPENDERS: return
+    check_spenders(*(np.append(some, np.zeros(size - len(some))) for size, some in (treated, control)))
 
+def _uplift(treated:OutcomeGroup, control:OutcomeGroup, side:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
+    (n, bought), (m, others) = sides = treated.taken(side), control.taken(side)
+    if min(n, m) < SMALLEST_SIDE: raise _few(min(n, m))
+    if outcome.is_rate: return difference_of_proportions(len(bought), n, len(others), m, level).estimate
+    _check_spenders(*sides)
+    return difference_of_means(treated.moments(side), control.moments(side), level, outcome.unit).estimate
+
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #bb3ce7ae
 def uplift_sides(
     people:SegmentPeople, # Customers with an outcome and arms
     inside:np.ndarray, # Who is in the segment
@@ -115,7 +123,7 @@ def uplift_sides(
     outcome = people.outcome
     if outcome is None or len(outcome.arms) < 2: return []
     each, control, *treated = simultaneous_level(level, 2*(len(outcome.arms) - 1)), *outcome.by_arm
-    def measured(group, side): return _measured(lambda: _uplift(group.values(side), control.values(side), outcome, each))
+    def measured(group, side): return _measured(lambda: _uplift(group, control, side, outcome, each))
     return [Sides(arm, measured(group, inside), measured(group, ~inside)) for arm, group in zip(outcome.arms[1:], treated)]
 
 # %% ../../nbs/api/explorers/84_segment_sides.ipynb #f8a7aae8

@@ -15,6 +15,7 @@ from marketing_mlops.features.segments import Segment, in_segment
 from marketing_mlops.measurement.differences import difference_of_means
 from marketing_mlops.measurement.intervals import NotMeasurable, mean_interval, proportion_interval
 from marketing_mlops.measurement.multiplicity import simultaneous_level
+from marketing_mlops.measurement.resampling import check_spenders
 from marketing_mlops.workspace.errors import DataError, MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace, write_text
 
@@ -171,6 +172,18 @@ def test_an_unfinished_draft_is_refused_in_words(people, shop, given, says):
     one.select(given.pop("conditions", None), **given)
     with pytest.raises((ValueError, ParameterError), match=says): one.save()
     assert read_segments(shop) == {}
+
+@pytest.mark.parametrize("share", [.001, .01, .5, 1.])
+def test_a_mean_that_few_carry_is_refused_exactly_where_the_readout_refuses_it(share):
+    rng = np.random.default_rng(5)
+    df = customers().assign(spend=lambda d: np.where(rng.random(len(d)) < share, rng.lognormal(3, 1.5, len(d)), 0))
+    inside = (df.orders_365d >= 3).to_numpy()
+    (mail,) = uplift_sides(people_of(df), inside)
+    for side, found in ((inside, mail.inside), (~inside, mail.outside)):
+        arms = [df.spend[side & (df.arm == arm)].to_numpy() for arm in ("mail", "nobody")]
+        try: check_spenders(*arms); expected = difference_of_means(*arms, simultaneous_level(.95, 2), "EUR").estimate
+        except NotMeasurable as why: assert isinstance(found, NotMeasurable) and found.problem == why.problem
+        else: assert np.allclose([found.value, found.low, found.high], [expected.value, expected.low, expected.high])
 
 def test_refused_sides_say_why():
     known = people_of(customers().assign(spend=0.))
