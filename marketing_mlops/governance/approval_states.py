@@ -55,14 +55,17 @@ class ApprovalState:
     def missing(self)->tuple[str, ...]:
         "Sides whose yes is missing: business, technical or either; empty for a complete approval and without a request."
         return () if self.request is None else tuple((self.grants[-1] if self.grants else self.request).payload.get("missing", ()))
-    @property
-    def identity(self)->str:
-        "verified when every yes was signed, else unverified."
-        return "verified" if self.grants and all(entry.payload.get("identity") == "verified" for entry in self.grants) else "unverified"
-    @property
-    def approver(self)->str:
-        "Roles behind the answer, separated by commas; empty while there is none."
-        return ", ".join(self.granted_by) if self.answer and self.answer.kind == GRANTED else self.answer.actor if self.answer else ""
+
+# %% ../../nbs/api/governance/47_approval_states.ipynb #72b19c53
+@patch(as_prop=True)
+def identity(self:ApprovalState)->str:
+    "verified when every yes was signed, else unverified."
+    return "verified" if self.grants and all(entry.payload.get("identity") == "verified" for entry in self.grants) else "unverified"
+
+@patch(as_prop=True)
+def approver(self:ApprovalState)->str:
+    "Roles behind the answer, separated by commas; empty while there is none."
+    return ", ".join(self.granted_by) if self.answer and self.answer.kind == GRANTED else self.answer.actor if self.answer else ""
 
 # %% ../../nbs/api/governance/47_approval_states.ipynb #dace7b2f
 @patch
@@ -113,6 +116,7 @@ def _in_question(found:list[LedgerEntry], open_requests:set[str])->tuple[LedgerE
             if not entry.payload.get("missing"): current = asked[entry.payload["request"]]
     return current, yeses[current.hash] if current else []
 
+# %% ../../nbs/api/governance/47_approval_states.ipynb #7f238689
 def _closed(found:list[LedgerEntry])->ApprovalState:
     "The state of a matter without an open request."
     asked = [entry for entry in found if entry.kind == REQUESTED]
