@@ -51,7 +51,7 @@ def proofs_at(
 )->dict[str, dict[str, "ReleaseProof"]]: # Model -> champion, canary, shadow -> what stands behind it
     "What stands behind everything that serves."
     from marketing_mlops.governance.release_proofs import recalled_signature, serving_proofs
-    return serving_proofs(past, models, at=at, check=recalled_signature(workspace))
+    return serving_proofs(past, models, at=at, check=recalled_signature(workspace), serves_in=workspace.settings.environment)
 
 def proof_warnings(
     proofs:Mapping[str, "ReleaseProof"], # Of one model, by stage

@@ -65,7 +65,16 @@ def release_candidate(
         before = live(found, model)
         folder = bundle_for(found, model, stage, before)
         said = _made_champion(found, model, folder, role, before) if stage == "champion" else _begun_trial(found, model, folder, role, stage, share)
-    for line in said: print(line)
+    for line in [*said, *_waiting_rules(found, model)]: print(line)
+
+# %% ../../nbs/api/cli/64_release.ipynb #bb705b0d
+def _waiting_rules(workspace:Workspace, model:str)->list[str]:
+    "What the files say about rules that did not decide."
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.policies import policy_changes, policy_in_force, policy_of
+    rules = policy_in_force(Ledger(workspace).entries(subject=model))
+    changed = [name.replace("_", " ") for name in policy_changes(rules, policy_of(workspace, model))] if rules else []
+    return [f"Note: the files of this workspace name other rules than those that decided ({', '.join(changed)}). They count once both sides have approved them: `mmops request {model} --as ROLE`."] if changed else []
 
 # %% ../../nbs/api/cli/64_release.ipynb #d50f58b8
 def _approved_by(workspace:Workspace, model:str, stage:str)->str:

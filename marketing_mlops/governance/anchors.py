@@ -150,7 +150,7 @@ _UNSIGNED = {"unsigned": " It is an unsigned anchor: whoever can write to this r
 def _without_anchor(workspace:Workspace)->str:
     if workspace.settings.ledger_anchor == "none": return "No git tag anchors this ledger: settings.ini says ledger_anchor = none."
     if anchor_place(workspace) == "none": return "No git tag anchors this ledger: the workspace is no git repository."
-    return "No git tag anchors this ledger yet; one is made at every approval and release."
+    return "No git tag anchors this ledger yet; one is made at every approval and release. Where others have made some, `git fetch --tags` brings them here."
 
 def _uncovered(entries:list[LedgerEntry], noted:set[str])->int:
     "Decisions behind the last tag of their writer, or of whoever had seen them."

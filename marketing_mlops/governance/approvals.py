@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from ..contracts.glossary import Term, register_term
-from .approval_states import ApprovalMatter, ApprovalState, approval_state, part_in
+from .approval_states import ApprovalMatter, ApprovalState, approval_state, part_from, part_in
 from .grant_proofs import checks_of, grant_proof, signed_facts
 from .ended_approvals import record_ended
 from .ledger import Ledger
@@ -22,7 +22,7 @@ from .ledger_entries import LedgerEntry, checked_actor
 from .live_pointers import pointer_from
 from .policies import Policy, policy_in_force, policy_of, record_policy, recorded_policies
 from .release_states import GRANTED, REFUSED, RELEASED, REQUESTED, WITHDRAWN
-from .structures import missing_sides, needed_sides, structural_changes
+from .structures import Side, missing_sides, needed_sides, structural_changes
 from ..workspace.clock import Clock, WallClock
 from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.places import Workspace
@@ -96,9 +96,11 @@ def request_approval(
     with ledger.locked():
         state = approval_state(workspace, matter, clock=clock)
         if state.is_valid or _waits(state, actor, author, policy): return state
+        said |= _asked_rules(ledger, policy, structure)
+        _check_answerable(matter, ledger.entries(subject=matter.model), policy, said["missing"], (actor, author))
         record_ended(ledger, matter.model)
         record_policy(ledger, policy, actor)
-        ledger.append(REQUESTED, matter.model, actor, said | _asked_rules(ledger, policy, structure))
+        ledger.append(REQUESTED, matter.model, actor, said)
         return approval_state(workspace, matter, clock=clock)
 
 # %% ../../nbs/api/governance/50_approvals.ipynb #41f6d7a3
@@ -110,6 +112,17 @@ def _waits(state:ApprovalState, actor:str, author:str, policy:Policy)->bool:
     said = state.request.payload
     return (state.request.actor, said["author"], said["policy_hash"]) == (actor, author, policy.hash)
 
+def _check_answerable(matter:ApprovalMatter, entries:list[LedgerEntry], asked:Policy, needed:Iterable[Side], roles:tuple[str, ...]):
+    "Refuse a request that would leave a needed side with nobody to answer it, now and for ever."
+    rules = policy_in_force(entries) or asked
+    sides = {"business": rules.business, "technical": rules.technical}
+    free = [each for each in rules.approvers if each not in roles and not part_from(entries, matter.bundle_hash, each)]
+    stuck = {side: own for side in missing_sides(needed, sides, free) if (own := [each for each in sides.get(side, rules.approvers) if each in roles])}
+    for side, own in stuck.items():
+        of_side = "" if side == "either" else f" of the {side} side"
+        _refuse(matter, f"No approver{of_side} would be left to answer: {' and '.join(own)} cannot, having asked for the bundle or built it, and that stays so. Nothing was recorded.",
+                "Let a role ask that is no approver, or name a second approver in settings.ini and have that approved first.")
+
 # %% ../../nbs/api/governance/50_approvals.ipynb #7713dc90
 def _checked_approver(workspace:Workspace, policy:Policy, matter:ApprovalMatter, actor:str)->str:
     actor,allowed = checked_actor(actor), policy.approvers
@@ -117,7 +130,7 @@ def _checked_approver(workspace:Workspace, policy:Policy, matter:ApprovalMatter,
         _refuse(matter, f"{actor} may not approve; the approvers of the rules that decide are: {', '.join(allowed) or 'none'}.{closest(actor, allowed)}",
                 "Ask one of them, or name another in settings.ini and have the change approved with the next request.")
     part = part_in(workspace, matter.model, matter.bundle_hash, actor)
-    if part: _refuse(matter, f"{actor} {part}.", "Ask another approver.")
+    if part: _refuse(matter, f"{actor} {part}.", "Ask another approver. Where there is none, build the bundle anew from changed parameters or data, and let another role ask.")
     return actor
 
 # %% ../../nbs/api/governance/50_approvals.ipynb #e2b9ce63

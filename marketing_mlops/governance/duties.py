@@ -16,7 +16,7 @@ from ..contracts.glossary import Term, register_term
 from ..contracts.verdict import Reason
 from .ledger_entries import LedgerEntry, register_entry_kind
 from .live_pointers import pointer_from
-from .policies import policy_in_force
+from .policies import Policy, policy_in_force
 from .release_states import ROLLED_BACK
 from ..workspace.settings import Market, Settings
 
@@ -56,22 +56,30 @@ class ReviewDuty:
 def ends_duty(
     duty:ReviewDuty, # Owed
     roles:Iterable[str], # Who held the review
-)->bool: # False where nobody was there but who rolled back
+    rules:Policy|None=None, # In force at the review; None where both sides never approved any
+)->bool: # False where no approver was there but who rolled back
     "Whether a review held by these roles ends a duty."
-    return any(role != duty.actor for role in roles)
+    return any(role != duty.actor and (rules is None or role in rules.approvers) for role in roles)
 
 def _why(said:Mapping)->str: return said["reason"] + (f"; what came back: {said['despite']}" if said.get("despite") else "")
+
+# %% ../../nbs/api/governance/66_duties.ipynb #a916ea8c
+def _left_by(review:LedgerEntry, owed:list[ReviewDuty], known:list[LedgerEntry])->list[ReviewDuty]:
+    own = [duty for duty in owed if duty.model == review.subject]
+    rules = policy_in_force(each for each in known if each.subject == review.subject) if own else None
+    return [duty for duty in owed if duty not in own or not ends_duty(duty, (review.actor, *review.payload.get("with", ())), rules)]
 
 def review_duties(
     entries:Iterable[LedgerEntry], # Of the ledger, in its order
     at:datetime, # With a time zone; later entries are passed over
 )->list[ReviewDuty]: # Oldest first; those that are due and those that are not yet
     "The reviews that are still owed."
-    owed = []
+    known,owed = [], []
     for entry in entries:
         said = entry.payload
         if entry.time > at: continue
-        if entry.kind == REVIEW_HELD: owed = [duty for duty in owed if duty.model != entry.subject or not ends_duty(duty, (entry.actor, *said.get("with", ())))]
+        known.append(entry)
+        if entry.kind == REVIEW_HELD: owed = _left_by(entry, owed, known)
         elif entry.kind == ROLLED_BACK and (due := said.get("review_due")):
             owed.append(ReviewDuty(entry.subject, said["before"], entry.time, entry.actor, _why(said), datetime.fromisoformat(due)))
     return owed
@@ -79,7 +87,7 @@ def review_duties(
 # %% ../../nbs/api/governance/66_duties.ipynb #098dc89d
 def _missed(duty:ReviewDuty)->Reason:
     said = f"{duty.model}: bundle {duty.bundle_hash[:12]} was rolled back on {duty.left_at:%Y-%m-%d} ({duty.reason}), and the review due by {duty.due_at:%Y-%m-%d %H:%M} was not held."
-    return Reason("review_missing", said, next_step=f"Look at what happened, and record it with `mmops review record {duty.model} --seen WHAT --as ROLE`; somebody else than {duty.actor} has to be there.", severity="review")
+    return Reason("review_missing", said, next_step=f"Look at what happened, and record it with `mmops review record {duty.model} --seen WHAT --as ROLE`; an approver other than {duty.actor} has to be there.", severity="review")
 
 def _overdue(model:str, entries:list[LedgerEntry], at:datetime)->list[Reason]:
     "A champion that has been live longer than the rules in force allow."

@@ -81,7 +81,8 @@ def store_reasons(
     rows = list(rows)
     found = [reason for row in rows if (reason := row_reason(row, known or {}))] + unlogged_reasons(logs, rows, complete_for)
     absent = len({line for lines in logs.values() for line in lines} - {row["line"] for row in rows})
-    if absent: found.append(Reason("behind", f"The database lacks {counted(absent, 'entry', 'entries')} of the logs.", absent, 0, "Run `mmops ledger rebuild`.", "review"))
+    lacks = f"The database lacks {counted(absent, 'entry', 'entries')} of the logs."
+    if absent: found.append(Reason("behind", lacks, absent, 0, "Run `mmops ledger rebuild`, once nothing else is found.", "review"))
     return found
 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #fb24dcc0

@@ -6,7 +6,7 @@ Call `check_bundle` before asking for an approval: it asks every gate of `RELEAS
 
 # %% auto #0
 __all__ = ['RELEASE_GATES', 'MEASURED_GATES', 'GateCheck', 'last_check', 'GateFindings', 'GateInputs', 'rules_to_check_by',
-           'check_bundle', 'unmeasured_gates', 'gate_objection']
+           'check_bundle', 'unmeasured_gates', 'gate_objection', 'comparison_objection']
 
 # %% ../../nbs/api/governance/64_release_gates.ipynb #2e380887
 import hashlib, json
@@ -284,3 +284,15 @@ def _unread(entries:list[LedgerEntry], given:LedgerEntry)->str:
     if shut: return f"a gate was shut on {shut.entry.time:%Y-%m-%d}, and {given.actor} has read no check since that opens it{_shut_gate(shut)}"
     new = dict.fromkeys(point for each in checks[1:] for point in each.open_points if point not in checks[0].open_points)
     return f"this came up after the approval: {', '.join(new)}" if new else ""
+
+# %% ../../nbs/api/governance/64_release_gates.ipynb #50310220
+def comparison_objection(
+    entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
+    bundle_hash:str, # Core hash of the bundle, 64 hexadecimal digits
+)->str: # As the end of a sentence; empty where the champion is the one compared with, or there is none
+    "Whether the last check of a bundle compares it with another champion than the one it would replace."
+    entries = list(entries)
+    now,check = pointer_from("", entries), last_check(entries, bundle_hash)
+    compared = check.entry.payload.get("champion") if check else None
+    if now is None or now.champion in (compared, bundle_hash): return ""
+    return f"it was held against {f'the champion {compared[:12]}' if compared else 'no champion'}, and by now {now.champion[:12]} is live"

@@ -165,7 +165,7 @@ def _gates(entries:list[LedgerEntry], approval:ApprovalState)->str:
         if shut: return f"a gate was shut on {shut.time:%Y-%m-%d}, and {given.actor} had read no check that opened it"
     return ""
 
-def _against(told:list[LedgerEntry], step:LedgerEntry, check:Callable[..., Identity]|None)->ReleaseProof:
+def _against(told:list[LedgerEntry], step:LedgerEntry, check:Callable[..., Identity]|None, serves_in:str)->ReleaseProof:
     said,own = step.payload, [each for each in told if each.subject == step.subject]
     approval = approval_from(told, ApprovalMatter(step.subject, said["bundle_hash"], said["evaluation_hash"]), datetime.fromisoformat(step.recorded_at))
     objection = approval_objection(own, approval) or terms_objection(own, approval, said.get("structure"))
@@ -173,7 +173,8 @@ def _against(told:list[LedgerEntry], step:LedgerEntry, check:Callable[..., Ident
     strangers = [each for each in str(said.get("approver") or "").split(", ") if each and each not in approval.granted_by]
     why = f"it names {', '.join(strangers)} as approver, and yes was said by {', '.join(approval.granted_by)}" if strangers else _gates(own, approval)
     if why: return ReleaseProof(step, objection=why)
-    return ReleaseProof(step, approval.granted_by, approval_identity(said.get("environment", ""), own, approval, check=check))
+    where = "production" if "production" in (serves_in, said.get("environment")) else ""     # the stricter of the two
+    return ReleaseProof(step, approval.granted_by, approval_identity(where, own, approval, check=check))
 
 # %% ../../nbs/api/governance/68_release_proofs.ipynb #f0b12714
 def release_proof(
@@ -181,9 +182,10 @@ def release_proof(
     step:LedgerEntry, # Of kind `RELEASED`, `CANARY_STEP` or `SHADOWED`
     *,
     check:Callable[..., Identity]|None=None, # As for `check_grant`; `recalled_signature` is quicker
+    serves_in:str="", # Environment that relies on the step now, such as production; "" for the one it was taken in
 )->ReleaseProof: # Also for an entry that lacks half of its facts
-    "Whether approvals stood behind a step when it was taken."
-    try: return _against(known_to(step, entries), step, check)
+    "Whether approvals stood behind a step when it was taken, and are enough for where it serves."
+    try: return _against(known_to(step, entries), step, check, serves_in)
     except SignatureError as fault: return ReleaseProof(step, objection=fault.problem.rstrip("."))
     except KeyError as missing: return ReleaseProof(step, objection=f"it, or an entry it rests on, lacks the fact {missing.args[0]!r}")
     except (AttributeError, TypeError, ValueError): return ReleaseProof(step, objection="it, or an entry it rests on, is not as a release writes it")
@@ -207,6 +209,7 @@ def serving_proofs(
     *,
     at:datetime|None=None, # As of when, with a time zone; None for now
     check:Callable[..., Identity]|None=None, # As for `release_proof`
+    serves_in:str="", # As for `release_proof`
 )->dict[str, dict[str, ReleaseProof]]: # Model -> stage -> proof; no stage where nothing is live
     "What stands behind everything that serves."
     by_hash = {each.hash: each for entries in past.values() for each in entries}
@@ -215,7 +218,7 @@ def serving_proofs(
     for model in models:
         own = past.get(model, ())
         steps = serving_steps([each for each in own if at is None or each.time <= at])
-        found[model] = {stage: release_proof(told(own), step, check=check) for stage, step in steps.items()}
+        found[model] = {stage: release_proof(told(own), step, check=check, serves_in=serves_in) for stage, step in steps.items()}
     return found
 
 # %% ../../nbs/api/governance/68_release_proofs.ipynb #a6161c07

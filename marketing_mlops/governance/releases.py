@@ -32,7 +32,7 @@ from .ledger_entries import LedgerEntry, checked_actor
 from .ledger_looks import check_ledger
 from .live_pointers import LivePointer, ReleaseError, bundle_place, champions, live, pointer_from
 from .policies import policy_in_force
-from .release_gates import gate_objection
+from .release_gates import comparison_objection, gate_objection
 from .release_proofs import Objection, approval_identity, approval_objection, terms_objection
 from .release_states import LEFT_OUT, RELEASED, ROLLED_BACK, ReleaseState, Signal, check_move, release_states
 from .rollback_goals import RollbackGoal, check_returnable, rollback_goal, standing_objection
@@ -49,6 +49,7 @@ class BundleEvidence:
     verdict:Verdict # What the evaluation says
     structure:dict[str, str] # What of it may not change with one yes, from `bundle_structure`
     gates:dict # The gates it was judged by
+    audience:str="" # For whom it was built; "" where it does not say
 
     @property
     def matter(self)->ApprovalMatter: "What to ask an approval for."; return ApprovalMatter(self.model, self.bundle_hash, self.evaluation_hash)
@@ -69,7 +70,7 @@ def bundle_evidence(
     missing = Reason("no_verdict", "The evaluation in the bundle holds no verdict.", next_step="Evaluate the model against its gates.", severity="unknown")
     verdict = Verdict.from_dict(judged) if judged else Verdict("evaluation", "unknown", [missing])
     return BundleEvidence(bundle.parameters["model"], bundle.core_hash, evaluation_hash(bundle.evaluation), verdict,
-                          bundle_structure(bundle), dict(bundle.parameters.get("gates") or {}))
+                          bundle_structure(bundle), dict(bundle.parameters.get("gates") or {}), str(bundle.parameters.get("audience") or ""))
 
 # %% ../../nbs/api/governance/70_releases.ipynb #6b5a9108
 def _refuse(model:str, bundle_hash:str, problem:str, remedy:str): raise ReleaseError(problem, remedy, model=model, bundle_hash=bundle_hash)
@@ -117,8 +118,10 @@ def state_of_bundle(
 # %% ../../nbs/api/governance/70_releases.ipynb #372b1317
 def _check_gates(model:str, bundle_hash:str, entries:list[LedgerEntry], approval:ApprovalState):
     "Refuse a bundle that was not held against the gates, or about which something came up that its approvers had not read."
-    why = gate_objection(entries, bundle_hash, approval)
-    if why: _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} may not go live: {why}.", f"Run `mmops check {model} --as ROLE`, and have it approved after that.")
+    _no_way_past_gates(model, bundle_hash, gate_objection(entries, bundle_hash, approval))
+
+def _no_way_past_gates(model:str, bundle_hash:str, why:str):
+    if why: _refuse(model, bundle_hash, f"Bundle {bundle_hash[:12]} may not go live: {why}.", f"Run `mmops check {model} --as ROLE`, and have it approved again if anything new comes up.")
 
 # %% ../../nbs/api/governance/70_releases.ipynb #60331425
 def _release_facts(workspace:Workspace, evidence:BundleEvidence, approval:ApprovalState, identity:Identity)->dict:
@@ -126,7 +129,7 @@ def _release_facts(workspace:Workspace, evidence:BundleEvidence, approval:Approv
     remark = next((each.payload["reason"] for each in reversed(approval.grants) if each.payload["reason"]), "")
     return dict(bundle_hash=evidence.bundle_hash, evaluation_hash=evidence.evaluation_hash, verdict=evidence.verdict.status, structure=evidence.structure,
                 approval=approval.answer.hash, approver=approval.approver, policy_hash=approval.request.payload["policy_hash"],
-                identity=identity, environment=workspace.settings.environment, reason=remark)
+                identity=identity, environment=workspace.settings.environment, audience=evidence.audience, reason=remark)
 
 # %% ../../nbs/api/governance/70_releases.ipynb #f05aff81
 @dataclass(frozen=True)
@@ -149,6 +152,7 @@ def ready_step(
     _check_gates(model, digest, entries, approval)
     needed,has_champion = policy_in_force(entries).stages, pointer_from(model, entries) is not None
     left_out = check_move(model, digest, state_of_bundle(entries, digest, ledger.clock.now()), signal, needed if has_champion else ())
+    _no_way_past_gates(model, digest, comparison_objection(entries, digest))
     _check_ledger(model, digest, ledger)
     why = "the release rule does not ask for it" if has_champion else "there was no champion to stand beside"
     return ReadyStep(_release_facts(ledger.workspace, evidence, approval, identity), {stage: why for stage in left_out})

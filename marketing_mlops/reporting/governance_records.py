@@ -101,7 +101,7 @@ def _proofs(workspace:Workspace, model:str, entries:list[LedgerEntry], at:dateti
     "What stands behind what was live then; every signature is read anew."
     past = {}
     for entry in entries: past.setdefault(entry.subject, []).append(entry)
-    return serving_proofs(past, [model], at=at)[model]
+    return serving_proofs(past, [model], at=at, serves_in=workspace.settings.environment)[model]
 
 # %% ../../nbs/api/reporting/84_governance_records.ipynb #8424ad28
 _SIGN = "Give the next yes with `mmops approve MODEL --key FILE`, and list the role's key in data/governance/allowed_signers."

@@ -102,10 +102,10 @@ def _approval(model:str, bundle:Bundle|None, ledger:list[LedgerEntry])->Approval
     if bundle is None: return ApprovalState("none")
     return approval_from(ledger, ApprovalMatter(model, bundle.core_hash, evaluation_hash(bundle.evaluation)), datetime.min.replace(tzinfo=timezone.utc))
 
-def _proofs(model:str, ledger:list[LedgerEntry])->dict[str, ReleaseProof]:
+def _proofs(workspace:Workspace, model:str, ledger:list[LedgerEntry])->dict[str, ReleaseProof]:
     past = {}
     for entry in ledger: past.setdefault(entry.subject, []).append(entry)
-    return serving_proofs(past, [model])[model]
+    return serving_proofs(past, [model], serves_in=workspace.settings.environment)[model]
 
 def _place(workspace:Workspace, model:str, wish:str|None, champion:LivePointer|None)->Path:
     if wish in (None, "champion") and champion: return champion.bundle_folder(workspace)
@@ -131,4 +131,4 @@ def read_card(
     try: found, problem = read_bundle(place), ""
     except BundleError as error: found, problem = None, error.problem
     approval = _approval(model, found, ledger)
-    return ModelCard(model, found, problem, champion, entries, trouble, approval, shown_identity(entries, approval), _proofs(model, ledger))
+    return ModelCard(model, found, problem, champion, entries, trouble, approval, shown_identity(entries, approval), _proofs(workspace, model, ledger))

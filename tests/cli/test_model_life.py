@@ -280,7 +280,16 @@ def test_a_changed_byte_is_found_by_every_command_that_reads_the_candidate(shop,
     for words in (["register", "churn"], ["request", "churn", "--as", ANALYST], ["approve", "churn", "--as", OWNER], ["approve", "churn", "--as", "marketing@example.com"], ["release", "churn", "--as", ANALYST]):
         refused(shop, capsys, *words, says="README.md: this file was changed")
 
+def three_approvers(shop):
+    write_text(shop.root/"settings.ini", (shop.root/"settings.ini").read_text().replace(f"approvers = {OWNER}, marketing@example.com", f"approvers = {OWNER}, marketing@example.com, finance@example.com"))
+
+def test_a_request_that_leaves_nobody_to_answer_is_refused_and_not_on_record(shop, capsys):
+    refused(shop, capsys, "request", "churn", "--as", OWNER, says="No approver of the technical side would be left to answer")
+    refused(shop, capsys, "request", "churn", "--as", ANALYST, "--author", OWNER, says="Let a role ask that is no approver")
+    assert Ledger(shop).entries("approval_requested") == []
+
 def test_who_asked_may_not_approve_and_an_outsider_may_neither(shop, capsys):
+    three_approvers(shop)
     typed("request", "churn", "--as", OWNER)
     refused(shop, capsys, "approve", "churn", "--as", OWNER, says="asked for this approval")
     refused(shop, capsys, "approve", "churn", "--as", "intern@example.com", says="may not approve")
@@ -300,6 +309,7 @@ def test_who_may_not_answer_reads_that_and_nothing_before_it(shop, capsys):
     assert said(OWNER).out == "" and "Complaints doubled" in said(OWNER).err
 
 def test_who_built_it_may_not_approve_either(shop, capsys):
+    three_approvers(shop)
     typed("request", "churn", "--as", ANALYST, "--author", OWNER)
     refused(shop, capsys, "approve", "churn", "--as", OWNER, says="built this bundle")
     assert typed("approve", "churn", "--as", "marketing@example.com") == 0
@@ -400,6 +410,15 @@ def test_control_characters_of_an_evaluation_do_not_reach_the_terminal(shop, cap
     typed("request", "churn", "--as", ANALYST)
     said = capsys.readouterr().out
     assert "\x1b" not in said and "\\x1b[2J" in said
+
+def test_a_release_added_by_hand_is_named_by_the_check_of_the_ledger(shop, capsys):
+    first = released(shop)
+    capsys.readouterr()
+    assert typed("ledger", "verify") == 0 and "no valid approval" not in capsys.readouterr().out
+    Ledger(shop).append("released", "churn", ANALYST, Ledger(shop).entries("released")[-1].payload | dict(bundle_hash="f"*64, before=first.core_hash))
+    typed("ledger", "verify")
+    said = capsys.readouterr().out
+    assert "ledger: pass" not in said and "no valid approval stands behind the entry 'released' of bundle ffffffffffff" in said
 
 def test_an_edited_ledger_is_named_and_ends_with_one(shop, capsys):
     released(shop)

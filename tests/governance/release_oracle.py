@@ -26,7 +26,7 @@ class Matter:
     is_barred: bool = False                       # refused, withdrawn or rolled back, and not asked again since
     objected: bool = False                        # the same or retired, and not approved again since
     hands: set = field(default_factory=set)       # who asked for it or built it, ever
-    check: tuple | None = None                    # what the gates said last: status, the rules they asked by, and the point they left open
+    check: tuple | None = None                    # what the gates said last: status, the rules they asked by, the point they left open, and the champion it was held against
     is_known: bool = False
 
 @dataclass(frozen=True)
@@ -78,9 +78,19 @@ class Oracle:
         m, same = self.matters[name], (by, author, tree)
         if self.is_valid(name): return
         if m.asked and not m.is_barred and m.ends is None and m.asked["same"] == same: return
-        m.is_known, m.hands = True, m.hands | {by, author}
         change = not self.standing or told is None or told != self.bundles[self.champion].structure or (self.in_force is not None and tree != self.in_force)
+        allow(self._leaves_somebody(self.in_force or tree, change, {by, author}, m.hands))
+        m.is_known, m.hands = True, m.hands | {by, author}
         m.asked, m.yeses, m.ends, m.is_barred = dict(same=same, rules=tree, two_sides=change, told=told), [], None, False
+
+    def _leaves_somebody(self, rules, two_sides, asking, hands):
+        "Who asks or built it can never answer; a question nobody of a side could answer for that reason is not asked."
+        free = rules.approvers - asking - hands
+        if not two_sides: return bool(free) or not rules.approvers & asking
+        business, technical = free & set(rules.business), free & set(rules.technical)
+        if any(one != other for one in business for other in technical): return True
+        stuck = [rules.technical] if business and technical else [side for side, left in ((rules.business, business), (rules.technical, technical)) if not left]
+        return not any(set(side) & asking for side in stuck)
 
     def _approver(self, name, role):
         "Only whom the rules in force name, and never somebody who asked for these bytes or built them."
@@ -129,7 +139,7 @@ class Oracle:
         m = self.matters[name]
         rules = m.asked["rules"] if m.asked else tree
         allow(rules is not None)
-        m.is_known, m.check = True, (status, rules, status if status in ("review", "unknown") else None)
+        m.is_known, m.check = True, (status, rules, status if status in ("review", "unknown") else None, self.champion)
         if status == "fail":
             if m.state in ("checked", "approved"): m.state = "candidate"
         elif m.state in ("candidate", "retired"): m.state = "approved" if m.lasting is not None and m.lasting > self.minute else "checked"
@@ -144,6 +154,7 @@ class Oracle:
         allow(m.check is not None and m.check[0] != "fail" and m.check[1] == m.asked["rules"])
         allow(m.check[2] is None or all(seen == m.check[2] for _, _, seen in m.yeses))     # nobody answers for what came up after the yes
         allow(m.state in steps_from)
+        allow(not self.standing or self.champion in (name, m.check[3]))                     # what it would replace is what it was held against
         if self.standing: allow(not set(passed_over[m.state]) & set(self.in_force.stages))
 
     def release(self, name, is_altered=False):

@@ -58,6 +58,7 @@ class World:
         name = rng.choice(self.known).name
         m, made = o.matters[name], o.bundles[name]
         if o.is_valid(name) and m.state in ("approved", "shadow", "canary"):
+            if m.check and o.standing and o.champion not in (name, m.check[3]): return "checked", (name, "pass", self.tree), {}
             step = rng.choice(["release", "release", "start_canary", "start_canary", "start_shadow"])
             return step, (name,), {}
         if m.asked and m.state in ("candidate", "retired") or m.check and m.asked and m.check[1] != m.asked["rules"]: return "checked", (name, rng.choice(["pass", "pass", "review"]), self.tree), {}
@@ -116,9 +117,10 @@ class World:
         "What gates answer is not the question here, only what follows from it; so one of them answers as it is told."
         digest, ledger = self.evidence[name].bundle_hash, Ledger(self.shop, clock)
         rules = rules_to_check_by(self.shop, "churn", digest, ledger.entries(subject="churn"))
+        now = live(self.shop, "churn")
         said = Verdict("fairness", status, [Reason(status, "As told.", severity=status)]).to_dict()
         ledger.append(CHECKED, "churn", ANALYST, dict(bundle_hash=digest, evaluation_hash=self.evidence[name].evaluation_hash,
-            policy_hash=rules.hash, status=status, champion=None, measured=[], tests={}, verdicts={"fairness": said}))
+            policy_hash=rules.hash, status=status, champion=now.champion if now else None, measured=["fairness"], tests={}, verdicts={"fairness": said}))
 
     def _roll_back(self, reason, clock, to=None, stage=None, is_whole=True):
         digest = self.evidence[to].bundle_hash if to else None

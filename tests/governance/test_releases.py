@@ -117,11 +117,14 @@ def test_killed_while_copying_nothing_was_released_and_the_next_attempt_succeeds
     assert put_live(shop, folder).champion == digest(folder)
     assert [path.name for path in shop.path("data", "bundles").iterdir()] == [digest(folder)]
 
-def test_two_releases_at_once_take_turns_and_pointer_and_ledger_agree(shop):
+def test_of_two_releases_at_once_one_wins_and_the_other_is_told_why(shop):
     folders = [approved(shop, bundle(shop, days)) for days in (60, 90)]
-    for process in [start(shop, f"put_live(shop, {str(folder)!r})") for folder in folders]: finished(process)
+    processes = [start(shop, f"put_live(shop, {str(folder)!r})") for folder in folders]
+    said = [process.communicate()[1] for process in processes]
+    assert sorted(process.returncode for process in processes) == [0, 1]
+    assert "it was held against no champion, and by now" in "".join(said)
     standing = champions(Ledger(shop).entries(RELEASED, ROLLED_BACK))
-    assert len(standing) == 2 and {entry.payload["bundle_hash"] for entry in standing} == set(map(digest, folders))
+    assert [entry.payload["bundle_hash"] for entry in standing] == [digest(folder) for folder, process in zip(folders, processes) if process.returncode == 0]
     assert json.loads(pointer_file(shop, "churn").read_text())["champion"] == standing[-1].payload["bundle_hash"] == live(shop, "churn").champion
     assert Ledger(shop).verify().passed
 

@@ -51,6 +51,12 @@ def test_who_asked_or_built_may_not_approve(shop):
     ask(shop, folder := bundle(shop, 60), by=OWNER)
     with pytest.raises(ApprovalError, match="cannot answer"): yes(shop, folder, OWNER)
 
+def test_a_request_leaves_somebody_to_answer(shop):
+    folder = bundle(shop, 60)
+    alone = edited(shop, "approvers = model-owner@example.com, Data-Protection@example.com, finance@example.com", "technical_approvers = model-owner@example.com\nbusiness_approvers = finance@example.com", "settings.ini")
+    with pytest.raises(ApprovalError, match="No approver of the technical side would be left"): ask(alone, folder, by=OWNER)
+    assert Ledger(alone).entries() == []
+
 def test_only_an_approver_may_approve(shop):
     ask(shop, folder := bundle(shop, 60))
     with pytest.raises(ApprovalError, match="may not approve"): yes(shop, folder, STRANGER)
@@ -175,6 +181,11 @@ def test_a_gate_nobody_asked_keeps_a_bundle_back(shop):
     yes(shop, folder), yes(shop, folder, FINANCE)
     with pytest.raises(ReleaseError, match="nobody has measured fairness and rebuild"): put_live(shop, folder)
 
+def test_a_comparison_with_another_champion_releases_nothing(shop):
+    first, second = (approved(shop, bundle(shop, days)) for days in (60, 90))
+    put_live(shop, first)
+    with pytest.raises(ReleaseError, match="held against no champion, and by now"): put_live(shop, second)
+
 def test_an_altered_bundle_is_not_released(shop):
     folder = approved(shop, bundle(shop, 60))
     (folder/"evaluation.json").write_text((folder/"evaluation.json").read_text() + " ")
@@ -257,6 +268,13 @@ def test_who_rolled_back_does_not_review_it_alone(shop):
     assert record_review(shop, "churn", STRANGER, ReviewNotes("The list was wrong"), clock=at("03-11")).settled == ()
     assert [duty.actor for duty in review_duties(Ledger(shop).entries(), at("03-12").now())] == [STRANGER]
 
+def test_a_review_without_an_approver_settles_nothing(shop):
+    champion(shop), champion(shop, 90, "03-02")
+    back(shop)
+    notes = ReviewNotes("The list was wrong", others=("friend@example.com",))
+    assert record_review(shop, "churn", ANALYST, notes, clock=at("03-11")).settled == ()
+    assert len(review_duties(Ledger(shop).entries(), at("03-12").now())) == 1
+
 # ---- the ledger
 
 def noted(shop):
@@ -338,6 +356,11 @@ def test_a_release_on_a_forged_signature_is_not_proven(shop):
     Ledger(shop, at("03-02")).append("approval_granted", "churn", last.actor, last.payload | {"signature": "by me, really"})
     assert "The signature is not of" in doubts(shop, made(shop, folder))
 
+def test_production_does_not_believe_an_unsigned_release_made_elsewhere(shop):
+    step = made(shop, approved(shop, bundle(shop, 60)))
+    known = Ledger(shop).entries()
+    assert release_proof(known, step).is_proven and "Production takes no unsigned yes" in release_proof(known, step, serves_in="production").objection
+
 # ---- every switch
 
 RULES = list(csv.DictReader((Path(__file__).parent.parent/"rules.csv").open(encoding="utf-8")))
@@ -367,7 +390,9 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "rollback_goals._changed_feature": lambda *_: "",
     "releases.check_move": lambda *_: (),
     "release_gates._unasked": lambda *_: "",
-    "duties.ends_duty": lambda duty, roles: True,
+    "duties.ends_duty": lambda duty, roles, rules=None: True,
+    "releases.comparison_objection": lambda *_: "",
+    "release_proofs.approval_identity": lambda *_, **__: "unverified",
     "trials._checked_share": lambda ledger, model, share: share,
     "decided_experiments._checked": lambda evidence, decision, reason: reason,
     "ledger.read_entries": lambda logs, ends=None: (read_entries(logs)[0], []),

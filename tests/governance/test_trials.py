@@ -127,7 +127,7 @@ def test_two_clones_that_end_the_same_trial_end_it_once_and_leave_the_champion(t
 
 def test_states_and_pointer_agree_after_every_entry(two):
     first, second = third(two, 30), third(two, 40)
-    watched(two, first), on_trial(two, first, day="03-07"), watched(two, second, "03-07"), put_live(two, first, "03-08"), on_trial(two, second, .5, "03-09")
+    watched(two, first), on_trial(two, first, day="03-07"), watched(two, second, "03-07"), put_live(two, first, "03-08"), on_trial(two, third(two, 40, "03-09"), .5, "03-09")
     back(two, "03-10"), back(two, "03-11"), retire(two, "churn", digest(second), ANALYST, "Not needed", clock=at("03-12"))
     entries = Ledger(two).entries(subject="churn")
     for entry in entries:

@@ -90,6 +90,8 @@ def test_a_release_in_another_clone_is_what_the_next_release_replaces(clones):
     say_yes(here, folder), put_live(there, other, "03-02")
     pull(here, there)
     assert live(here, "churn").champion == bundle_evidence(other).bundle_hash
+    not_released(here, folder, "it was held against no champion, and by now")
+    say_yes(here, folder, "03-04")
     assert put_live(here, folder, "03-05").champion == bundle_evidence(folder).bundle_hash
     assert Ledger(here).entries(RELEASED)[-1].payload["before"] == bundle_evidence(other).bundle_hash
     pull(here, there)
