@@ -3,7 +3,7 @@
 
     python3 tasks.py run                 the demo: simulated retailer, data quality, campaign readout
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
-    python3 tasks.py lab                 JupyterLab on the notebooks
+    python3 tasks.py lab                 JupyterLab, opened on a page of tutorials, explorers and reports
     python3 tasks.py test                pages and tests that stay within one process or two
     python3 tasks.py test-edges          where other programs begin: pipelines from nothing, published files, Spark, browser, JupyterLab
     python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
@@ -111,7 +111,7 @@ def run(*models):
 def lab(*options):
     install()
     say("JupyterLab: stop it with Ctrl-C")
-    call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/20_explore_a_table.ipynb", *options)
+    call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/00_start_here.ipynb", *options)
 
 def run_pages(*which):
     say("pages: every notebook in a process of its own")

@@ -6,14 +6,16 @@ Somebody who sits down to look at data does not know the name of a class. They k
 
 # %% auto #0
 __all__ = ['EXPLORER_PAGES', 'RUN_FIRST', 'Explorer', 'ExplorerPage', 'register_explorer_page', 'find_explorer_page',
-           'open_explorer', 'listed_models', 'table_choices', 'open_table', 'feature_choices', 'open_features',
-           'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'readout_choices', 'open_readout']
+           'open_explorer', 'listed_models', 'ready_explorers', 'table_choices', 'open_table', 'feature_choices',
+           'open_features', 'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'readout_choices',
+           'open_readout']
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #c3cc7b08
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+import pandas as pd
 from ipywidgets import DOMWidget
 from ..contracts.schemas import TABLES
 from ..workspace.errors import MmopsError, ParameterError, closest
@@ -79,6 +81,14 @@ def listed_models(
     try: models = read_params(workspace).models
     except MmopsError: return {}
     return {name: models[name] for name in dict.fromkeys((*workspace.settings.default_models, *models)) if name in models}
+
+# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #b8d40e12
+def ready_explorers(
+    workspace:Workspace, # Whose tables and models
+)->pd.DataFrame: # explorer, answers, opens_on, to_do; one row per explorer
+    "What can be explored now, and what to do about the rest."
+    known = [(page, len(page.choices(workspace))) for page in EXPLORER_PAGES.values()]
+    return pd.DataFrame([dict(explorer=p.title, answers=p.sentence, opens_on=n, to_do="" if n else p.missing) for p, n in known])
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #673b9914
 _FIRST = ("order_lines", "orders", "touchpoints", "contacts") # Tables most questions are about
