@@ -10,7 +10,6 @@ A name that is used already keeps its meaning: mails, readouts and reports rest 
 __all__ = ['NEW_SET', 'segment_entry', 'segment_yaml', 'SavedSegment', 'save_segment']
 
 # %% ../../nbs/api/features/94_segment_writing.ipynb #ee52f5a7
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from .segment_rules import SegmentRules
 from .segment_sets import read_segments, segment_set_from
 from .segments import Segment
 from ..workspace.errors import ParameterError
-from ..workspace.params import PARAMETER_FILES, edit_params, read_yaml, seen_from_workspace
+from ..workspace.params import PARAMETER_FILES, edit_params, on_one_line, read_yaml, seen_from_workspace, yaml_text
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/features/94_segment_writing.ipynb #788b441c
@@ -34,25 +33,15 @@ def segment_entry(
     return said | (dict(all_of=ways[0]) if len(ways) == 1 else dict(any_of=ways))
 
 # %% ../../nbs/api/features/94_segment_writing.ipynb #d8c826b2
-def _one_line(value:list)->object:
-    from ruamel.yaml.comments import CommentedSeq
-    found = CommentedSeq(_one_line(each) if isinstance(each, list) else each for each in value)
-    found.fa.set_flow_style()
-    return found
-
 def _written(entry:Mapping[str, str|list])->dict:
-    return {key: _one_line(value) if isinstance(value, list) else value for key, value in entry.items()}
+    return {key: on_one_line(value) if isinstance(value, list) else value for key, value in entry.items()}
 
 def segment_yaml(
     name:str, # Of the set
     segment:Segment, # To be declared
 )->str: # Lines for params.yaml, from `segments:` on
     "The declaration of a segment as text."
-    from ruamel.yaml import YAML
-    editor, written = YAML(), io.StringIO()
-    editor.width = 4096
-    editor.dump(dict(segments={name: dict(segments={segment.name: _written(segment_entry(segment, segment.owner))})}), written)
-    return written.getvalue()
+    return yaml_text(dict(segments={name: dict(segments={segment.name: _written(segment_entry(segment, segment.owner))})}))
 
 # %% ../../nbs/api/features/94_segment_writing.ipynb #2eb68d5c
 @dataclass(frozen=True)

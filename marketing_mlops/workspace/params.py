@@ -6,7 +6,7 @@ Use `read_params` to learn which sources and models there are, what each model i
 
 # %% auto #0
 __all__ = ['TASKS', 'REQUIRED_OF_A_MODEL', 'OPTIONAL_OF_A_MODEL', 'MANY', 'PARAMETER_FILES', 'read_yaml', 'Params', 'check_model',
-           'read_params', 'edit_params']
+           'read_params', 'edit_params', 'on_one_line', 'yaml_text']
 
 # %% ../../nbs/api/workspace/50_params.ipynb #21bd193f
 import io, re
@@ -198,3 +198,19 @@ def _without_lines(text:str, first:int, column:int)->str:
     rest = list(dropwhile(is_below, lines[first+1:]))
     blank = list(takewhile(lambda line: not line.strip(), reversed(lines[first+1:len(lines)-len(rest)])))
     return "".join(lines[:first] + blank + rest)
+
+# %% ../../nbs/api/workspace/50_params.ipynb #93daf32e
+def on_one_line(values:Sequence)->list: # To be put where `edit_params` or `yaml_text` writes it
+    "A list, and the lists in it, that a parameter file shows as `[a, b]`."
+    from ruamel.yaml.comments import CommentedSeq
+    found = CommentedSeq(on_one_line(each) if isinstance(each, list) else each for each in values)
+    found.fa.set_flow_style()
+    return found
+
+def yaml_text(content:Mapping)->str: # Ends with a line break
+    "Content as a parameter file would hold it."
+    from ruamel.yaml import YAML
+    editor, written = YAML(), io.StringIO()
+    editor.width = 4096
+    editor.dump(content, written)
+    return written.getvalue()
