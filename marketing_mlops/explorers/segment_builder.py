@@ -15,7 +15,7 @@ from dataclasses import replace
 from fastcore.basics import patch
 from ..contracts.verdict import Verdict
 from .build_progress import show_progress
-from .segment_drafts import home_of_draft, judge_draft, plain_conditions, read_conditions
+from .segment_drafts import home_of_draft, judge_segment_draft, plain_conditions, read_conditions
 from .segment_people import SegmentPeople
 from .segment_pictures import draw_segment, view_table
 from .segment_profiles import SegmentCounter
@@ -106,18 +106,18 @@ def _sketch(self:SegmentBuilder):
 @patch
 def _entry(self:SegmentBuilder): return segment_yaml(self.set_name, made) if (made := self._sketch()) else ""
 
-# %% ../../nbs/api/explorers/87_segment_builder.ipynb #9d58aab7
+# %% ../../nbs/api/explorers/87_segment_builder.ipynb #cde2df9e
 @patch
 def _look(self:SegmentBuilder, draft, replaces):
     self._take(draft)
-    return dict(view=view_message(self.view(), self.purpose), entry=self._entry())
+    return dict(view=view_message(self.view(), self.purpose))
 
 @patch
 def _judge(self:SegmentBuilder, draft, replaces):
     self._take(draft)
     made = self._sketch()
-    answers = judge_draft(self.people, self.view().inside, made, self.set_name) if made else {}
-    return dict(answers=[dict(asks=SEGMENT_CHECKS[name].asks, status=each.status, reasons=[f"{reason.message} {reason.next_step if reason.severity != 'pass' else ''}".strip() for reason in each.reasons]) for name, each in answers.items() if each.reasons])
+    answers = judge_segment_draft(self.people, self.view().inside, made, self.set_name) if made else {}
+    return dict(entry=self._entry(), answers=[dict(asks=SEGMENT_CHECKS[name].asks, status=each.status, reasons=[f"{reason.message} {reason.next_step if reason.severity != 'pass' else ''}".strip() for reason in each.reasons]) for name, each in answers.items() if each.reasons])
 
 @patch
 def _save(self:SegmentBuilder, draft, replaces):
@@ -141,7 +141,7 @@ def segment(self:SegmentBuilder
 def checks(self:SegmentBuilder
 )->dict[str, Verdict]: # By the name of the question
     "What the rules of its set say to the draft. Raises `ValueError` as `segment`."
-    return judge_draft(self.people, self.view().inside, self.segment(), self.set_name)
+    return judge_segment_draft(self.people, self.view().inside, self.segment(), self.set_name)
 
 # %% ../../nbs/api/explorers/87_segment_builder.ipynb #bb7483cc
 @patch

@@ -1,6 +1,6 @@
 """A segment while it is being looked for: conditions that arrive as plain data, the segment they would make, and what the rules of its set say to it.
 
-Use `read_conditions` for conditions that come from a browser, a saved state or a report's parameters; nothing in them is evaluated, and only declared features can be named. `judge_draft` asks the draft the questions of `mmops segments check` before it is saved and not after.
+Use `read_conditions` for conditions that come from a browser, a saved state or a report's parameters; nothing in them is evaluated, and only declared features can be named. `judge_segment_draft` asks the draft the questions of `mmops segments check` before it is saved and not after.
 
 A rule that a segment breaks should be seen while the slider can still be moved. The same rules, read from the same params.yaml, are asked by the same functions later; here they get their answer early."""
 
@@ -8,7 +8,7 @@ A rule that a segment breaks should be seen while the slider can still be moved.
 
 # %% auto #0
 __all__ = ['MOST_CONDITIONS', 'MOST_VALUES', 'MOST_LETTERS', 'read_conditions', 'plain_conditions', 'home_of_draft',
-           'judge_draft']
+           'judge_segment_draft']
 
 # %% ../../nbs/api/explorers/85_segment_drafts.ipynb #5fc55d22
 import math
@@ -90,7 +90,7 @@ def _together(people:SegmentPeople, inside:np.ndarray, draft:Segment, home:Segme
     return SegmentEvidence(replace(home, segments=(*others, draft)), now)
 
 # %% ../../nbs/api/explorers/85_segment_drafts.ipynb #fb96ea7d
-def judge_draft(
+def judge_segment_draft(
     people:SegmentPeople, # Customers
     inside:np.ndarray, # Who is in the draft
     draft:Segment, # Its name and conditions

@@ -39,6 +39,7 @@ def _with_rare_together(counts):
     joined = np.vstack([counts[~rare], together])
     return joined if _expected(joined)[-1].min() >= FEWEST_EXPECTED else counts[~rare]
 
+# %% ../../nbs/api/measurement/68_known_before.ipynb #1b0e6ac5
 def share_balance(
     values:pd.Series, # Each customer's stratum or segment; missing is a group of its own
     arms:pd.Series,   # Her arm, in the same order
