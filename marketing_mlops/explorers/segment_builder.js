@@ -242,15 +242,15 @@ function render({ model, el }) {
   const silent = () => { patience.settle(); report(SILENT); };
   const sender = (type) => (wish, sequence) => model.send({ type, sequence, draft: wish.draft, replaces: wish.replaces ?? null });
   const refused = (message) => { patience.settle(); report(message.problem); };
-  const looker = makeAsker({ send: sender("look"), silent, refused, answered: (wish, message) => { show(message.view); keep.entry(message.entry); } });
-  const judge = makeAsker({ send: sender("judge"), silent, refused, answered: (wish, message) => rules.show(message.answers) });
+  const looker = makeAsker({ send: sender("look"), silent, refused, answered: (wish, message) => show(message.view) });
+  const judge = makeAsker({ send: sender("judge"), silent, refused, answered: (wish, message) => { rules.show(message.answers); keep.entry(message.entry); } });
   const saver = makeAsker({ send: sender("save"), silent: () => { silent(); keep.quiet(); keep.ready(conditions.length); }, refused, answered: (wish, message) => { keep.answered(message); keep.sets(message.sets); keep.ready(conditions.length); if (message.is_saved) { ask(); judgeSoon(); } } });
   const receivers = { look: looker, judge, save: saver };
 
   function ask() { const d = draft(); patience.wait(); looker.ask({ key: JSON.stringify(d), draft: d }); }
   function judgeSoon() {
     clearTimeout(judgeTimer); rules.wait();
-    judgeTimer = setTimeout(() => { const d = draft(); if (d.conditions.length) judge.ask({ key: JSON.stringify(d), draft: d }); else rules.show([]); }, JUDGE_AFTER);
+    judgeTimer = setTimeout(() => { const d = draft(); if (d.conditions.length) judge.ask({ key: JSON.stringify(d), draft: d }); else { rules.show([]); keep.entry(""); } }, JUDGE_AFTER);
   }
   function moved() {
     conditions = spec.features.flatMap((f) => held[f.name] ?? []);

@@ -10,7 +10,7 @@ Every figure has its interval, and all intervals of one question hold together. 
 __all__ = ['told', 'consent_coverage', 'segment_overlap', 'Sides', 'outcome_sides', 'uplift_sides', 'side_words',
            'uplift_sentence']
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #8bfabeba
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #2652e584
 from collections.abc import Callable
 from dataclasses import dataclass
 import numpy as np
@@ -22,7 +22,7 @@ from ..measurement.differences import difference_of_means, difference_of_proport
 from ..measurement.figures_in_words import estimate_in_words, in_words
 from ..measurement.intervals import Estimate, NotMeasurable, mean_interval, proportion_interval
 from ..measurement.multiplicity import simultaneous_level
-from ..measurement.resampling import FEWEST_SPENDERS, check_spenders, effective_spenders
+from ..measurement.resampling import FEWEST_SPENDERS, check_spenders
 from ..measurement.slices import difference_of_estimates
 
 # %% ../../nbs/api/explorers/84_segment_sides.ipynb #8a9e4c5b
@@ -99,11 +99,12 @@ def outcome_sides(
     each = simultaneous_level(level, 2)
     return Sides(outcome.name, *(_measured(lambda s=side: _figure(outcome.everybody, s, outcome, each)) for side in (inside, ~inside)))
 
-# %% ../../nbs/api/explorers/84_segment_sides.ipynb #aa81bc45
+# %% ../../nbs/api/explorers/84_segment_sides.ipynb #bbd800cb
 def _check_spenders(treated:tuple[int, np.ndarray], control:tuple[int, np.ndarray])->None:
-    "As `check_spenders`; where buyers abound the customers who bought nothing need not be looked at."
+    "As `check_spenders`; where no single buyer could carry the mean it need not be asked."
     (n, bought), (m, others) = treated, control
-    if min(effective_spenders(bought), effective_spenders(others))*min(n, m)/max(n, m) >= FEWEST_SPENDERS: return
+    def at_least(amounts): return np.abs(amounts).sum()/np.abs(amounts).max() if len(amounts) else 0. # never above `effective_spenders`
+    if min(at_least(bought), at_least(others))*min(n, m)/max(n, m) >= FEWEST_SPENDERS: return
     check_spenders(*(np.append(some, np.zeros(size - len(some))) for size, some in (treated, control)))
 
 def _uplift(treated:OutcomeGroup, control:OutcomeGroup, side:np.ndarray, outcome:PeopleOutcome, level:float)->Estimate:
