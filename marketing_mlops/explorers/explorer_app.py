@@ -26,7 +26,7 @@ def app_spec(
     "The start page of a workspace."
     offered = [dict(name=p.name, title=p.title, sentence=p.sentence, choices=dict(p.choices(workspace)), missing=p.missing, asks=p.asks) for p in pages.values()]
     is_empty = not any(page["choices"] for page in offered)
-    about = "There is nothing to explore yet." if is_empty else "Choose a question. Everything stays on this machine; nothing you do here changes a table or a model."
+    about = "There is nothing to explore yet." if is_empty else "Choose a question. Everything stays on this machine. Looking changes nothing; what is saved, registered or answered has a button of its own."
     return dict(title=f"Explorers of {workspace.root.name}", about=about, pages=offered)
 
 # %% ../../nbs/api/explorers/99_explorer_app.ipynb #6fe391a6

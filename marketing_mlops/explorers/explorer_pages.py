@@ -7,8 +7,8 @@ Somebody who sits down to look at data does not know the name of a class. They k
 # %% auto #0
 __all__ = ['EXPLORER_PAGES', 'RUN_FIRST', 'Explorer', 'ExplorerPage', 'register_explorer_page', 'find_explorer_page',
            'open_explorer', 'listed_models', 'ready_explorers', 'table_choices', 'open_table', 'feature_choices',
-           'open_features', 'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'readout_choices',
-           'open_readout']
+           'open_features', 'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'plan_choices',
+           'open_plan', 'readout_choices', 'open_readout']
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #c3cc7b08
 from collections.abc import Callable, Mapping
@@ -159,6 +159,21 @@ def open_segments(workspace:Workspace, choice:str)->Explorer:
     return SegmentBuilder((people_of_experiment if kind == "experiment" else people_of_source)(workspace, name), workspace)
 
 register_explorer_page(ExplorerPage("segments", "Segment builder", "Whom do we mean, how many are they, may we write to them, and does the mail move them?", segment_choices, open_segments, RUN_FIRST, "Customers"))
+
+# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #f5e743d1
+def plan_choices(
+    workspace:Workspace, # Whose sources
+)->dict[str, str]: # Source → in words
+    "The sources of the models with accepted orders."
+    sources = dict.fromkeys(spec["source"] for spec in listed_models(workspace).values())
+    return {source: f"customers of {source}" for source in sources if (workspace.accepted(source)/"orders.parquet").is_file()}
+
+def open_plan(workspace:Workspace, choice:str)->Explorer:
+    "The planner of tests; a promise made there is registered in the ledger."
+    from marketing_mlops.explorers.experiment_planner import planner_of
+    return planner_of(workspace, choice)
+
+register_explorer_page(ExplorerPage("plan", "Experiment planner", "How many customers does a test take, how long, what does it cost, and what would it show?", plan_choices, open_plan, RUN_FIRST, "Customers"))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #7b13ab51
 def readout_choices(
