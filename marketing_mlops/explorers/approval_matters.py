@@ -157,7 +157,7 @@ def yes_lines(
     points = gate_answers(last_check(entries, matter.bundle_hash), only_open=True)
     until = min([clock.now() + timedelta(days=policy.approval_days), *([state.expires_at] if state.is_valid else [])])
     return [f"Yes to bundle {matter.bundle_hash[:12]} of {matter.model}, and to no other, until {until:%Y-%m-%d}.",
-            *(f"You answer for {each.sentence}" for each in points), *filter(None, [ahead.head]), *(f"Rule: {line}" for line in ahead.lines), *filter(None, [ahead.warning]), signing_words(workspace, policy, role, key)]
+            *(f"No yes opens {each.sentence}" if each.status == "fail" else f"You answer for {each.sentence}" for each in points), *filter(None, [ahead.head]), *(f"Rule: {line}" for line in ahead.lines), *filter(None, [ahead.warning]), signing_words(workspace, policy, role, key)]
 
 # %% ../../nbs/api/explorers/96_approval_matters.ipynb #464a944e
 def _found_sentences(bundle:Bundle|None)->list[str]:

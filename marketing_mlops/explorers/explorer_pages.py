@@ -8,7 +8,7 @@ Somebody who sits down to look at data does not know the name of a class. They k
 __all__ = ['EXPLORER_PAGES', 'RUN_FIRST', 'Explorer', 'ExplorerPage', 'register_explorer_page', 'find_explorer_page',
            'open_explorer', 'listed_models', 'ready_explorers', 'table_choices', 'open_table', 'feature_choices',
            'open_features', 'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'plan_choices',
-           'open_plan', 'readout_choices', 'open_readout']
+           'open_plan', 'readout_choices', 'open_readout', 'approval_choices', 'open_approvals']
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #c3cc7b08
 from collections.abc import Callable, Mapping
@@ -189,3 +189,20 @@ def open_readout(workspace:Workspace, choice:str)->Explorer:
     return readout_explorer_of(choice, workspace)
 
 register_explorer_page(ExplorerPage("readout", "Readout explorer", "What did the experiment say, in each metric, on each day and in each group, and what may be concluded?", readout_choices, open_readout, RUN_FIRST, "Experiment"))
+
+# %% ../../nbs/api/explorers/98_explorer_pages.ipynb #28212710
+def approval_choices(
+    workspace:Workspace, # Whose ledger
+)->dict[str, str]: # Model → where its approval stands
+    "What waits for an answer or a release; empty where the ledger cannot be read."
+    from marketing_mlops.explorers.approval_matters import open_matters
+    models = listed_models(workspace)
+    try: return {each["model"]: each["stands"] for each in open_matters(workspace, "") if each["model"] in models}
+    except MmopsError: return {}
+
+def open_approvals(workspace:Workspace, choice:str)->Explorer:
+    "The desk of an approver, before one matter."
+    from marketing_mlops.explorers.approval_desk import ApprovalDesk
+    return ApprovalDesk(workspace, model=choice)
+
+register_explorer_page(ExplorerPage("approvals", "Approval desk", "What waits for a yes, what does the yes answer for, and what is other than the champion?", approval_choices, open_approvals, "Ask for a candidate with `mmops request MODEL --as ROLE`.", "Matter"))

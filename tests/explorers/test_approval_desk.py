@@ -57,6 +57,12 @@ def test_a_yes_names_every_open_point_and_every_new_rule(shop):
     assert any(line.startswith("You answer for fairness: for a person to decide. Few older") for line in lines)
     assert any(line.startswith("Rule: approval days: 30") for line in lines) and any(line.startswith(f"Rule: keys: {MARKETING}") for line in lines)
 
+def test_a_shut_gate_is_not_answered_for(shop):
+    build(shop[0], features=("n_orders",)); ask(shop[0])
+    found = desk_of(shop).matter()
+    assert [each["gate"] for each in found["gates"] if each["status"] == "fail"] == [line.split(":")[0].removeprefix("No yes opens ") for line in found["confirm"] if line.startswith("No yes opens")] != []
+    assert any("a gate is shut" in line for line in found["hurdles"])
+
 def test_of_two_desks_one_wins_and_the_other_is_told_why(shop):
     build(shop[0]); ask(shop[0])
     first, second = desk_of(shop), desk_of(shop, OWNER)
