@@ -97,15 +97,21 @@ def show_ledger(
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #c06db5fb
 def _unproven(workspace:Workspace)->list["Reason"]:
-    "What serves customers with no valid approval behind it."
+    "Yeses that are forged, and what serves customers with no valid approval behind it."
     from marketing_mlops.cli.live import entries_by_model, proofs_at
     from marketing_mlops.contracts.verdict import Reason
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.live_pointers import LIVE_KINDS
-    models = Ledger(workspace).subjects(*LIVE_KINDS)
-    proofs = [proof for stages in proofs_at(workspace, entries_by_model(workspace, models), models).values() for proof in stages.values() if not proof.is_proven]
-    return [Reason("not_proven", proof.warning, next_step=f"Look for who wrote the entry with `mmops ledger --about {proof.step.subject}`.", severity="review") for proof in proofs]
+    from marketing_mlops.governance.release_proofs import forged_yeses, recalled_signature
+    from marketing_mlops.governance.release_states import GRANTED
+    models = Ledger(workspace).subjects(GRANTED, *LIVE_KINDS)
+    past = entries_by_model(workspace, models)
+    proofs = [proof for stages in proofs_at(workspace, past, models).values() for proof in stages.values() if not proof.is_proven]
+    forged = [each for model in models for each in forged_yeses(past[model], check=recalled_signature(workspace))]
+    return [Reason("forged", f"{each.subject}: entry {each.number} of {each.writer} says that {each.actor} agreed on {each.time:%Y-%m-%d}, and its signature is not of this role over these facts.", severity="review",
+                   next_step="Look for who wrote it; no release takes it for a yes.") for each in forged] + [Reason("not_proven", proof.warning, next_step=f"Look for who wrote the entry with `mmops ledger --about {proof.step.subject}`.", severity="review") for proof in proofs]
 
+# %% ../../nbs/api/cli/66_ledger.ipynb #c5ba4062
 def verify_ledger(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->int: # Exit code: 1 when something was changed

@@ -179,7 +179,7 @@ def show_live(
     "Shows which bundle is live, or was live at a moment, since when, and who approved it."
     found, clock = find_workspace(workspace), WallClock()
     now = clock.now()
-    moment = instant_of(at, "--at") if at else now
+    moment = now if at is None else instant_of(at, "--at")
     declared, trouble = _declared(found)
     names = _named(found, declared, model)
     past = entries_by_model(found, names)

@@ -16,7 +16,7 @@ import pandas as pd
 from fastcore.basics import patch
 from .approval_answers import Answer, answer_matter
 from .approval_changes import figure_rows
-from .approval_matters import open_matters, page_text, read_matter
+from .approval_matters import open_matters, evidence_text, read_matter
 from .readout_pictures import on_sheet, written
 from .snapshots import Snapshot
 from ..governance.approval_states import ApprovalMatter
@@ -107,7 +107,7 @@ def _look(self:ApprovalDesk, role, model):
     return self.message()
 
 @patch
-def _page(self:ApprovalDesk, name): return page_text(self.workspace, self.model, name)
+def _page(self:ApprovalDesk, name): return evidence_text(self.workspace, self.model, name)
 
 # %% ../../nbs/api/explorers/97_approval_desk.ipynb #c7ff7a95
 @patch

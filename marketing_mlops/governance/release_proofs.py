@@ -6,8 +6,8 @@ Ask `release_proof` about a release, a canary or a shadow in the ledger: it look
 
 # %% auto #0
 __all__ = ['SIDE_WORDS', 'Objection', 'approval_objection', 'missing_yes', 'terms_objection', 'approval_identity',
-           'shown_identity', 'known_to', 'ReleaseProof', 'release_proof', 'serving_steps', 'serving_proofs',
-           'recalled_signature']
+           'shown_identity', 'forged_yeses', 'known_to', 'ReleaseProof', 'release_proof', 'serving_steps',
+           'serving_proofs', 'recalled_signature']
 
 # %% ../../nbs/api/governance/68_release_proofs.ipynb #b2994d40
 import hashlib, json
@@ -23,7 +23,7 @@ from .grant_proofs import check_grant, checks_behind, is_shut
 from .ledger_entries import LedgerEntry, in_ledger_order
 from .live_pointers import champions, pointer_from
 from .policies import policies_in_force, policy_in_force
-from .release_states import CANARY_STEP, SHADOWED
+from .release_states import CANARY_STEP, GRANTED, SHADOWED
 from .signatures import Identity, SignatureError, checked_signature
 from .structures import Side, missing_sides, needed_sides, structural_changes
 from ..workspace.places import Workspace, canonical_json, write_json
@@ -35,6 +35,7 @@ class Objection(NamedTuple):
     remedy:str # What to do before a step; {model} stands for its name
 
 SIDE_WORDS:dict[Side, str] = {"either": "one approver", "business": "the business side", "technical": "the technical side"}
+_ANSWER = "It was asked for; now they answer, each with `mmops approve {model} --as ROLE`."
 _ASK, _ASK_AGAIN = "Ask with `mmops request {model} --as ROLE`, and have the approvers answer.", "Have a role that said yes take it back with `mmops withdraw {model} --as ROLE --reason TEXT`, ask again with `mmops request {model} --as ROLE`, and have the approvers answer."
 
 _WHY_NOT:dict[str, Callable[[ApprovalState], str]] = {   # status of an approval -> why nobody may rely on it
@@ -52,7 +53,7 @@ def approval_objection(
     approval:ApprovalState, # Of the bundle, at the moment in question
 )->Objection|None: # None where everybody who has to has said yes, and none of them had a hand in it
     "What speaks against an approval as it stands."
-    if not approval.is_valid: return Objection(_WHY_NOT[approval.status](approval), _ASK)
+    if not approval.is_valid: return Objection(_WHY_NOT[approval.status](approval), _ANSWER if approval.status == "requested" else _ASK)
     entries,digest = list(entries), approval.request.payload["bundle_hash"]
     part = next((f"{role} {part}" for role in approval.granted_by if (part := part_from(entries, digest, role))), "")
     return Objection(part, _ASK_AGAIN) if part else None
@@ -123,6 +124,22 @@ def shown_identity(
     try: return approval_identity("", entries, approval, check=check) if approval.grants else "unverified"
     except SignatureError: return "forged"
     except (AttributeError, KeyError, StopIteration, TypeError, ValueError): return "unverified"
+
+# %% ../../nbs/api/governance/68_release_proofs.ipynb #a5b1a2e2
+def forged_yeses(
+    entries:Iterable[LedgerEntry], # Of one model, in the ledger's order
+    *,
+    check:Callable[..., Identity]|None=None, # As for `check_grant`
+)->list[LedgerEntry]: # In the same order; an unsigned yes is none of them
+    "Yeses that carry a signature which is not of whom it says."
+    entries,found = list(entries), []
+    requests = {each.hash: each for each in entries}
+    for each in entries:
+        if each.kind != GRANTED or not each.payload.get("signature"): continue
+        try: check_grant("", deciding_policy(_before(entries, each), requests[each.payload["request"]]), each, check=check)
+        except SignatureError: found.append(each)
+        except (AttributeError, KeyError, StopIteration, TypeError, ValueError): continue     # nobody can say which rules decided
+    return found
 
 # %% ../../nbs/api/governance/68_release_proofs.ipynb #65c6f66e
 def known_to(

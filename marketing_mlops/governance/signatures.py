@@ -145,5 +145,6 @@ def checked_signature(
         beside = write_text(Path(folder)/"signature", signature)
         said = _ssh_keygen(["-Y", "verify", "-q", "-f", str(listed), "-I", actor.lower(), "-n", NAMESPACE, "-s", str(beside)], canonical_json(facts))
     if said.returncode == 0: return "verified"
-    raise SignatureError(f"The signature is not of {actor} over these facts: {_last_line(said.stderr or said.stdout)}.",
+    why = f": {_last_line(said.stderr or said.stdout)}" if (said.stderr or said.stdout).strip() else ""
+    raise SignatureError(f"The signature is not of {actor} over these facts{why}; it was made with another key than the listed one, or over other facts.",
                          f"Sign with the listed key of {actor} (`--key FILE`). {listing_advice(actor)} Where nobody of that role signed, look for who did.", actor=actor)

@@ -51,7 +51,7 @@ def instant_of(
     except ValueError: day = None
     if isinstance(day, date) and not isinstance(day, datetime): return datetime.combine(day, time(23, 59, 59), timezone.utc)
     problem = "has no time zone" if isinstance(found, datetime) else "is no date"
-    raise ParameterError(f"{name} {problem}: {str(value)!r}; allowed is 2026-06-30 or 2026-06-30T12:00:00Z.", f"Correct {name}.", key=name)
+    raise ParameterError(f"{name} {problem}: {str(value)!r}; allowed is 2026-06-30 or 2026-06-30T12:00:00Z.", f"Write {name} as {value}Z for UTC, or with the distance to it, such as {value}+02:00." if isinstance(found, datetime) else f"Correct {name}.", key=name)
 
 # %% ../../nbs/api/workspace/40_clock.ipynb #0c6f376b
 def clock_for(

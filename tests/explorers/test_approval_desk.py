@@ -4,7 +4,7 @@ import pytest
 from approval_shop import ANALYST, HOSTILE, MARKETING, OWNER, ask, build, make_shop
 from marketing_mlops.explorers.approval_changes import structure_sentence
 from marketing_mlops.explorers.approval_desk import ApprovalDesk
-from marketing_mlops.explorers.approval_matters import EVIDENCE_PAGES, open_matters, page_text
+from marketing_mlops.explorers.approval_matters import EVIDENCE_PAGES, open_matters, evidence_text
 from marketing_mlops.governance.approvals import ApprovalError
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.releases import release
@@ -162,9 +162,9 @@ def test_only_rendered_pages_of_known_names_are_shown(shop):
     place = shop[0]
     build(place)
     for name in ("../../../settings", "model_card", "params.yaml"):
-        with pytest.raises(ParameterError, match="There is no page"): page_text(place, "churn", name)
+        with pytest.raises(ParameterError, match="There is no page"): evidence_text(place, "churn", name)
     for name in EVIDENCE_PAGES: write_text(place.report_folder("churn")/f"{name}.html", "<p>Here")
-    assert page_text(place, "churn", "model_card") == "<p>Here"
+    assert evidence_text(place, "churn", "model_card") == "<p>Here"
 
 def test_a_state_comes_back_and_holds_no_key(shop):
     build(shop[0]); ask(shop[0])
