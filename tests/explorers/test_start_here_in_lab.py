@@ -38,7 +38,7 @@ def test_before_the_first_run_it_says_what_to_type_and_still_shows_a_finding(tmp
     with lab(place.root, tmp_path/"jupyter") as server, browser(server.address) as watched:
         page = watched.page
         open_page(server, page)
-        assert "mmops run" in page.locator(".mmd-missing").first.inner_text() and page.locator(".mmd-open").count() == 0
+        assert "mmops run" in page.locator(".mmd-missing").first.text_content() and page.locator(".mmd-open").count() == 0
         assert page.locator(".jp-RenderedText[data-mime-type*=error]").count() == 0
         assert watched.outgoing == [] and watched.errors == []
 
