@@ -4,6 +4,7 @@ Modules:
 
 - `marketing_mlops.cli.additions`: `mmops data add FILE --as orders`: a file of your own, tried out first, written when you agree
 - `marketing_mlops.cli.alert_list`: `mmops alerts`: what went wrong with scheduled runs lately, whether anybody was told, and a test that the mail arrives
+- `marketing_mlops.cli.app_command`: `mmops app`: all explorers in the browser, without JupyterLab, until Ctrl-C
 - `marketing_mlops.cli.checks`: `mmops data check SOURCE`: what the pipeline would say about the files as they are now, without running it
 - `marketing_mlops.cli.commands`: `mmops`: one command is one library call, and an error is two lines
 - `marketing_mlops.cli.data`: `mmops data list` and `mmops data fetch`: which sources there are, and getting their files
@@ -26,9 +27,35 @@ Modules:
 - `marketing_mlops.contracts.metrics`: Every figure the house shows, computed in one place: for a period, split by day or market, or per customer
 - `marketing_mlops.contracts.quantile_metrics`: The median or the 95th percentile of an amount per customer, declared by its name alone
 - `marketing_mlops.contracts.scopes`: Which rows a question is about: tables, period, market and the calendar on its wall
+- `marketing_mlops.explorers.approval_charts`: The live form of the approval desk in JupyterLab: a list that keeps up, a matter to read, three buttons
+- `marketing_mlops.explorers.approval_desk`: What waits for you, what there is to read about it, and your answer, signed and on record
+- `marketing_mlops.explorers.approval_matters`: What waits for a role, and everything an approver reads about one matter, as plain data
 - `marketing_mlops.explorers.binning`: Few, readable bins for any column, so that ten million rows become ten million bytes
 - `marketing_mlops.explorers.build_progress`: How far the coding of a long table is, where the analyst looks: a bar in the notebook, a line in the terminal
+- `marketing_mlops.explorers.experiment_planner`: From a sentence to a registered test: size, weeks, cost, what would be seen, who has asked before, and the promise in the ledger
+- `marketing_mlops.explorers.explorer_app`: All explorers on one page: choose a question, choose a table or model, look
+- `marketing_mlops.explorers.explorer_server`: The page of all explorers for people without JupyterLab: one process, this machine alone, nothing loaded from elsewhere
+- `marketing_mlops.explorers.frozen_tables`: Linked charts in one file of HTML: several selections at once, no kernel, no network, no rows
 - `marketing_mlops.explorers.parameter_form`: A form for a notebook's parameters: fields by type, mistakes said beside the field, and the line to copy when it is right
+- `marketing_mlops.explorers.plan_charts`: The live form of the experiment planner in JupyterLab: fields that ask, figures that answer, one button that promises
+- `marketing_mlops.explorers.plan_choices`: What somebody has chosen so far of a test that is planned, as a wish, as a command and as lines for params.yaml
+- `marketing_mlops.explorers.plan_grounds`: What a planner with sliders stands on: the metrics that can decide, the customers there are, who has asked before, and the ledger
+- `marketing_mlops.explorers.plan_messages`: A plan as plain data: every figure in words, the weeks to draw, the past tests, and what stands in the way
+- `marketing_mlops.explorers.plan_pictures`: What a test could see after so many weeks, as one picture for pages that are saved
+- `marketing_mlops.explorers.readout_charts`: The widget behind the explorer of a readout: every range and sentence sent once, chosen in the browser.
+- `marketing_mlops.explorers.readout_explorer`: An experiment's answer under the mouse: every metric and arm with its interval, day by day, group by group, and the words that may be said.
+- `marketing_mlops.explorers.readout_pages`: The explorer of a model's experiment, made from what stands in the workspace.
+- `marketing_mlops.explorers.readout_pictures`: Intervals of a readout as a picture, for pages that are saved.
+- `marketing_mlops.explorers.readout_rows`: A readout as plain figures and sentences: what an explorer of it may show, and nothing more.
+- `marketing_mlops.explorers.readout_views`: What stands on the screen of a readout's explorer: three views, four choices, and a refusal in words for every other.
+- `marketing_mlops.explorers.segment_builder`: Find a group of customers by moving bounds, see at once who they are and what the rules say, and save it as a segment with a version
+- `marketing_mlops.explorers.segment_charts`: The widget behind the builder of segments: bounds and lists on the left, whoever is inside on the right, three questions between browser and kernel
+- `marketing_mlops.explorers.segment_drafts`: A segment while it is being looked for: conditions that arrive as plain data, the segment they would make, and what the rules of its set say to it.
+- `marketing_mlops.explorers.segment_people`: One row for each customer: what a segment may ask of her, whom else she belongs to, what she agreed to, and how it ended.
+- `marketing_mlops.explorers.segment_pictures`: A segment beside everybody else as one picture, for pages that are saved.
+- `marketing_mlops.explorers.segment_profiles`: Who is inside under some conditions, and in what these customers differ from the rest, fast enough to answer while a slider moves.
+- `marketing_mlops.explorers.segment_sides`: Those inside a segment beside everybody else: who may be addressed, who belongs elsewhere already, how it ended, and what a campaign changed.
+- `marketing_mlops.explorers.segment_views`: Everything that is shown of a segment at one moment, in figures for drawing and in words for reading.
 - `marketing_mlops.explorers.snapshots`: The charts of an explorer as one picture and one table, for pages that are saved
 - `marketing_mlops.explorers.uplift_charts`: The widget behind the explorer of uplift: a curve sent once, priced in the browser at every move, and the same as a page that needs no kernel.
 - `marketing_mlops.explorers.uplift_explorer`: How many customers to reach, at which costs: profit of a model's ranking against nobody, everybody and the best single arm
@@ -69,6 +96,7 @@ Modules:
 - `marketing_mlops.features.segment_members`: Who was in which segment at which cutoff, as a table that can be kept, joined and handed on.
 - `marketing_mlops.features.segment_rules`: What a segment set is held against, declared beside its segments and before anybody has looked.
 - `marketing_mlops.features.segment_sets`: Segments that belong together, written by a team under `segments:` in params.yaml.
+- `marketing_mlops.features.segment_writing`: A segment that somebody has found, as the lines of params.yaml that declare it, written there without changing what a name already means.
 - `marketing_mlops.features.segments`: A group of customers with a name, a sentence, an owner and a version, so that two people who say "loyal" mean the same.
 - `marketing_mlops.features.shopping_signals`: Recency, frequency, monetary value, baskets, discounts, returns and breadth: what order lines tell of a customer.
 - `marketing_mlops.features.short_windows`: Features that look back further than the data reach: said where it is true of some rows, refused where it is true of all.
@@ -81,6 +109,7 @@ Modules:
 - `marketing_mlops.features.training_sets`: From a model's spec to rows with features, label and split, and a count of every row that was left out.
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
 - `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
+- `marketing_mlops.governance.approval_words`: Where an approval stands, what a yes answers for and what stands in its way, in the words every command, page and desk uses
 - `marketing_mlops.jobs.cell_runs`: The cells of a notebook one after the other on a warm kernel, with what they show, until the last or the first that fails
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
 - `marketing_mlops.jobs.children`: One run in a process of its own: how it begins, what it may use, and how nothing of it is left
@@ -139,6 +168,7 @@ Modules:
 - `marketing_mlops.measurement.complete_numbers`: A score or an amount that is missing is named by its column and its rows, and nothing is computed without it.
 - `marketing_mlops.measurement.contrasts`: Every treated arm against the control, every metric in its role, all intervals holding together.
 - `marketing_mlops.measurement.covariates`: What customers did before the experiment explains part of what they do in it; taking that part out narrows the interval.
+- `marketing_mlops.measurement.daily_readings`: What was known of an experiment at the end of each day, and whether anybody was allowed to act on it.
 - `marketing_mlops.measurement.design_doubts`: Strata, segments and covariates that cannot have been known before the assignment are named, and what they would have decided is left undecided by them.
 - `marketing_mlops.measurement.design_sentences`: What was adjusted, capped or counted by cluster is said wherever the figure is read.
 - `marketing_mlops.measurement.designs`: An experiment that knows more of its customers than the arm: what they did before, whom they were assigned with, where they were drawn from.
@@ -187,6 +217,7 @@ Modules:
 - `marketing_mlops.measurement.uneven_amounts`: What may be said about a mean when a few customers spend most of the money.
 - `marketing_mlops.measurement.unit_doubts`: What a table may say although it is hardly true: revenue below zero, an arm in cents, a customer written in two ways, and a past that is the outcome itself.
 - `marketing_mlops.measurement.unit_frames`: One row per customer: the arm, and what the customer did. The only data a readout needs.
+- `marketing_mlops.measurement.unnamed_segments`: The gain in groups that nobody named before the data came in: counted, corrected for, and labelled as a question.
 - `marketing_mlops.measurement.unseen_rows`: Did the model learn from the rows it is judged by? Asked of the rows, not of whoever brings them.
 - `marketing_mlops.measurement.uplift_calibration`: Whether a predicted gain of 2 EUR means that the mail brings 2 EUR.
 - `marketing_mlops.measurement.uplift_conventions`: Qini and AUUC as other programs count them, by name, so that two figures called the same can be compared.
