@@ -3,6 +3,7 @@ import gc, importlib, os, shutil, signal, subprocess, sys
 from pathlib import Path
 import filelock
 import pytest
+from lookups import without_lookups
 from workspace_outputs import BREAK
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -115,11 +116,6 @@ def public(repository, datasets, shared):
             patch.setenv("MMOPS_DATASETS", str(datasets))
             return find_workspace(shared(f"public-{source}", lambda folder: build(folder, source)))
     return ready
-
-def without_lookups(noted) -> dict[str, str]:
-    "An environment in which names that are looked up are noted in a file and refused, without what hushes libraries in CI."
-    env = {k: v for k, v in os.environ.items() if k not in ("CI", "PYTEST_CURRENT_TEST", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS")}
-    return env | {"PYTHONPATH": str(ROOT/"tests"/"no_lookups"), "MMOPS_TEST_LOOKUPS": str(noted), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
 
 @pytest.fixture
 def offline(tmp_path):

@@ -1,7 +1,7 @@
 """The app of all explorers in a real Voilà, driven by headless Chromium: what is opened, moved and read there is what the library says."""
 import pytest
 from app_workspace import HOSTILE, come, filled_workspace, guarded, running_app
-from conftest import without_lookups
+from lookups import without_lookups
 from lab_session import browser, has_chromium
 from marketing_mlops.explorers.explorer_pages import open_explorer
 from marketing_mlops.measurement.policies import policy_sentence

@@ -2,7 +2,7 @@
 import os, re, signal, subprocess, time
 import pytest
 from app_workspace import come, empty_workspace, filled_workspace, guarded, running_app
-from conftest import without_lookups
+from lookups import without_lookups
 from lab_session import browser, has_chromium
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
@@ -35,7 +35,7 @@ def test_an_empty_workspace_says_what_to_type_and_ctrl_c_leaves_no_process(tmp_p
     with running_app(tmp_path/"new", without_lookups(tmp_path/"lookups.txt")) as (address, process), browser(address.split("/?")[0]) as watched:
         come(watched.page, address)
         assert "nothing to explore yet" in watched.page.inner_text(".mmd-about")
-        assert all("mmops run" in words for words in watched.page.locator(".mmd-missing").all_inner_texts())
+        assert all("`mmops " in words for words in watched.page.locator(".mmd-missing").all_text_contents())
         assert watched.page.locator(".mmd-open").count() == 0
         kernels = [pid for pid, words in children(process) if "ipykernel" in words]
         assert kernels

@@ -59,7 +59,7 @@ def test_nobody_asked(shop, capsys):
 
 def test_one_side_is_missing(shop, capsys):
     candidate(shop), ask(), agree(OWNER)
-    leads_to_a_release(shop, capsys, "the yes of", FINANCE)
+    leads_to_a_release(shop, capsys, "the yes of", approve=FINANCE)
 
 def test_refused(shop, capsys):
     candidate(shop), ask(), agree(OWNER, FINANCE)
