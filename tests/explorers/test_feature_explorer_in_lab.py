@@ -5,7 +5,7 @@ from feature_rows_example import HOSTILE, leaving, leaving_rows
 from lab_session import browser, end_kernels, has_chromium, lab, narrow, open_notebook, run_until, write_notebook
 from marketing_mlops.explorers.feature_explorer import FeatureExplorer
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 @pytest.fixture(scope="module")
 def library(): return FeatureExplorer(leaving_rows())

@@ -69,6 +69,7 @@ def test_a_day_knows_nothing_of_later_days(readout, units):
     first, second = readings_by_day(readout, units), readings_by_day(readout, changed)
     assert [str(a.contrasts[0]) == str(b.contrasts[0]) for a, b in zip(first, second)] == [True]*3 + [False]*5
 
+@pytest.mark.slow
 def test_a_day_of_a_watched_experiment_is_what_its_readout_said_that_day(units):
     readout = read(units, stopping_rule="always_valid")
     for reading in readings_by_day(readout, units)[3:5]:

@@ -5,7 +5,7 @@ from app_workspace import empty_workspace, filled_workspace
 from lab_session import browser, has_chromium, lab, open_notebook, run_until
 from marketing_mlops.explorers.explorer_pages import EXPLORER_PAGES, open_explorer
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 def with_pages(place, repository):
     for name in ("tutorials/00_start_here.ipynb", "reports/table_snapshot.ipynb"):
