@@ -7,7 +7,7 @@ from marketing_mlops.explorers.approval_desk import ApprovalDesk
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.workspace.places import write_text
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):

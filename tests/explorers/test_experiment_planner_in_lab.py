@@ -8,7 +8,7 @@ from marketing_mlops.governance.experiment_entries import record_lesson, registe
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.reporting.plan_drafts import plan_rows, plan_sentences
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 BEFORE = dict(name="old_promo", hypothesis=HOSTILE, objective="Autumn", owner="marketing@example.com", control="none", arms=dict(none=.5, mail=.5), goal="net_revenue_per_customer",
               worthwhile_effect=.4, currency="EUR", outcome_window_days=14, stopping_rule="none_known")

@@ -6,7 +6,7 @@ from lab_session import browser, has_chromium
 from marketing_mlops.explorers.explorer_pages import open_explorer
 from marketing_mlops.measurement.policies import policy_sentence
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory): return filled_workspace(tmp_path_factory.mktemp("app")/"shop")

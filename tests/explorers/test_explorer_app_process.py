@@ -5,7 +5,7 @@ from app_workspace import come, empty_workspace, filled_workspace, guarded, runn
 from lookups import without_lookups
 from lab_session import browser, has_chromium
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):

@@ -7,7 +7,7 @@ from lab_session import browser, has_chromium
 from marketing_mlops.explorers.frozen_tables import told_counts
 from marketing_mlops.explorers.table_explorer import TableExplorer
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 CHARTS = ["occurred_at", "market", "channel", "basket"]
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from readout_example import HOSTILE, IN_MAY, LOOK, customers, read
 from marketing_mlops.explorers.readout_explorer import ReadoutExplorer
 from marketing_mlops.explorers.readout_views import view_of
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 MAIL = HOSTILE # somebody typed markup into the name of an arm
 CELL = f"""import pandas as pd
 from readout_example import *

@@ -9,7 +9,7 @@ from marketing_mlops.explorers.segment_views import view_sentence
 from marketing_mlops.features.segment_sets import read_segments
 from marketing_mlops.workspace.places import find_workspace, write_text
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 OPEN = """import sys; sys.path.insert(0, '.')
 import pandas as pd
