@@ -50,10 +50,11 @@ def ask_for_approval(
     findings = _findings(found, matter, folder)
     state = request_approval(found, matter, role, structure=_structure(folder), note=RequestNote(author, reason))
     if not state.is_valid: check_bundle(found, model, folder, role, findings=findings)
-    stands, then = state_lines(model, matter.bundle_hash, state)
+    (stands, then), hurdle = state_lines(model, matter.bundle_hash, state), _hurdle(found, model, folder)
     if state.is_valid: then = _live_already(found, model, matter.bundle_hash) or then
+    elif hurdle: then = f"Next: mend what is in the way, build it again with `mmops run {model}` and ask again; an approver can only refuse this one."
     else: then = f"{_who_may(found, model, state)} {then}"
-    print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), origin_line(found, model, matter.bundle_hash, role), *_change_lines(state), *_rule_lines(found, model, state), stands, *_hurdle(found, model, folder), then, sep="\n")
+    print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), origin_line(found, model, matter.bundle_hash, role), *_change_lines(state), *_rule_lines(found, model, state), stands, *hurdle, then, sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #2f2dbaa7
 def _findings(workspace:Workspace, matter:"ApprovalMatter", folder:Path)->"GateFindings":
@@ -81,12 +82,15 @@ def _structure(folder:Path)->dict[str, str]:
     return bundle_evidence(folder).structure
 
 def _who_may(workspace:Workspace, model:str, state:"ApprovalState")->str:
-    "The approvers of the rules that decide, by side."
+    "Who may answer by the rules that decide, by side: the approvers who had no part in it."
+    from marketing_mlops.governance.approval_states import part_from
     from marketing_mlops.governance.approvals import deciding_policy
     from marketing_mlops.governance.ledger import Ledger
-    policy = deciding_policy(Ledger(workspace).entries(subject=model), state.request)
+    entries = Ledger(workspace).entries(subject=model)
+    policy, digest = deciding_policy(entries, state.request), state.request.payload["bundle_hash"]
     if not policy.approvers: return "Approvers: none; name them in settings.ini."
-    return f"Approvers: business {', '.join(policy.business) or 'none'}; technical {', '.join(policy.technical) or 'none'}."
+    business, technical = (", ".join(role for role in side if not part_from(entries, digest, role)) or "none" for side in (policy.business, policy.technical))
+    return f"Approvers: business {business}; technical {technical}."
 
 # %% ../../nbs/api/cli/63_approve.ipynb #2652dbad
 def _change_lines(state:"ApprovalState")->list[str]:
@@ -103,7 +107,8 @@ def _gate_lines(workspace:Workspace, model:str, bundle_hash:str)->list[str]:
     lines = gate_lines(check, only_open=True)
     days = (WallClock().now() - check.entry.time).days
     aged = f", asked {counted(days, 'day')} ago" if days > 0 else ""
-    return [f"Gates{aged}: {check.status}." + (" Whoever approves answers for:" if lines else ""), *lines]
+    said = " Whoever approves answers for:" if check.status != "fail" else " What did not pass:"
+    return [f"Gates{aged}: {check.status}." + (said if lines else ""), *lines]
 
 def _hurdle(workspace:Workspace, model:str, folder:Path)->list[str]:
     "Why a release would be refused whatever the approver says; empty where it would not."

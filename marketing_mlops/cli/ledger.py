@@ -74,7 +74,7 @@ def _change_words(name:str, old, new)->str:
     return f"{RULE_NAMES.get(name, name.replace('_', ' '))} {rule_words(name, old)} → {rule_words(name, new)}"
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #90fa9adf
-UNCHECKED_CLAIM = "What an entry says of its own identity is not checked here; `mmops live` and `mmops report governance_review` check it."
+UNCHECKED_CLAIM = "Who acted is as it was typed, and what an entry says of its own identity is not checked here; `mmops live` and `mmops report governance_review` check who approved."
 
 def show_ledger(
     about:str=None, # Only entries about this model

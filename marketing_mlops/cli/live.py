@@ -74,7 +74,7 @@ def live_row(
 )->dict[str, str]: # Columns of the table `mmops live` prints
     "One line about what is live."
     if champion is None: return dict(model=model, live="nothing")
-    return dict(model=model, live=champion.champion[:12], beside=trial_words(champion), since=f"{champion.since:%Y-%m-%d %H:%M} UTC", by=champion.actor, approved=proof.words if proof else "not looked for", reason=champion.reason + (f"; although {champion.despite}" if champion.despite else ""))
+    return {"by (as typed)": champion.actor} | dict(model=model, live=champion.champion[:12], beside=trial_words(champion), since=f"{champion.since:%Y-%m-%d %H:%M} UTC", approved=proof.words if proof else "not looked for", reason=champion.reason + (f"; although {champion.despite}" if champion.despite else ""))
 
 # %% ../../nbs/api/cli/65_live.ipynb #99d8595e
 def purpose_words(
@@ -89,7 +89,7 @@ def purpose_words(
     asked = "No request for it is on record." if request is None else f"{request.actor} asked for it on {request.time:%Y-%m-%d}{_because(request)}."
     return printable(f"{step.subject}, bundle {step.payload['bundle_hash'][:12]}: {_audience_words(workspace, step)}. {asked}")
 
-def _because(request:"LedgerEntry")->str: return f": {said.rstrip('.')}" if (said := request.payload.get("reason", "")) else ", without a reason"
+def _because(request:"LedgerEntry")->str: return f": {said.rstrip('.')}" if (said := request.payload.get("reason", "")) else ""
 
 def _audience_words(workspace:Workspace, step:"LedgerEntry")->str:
     "For whom a bundle says it is, or else the entry of its release."
@@ -186,7 +186,7 @@ def show_live(
     proofs = proofs_at(found, past, names, moment)
     rows = [live_row(name, champion_at(name, past.get(name, ()), moment), proofs[name].get("champion")) for name in names]
     if at: print(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC{', which is still to come: as known today' if moment > now else ''}")
-    columns = [name for name in ("model", "live", "beside", "since", "by", "approved", "reason") if name != "beside" or any(row.get(name) for row in rows)]
+    columns = [name for name in ("model", "live", "beside", "since", "by (as typed)", "approved", "reason") if name != "beside" or any(row.get(name) for row in rows)]
     print(text_table(rows, columns) or ("The ledger knows no model." if trouble else "There are no models in params.yaml."))
     purposes = [purpose_words(found, proofs[name]["champion"].step, past[name]) for name in names if "champion" in proofs[name]]
     warnings = ([trouble] if trouble else []) + [each for name in names for each in proof_warnings(proofs[name])]

@@ -9,6 +9,7 @@ __all__ = ['bundle_for', 'release_candidate', 'roll_back']
 
 # %% ../../nbs/api/cli/64_release.ipynb #4a1ebec7
 import shlex
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from ..governance.ledger_entries import LedgerError
@@ -21,7 +22,13 @@ if TYPE_CHECKING: from marketing_mlops.governance.live_pointers import LivePoint
 
 # %% ../../nbs/api/cli/64_release.ipynb #2e5829bd
 def _after_lines(workspace:Workspace, model:str, champion:str)->list[str]:
-    return [champion_line(workspace, model, champion), *repeat_aliases(workspace, model), f"Next: `mmops run {model}` scores with it. Its card: `mmops report model_card -p model={model}`."]
+    return [champion_line(workspace, model, champion), *repeat_aliases(workspace, model), *_anchor_lines(workspace), f"Next: `mmops run {model}` scores with it. Its card: `mmops report model_card -p model={model}`."]
+
+def _anchor_lines(workspace:Workspace)->list[str]:
+    "How the step is noted outside of the ledger; empty where nothing anchors it."
+    from marketing_mlops.governance.anchors import anchor_note
+    from marketing_mlops.governance.ledger import Ledger
+    return [said] if (said := anchor_note(workspace, Ledger(workspace).newest())) else []
 
 def bundle_for(
     workspace:Workspace, # Where the model is declared
@@ -94,7 +101,7 @@ def _begun_trial(workspace:Workspace, model:str, folder:Path, role:str, stage:st
     from marketing_mlops.governance.trials import start_canary, start_shadow
     now = start_shadow(workspace, model, folder, role) if stage == "shadow" else start_canary(workspace, model, folder, role, share=share)
     says = "scores beside the champion and reaches nobody" if stage == "shadow" else f"serves {now.canary_share:.0%} of the customers"
-    return [f"{model}: bundle {getattr(now, stage)[:12]} {says}, approved by {_approved_by(workspace, model, stage)}; the champion is {now.champion[:12]}.", *repeat_aliases(workspace, model),
+    return [f"{model}: bundle {getattr(now, stage)[:12]} {says}, approved by {_approved_by(workspace, model, stage)}; the champion is {now.champion[:12]}.", *repeat_aliases(workspace, model), *_anchor_lines(workspace),
             f"Next: `mmops run {model}` scores with both. Go on with `mmops release {model}`, or end it with `mmops rollback {model}{' --stage shadow' if stage == 'shadow' else ''}`."]
 
 # %% ../../nbs/api/cli/64_release.ipynb #1ca84f38
@@ -128,7 +135,7 @@ def _entry_lines(workspace:Workspace, model:str)->list[str]:
     from marketing_mlops.governance.release_states import ROLLED_BACK
     said = Ledger(workspace).entries(ROLLED_BACK, subject=model)[-1].payload
     passed = [f"Bundle {bundle[:12]} was passed over: {why}. `--to {bundle[:12]}` returns to it nevertheless." for bundle,why in said.get("passed_over", {}).items()]
-    return [*passed, f"Somebody has to look at it in daylight: a review is due by {said['review_due'][:16].replace('T', ' ')}."]
+    return [*passed, f"Somebody has to look at it in daylight: a review is due by {datetime.fromisoformat(said['review_due']).isoformat(' ', 'minutes')}."]
 
 def _two_commands(error:LedgerError, words:list[str], more:dict[str, str|None], workspace:str|None)->LedgerError:
     "The error with what to type, where a repair helps."

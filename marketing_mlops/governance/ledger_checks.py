@@ -51,14 +51,33 @@ def unlogged_reasons(
     must = [row for row in unlogged if row["writer"] not in forks and (complete_for is None or row["writer"] in complete_for)]
     found = [_fault("fork", f"{writer} has two histories from its entry {number} on, one in data/ledger/{writer}.jsonl and one in the database. {FORK_CAUSE}", FORK_REMEDY)
              for writer,number in forks.items()]
-    found += [_fault("not_in_the_log", f"Entry {row['number']} of {row['writer']} is in the database, but not in data/ledger/{row['writer']}.jsonl.",
-                    "Run `mmops ledger repair`, which writes it back, or restore the log from version control; if the log is right, look for who changed the database.") for row in must]
+    gone:dict[str, list[int]] = {}
+    for row in must:
+        if not _is_edited(logs, row): gone.setdefault(row["writer"], []).append(row["number"])
+    found += [_missing(writer, numbers) for writer,numbers in gone.items()]
     n_elsewhere = sum(row["writer"] not in forks for row in unlogged) - len(must)
     said = f"The database holds {counted(n_elsewhere, 'entry', 'entries')} of writers whose logs are not here."
     if n_elsewhere: found.append(Reason("logs_elsewhere", said, n_elsewhere, 0, "Pull the workspace.", "review"))
     return found
 
 # %% ../../nbs/api/governance/35_ledger_checks.ipynb #e0310708
+def _missing(writer:str, numbers:list[int])->Reason:
+    runs:list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and runs[-1][1] == number - 1: runs[-1][1] = number
+        else: runs.append([number, number])
+    said = " and ".join(str(first) if first == last else f"{first} to {last}" for first,last in runs)
+    words = ("Entry", "is", "it") if len(numbers) == 1 else ("Entries", "are", "them")
+    return _fault("not_in_the_log", f"{words[0]} {said} of {writer} {words[1]} in the database, but not in data/ledger/{writer}.jsonl.",
+                  f"Run `mmops ledger repair`, which writes {words[2]} back, or restore the log from version control; if the log is right, look for who changed the database.")
+
+def _is_edited(logs:Mapping[str, list[str]], row:Mapping)->bool:
+    "Whether the line in the place of a row is there and not whole, which `log_reasons` says already."
+    line = next(iter(logs.get(row["writer"], [])[row["number"]-1:row["number"]]), None)
+    entry = entry_from_line(line) if line is not None else None
+    return line is not None and not (entry and is_whole_line(line, entry))
+
+# %% ../../nbs/api/governance/35_ledger_checks.ipynb #4be32390
 def _forks(logs:Mapping[str, list[str]], unlogged:list[Mapping])->dict[str, int]:
     "Writer → first entry that is whole in log and database and yet not the same."
     wanted,found = {row["writer"] for row in unlogged}, {}
@@ -78,9 +97,9 @@ def store_reasons(
     known:Mapping[str, LedgerEntry]|None=None, # Line → entry, as `read_entries` found them whole; other lines are read here
 )->list[Reason]: # Empty when the database agrees with the logs
     "Where the database and the text logs contradict each other."
-    rows = list(rows)
-    found = [reason for row in rows if (reason := row_reason(row, known or {}))] + unlogged_reasons(logs, rows, complete_for)
-    absent = len({line for lines in logs.values() for line in lines} - {row["line"] for row in rows})
+    rows,whole = list(rows), read_entries(logs)[0] if known is None else known
+    found = [reason for row in rows if (reason := row_reason(row, whole))] + unlogged_reasons(logs, rows, complete_for)
+    absent = len({line for lines in logs.values() for line in lines if line in whole} - {row["line"] for row in rows})
     lacks = f"The database lacks {counted(absent, 'entry', 'entries')} of the logs."
     if absent: found.append(Reason("behind", lacks, absent, 0, "Run `mmops ledger rebuild`, once nothing else is found.", "review"))
     return found

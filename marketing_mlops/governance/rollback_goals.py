@@ -80,7 +80,7 @@ def rollback_goal(
     "Which earlier champion a rollback returns to. Raises `ReleaseError` where there is none, or the name is not of one."
     own = list(own)
     past,earlier = _past(own, left), [entry for entry in champions(own)[:-1] if entry.payload["bundle_hash"] != left]
-    if to is not None: return _named(model, past, to, objection)
+    if to is not None: return _named(model, past, left, to, objection)
     if not earlier:
         more = f"Release another bundle, or name an earlier champion with --to: {_listed(past)}." if past else "Release another bundle."
         _refuse(model, "", f"{model} has no earlier champion to return to; releases standing: {len(champions(own))}.", more)
@@ -90,7 +90,8 @@ def rollback_goal(
         against[entry.payload["bundle_hash"]] = said
     return RollbackGoal(earlier[-1], against[earlier[-1].payload["bundle_hash"]])
 
-def _named(model:str, past:dict[str, LedgerEntry], to:str, objection:Callable[[LedgerEntry], str])->RollbackGoal:
+def _named(model:str, past:dict[str, LedgerEntry], left:str, to:str, objection:Callable[[LedgerEntry], str])->RollbackGoal:
+    if len(to) >= 6 and left.startswith(to.lower()): _refuse(model, left, f"Bundle {left[:12]} is the champion of {model} already; a rollback leaves it.", f"Name an earlier champion with --to: {_listed(past)}.")
     found = [bundle for bundle in past if len(to) >= 6 and bundle.startswith(to.lower())]
     if len(found) == 1: return RollbackGoal(past[found[0]], objection(past[found[0]]))
     _refuse(model, to, f"{to!r} names {len(found)} of the earlier champions of {model}: {_listed(past)}.", "Name one of them by 6 or more digits.")

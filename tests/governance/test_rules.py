@@ -386,7 +386,7 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "releases._check_terms": lambda *_: "unverified",
     "releases.standing_objection": lambda *_: "",
     "releases.rollback_goal": lambda model, own, left, to, objection: RollbackGoal([each for each in own if each.kind == "released" and each.payload["bundle_hash"] != left][-1]),
-    "rollback_goals._named": lambda model, past, to, objection: RollbackGoal(list(past.values())[-1]),
+    "rollback_goals._named": lambda model, past, left, to, objection: RollbackGoal(list(past.values())[-1]),
     "rollback_goals._changed_feature": lambda *_: "",
     "releases.check_move": lambda *_: (),
     "release_gates._unasked": lambda *_: "",
