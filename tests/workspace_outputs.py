@@ -25,7 +25,7 @@ def fingerprint(workspace):
     names = {f.relative_to(workspace).as_posix(): f for f in files}
     return {name: hashlib.sha256(f.read_bytes()).hexdigest() for name, f in names.items() if "/." not in name}
 
-def until(true, seconds=60):
+def until(true, seconds=300):
     "Waits for a condition; the test fails when it never holds."
     end = time.monotonic() + seconds
     while not true():

@@ -6,7 +6,7 @@ import pytest
 BIN = Path(sys.executable).parent
 MAIN = "import sys; from marketing_mlops.cli.commands import main; sys.exit(main())"
 
-def _run_mmops(*words, cwd, timeout=240, **environment):
+def _run_mmops(*words, cwd, timeout=600, **environment):
     "`mmops WORDS` as somebody would call it, without a terminal."
     env = {k: v for k, v in os.environ.items() if not k.startswith("MMOPS_") or k == "MMOPS_WARM_HOME"}   # a worker for each workspace would import everything again
     env |= {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "MMOPS_WARM_IDLE": "60", **environment}

@@ -391,7 +391,7 @@ def test_of_two_who_release_at_once_one_is_told(shop):
     approved(shop)
     command = [Path(sys.executable).with_name("mmops"), "release", "churn", "--as", ANALYST, "--workspace", str(shop.root)]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [each.communicate(timeout=120)[0] for each in both]
+    said = [each.communicate(timeout=600)[0] for each in both]
     assert [each.returncode for each in both] == [0, 0]
     assert sorted(["is live, approved by" in each, "nothing was changed" in each] for each in said) == [[False, True], [True, False]]
 

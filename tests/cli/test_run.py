@@ -152,7 +152,7 @@ def test_ctrl_c_says_what_is_left_and_the_next_run_goes_on(small, run_mmops, sna
     before = snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate")
     running = _start_forced(folder)
     os.killpg(running.pid, signal.SIGINT)
-    _, complaint = running.communicate(timeout=60)
+    _, complaint = running.communicate(timeout=600)
     assert running.returncode == 130 and complaint.splitlines()[0] == "Stopped by Ctrl-C." and len(complaint.splitlines()) == 2, complaint
     assert snapshot(folder/"data"/"report") | snapshot(folder/"data"/"validate") == before
     done = run_mmops("run", cwd=folder)
@@ -165,7 +165,7 @@ def test_two_runs_at_once_the_second_is_told_so_and_the_first_makes_the_same_byt
     os.killpg(first.pid, signal.SIGSTOP)                       # it is under way for as long as the others take
     second, status = run_mmops("run", cwd=folder), run_mmops("status", cwd=folder)
     os.killpg(first.pid, signal.SIGCONT)
-    _, complaint = first.communicate(timeout=120)
+    _, complaint = first.communicate(timeout=600)
     assert first.returncode == 0, complaint
     is_refused(second, "Another run of this workspace is under way")
     assert (fingerprint(folder), (folder/"dvc.lock").read_bytes()) == (before, lock), "everything was made again, and nothing differs"

@@ -74,18 +74,18 @@ def running_app(root: Path, environment: dict):
     try:
         said = [process.stdout.readline() for _ in range(3)]
         found = re.search(r"http://\S+", "".join(said))
-        if not found: raise RuntimeError(f"the app did not start: {said} {process.communicate(timeout=30)}")
+        if not found: raise RuntimeError(f"the app did not start: {said} {process.communicate(timeout=600)}")
         yield found[0], process
     finally:
         if process.poll() is None: process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
 
 def come(page, address):
     "The page, once the server listens; the kernel may have to be prepared first."
-    for _ in range(100):
+    for _ in range(300):
         try: page.goto(address); break
         except Exception: time.sleep(.2)      # noqa: BLE001 - nobody listens yet
-    page.wait_for_selector(".mmd-card", timeout=90_000)
+    page.wait_for_selector(".mmd-card", timeout=120_000)
 
 def guarded(watched, address):
     "Whatever leaves the machine is refused and remembered."

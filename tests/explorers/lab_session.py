@@ -49,9 +49,9 @@ class Lab:
 
     def call(self, path: str, method: str = "GET"):
         request = urllib.request.Request(f"{self.address}{path}", method=method, headers={"Authorization": f"token {self.token}"})
-        with urllib.request.urlopen(request, timeout=5) as answer: return json.loads(answer.read() or "null")
+        with urllib.request.urlopen(request, timeout=600) as answer: return json.loads(answer.read() or "null")
 
-    def wait(self, seconds: float = 60):
+    def wait(self, seconds: float = 300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.process.poll() is not None: raise RuntimeError(f"JupyterLab ended at once: {Path(self.log.name).read_text()[-2000:]}")
@@ -98,6 +98,7 @@ def browser(address: str, *, width: int = 1280, height: int = 900, dark: bool = 
         chromium = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             page = chromium.new_page(viewport=dict(width=width, height=height), color_scheme="dark" if dark else "light")
+            page.set_default_timeout(120_000)
             yield Watched(page, address)
         finally: chromium.close()
 

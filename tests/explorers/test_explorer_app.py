@@ -34,7 +34,7 @@ def page(opened):
 def show(page, name, selector, choice=None):
     if choice: page.select_option(f"[data-explorer={name}] select", choice)
     page.click(f"[data-explorer={name}] .mmd-open")
-    page.wait_for_selector(f".mmd-content {selector}", timeout=60_000)
+    page.wait_for_selector(f".mmd-content {selector}", timeout=120_000)
 
 def test_the_start_page_lists_every_explorer_with_its_question_and_asks_nobody_outside(page, opened):
     titles = page.locator(".mmd-title").all_inner_texts()
@@ -50,12 +50,12 @@ def test_a_click_in_the_table_explorer_counts_what_the_library_counts(page, work
     page.wait_for_function("document.querySelector('.mmx-selected').textContent.includes(' of ')")
     library = open_explorer(workspace, "table")
     library.select({"channel": {"any_of": ["app"]}, "market": {"any_of": ["DE"]}})
-    page.wait_for_function("words => document.querySelector('.mmx-selected').textContent.startsWith(words)", arg=f"{library.selected_rows():,} of", timeout=10_000)
+    page.wait_for_function("words => document.querySelector('.mmx-selected').textContent.startsWith(words)", arg=f"{library.selected_rows():,} of", timeout=120_000)
 
 def test_the_feature_explorer_opens_with_the_sentence_of_the_library(page, workspace):
     show(page, "features", ".mmf")
     said = open_explorer(workspace, "features").profile().sentence
-    page.wait_for_function("words => document.querySelector('.mmd-content').innerText.includes(words)", arg=said, timeout=10_000)
+    page.wait_for_function("words => document.querySelector('.mmd-content').innerText.includes(words)", arg=said, timeout=120_000)
 
 def test_a_moved_slider_of_the_uplift_explorer_says_what_the_library_says(page, workspace):
     show(page, "uplift", ".mmu-mark circle")
@@ -63,7 +63,7 @@ def test_a_moved_slider_of_the_uplift_explorer_says_what_the_library_says(page, 
     depth.evaluate("node => { node.value = 30; node.dispatchEvent(new Event('input', {bubbles: true})) }")
     library = open_explorer(workspace, "uplift")
     library.select(library.curve.shares[30])
-    page.wait_for_function("words => document.querySelector('.mmu-sentence').textContent === words", arg=policy_sentence(library.comparison()), timeout=10_000)
+    page.wait_for_function("words => document.querySelector('.mmu-sentence').textContent === words", arg=policy_sentence(library.comparison()), timeout=120_000)
 
 def test_what_was_left_stands_as_it_was_left(page):
     show(page, "uplift", ".mmu-mark circle")
@@ -79,7 +79,7 @@ def test_what_was_left_stands_as_it_was_left(page):
 def test_the_keyboard_opens_an_explorer_and_the_browsers_way_back_closes_it(page):
     page.locator("[data-explorer=table] select").focus()
     page.keyboard.press("Tab"); page.keyboard.press("Enter")
-    page.wait_for_selector(".mmd-content .mmx-in[d]", timeout=60_000)
+    page.wait_for_selector(".mmd-content .mmx-in[d]", timeout=120_000)
     assert page.url.endswith("#table") and page.evaluate("document.activeElement.className") == "mmd-name"
     page.go_back()
     page.wait_for_selector(".mmd-card")
@@ -93,19 +93,19 @@ def test_an_undeclared_wish_is_refused_in_words_and_the_page_goes_on(page, works
     page.evaluate("""() => { const select = document.querySelector('[data-explorer=table] select');
         const wrong = document.createElement('option'); wrong.value = '../../secrets'; select.append(wrong); select.value = wrong.value }""")
     page.click("[data-explorer=table] .mmd-open")
-    page.wait_for_selector(".mmd .mmx-problem:not([hidden])", timeout=30_000)
+    page.wait_for_selector(".mmd .mmx-problem:not([hidden])", timeout=120_000)
     assert "cannot be opened on '../../secrets'" in page.inner_text(".mmd .mmx-problem")
     page.click(".mmd-bar .mmx-button")
-    page.reload(); page.wait_for_selector(".mmd-card", timeout=90_000)
+    page.reload(); page.wait_for_selector(".mmd-card", timeout=120_000)
     show(page, "table", ".mmx-in[d]")
 
 def test_a_table_that_vanished_since_is_named(page, workspace):
     file = workspace.accepted("shop")/"orders.parquet"
-    page.reload(); page.wait_for_selector(".mmd-card", timeout=90_000)
+    page.reload(); page.wait_for_selector(".mmd-card", timeout=120_000)
     away = file.rename(file.with_suffix(".away"))
     page.wait_for_timeout(300)
     try:
-        page.reload(); page.wait_for_selector(".mmd-missing", timeout=90_000)
+        page.reload(); page.wait_for_selector(".mmd-missing", timeout=120_000)
         assert "mmops run" in page.locator("[data-explorer=table] .mmd-missing").inner_text()
     finally: away.rename(file)
 

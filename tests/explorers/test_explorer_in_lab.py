@@ -114,7 +114,7 @@ def test_two_hundred_moves_leave_the_last_state(page, library):
 
 def test_the_selection_is_written_as_code(page):
     page.click("[data-column=market] .mmx-row >> nth=0")
-    page.wait_for_function("document.querySelector('.mmx-code').textContent.includes(\"orders['market'].isin(['DE'])\")", timeout=60_000)
+    page.wait_for_function("document.querySelector('.mmx-code').textContent.includes(\"orders['market'].isin(['DE'])\")", timeout=120_000)
 
 def test_names_with_markup_are_shown_as_text(page):
     labels = page.locator("[data-column=channel] .mmx-label").all_inner_texts()
@@ -159,5 +159,5 @@ def test_a_silent_kernel_is_named(page, opened):
     page.keyboard.press("ArrowRight")
     page.locator("[data-column=occurred_at] .mmx-handle").nth(0).focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_selector(".mmx-problem:not([hidden])", timeout=20_000)
+    page.wait_for_selector(".mmx-problem:not([hidden])", timeout=120_000)
     assert "run the cell again" in page.inner_text(".mmx-problem")

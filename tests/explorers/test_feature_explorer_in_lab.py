@@ -27,8 +27,8 @@ def page(opened):
     opened.page.select_option("select[id$=-period]", "")
     return opened.page
 
-def shows(page, title): page.wait_for_function("title => document.querySelector('.mmf-big').textContent === title && !document.querySelector('.mmx-waiting')", arg=title, timeout=60_000)
-def says(page, selector, words): page.wait_for_function("([s, w]) => document.querySelector(s).textContent.includes(w)", arg=[selector, words], timeout=60_000)
+def shows(page, title): page.wait_for_function("title => document.querySelector('.mmf-big').textContent === title && !document.querySelector('.mmx-waiting')", arg=title, timeout=120_000)
+def says(page, selector, words): page.wait_for_function("([s, w]) => document.querySelector(s).textContent.includes(w)", arg=[selector, words], timeout=120_000)
 
 def choose(page, name):
     page.locator(".mmf-feature").filter(has_text=name).first.click()
@@ -83,7 +83,7 @@ def test_in_lab_ticked_features_become_a_list_and_python_learns_it(page):
     says(page, ".mmx-copy:last-child .mmx-code", "features: [orders_90d, trait.channel]")
     page.locator(".jp-Notebook .jp-CodeCell").nth(2).locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes(\"('orders_90d', 'features: [orders_90d, trait.channel]')\"))", timeout=60_000)
+    page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes(\"('orders_90d', 'features: [orders_90d, trait.channel]')\"))", timeout=120_000)
 
 def test_in_lab_a_search_without_a_hit_says_so(page):
     page.fill(".mmf-search", "zebra")
@@ -122,5 +122,5 @@ def test_in_lab_an_ended_kernel_is_named(opened):
     page = opened.page
     end_kernels(page)
     page.select_option("select[id$=-scale]", "log")
-    page.wait_for_selector(".mmf .mmx-problem:not([hidden])", timeout=30_000)
+    page.wait_for_selector(".mmf .mmx-problem:not([hidden])", timeout=120_000)
     assert "run the cell again" in page.inner_text(".mmf .mmx-problem")

@@ -87,7 +87,7 @@ def test_in_lab_dragging_in_the_chart_moves_the_day_and_python_learns_it(opened,
     cell = page.locator(".jp-Notebook .jp-CodeCell").nth(1)
     cell.locator(".cm-content").click()
     page.keyboard.press("Control+Enter")
-    page.wait_for_function("day => [...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes(`('days', '${day}')`))", arg=day, timeout=60_000)
+    page.wait_for_function("day => [...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes(`('days', '${day}')`))", arg=day, timeout=120_000)
 
 def test_in_lab_groups_of_the_promise_and_others_are_told_apart(opened, library):
     page = opened.page
@@ -106,7 +106,7 @@ def test_in_lab_two_hundred_choices_leave_the_last_and_the_cell_to_copy_follows(
     page.locator(".mmr input[type=range]").evaluate("""async node => { for (let k = 0; k < 200; k++) { node.value = (3 * k) % 8; node.dispatchEvent(new Event('input', {bubbles: true})); if (k % 10 === 9) await new Promise(f => setTimeout(f, 130)) } }""")
     library.select("days", metric="spend_per_customer", arm="long_mail", day=library.figures["days"]["days"][3*199 % 8], segment=LOOK[-1])
     assert squeezed(shown(page)) == squeezed(view_of(library.figures, library.chosen)["says"])
-    page.wait_for_function("words => document.querySelector('.mmr .mmx-code').textContent === words", arg=library.code(), timeout=30_000)
+    page.wait_for_function("words => document.querySelector('.mmr .mmx-code').textContent === words", arg=library.code(), timeout=120_000)
 
 def test_in_lab_everything_has_a_name_and_the_sentence_is_spoken(opened, library):
     page = opened.page
@@ -132,6 +132,6 @@ def test_in_lab_an_ended_kernel_is_named_and_the_figures_go_on(opened, library):
     page = opened.page
     end_kernels(page)
     view(page, "effects"); choose(page, "Metric", "unsubscribe_rate")
-    page.wait_for_selector(".mmr .mmx-problem:not([hidden])", timeout=30_000)
+    page.wait_for_selector(".mmr .mmx-problem:not([hidden])", timeout=120_000)
     assert "The kernel does not answer." in page.inner_text(".mmr .mmx-problem") and "run the cell again" in page.inner_text(".mmr .mmx-problem")
     assert squeezed(shown(page)) == squeezed(library.select("effects", metric="unsubscribe_rate", arm="long_mail"))

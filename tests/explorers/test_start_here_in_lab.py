@@ -16,9 +16,9 @@ def with_pages(place, repository):
 def open_page(server, page):
     open_notebook(server, page, "nbs/tutorials/00_start_here.ipynb")
     run_until(page, ".mmd-card")
-    page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('of all visits'))", timeout=90_000)
+    page.wait_for_function("[...document.querySelectorAll('.jp-OutputArea-output')].some(o => o.textContent.includes('of all visits'))", timeout=120_000)
     page.locator(".mmd").first.scroll_into_view_if_needed()       # what is far from the screen JupyterLab does not draw
-    page.wait_for_selector(".mmd-card >> nth=0", timeout=30_000)
+    page.wait_for_selector(".mmd-card >> nth=0", timeout=120_000)
 
 def test_after_the_first_run_an_explorer_opens_from_the_page(tmp_path, repository):
     place = with_pages(filled_workspace(tmp_path/"shop"), repository)
@@ -27,7 +27,7 @@ def test_after_the_first_run_an_explorer_opens_from_the_page(tmp_path, repositor
         open_page(server, page)
         assert page.locator(".mmd-card").count() == len(EXPLORER_PAGES)
         page.click("[data-explorer=table] .mmd-open")
-        page.wait_for_selector(".mmd-content .mmx-in[d]", timeout=60_000)
+        page.wait_for_selector(".mmd-content .mmx-in[d]", timeout=120_000)
         library = open_explorer(place, "table")
         assert f"{library.codes.rows:,}" in page.locator(".mmx-selected").first.inner_text()
         assert watched.outgoing == [] and watched.errors == []

@@ -17,7 +17,7 @@ LIBRARIES = ["numpy", "pandas", "pyarrow.parquet", "duckdb", "scipy.stats", "skl
              "papermill", "markdown_it", "bleach", "rich.progress", "ipywidgets", "anywidget", "IPython", "fastcore.test", "nbdev.test", "ruamel.yaml",
              "matplotlib_inline.backend_inline", "sklearn.ensemble", "statsmodels.stats.proportion", "ibis.backends.duckdb", "openpyxl"]
 EDGES = ["tutorials/10_first_campaign", "tutorials/15_first_model", "how_to/run_many_models", "how_to/add_a_feature", "how_to/use_your_own_files"]
-DEADLINE_S = 300
+DEADLINE_S = 900
 
 def modules():
     "Our modules, by name."
@@ -39,7 +39,7 @@ def run_page(page, warm_home):
     try:
         from nbdev.test import test_nb
         signal.alarm(DEADLINE_S)
-        code = 0 if test_nb(page, basepath=ROOT, cell_timeout=240)[0] else 1
+        code = 0 if test_nb(page, basepath=ROOT, cell_timeout=600)[0] else 1
     finally:
         sys.stdout.flush(); sys.stderr.flush(); os._exit(code)
 

@@ -14,7 +14,7 @@ def run(folder, *command, code=0, **environment):
     "Runs a command of the environment in `folder`, as somebody would who activated it."
     env = {**os.environ, "CI": "true", "PYTHONPATH": str(folder), "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **environment}
     env.pop("MMOPS_WORKSPACE", None)
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == code, done.stdout+done.stderr
     return done.stdout
 

@@ -17,6 +17,6 @@ def test_a_whole_run_looks_no_name_up(first_run):
 @pytest.mark.parametrize("command", [("status",), ("data", "list"), ("jobs",), ("report", "--list")], ids=" ".join)
 def test_no_command_looks_a_name_up(tiny_workspace, offline, command):
     env, noted = offline
-    done = subprocess.run([str(BIN/"mmops"), *command], cwd=tiny_workspace, env=env, capture_output=True, text=True, timeout=240)
+    done = subprocess.run([str(BIN/"mmops"), *command], cwd=tiny_workspace, env=env, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout+done.stderr
     assert not noted.exists(), noted.read_text()

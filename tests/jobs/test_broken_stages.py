@@ -42,7 +42,7 @@ def test_a_stage_that_dies_leaves_the_earlier_outputs(made_workspace, stage, way
     before = fingerprint(made_workspace)
     (made_workspace/"break").write_text(f"{way} {stage}")
     dvc = start(made_workspace, stage)
-    said = dvc.communicate(timeout=120)[1].splitlines()
+    said = dvc.communicate(timeout=600)[1].splitlines()
     assert dvc.returncode != 0 and (made_workspace/"reached").exists()
     run = latest_run(find_workspace(made_workspace), stage)
     assert run.status == "failed" and run.executed.exists()
@@ -60,7 +60,7 @@ def test_a_stage_that_is_ended_leaves_the_earlier_outputs(made_workspace, stage,
     if way == "ctrl-c": os.killpg(dvc.pid, signal.SIGINT)
     elif way == "kill the stage command": os.kill(command_of(dvc), signal.SIGKILL)
     else: dvc.kill()
-    dvc.communicate(timeout=120)
+    dvc.communicate(timeout=600)
     assert dvc.returncode != 0
     until(lambda: is_gone(notebook))
     run = latest_run(find_workspace(made_workspace), stage)

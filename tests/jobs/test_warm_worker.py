@@ -28,7 +28,7 @@ def ask(home, *arguments, environment=None, deadline_s=60, memory_mb=None, wait=
         out.seek(0)
         return {k: answer[k] for k in ("exit", "reason")}, out.read()
 
-def until(true, seconds=20):
+def until(true, seconds=120):
     "Waits for a condition; the test fails when it never holds."
     end = time.monotonic() + seconds
     while not true():

@@ -46,7 +46,7 @@ def python(code, *words, cwd, tmp_path, repository, **variables):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 def told(process):
-    out, err = process.communicate(timeout=200)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, out+err
     return out.split()
 

@@ -53,6 +53,7 @@ def chromium(tmp_path):
         browser = play.chromium.launch_persistent_context(str(tmp_path/"profile"), executable_path=str(CHROMIUM), args=FLAGS)
         def open_page(target, width=1280, scheme="light"):
             page = browser.new_page()
+            page.set_default_timeout(120_000)
             page.set_viewport_size(dict(width=width, height=900)); page.emulate_media(color_scheme=scheme)
             watched = Watched(page)
             page.goto(str(target) if "://" in str(target) else Path(target).resolve().as_uri())

@@ -69,7 +69,7 @@ def call(server, path, body=None, token=True, **headers):
     data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(f"{server.address}/mmops/schedule{path}", data=data, headers=headers | ({"Authorization": f"token {server.token}"} if token else {}))
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer: return answer.status, answer.read().decode()
+        with urllib.request.urlopen(request, timeout=600) as answer: return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error: return error.code, error.read().decode()
 
 def ask(server, word, notebook="shop/nbs/reports/weekly_spend.ipynb", **body): return json.loads(call(server, f"/{word}", dict(notebook=notebook, **body))[1])
@@ -103,7 +103,7 @@ def test_nobody_sees_or_changes_a_schedule_without_logging_in(server, shop):
 
 def test_a_request_from_another_site_changes_nothing(server, shop):
     "A browser sends the cookie of a login with it, and not the mark of our page."
-    with urllib.request.urlopen(f"{server.address}/lab?token={server.token}", timeout=20) as answer: cookies = "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie"))
+    with urllib.request.urlopen(f"{server.address}/lab?token={server.token}", timeout=600) as answer: cookies = "; ".join(each.partition(";")[0] for each in answer.headers.get_all("Set-Cookie"))
     status, _ = call(server, "/save", dict(notebook="shop/nbs/reports/weekly_spend.ipynb", filled=RIGHT), token=False, Cookie=cookies)
     assert status == 403 and shop.path("schedule.yaml").read_text() == COLLEAGUES
 
@@ -179,7 +179,7 @@ def test_the_history_shows_failures_and_missed_runs_as_such(server, shop):
 
 def test_the_page_may_load_nothing_from_elsewhere(server, shop):
     request = urllib.request.Request(f"{server.address}/mmops/schedule?notebook=shop/nbs/reports/weekly_spend.ipynb", headers={"Authorization": f"token {server.token}"})
-    with urllib.request.urlopen(request, timeout=20) as answer: policy = answer.headers["Content-Security-Policy"]
+    with urllib.request.urlopen(request, timeout=600) as answer: policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'self'" in policy and "unsafe" not in policy
 
 needs_browser = pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")
@@ -190,10 +190,10 @@ def opened(server, shop):
     with browser(server.address) as watched:
         page = watched.page
         page.goto(f"{server.address}/lab/tree/shop/nbs/reports?token={server.token}&reset")
-        page.click('.jp-DirListing-item[data-file-type="notebook"] >> text=weekly_spend', button="right", timeout=60_000)
+        page.click('.jp-DirListing-item[data-file-type="notebook"] >> text=weekly_spend', button="right", timeout=120_000)
         page.click('.lm-Menu-itemLabel:has-text("Schedule…")')
         frame = page.frame_locator(".jp-IFrame iframe")
-        frame.locator("#words:not(:empty)").wait_for(timeout=30_000)
+        frame.locator("#words:not(:empty)").wait_for(timeout=120_000)
         yield watched, frame
 
 # On a busy machine the server was seen to answer with no list; it is asked again, and what it says in the end is shown.
@@ -234,10 +234,10 @@ def test_a_notebook_is_scheduled_and_run_from_the_file_browser(opened, server, s
     assert (saved.cron, saved.parameters) == ("0 7 L * *", dict(budget=9500, channels=["email", "push"]))
 
     frame.locator("#run").click()
-    frame.locator("#told.bad", has_text="the board allows no more than 9000 EUR").wait_for(timeout=60_000)
+    frame.locator("#told.bad", has_text="the board allows no more than 9000 EUR").wait_for(timeout=120_000)
     assert frame.locator(".state.bad").inner_text() == "failed"
     frame.locator("a", has_text="notebook").click()
-    page.wait_for_selector(".jp-NotebookPanel >> text=the board allows no more", timeout=30_000)
+    page.wait_for_selector(".jp-NotebookPanel >> text=the board allows no more", timeout=120_000)
     page.evaluate(END_KERNELS)
     assert (watched.outgoing, [each for each in watched.errors if "kernel" not in each]) == ([], [])
 

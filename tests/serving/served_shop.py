@@ -66,11 +66,11 @@ def served(shop, *words, **environment):
         yield Client(urlsplit(line.split()[2].rstrip(",")).netloc, environment.get("MMOPS_SERVE_KEY")), process
     finally:
         if process.poll() is None: process.terminate()
-        process.communicate(timeout=60)
+        process.communicate(timeout=600)
 
 class Client:
     "One caller with one connection that is kept open."
-    def __init__(self, netloc, key): self.netloc,self.key,self.connection = netloc,key,http.client.HTTPConnection(netloc, timeout=60)
+    def __init__(self, netloc, key): self.netloc,self.key,self.connection = netloc,key,http.client.HTTPConnection(netloc, timeout=600)
     def another(self): return Client(self.netloc, self.key)
     def send(self, body, path="/predict", method="POST", **headers):
         "Status, content and the text of the answer to raw bytes."
