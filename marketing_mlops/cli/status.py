@@ -254,16 +254,31 @@ def _run_line(workspace:Workspace, run:"Run")->str:
     said = run.error or dict(problem="it left no message.", remedy="Look at its notebook, and run again.")
     return f"{run.job} ({run.key}) {run.status}: {said['problem'].rstrip('.')}. {said.get('remedy', '')} Evidence: {run.folder.relative_to(workspace.root).as_posix()}"
 
+# %% ../../nbs/api/cli/40_status.ipynb #f3b57b5d
+def _stage_names(stages:list["StaleStage"])->str:
+    "Which stages, in few words: those of the same model together, and models that lack the same ones."
+    if len(stages) == 1: return stages[0].stage
+    jobs:dict[str, list[str]] = {}
+    for each in stages:
+        job, _, key = each.stage.rpartition(":")[2].partition("@")
+        jobs.setdefault(key, []).append(job)
+    keys:dict[str, list[str]] = {}
+    for key, there in jobs.items(): keys.setdefault(", ".join(there), []).append(key)
+    return "; ".join(f"{there} of {', '.join(found)}" if all(found) else there for there, found in keys.items())
+
 # %% ../../nbs/api/cli/40_status.ipynb #1d8f003f
 def stale_lines(
     stages:Iterable["StaleStage"], # As `stale_stages` finds them
     live:Collection[str]=(), # Models that have a champion
-)->list[str]: # One line per stale stage that was built before, one for each live model that lacks stages, one for the names of all others
+)->list[str]: # One line for all stages that are stale for the same reason and were built before, one for each live model that lacks stages, one for the names of all others
     "What is out of date and why, and what has a stage that was never built, of all models and sources."
     stages, unbuilt = list(stages), {}
     for each in stages:
         if not each.is_built: unbuilt.setdefault(each.stage.split("@")[-1], []).append(each.stage.rpartition(":")[2].partition("@")[0])
-    lines = [f"{each.stage}: {', '.join(each.because[:3])}{' …' if len(each.because) > 3 else ''}" for each in stages if each.is_built]
+    reasons:dict[tuple[str, ...], list["StaleStage"]] = {}
+    for each in stages:
+        if each.is_built: reasons.setdefault(each.because, []).append(each)
+    lines = [f"{_stage_names(there)}: {', '.join(because[:3])}{' …' if len(because) > 3 else ''}" for because, there in reasons.items()]
     lines += [f"{name} is live; not made in this folder yet: {', '.join(jobs)}. Next: `mmops run {name}`." for name, jobs in unbuilt.items() if name in live]
     others = sorted(unbuilt.keys() - set(live))
     return lines + ([f"not built yet: {', '.join(others)}"] if others else [])

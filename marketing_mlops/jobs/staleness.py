@@ -10,10 +10,11 @@ __all__ = ['SaidByDVC', 'changed_things', 'StaleStage', 'stale_stage', 'stale_st
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #6b071f65
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from .dvc_errors import in_two_lines
 from .dvc_process import looked_at_once, open_pipeline
+from .stage_looks import keep_answer, kept_answer, look_at, stage_files
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #57b785e1
@@ -52,11 +53,21 @@ def stale_stage(
     return StaleStage(stage, tuple(f"{thing} {how}" for thing, how in changed), not outs or any((root/out).exists() for out in outs))
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #3591d4c0
+def _kept(workspace:Workspace)->list[StaleStage]|None:
+    "The answer of the last look, where it still holds and this version wrote it."
+    try: return None if (kept := kept_answer(workspace)) is None else [StaleStage(each["stage"], tuple(each["because"]), each["is_built"]) for each in kept]
+    except (KeyError, TypeError): return None
+
 def stale_stages(
     workspace:Workspace, # Whose pipeline
 )->list[StaleStage]: # In the order of their names; empty when all is up to date, and where DVC is not set up
     """The stages that do not fit their record or have none, without those that merely depend on them.
     Raises `AlreadyRunning` while a run is under way, `ParameterError` where pipeline and parameters do not go together, `StageError` for whatever else DVC stops at."""
     if not workspace.path(".dvc").is_dir(): return []
-    with in_two_lines(), looked_at_once(), open_pipeline(workspace) as repo: found = repo.status()
-    return [stale_stage(stage, groups, workspace.root) for stage, groups in sorted(found.items())]
+    if (kept := _kept(workspace)) is not None: return kept
+    with in_two_lines(), looked_at_once(), open_pipeline(workspace) as repo:
+        names = stage_files(repo)
+        before = look_at(workspace, names or ())
+        found = [stale_stage(stage, groups, workspace.root) for stage, groups in sorted(repo.status().items())]
+    if names is not None: keep_answer(workspace, names, before, [asdict(each) for each in found])
+    return found
