@@ -17,9 +17,9 @@ function makeTable(heads, rows) {
   return html("table", { class: "mma-table" }, html("thead", {}, head), html("tbody", {}, ...rows));
 }
 
-function gateRow(gate) {
+function gateRow(gate, hasChampion) {
   const said = html("td", { "data-head": "Answer" }, html("span", { class: `mma-mark mma-${gate.status}` }, html("span", { "aria-hidden": "true" }, `${MARKS[gate.status]} `), gate.word), html("div", {}, gate.message), gate.next_step ? html("div", { class: "mmx-note" }, gate.next_step) : "");
-  return html("tr", { "data-gate": gate.gate }, html("th", { scope: "row" }, gate.gate), said, html("td", { "data-head": "Champion" }, gate.before || "–"));
+  return html("tr", { "data-gate": gate.gate }, html("th", { scope: "row" }, gate.gate), said, ...(hasChampion ? [html("td", { "data-head": "Champion" }, gate.before || "–")] : []));
 }
 
 function figureRow(row) {
@@ -126,7 +126,8 @@ function render({ model, el }) {
     fill(yeses, m.yeses.map((each) => html("p", { class: "mma-yesline" }, `${each.role} said yes on ${each.on}; `, html("strong", { class: `mma-${each.identity}` }, `identity: ${each.identity}`), each.reason ? `: ${each.reason}` : "")));
     fill(found, lines(m.found.length ? m.found : ["Its evaluation cannot be read here."]));
     say(checked, m.checked ? `Asked on ${m.checked}.` : "No gate was asked yet.");
-    fill(gates, m.gates.length ? [makeTable(["Gate", "Answer", "Champion"], m.gates.map(gateRow))] : []);
+    const isBeside = m.gates.some((gate) => gate.before);      // the champion was asked, too
+    fill(gates, m.gates.length ? [makeTable(["Gate", "Answer", ...(isBeside ? ["Champion"] : [])], m.gates.map((gate) => gateRow(gate, isBeside)))] : []);
     fill(changes, lines([m.structure, ...m.features]));
     const [head, changed, warning] = m.rules;
     fill(rules, head ? [html("p", {}, head), html("ul", {}, ...lines(changed, "li")), ...lines([warning], "p", "mma-warning")] : lines(["None: the rules asked for are in force already."]));

@@ -1,10 +1,14 @@
 // The start page of the app: every explorer with the question it answers, and one of them open at a time.
 //
 // Whatever is shown is set as text, never as markup. Whatever is sent is the name of a listed explorer and one of its
-// listed choices. While one is being opened only the newest wish is kept; the kernel answers one after another.
+// listed choices. While one is being opened only the newest wish is kept; the kernel answers one after another. Whoever
+// gives up is on the list at once: the kernel finishes behind it, and what it brings is not shown.
 
 const STILL_AFTER = 10000;   // ms until the page says that it takes long
-const STILL = "Still opening. A long table or a model with many features takes longer the first time; if nothing comes, reload the page, or run the cell again.";
+const STILL = "Still opening. A long table or a model with many features takes longer the first time. Back leads to the list at once; if nothing comes, reload the page, or run the cell again.";
+const ALL = "← All explorers", BACK = "← Back";
+const opening = (page, before) => `Opening ${page} …${before ? ` It comes as soon as ${before}, which was asked for first, is ready.` : ""}`;
+const finishing = (page) => `${page} is still being made ready. What you open next comes right after it.`;
 
 function makeExplorerCard(page, id, open) {
   const keys = Object.keys(page.choices), select = html("select", { id: `${id}-choice`, class: "mmx-select" }, ...keys.map((key) => option(key, page.choices[key], false)));
@@ -18,12 +22,12 @@ function makeExplorerCard(page, id, open) {
 
 function render({ model, el }) {
   const id = `mmd-${Math.random().toString(36).slice(2)}`, inApp = document.body.dataset.voila !== undefined;
-  const heading = html("h1", { class: "mmd-heading" }), about = html("p", { class: "mmd-about" }), grid = html("div", { class: "mmx-grid mmd-grid" });
-  const back = html("button", { type: "button", class: "mmx-button" }, "← All explorers"), name = html("h2", { class: "mmd-name", tabindex: "-1" });
+  const heading = html("h1", { class: "mmd-heading" }), about = html("p", { class: "mmd-about" }), behind = html("p", { class: "mmd-behind", role: "status" }), grid = html("div", { class: "mmx-grid mmd-grid" });
+  const back = html("button", { type: "button", class: "mmx-button" }, ALL), name = html("h2", { class: "mmd-name", tabindex: "-1" });
   const choice = html("select", { id: `${id}-now`, class: "mmx-select" }), asks = html("label", { class: "mmd-choice", for: `${id}-now` });
   const status = html("p", { class: "mmd-status", role: "status" }), busy = html("progress", { class: "mmd-busy", "aria-label": "Opening", hidden: "" });
   const problem = html("div", { class: "mmx-problem", role: "alert", hidden: "" });
-  const list = html("div", { class: "mmd-list" }, heading, about, grid);
+  const list = html("div", { class: "mmd-list" }, heading, about, behind, grid);
   const bar = html("nav", { class: "mmd-bar", "aria-label": "Explorers", hidden: "" }, back, name, asks, choice);
   const root = html("div", { class: "mmx mmd", "data-lm-suppress-shortcuts": "true" }, list, bar, busy, status, problem);
   let cards = new Map(), wanted = null, flying = null, sequence = 0, slow = 0;
@@ -31,7 +35,7 @@ function render({ model, el }) {
   const pages = () => model.get("spec").pages ?? [], pageOf = (key) => pages().find((p) => p.name === key);
   const same = (a, b) => Boolean(a && b && a.page === b.page && a.choice === b.choice);
   const shown = () => { const now = model.get("shown"); return now.page ? now : null; };
-  const frame = () => el.closest(".mmd-frame");
+  const frame = () => el.closest(".mmd-frame"), titleOf = (wish) => pageOf(wish.page)?.title ?? wish.page;
 
   function drawList() {
     const spec = model.get("spec");
@@ -50,7 +54,9 @@ function render({ model, el }) {
     const isOpen = same(wanted, shown()), isOpening = Boolean(wanted) && !isOpen && problem.hidden;
     list.hidden = Boolean(wanted); bar.hidden = !wanted; busy.hidden = !isOpening;
     frame()?.classList.toggle("mmd-shut", !isOpen);
-    say(status, isOpening ? `Opening ${pageOf(wanted.page)?.title ?? wanted.page} …` : "");
+    say(back, isOpening ? BACK : ALL);
+    say(status, isOpening ? opening(titleOf(wanted), flying && flying.page !== wanted.page ? titleOf(flying) : "") : "");
+    say(behind, !wanted && flying ? finishing(titleOf(flying)) : "");
     clearTimeout(slow);
     if (isOpening) slow = setTimeout(() => say(status, STILL), STILL_AFTER);
     drawBar();
@@ -68,6 +74,7 @@ function render({ model, el }) {
   function send() { flying = { ...wanted, sequence: ++sequence }; model.send({ type: "open", ...flying }); }
   function leave() {
     const from = wanted?.page;
+    if (flying) model.send({ type: "give_up" });
     wanted = null; report(""); draw(); remember();
     (cards.get(from)?.button ?? heading).focus();
   }
@@ -76,14 +83,15 @@ function render({ model, el }) {
     if (!flying || message.sequence !== flying.sequence) return;
     const asked = flying;
     flying = null;
-    if (!wanted) return;
+    if (!wanted) { draw(); return; }
     if (!same(wanted, asked)) { if (!same(wanted, shown())) send(); draw(); return; }
     if (message.type === "refused") report(`${message.problem} ${message.remedy}`);
     draw();
   };
-  const assigned = () => {                      // Python opened one
+  const assigned = () => {                      // Python opened one, or heard that one was given up
     const now = shown();
     if (now && !flying && !same(now, wanted)) { wanted = { page: now.page, choice: now.choice }; report(""); }
+    else if (!now && wanted && !flying) send();  // given up, and wanted again before the kernel heard of it
     draw();
   };
   const moved = () => {                         // the browser's own way back
@@ -95,6 +103,7 @@ function render({ model, el }) {
   const relisted = () => { drawList(); drawBar(); };
 
   back.addEventListener("click", leave);
+  root.addEventListener("keydown", (event) => { if (event.key === "Escape" && !busy.hidden) leave(); });
   choice.addEventListener("change", () => want({ page: wanted.page, choice: choice.value }));
   keepKeys(root);
   model.on("msg:custom", received); model.on("change:shown", assigned); model.on("change:spec", relisted);

@@ -1,5 +1,5 @@
 """A workspace as its pipeline leaves it, small, with hostile names: for the tests of the app; and the app, started as a person would."""
-import re, subprocess, sys, time
+import os, re, signal, subprocess, sys, time
 from contextlib import contextmanager
 from pathlib import Path
 import numpy as np
@@ -90,3 +90,21 @@ def come(page, address):
 def guarded(watched, address):
     "Whatever leaves the machine is refused and remembered."
     watched.page.route(lambda url: not url.startswith((address, "data:", "blob:")), lambda route: route.abort())
+
+def children(process) -> list[tuple[int, str]]:
+    "Number and command of the processes below this one, as the system tells."
+    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [(int(pid), int(parent), words) for pid, parent, words in re.findall(r"^\s*(\d+)\s+(\d+)\s+(.*)$", listed, re.M)]
+    below = {process.pid}
+    while more := {pid for pid, parent, _ in rows if parent in below} - below: below |= more
+    return [(pid, words) for pid, _, words in rows if pid in below - {process.pid}]
+
+@contextmanager
+def kernels_busy(process):
+    "The kernels of the app stand still, as if each had minutes of work before it; they go on afterwards."
+    kernels = [pid for pid, words in children(process) if "ipykernel" in words]
+    if not kernels: raise RuntimeError("the app has no kernel")
+    for pid in kernels: os.kill(pid, signal.SIGSTOP)
+    try: yield
+    finally:
+        for pid in kernels: os.kill(pid, signal.SIGCONT)

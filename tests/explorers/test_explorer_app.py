@@ -1,6 +1,6 @@
 """The app of all explorers in a real Voilà, driven by headless Chromium: what is opened, moved and read there is what the library says."""
 import pytest
-from app_workspace import HOSTILE, come, filled_workspace, guarded, running_app
+from app_workspace import HOSTILE, come, filled_workspace, guarded, kernels_busy, running_app
 from lookups import without_lookups
 from lab_session import browser, has_chromium
 from marketing_mlops.explorers.explorer_pages import open_explorer
@@ -84,6 +84,54 @@ def test_the_keyboard_opens_an_explorer_and_the_browsers_way_back_closes_it(page
     page.go_back()
     page.wait_for_selector(".mmd-card")
     assert page.locator(".mmd-content").is_hidden()
+
+def gone_back(page):
+    return page.locator(".mmd-list").is_visible() and page.locator(".mmd-content").is_hidden() and page.locator(".mmd-busy").is_hidden()
+
+def test_back_works_at_once_while_an_explorer_opens_and_the_late_answer_stays_behind(page, started):
+    page.reload(); page.wait_for_selector(".mmd-card", timeout=120_000)
+    page.wait_for_timeout(500)
+    with kernels_busy(started[1]):
+        page.click("[data-explorer=uplift] .mmd-open")
+        page.wait_for_selector(".mmd-busy:not([hidden])")
+        assert page.inner_text(".mmd-status") == "Opening Uplift explorer …"
+        page.click(".mmd-bar button:text-is('← Back')", timeout=2_000)
+        assert gone_back(page) and not page.url.endswith("#uplift")
+        assert page.inner_text(".mmd-behind") == "Uplift explorer is still being made ready. What you open next comes right after it."
+        page.wait_for_timeout(1_000)
+        assert gone_back(page)
+    page.wait_for_function("document.querySelector('.mmd-behind').textContent === ''", timeout=120_000)
+    page.wait_for_timeout(1_000)
+    assert gone_back(page)
+    show(page, "uplift", ".mmu-mark circle")     # it was made ready, and nothing of the first wish is left
+    assert page.inner_text(".mmd-bar button") == "← All explorers"
+
+def test_what_is_wished_for_after_giving_up_comes_next_and_only_that(page, started):
+    page.reload(); page.wait_for_selector(".mmd-card", timeout=120_000)
+    page.wait_for_timeout(500)
+    with kernels_busy(started[1]):
+        page.click("[data-explorer=features] .mmd-open")
+        page.keyboard.press("Escape")
+        assert gone_back(page)
+        page.click("[data-explorer=uplift] .mmd-open")
+        page.click(".mmd-bar button:text-is('← Back')", timeout=2_000)
+        page.click("[data-explorer=table] .mmd-open")
+        assert page.inner_text(".mmd-status") == "Opening Table explorer … It comes as soon as Feature explorer, which was asked for first, is ready."
+    page.wait_for_selector(".mmd-content .mmx-in[d]", timeout=120_000)
+    assert page.inner_text(".mmd-name") == "Table explorer" and page.locator(".mmd-content .mmf, .mmd-content .mmu-mark").count() == 0
+    page.wait_for_timeout(500)
+    assert page.locator(".mmd-content").is_visible() and page.locator(".mmd-busy").is_hidden()
+
+def test_what_was_given_up_and_is_wished_for_again_opens(page, started):
+    page.wait_for_timeout(500)
+    with kernels_busy(started[1]):
+        page.click("[data-explorer=features] .mmd-open")
+        page.click(".mmd-bar button:text-is('← Back')", timeout=2_000)
+        page.click("[data-explorer=features] .mmd-open")
+        page.wait_for_selector(".mmd-busy:not([hidden])")
+    page.wait_for_selector(".mmd-content .mmf", timeout=120_000)
+    page.wait_for_timeout(1_000)
+    assert page.locator(".mmd-content .mmf").is_visible() and page.locator(".mmd-busy").is_hidden()
 
 def test_a_hostile_purpose_is_shown_as_text(page):
     assert HOSTILE in page.locator("[data-explorer=features] option").first.inner_text()

@@ -1,7 +1,7 @@
 """Who may see the app, and what is left of it: real processes, a real Voilà, headless Chromium."""
-import os, re, signal, subprocess, time
+import os, signal, time
 import pytest
-from app_workspace import come, empty_workspace, filled_workspace, guarded, running_app
+from app_workspace import children, come, empty_workspace, filled_workspace, guarded, running_app
 from lookups import without_lookups
 from lab_session import browser, has_chromium
 
@@ -19,14 +19,6 @@ def test_without_the_token_there_is_no_page_and_the_login_asks_nobody_outside(st
         watched.page.goto(home)
         assert "/login" in watched.page.url and watched.page.locator(".mmd").count() == 0
         assert watched.outgoing == []
-
-def children(process) -> list[tuple[int, str]]:
-    "Number and command of the processes below this one, as the system tells."
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = [(int(pid), int(parent), words) for pid, parent, words in re.findall(r"^\s*(\d+)\s+(\d+)\s+(.*)$", listed, re.M)]
-    below = {process.pid}
-    while more := {pid for pid, parent, _ in rows if parent in below} - below: below |= more
-    return [(pid, words) for pid, _, words in rows if pid in below - {process.pid}]
 
 def alive(pids): return [pid for pid in pids if os.path.exists(f"/proc/{pid}") and "Z" not in open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[:1]]
 
