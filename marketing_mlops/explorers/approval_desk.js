@@ -141,14 +141,14 @@ function render({ model, el }) {
     if (isNew) timers.speak = setTimeout(() => say(spoken, `${m.stands} ${m.part}`), SPEAK_AFTER);
   }
   function showButtons() {
-    const m = desk.matter, may = m ? m.may : [], typed = reason.value.trim(), stopped = m && m.stops;
+    const m = desk.matter, isTheirs = who.value.trim().toLowerCase() === desk.role.toLowerCase(), may = m && isTheirs ? m.may : [], typed = reason.value.trim(), stopped = m && m.stops;
     for (const [word, node] of Object.entries(buttons)) {
       node.hidden = word === "withdraw" && !may.includes(word);
       node.disabled = isOut || !may.includes(word) || (word === "approve" && (Boolean(stopped) || !confirm.hidden)) || (word !== "approve" && !typed);
     }
     yes.disabled = isOut;
     const needs = may.includes("refuse") && !typed ? "A refusal needs a reason; a yes may have one." : "";
-    say(why, isOut ? "Recording …" : !m ? "" : [...m.hurdles, stopped || "", may.length ? needs : stopped ? "" : m.part].filter(Boolean).join(" "));
+    say(why, isOut ? "Recording …" : !isTheirs ? `What you see was read for ${desk.role || "nobody"}; it is being read for ${who.value.trim() || "nobody"}.` : !m ? "" : [...m.hurdles, stopped || "", may.length ? needs : stopped ? "" : m.part].filter(Boolean).join(" "));
   }
   function showPage(message) {
     patience.settle();
@@ -176,7 +176,10 @@ function render({ model, el }) {
   yes.addEventListener("click", () => { if (!yes.disabled) send("approve"); });
   for (const word of ["refuse", "withdraw"]) buttons[word].addEventListener("click", () => { if (!buttons[word].disabled) { confirm.hidden = true; send(word); } });
   reason.addEventListener("input", showButtons);
-  who.addEventListener("input", () => { clearTimeout(timers.type); timers.type = setTimeout(() => { role = who.value.trim(); report(""); confirm.hidden = true; look(); }, TYPE_AFTER); });
+  who.addEventListener("input", () => {        // what another role read, and would answer for, is nobody else's
+    confirm.hidden = true; showButtons();
+    clearTimeout(timers.type); timers.type = setTimeout(() => { role = who.value.trim(); report(""); look(); }, TYPE_AFTER);
+  });
   refresh.addEventListener("click", () => { report(""); look(); });
   measure.addEventListener("click", () => { measure.disabled = true; say(measure, "Measuring …"); fill(figures, [html("p", { class: "mmx-note" }, "Both bundles score the customers held out today; this takes some seconds.")]); model.send({ type: "figures", view, role, model: desk.matter.model }); });
   close.addEventListener("click", () => { frame.hidden = close.hidden = true; frame.srcdoc = ""; });

@@ -12,6 +12,7 @@ from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.workspace.places import Workspace, find_workspace, write_json
 
+BIN = Path(sys.executable).parent
 HOSTILE = "<img src=x onerror=alert(1)>"
 PARAMS = f"""sources: {{shop: {{kind: file}}}}
 models:
@@ -70,7 +71,7 @@ def filled_workspace(root: Path) -> Workspace:
 @contextmanager
 def running_app(root: Path, environment: dict):
     "`mmops app`, its address and its process; ended politely where the test did not end it."
-    process = subprocess.Popen([Path(sys.executable).parent/"mmops", "app", "--no-open", "--workspace", str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
+    process = subprocess.Popen([BIN/"mmops", "app", "--no-open", "--workspace", str(root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True)
     try:
         said = [process.stdout.readline() for _ in range(3)]
         found = re.search(r"http://\S+", "".join(said))
@@ -90,6 +91,12 @@ def come(page, address):
 def guarded(watched, address):
     "Whatever leaves the machine is refused and remembered."
     watched.page.route(lambda url: not url.startswith((address, "data:", "blob:")), lambda route: route.abort())
+
+def sideways(page) -> list[str]:
+    "What of an open explorer is cut off or has to be scrolled to sideways; text to copy scrolls in its own box."
+    return page.evaluate("""() => [...(Math.max(document.documentElement.scrollWidth, document.body.scrollWidth) > innerWidth ? ['the page'] : []),
+        ...[...document.querySelectorAll('.mmd-content *, .mmd-bar *')].filter(n => n.clientWidth > 1 && !n.closest('pre') && !n.classList.contains('mmx-tip') && n.getBoundingClientRect().right > innerWidth + 1)
+            .map(n => `${n.tagName} ${n.className.baseVal ?? n.className} ends at ${Math.round(n.getBoundingClientRect().right)}`)]""")
 
 def children(process) -> list[tuple[int, str]]:
     "Number and command of the processes below this one, as the system tells."
