@@ -7,6 +7,7 @@
 const LOOK_EVERY = 15000;  // ms between looks at the ledger
 const SPEAK_AFTER = 500;   // ms until a screen reader hears where the matter stands
 const TYPE_AFTER = 600;    // ms of rest until a typed role is taken
+const MEASURING = "The figures are still being measured. What you asked for comes right after them.";
 const MARKS = { pass: "✓", review: "?", unknown: "–", fail: "✕" };
 
 const fill = (node, children) => node.replaceChildren(...children);
@@ -29,7 +30,7 @@ function figureRow(row) {
 
 function render({ model, el }) {
   const id = `mma-${Math.random().toString(36).slice(2)}`, view = id;
-  let desk = model.get("desk"), role = desk.role, drawn = 0, newest = 0, isOut = false, shownHead = "", shownModel = null, timers = { type: 0, speak: 0, out: 0 };
+  let desk = model.get("desk"), role = desk.role, drawn = 0, newest = 0, isOut = false, isMeasuring = false, shownHead = "", shownModel = null, timers = { type: 0, speak: 0, out: 0 };
 
   // ---- the frame: who, what waits, the matter
 
@@ -65,7 +66,7 @@ function render({ model, el }) {
 
   // ---- asking
 
-  const patience = makePatience(root, () => report(SILENT));
+  const patience = makePatience(root, () => report(isMeasuring ? MEASURING : SILENT));
   const asker = makeAsker({
     send(wish, sequence) { newest = sequence; model.send({ type: "look", view, sequence, role: wish.role, model: wish.model }); },
     answered() {}, silent() {}, refused(message) { patience.settle(); report(message.said); },
@@ -97,7 +98,7 @@ function render({ model, el }) {
       confirm.hidden = true; look(); showButtons();
     }
     if (message.type === "page") showPage(message);
-    if (message.type === "figures") { measure.disabled = false; say(measure, "Measure the figures again"); fill(figures, [html("p", {}, message.said), ...(message.rows.length ? [makeTable(["Figure", "Candidate", "Champion", "Difference", "Candidate is"], message.rows.map(figureRow))] : [])]); }
+    if (message.type === "figures") { isMeasuring = false; if (problem.textContent === MEASURING) report(""); measure.disabled = false; say(measure, "Measure the figures again"); fill(figures, [html("p", {}, message.said), ...(message.rows.length ? [makeTable(["Figure", "Candidate", "Champion", "Difference", "Candidate is"], message.rows.map(figureRow))] : [])]); }
   }
 
   // ---- showing
@@ -167,7 +168,11 @@ function render({ model, el }) {
     const m = desk.matter;
     isOut = true; say(answer, ""); report(""); showButtons();
     clearTimeout(timers.out);
-    timers.out = setTimeout(() => { isOut = false; put(answer, { "data-kept": "false" }); say(answer, SILENT); showButtons(); }, SILENT_AFTER);
+    const silent = () => {
+      if (isMeasuring) { say(answer, MEASURING); timers.out = setTimeout(silent, SILENT_AFTER); return; }
+      isOut = false; put(answer, { "data-kept": "false" }); say(answer, SILENT); showButtons();
+    };
+    timers.out = setTimeout(silent, SILENT_AFTER);
     model.send({ type: "answer", view, word, role, model: m.model, reason: reason.value.trim(), head: m.head, bundle_hash: m.bundle_hash });
   }
   buttons.approve.addEventListener("click", () => { fill(asked, lines([...desk.matter.confirm, ...desk.matter.hurdles], "li")); confirm.hidden = false; say(answer, ""); showButtons(); confirm.focus(); });
@@ -181,7 +186,7 @@ function render({ model, el }) {
     clearTimeout(timers.type); timers.type = setTimeout(() => { role = who.value.trim(); report(""); look(); }, TYPE_AFTER);
   });
   refresh.addEventListener("click", () => { report(""); look(); });
-  measure.addEventListener("click", () => { measure.disabled = true; say(measure, "Measuring …"); fill(figures, [html("p", { class: "mmx-note" }, "Both bundles score the customers held out today; this takes some seconds.")]); model.send({ type: "figures", view, role, model: desk.matter.model }); });
+  measure.addEventListener("click", () => { isMeasuring = true; measure.disabled = true; say(measure, "Measuring …"); fill(figures, [html("p", { class: "mmx-note" }, "Both bundles score the customers held out today; this takes some seconds.")]); model.send({ type: "figures", view, role, model: desk.matter.model }); });
   close.addEventListener("click", () => { frame.hidden = close.hidden = true; frame.srcdoc = ""; });
   keepKeys(root);
   model.on("change:desk", arrived); model.on("msg:custom", received);
