@@ -38,8 +38,9 @@ class ReadoutExplorer:
         *,
         look_into:Iterable[str]=(),   # Columns of `units` that the promise does not name
         clock:Clock|None=None,        # What time it was at the readout
+        origin:str="",                # Python that makes this explorer anew, as `explorer = …`; "" where only its caller can
     ):
-        self.look_into, self.as_of, self._charts = tuple(look_into), clock and clock.now().isoformat(), None
+        self.look_into, self.as_of, self.origin, self._charts = tuple(look_into), clock and clock.now().isoformat(), origin, None
         if isinstance(readout, Mapping): self.figures = dict(readout)
         elif self.look_into and units is None: raise ValueError(f"look_into names {', '.join(self.look_into)}, and without the customers there are no columns; pass the unit frame as units")
         else: self.figures = figures_of_readout(readout, _readings(readout, units, clock), explore_segments(readout, units, self.look_into, clock=clock) if self.look_into else ())
@@ -77,6 +78,9 @@ def select(self:ReadoutExplorer,
     return view_of(self.figures, self.chosen)["says"]
 
 # %% ../../nbs/api/explorers/96_readout_explorer.ipynb #e4674b44
+def _view_call(chosen)->str: # Arguments of `select`
+    return ", ".join(f"{name}={value!r}" for name, value in chosen.items() if value)
+
 def _picture(figures, chosen, screen, sentence):
     warning = screen["warning"]
     heading = f"{figures['name']}. {screen['heading']}"
@@ -91,8 +95,7 @@ def snapshot(self:ReadoutExplorer
     figures, screen = self.figures, view_of(self.figures, self.chosen)
     sentence = " ".join(filter(None, [f"{figures['name']} ({figures['label']}). {figures['decision']['sentence']}", screen["problem"] or screen["says"]]))
     columns = ["label", "value", "low", "high", "words", "interval", "note"]
-    call = ", ".join(f"{name}={value!r}" for name, value in self.chosen.items() if value)
-    return Snapshot(sentence, _picture(figures, self.chosen, screen, sentence), pd.DataFrame(screen["rows"], columns=columns), f"explorer.select({call})")
+    return Snapshot(sentence, _picture(figures, self.chosen, screen, sentence), pd.DataFrame(screen["rows"], columns=columns), f"explorer.select({_view_call(self.chosen)})")
 
 # %% ../../nbs/api/explorers/96_readout_explorer.ipynb #b720457b
 @patch
@@ -119,8 +122,9 @@ def from_state(cls:ReadoutExplorer,
 @patch
 def code(self:ReadoutExplorer,
     chosen:dict|None=None, # A view; None: the one that is shown
-)->str: # A cell of Python; `readout` and `units` name what it was made from
+)->str: # A cell of Python; without an `origin`, `readout` and `units` name what it was made from
     "The cell that shows the same again."
+    if self.origin: return f"{self.origin}\nexplorer.select({_view_call(chosen or self.chosen)})\nexplorer"
     state = self.state() | dict(chosen=dict(chosen or self.chosen))
     given = "readout, units" if self.figures["days"]["days"] or self.look_into else "readout"
     return f"from marketing_mlops.explorers.readout_explorer import ReadoutExplorer\nexplorer = ReadoutExplorer.from_state({state!r}, {given})\nexplorer"

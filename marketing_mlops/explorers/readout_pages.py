@@ -21,6 +21,8 @@ from ..workspace.params import read_params
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/explorers/96_readout_pages.ipynb #39fe47ff
+_IMPORTS = "from marketing_mlops.explorers.readout_pages import readout_explorer_of\nfrom marketing_mlops.workspace.places import find_workspace"
+
 def readout_explorer_of(
     model:str,           # A model of params.yaml with an experiment
     workspace:Workspace, # Where parameters and tables are
@@ -30,7 +32,8 @@ def readout_explorer_of(
     campaign, names = read_campaign(model, workspace), tuple(look_into)
     asked = replace(campaign.experiment, segments=(*campaign.experiment.segments, *(name for name in names if name not in campaign.experiment.segments)))
     units = campaign_units(asked, campaign.source.tables, workspace.settings)
-    return ReadoutExplorer(campaign.readout, units, look_into=names, clock=campaign.source.clock)
+    origin = f"{_IMPORTS}\nexplorer = readout_explorer_of({model!r}, find_workspace(){f', {list(names)!r}' if names else ''})"
+    return ReadoutExplorer(campaign.readout, units, look_into=names, clock=campaign.source.clock, origin=origin)
 
 # %% ../../nbs/api/explorers/96_readout_pages.ipynb #799aea46
 def readouts_to_open(

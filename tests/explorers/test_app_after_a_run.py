@@ -171,7 +171,8 @@ def test_every_view_of_the_readout_says_what_the_library_says_and_days_are_label
     page.click(".mmr-view[data-view=segments]")
     said = library.select("segments")
     page.wait_for_function("words => document.querySelector('.mmr-picture').textContent.includes(words)", arg=squeezed(said), timeout=120_000)
-    assert sideways(page) == []
+    page.wait_for_function("words => document.querySelector('.mmr .mmx-code').textContent === words", arg=library.code(), timeout=120_000)
+    assert "readout_explorer_of('retailer_promo_uplift', find_workspace())" in library.code() and sideways(page) == []
 
 # ---- approvals
 
