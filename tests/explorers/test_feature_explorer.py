@@ -37,6 +37,7 @@ def test_the_order_of_rows_changes_nothing(explorer):
     pd.testing.assert_frame_equal(outcome_by_bin(rows := leaving_rows(mixed), bin_feature(rows, "orders_90d")), outcome_by_bin(explorer.rows, bin_feature(explorer.rows, "orders_90d")))
     pd.testing.assert_frame_equal(over_time(rows, bin_feature(rows, "visits_90d")), over_time(explorer.rows, bin_feature(explorer.rows, "visits_90d")))
 
+@pytest.mark.slow
 def test_intervals_of_repeated_customers_hold_their_level():
     rng, held, draws, n = np.random.default_rng(11), 0, 150, 150
     for _ in range(draws):

@@ -21,6 +21,9 @@ def explorer(rows=None, mail="mail", **given):
     rows = held_out(mail=mail) if rows is None else rows
     return UpliftExplorer(rows, dict(margin=.5, contact_cost=.3, unsubscribe_cost=4, currency="EUR"), **dict(shares={"none": .5, mail: .5}, control="none", best_single_arm=mail) | given)
 
+@pytest.fixture(scope="module")
+def spring(): return explorer()   # for tests that change nothing in it
+
 ODD = dict(tiny=held_out(6), hundred=held_out(100), nobody_buys=held_out(400).assign(spend=0.), one_score=held_out(800).assign(gain_mail=1.), two_scores=held_out(2_000).assign(gain_mail=lambda d: (d["gain_mail"] > .5)*1.),
            binary=held_out(4_000, binary=True), one_arm=held_out(600).assign(arm="mail"), integers=held_out(900).astype({"spend": int}))
 
@@ -62,11 +65,10 @@ def test_the_page_and_the_spec_are_the_same_bytes_for_the_same_rows():
     assert frozen_uplift(explorer().curve) == frozen_uplift(explorer().curve)
 
 @pytest.mark.parametrize("wrong", [dict(depth=-1), dict(depth=1.5), dict(depth=True), dict(margin=0), dict(margin=float("nan")), dict(contact_cost=-.1), dict(contact_cost="1"), dict(rival="all"), dict(extra=1), None, []])
-def test_settings_no_slider_has_are_refused(wrong):
-    one = explorer()
-    spec, start = uplift_spec(one.curve, "x"), start_settings(one.curve)
+def test_settings_no_slider_has_are_refused(wrong, spring):
+    spec, start = uplift_spec(spring.curve, "x"), start_settings(spring.curve)
     with pytest.raises(ValueError): check_settings(start | wrong if isinstance(wrong, dict) else wrong, spec)
-    charts = UpliftCharts(one.curve)
+    charts = UpliftCharts(spring.curve)
     with pytest.raises(traitlets.TraitError): charts.settings = start | wrong if isinstance(wrong, dict) else wrong
     assert charts.settings == start
     charts.close()

@@ -72,6 +72,7 @@ def test_a_declaration_that_was_edited_is_unknown_and_not_a_pass(stored, monkeyp
     verdict = parity(place, "churn", at(15, 12))
     assert verdict.status == "unknown" and [reason.message.split()[0] for reason in verdict.reasons if reason.severity == "unknown"] == ["clicks_90d"]
 
+@pytest.mark.slow
 def test_an_hour_later_offline_still_equals_what_was_stored_then(stored):
     place, generation = stored
     with open_events(place, "retailer") as events:
@@ -98,6 +99,7 @@ def test_a_window_that_no_history_fills_is_not_stored(stored):
     with pytest.raises(DataError, match="orders_90d looks back 90 days, and before the last cutoff there are only 3 days"): materialise(place, PLAN, at="2025-01-05", older=True, clock=at(15))
     assert open_online_store(place).shown("churn").cutoff == generation.cutoff
 
+@pytest.mark.slow
 def test_newer_values_are_replaced_by_older_ones_only_on_purpose(stored):
     place, _ = stored
     plan = ShelfPlan("going_back", "retailer", ("recency_days",), purpose="email")

@@ -64,6 +64,7 @@ def test_half_of_an_experiment_is_held_out_person_by_person(retailer):
     again = training_set(retailer, "another_name", PROMO | dict(features=["tenure_days"])).frame
     assert again.set_index("customer_id").split.to_dict() == frame.set_index("customer_id").split.to_dict()
 
+@pytest.mark.slow
 def test_the_order_of_rows_in_the_files_does_not_matter(retailer, tmp_path):
     from marketing_mlops.workspace.places import Workspace
     shuffled = Workspace(tmp_path, retailer.settings)
@@ -74,6 +75,7 @@ def test_the_order_of_rows_in_the_files_does_not_matter(retailer, tmp_path):
         pq.write_table(rows.take(order), shuffled.accepted("retailer")/file.name)
     for spec in (CHURN, PROMO): assert digest(training_set(shuffled, "m", spec)) == digest(training_set(retailer, "m", spec))
 
+@pytest.mark.slow
 def test_another_process_on_one_processor_makes_the_same_rows(retailer):
     code = ("import os, sys, hashlib, json; from pathlib import Path\n"
             "if hasattr(os, 'sched_setaffinity'): os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"

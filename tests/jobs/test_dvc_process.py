@@ -51,7 +51,7 @@ def test_dvc_still_has_the_functions_ours_stand_in_for():
 ODD = {"cmd": "count", "params": {"params.yaml": {"from": datetime.date(2026, 3, 1), 90: None, "says": "yes", "rate": 1e-07, "text": "a: b # c " + "word "*30, "empty": {}}},
        "outs": [{"path": "Übersicht 🍂.csv", "md5": "0"*32}]}
 
-@pytest.mark.parametrize("name", ["dvc.lock", "data/replays/dvc.lock"])
+@pytest.mark.parametrize("name", ["dvc.lock", pytest.param("data/replays/dvc.lock", marks=pytest.mark.slow)])
 def test_a_record_written_in_parts_has_the_bytes_dvc_writes(tmp_path, name):
     root = Path(__file__).resolve().parents[2]
     ours, theirs = tmp_path/"ours"/"dvc.lock", tmp_path/"theirs"/"dvc.lock"

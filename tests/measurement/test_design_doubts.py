@@ -54,6 +54,7 @@ def test_a_segment_that_is_the_outcome_is_set_aside_and_one_without_a_column_is_
     assert {g.segment for g in found.segments} == {"market"} and "segments_differ" in codes(found) and "By m," not in found.sentences["how_sure"]
     with pytest.raises(DataError, match="no column 'region'"): read_out(experiment(segments=["region"]), customers)
 
+@pytest.mark.slow
 def test_shares_of_what_was_known_before_differ_as_often_as_promised():
     rng = np.random.default_rng(11)
     arms, homes = pd.Series(["a", "b"]*200), pd.Series(np.arange(400)//4)
@@ -62,6 +63,7 @@ def test_shares_of_what_was_known_before_differ_as_often_as_promised():
     households = np.mean([share_balance(pd.Series(np.repeat(rng.choice(list("xy"), 100), 4)), by_home, homes)[1] < .05 for _ in range(100)])
     assert .015 < people < .1 and households < .13
 
+@pytest.mark.slow
 def test_strata_known_before_move_a_gain_as_often_as_promised():
     rng, alarms = np.random.default_rng(12), []
     for _ in range(300):

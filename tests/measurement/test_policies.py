@@ -27,6 +27,7 @@ def test_the_closed_form_is_the_integral_and_no_other_cut_is_better(truth):
     first, last = truth.best_places()
     assert truth.BEST >= max(truth.value_beyond_nobody(first+a, last+b) for a in (-.05, 0, .05) for b in (-.05, 0, .05)) > truth.B_TO_ALL
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shares", ["EVEN", "UNEVEN"])
 def test_intervals_hold_the_true_value_and_the_true_difference_as_often_as_they_say(truth, shares):
     rng, shares, held = np.random.default_rng(20), getattr(truth, shares), np.zeros(2)

@@ -18,11 +18,13 @@ def test_the_record_names_command_seed_count_and_commit(benchmark):
     assert RECORDED["seed"] == benchmark.seed and RECORDED["command"] and RECORDED["commit"]
     assert {row["name"]: row["draws"] for row in RECORDED["scenarios"]} == {s.name: s.draws for s in benchmark.scenarios.values()}
 
+@pytest.mark.slow
 def test_a_scenario_gives_the_recorded_figure_again(benchmark, name="noise_passes_auc[AUC 0.5, 60 of 400]"):
     row = next(row for row in RECORDED["scenarios"] if row["name"] == name)
     # another processor may round a draw that lies on the edge differently
     assert benchmark.observe(benchmark.scenarios[name]) == pytest.approx(row["observed"], abs=2/row["draws"]+1e-5)
 
+@pytest.mark.slow
 def test_the_interval_of_the_lift_holds_the_truth_in_the_draws_the_suite_has_time_for(benchmark, name="lift_coverage[105 hits of 1,000]"):
     "Of 60 draws, 51 or fewer would be a surprise of one in a thousand."
     assert benchmark.observe(benchmark.scenarios[name], 60) > 51/60

@@ -64,6 +64,7 @@ def draw(rng, n=3_000):
     x, treated = rng.random(n), rng.random(n) < .5
     return x, treated, rng.random(n) < .1 + .1*x*treated
 
+@pytest.mark.slow
 def test_a_random_score_is_found_about_five_times_in_a_hundred():
     rng, found = np.random.default_rng(31), 0
     for i in range(120):

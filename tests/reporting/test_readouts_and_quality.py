@@ -216,6 +216,7 @@ def test_shuffled_rows_give_the_same_units(shop):
     shuffled = {name: df.sample(frac=1, random_state=1)[list(df.columns[::-1])] for name, df in tables.items()}
     pd.testing.assert_frame_equal(campaign_units(experiment, tables), campaign_units(experiment, shuffled))
 
+@pytest.mark.slow
 def test_papermill_runs_a_report_from_any_folder(shop, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     command = [sys.executable, "-m", "papermill", str(shop.root/"nbs/reports/campaign_readout.ipynb"), "out.ipynb", "-p", "model", "spring", "-p", "workspace", str(shop.root), "--log-level", "ERROR", "--no-progress-bar"]

@@ -188,7 +188,9 @@ REFUSED = {
     "without the group serve": (["--no-key"], {}, "sys.modules.update(fastapi=None, uvicorn=None)", "Serving needs fastapi and uvicorn"),
 }
 
-@pytest.mark.parametrize("words, environment, code, says", REFUSED.values(), ids=REFUSED)
+IN_CI = ("no key", "no key wanted, others let in", "an unknown model", "without the group serve")   # each starts a service
+
+@pytest.mark.parametrize("words, environment, code, says", [pytest.param(*each, marks=() if name in IN_CI else pytest.mark.slow) for name, each in REFUSED.items()], ids=REFUSED)
 def test_what_cannot_be_served_is_told_in_two_lines(shop, words, environment, code, says):
     output, errors = (process := start_service(shop, *words, code=code, **environment)).communicate(timeout=600)
     assert process.returncode == 1 and output == "" and len(errors.splitlines()) == 2 and "Traceback" not in errors and says in errors, errors

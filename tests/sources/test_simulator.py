@@ -159,6 +159,7 @@ def test_the_readout_finds_the_true_effect_and_none_where_there_is_none(retailer
         error = np.sqrt((groups["var"]/groups["size"]).sum())
         assert abs(groups["mean"][True] - groups["mean"][False] - truth) < 3*error
 
+@pytest.mark.slow
 def test_intervals_over_redrawn_arms_hold_the_truth_at_their_level():
     "400 assignments of 3,000 simulated customers, seed 11: 95 % intervals hold between 92.5 and 97.5 % of the time."
     worlds, rng = true_effects(Recipe(**SMALL)), np.random.default_rng(11)
@@ -181,6 +182,7 @@ def test_intervals_over_new_retailers_hold_the_truth_at_their_level():
         held += abs(seen.mean() - other.mean() - worlds.effect.mean()) <= 1.96*np.sqrt(seen.var()/len(seen) + other.var()/len(other))
     assert 276 <= held <= 294
 
+@pytest.mark.slow
 def test_expected_effects_agree_with_drawn_ones():
     worlds = true_effects(Recipe(customers=20_000, months=6))
     for _, group in worlds.groupby("segment"):

@@ -88,7 +88,7 @@ def test_no_answer_is_learned_from_before_it_was_known():
     train = rows.train
     for fold in review_folds(rows).folds: assert train.matured_at.iloc[fold.learn].max() <= train.cutoff.iloc[fold.judge].min()
 
-@pytest.mark.parametrize("metric", [name for name in REVIEW_FIGURES if name != "explained_share"])
+@pytest.mark.parametrize("metric", [name if name in ("auc", "brier") else pytest.param(name, marks=pytest.mark.slow) for name in REVIEW_FIGURES if name != "explained_share"])
 def test_every_figure_finds_the_feature_that_counts(metric):
     review = review_features(small(), LOGISTIC | dict(primary_metric=metric))
     assert review.figure == metric and review.tables["alone"][0]["feature"] == "recency_days" and review.gain.value > 0
@@ -129,6 +129,7 @@ def test_what_could_go_alone_and_does_not_go_is_kept_by_a_word_of_its_own():
     assert [each.word for each in settled_advice(advice, [], lost, of(.3, .01), [])] == ["later", "later"]
     assert settled_advice(advice, ["a", "b"], lost, of(.3, .01), []) == advice
 
+@pytest.mark.slow
 def test_no_loss_is_said_to_be_below_nothing(six):
     gain, rows = six.gain.value, [row for row in six.tables["lost"] if row["feature"] != TAKEN_OUT]
     for value in (-.061, -.0001, 0., .008):

@@ -39,6 +39,7 @@ def test_the_jackknife_of_learning_is_of_the_size_of_the_true_spread_or_wider():
     widths = [(found.by_learning.high - found.claimed)/2.262157 for found in (gain_variation(drawn(rng, held_out), BENT, SIMPLE, plan, n_seeds=0) for _ in range(8))]
     assert .6 < np.median(widths)/np.std(gains, ddof=1) < 2.5
 
+@pytest.mark.slow
 def test_two_models_that_are_the_same_have_no_gain_to_find_again():
     found = gain_variation(drawn(np.random.default_rng(1), judged(np.random.default_rng(2))), SIMPLE, SIMPLE, n_seeds=1)
     assert found.is_nothing and variation_sentences(found) == ["There is no gain to find again: in 12 fits of both, the two were the same by their AUC each time."]

@@ -14,6 +14,7 @@ def churn(n=1_500, seed=3):
     rows = pd.DataFrame(dict(customer_id=[f"c{i:05d}" for i in range(n)], cutoff=pd.Timestamp("2026-03-31", tz="UTC"), split="held_out", label=(rng.random(n) < expit(habit-1)).astype(int)))
     return rows, rng, [ScoredRun(name, "propensity", rows.assign(score=expit(habit + rng.normal(0, noise, n) - 1))) for name, noise in (("new", .3), ("old", 1.5))]
 
+@pytest.mark.slow
 def test_the_order_of_the_rows_and_of_their_index_changes_nothing():
     rows, rng, (new, old) = churn()
     shuffled = ScoredRun("old", "propensity", old.held_out.sample(frac=1, random_state=1).set_axis(range(7, 7+len(rows))))
