@@ -6,7 +6,7 @@ from uplift_campaign import GIVEN, PRICES, campaign, settled, slider, typed
 from marketing_mlops.explorers.uplift_explorer import UpliftExplorer
 from marketing_mlops.measurement.policies import policy_sentence
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 @pytest.fixture(scope="module")
 def library(): return UpliftExplorer(campaign(), PRICES, **GIVEN)
