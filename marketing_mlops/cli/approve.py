@@ -8,6 +8,7 @@ A model goes live only when somebody who did not build it has said yes to exactl
 __all__ = ['state_lines', 'ask_for_approval', 'approve_candidate', 'refuse_candidate', 'withdraw_approval']
 
 # %% ../../nbs/api/cli/63_approve.ipynb #09a0b93d
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from ..contracts.counts import counted
@@ -20,6 +21,7 @@ from .terminal import printable, terminal_progress
 from ..governance.approval_words import APPROVAL_WORDS, RULE_NAMES, may_answer, refuse_unmeasured, release_hurdles, rule_words, rules_ahead, state_sentences
 if TYPE_CHECKING:
     from marketing_mlops.governance.approval_states import ApprovalMatter, ApprovalState
+    from marketing_mlops.governance.ledger_entries import LedgerEntry
     from marketing_mlops.governance.release_gates import GateFindings
 
 # %% ../../nbs/api/cli/63_approve.ipynb #8bb1065f
@@ -28,9 +30,10 @@ def state_lines(
     bundle_hash:str, # Of the bundle in question, 64 hexadecimal digits
     state:"ApprovalState", # As `governance.approval_states` tells it
     identity:str="", # verified, unverified or forged, where the signatures were read; "" for what the entries say of themselves
+    own:Iterable["LedgerEntry"]=(), # Of this model: they say at which stage a release begins
 )->tuple[str, str]: # One sentence each
     "Where the approval of a bundle stands, and what comes next."
-    stands, then = state_sentences(model, bundle_hash, state, identity)
+    stands, then = state_sentences(model, bundle_hash, state, identity, own)
     return printable(stands), printable(then)
 
 # %% ../../nbs/api/cli/63_approve.ipynb #20307271
@@ -50,7 +53,7 @@ def ask_for_approval(
     findings = _findings(found, matter, folder)
     state = request_approval(found, matter, role, structure=_structure(folder), note=RequestNote(author, reason))
     if not state.is_valid: check_bundle(found, model, folder, role, findings=findings)
-    (stands, then), hurdle = state_lines(model, matter.bundle_hash, state), _hurdle(found, model, folder)
+    (stands, then), hurdle = state_lines(model, matter.bundle_hash, state, own=_own(found, model)), _hurdle(found, model, folder)
     if state.is_valid: then = _live_already(found, model, matter.bundle_hash) or then
     elif hurdle: then = f"Next: mend what is in the way, build it again with `mmops run {model}` and ask again; an approver can only refuse this one."
     else: then = f"{_who_may(found, model, state)} {then}"
@@ -76,6 +79,10 @@ def _asked_about(workspace:Workspace, model:str)->tuple[Path, "ApprovalMatter"]:
     from marketing_mlops.governance.releases import bundle_evidence
     folder = candidate_folder(workspace, model)
     return folder, bundle_evidence(folder).matter
+
+def _own(workspace:Workspace, model:str)->list["LedgerEntry"]:
+    from marketing_mlops.governance.ledger import Ledger
+    return Ledger(workspace).entries(subject=model)
 
 def _structure(folder:Path)->dict[str, str]:
     from marketing_mlops.governance.releases import bundle_evidence
@@ -152,7 +159,8 @@ def approve_candidate(
     if _may_answer(found, matter, role):              # else the answer is refused below, before anybody has to read
         print(*evidence_lines(folder), *_gate_lines(found, model, matter.bundle_hash), *_asked_lines(found, matter), sep="\n")
         _check_measured(found, matter)
-    print(*state_lines(model, matter.bundle_hash, grant(found, matter, role, key=key, reason=reason or "")), *_hurdle(found, model, folder), sep="\n")
+    state = grant(found, matter, role, key=key, reason=reason or "")
+    print(*state_lines(model, matter.bundle_hash, state, own=_own(found, model)), *_hurdle(found, model, folder), sep="\n")
 
 # %% ../../nbs/api/cli/63_approve.ipynb #607aa2cd
 def _may_answer(workspace:Workspace, matter:"ApprovalMatter", role:str)->bool:

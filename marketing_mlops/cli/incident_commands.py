@@ -14,7 +14,9 @@ from ..workspace.errors import ParameterError
 from ..workspace.places import find_workspace
 from .candidates import needed_flag
 from .terminal import printable, text_table
-if TYPE_CHECKING: from marketing_mlops.governance.incidents import ModelIncident
+if TYPE_CHECKING:
+    from marketing_mlops.governance.incidents import ModelIncident
+    from marketing_mlops.governance.ledger_entries import LedgerEntry
 
 # %% ../../nbs/api/cli/75_incident_commands.ipynb #a7fe0615
 def open_an_incident(
@@ -28,7 +30,7 @@ def open_an_incident(
     "Records that something went wrong with a model, and prints the name of the incident. Stops and takes back nothing."
     from marketing_mlops.governance.incidents import IncidentNote, open_incident
     found, role = find_workspace(workspace), needed_flag("--as", as_, "incident open")
-    opened = open_incident(found, model, role, IncidentNote(text or "", impact or "", instant_of(began, "--began") if began else None))
+    opened = open_incident(found, model, role, IncidentNote(needed_flag("--text", text, "incident open"), impact or "", instant_of(began, "--began") if began else None))
     print(f"Incident {opened.name} of {model} is open since {opened.entries[0].time:%Y-%m-%d %H:%M} UTC.")
     print(f'Next: `mmops incident update {opened.name} --text "…" --as ROLE`; the champion of before comes back with `mmops rollback {model}`.')
 
@@ -43,16 +45,21 @@ def update_an_incident(
     "Adds to the timeline of an incident."
     from marketing_mlops.governance.incidents import IncidentNote, update_incident
     found, role = find_workspace(workspace), needed_flag("--as", as_, "incident update")
-    now = update_incident(found, incident, role, IncidentNote(text or "", impact or ""))
+    now = update_incident(found, incident, role, IncidentNote(needed_flag("--text", text, "incident update"), impact or ""))
     print(f"Incident {now.name} of {now.model}: {len(now.entries)} entries, cost {now.impact}.")
 
 # %% ../../nbs/api/cli/75_incident_commands.ipynb #a0089d6d
+def _stated(entry:"LedgerEntry")->str:
+    "The cost an entry states; empty where it states none."
+    from marketing_mlops.governance.incidents import read_impact
+    return f" (cost {read_impact(said)})" if (said := entry.payload.get("impact")) else ""
+
 def incident_lines(
     incident:"ModelIncident", # Open or closed
 )->list[str]: # For a terminal
     "An incident with its timeline."
     lines = [f"Incident {incident.name}, {incident.model}: {'open' if incident.is_open else 'closed'}, cost {incident.impact}"]
-    lines += [f"  {entry.time:%Y-%m-%d %H:%M} UTC  {entry.actor}: {printable(entry.payload['text'])}" for entry in incident.entries]
+    lines += [f"  {entry.time:%Y-%m-%d %H:%M} UTC  {entry.actor}: {printable(entry.payload['text'])}{_stated(entry)}" for entry in incident.entries]
     return lines + [f"  {what}: {printable(said)}" for what in ("cause", "learnings") if (said := incident.last(what))]
 
 def close_an_incident(
@@ -66,7 +73,8 @@ def close_an_incident(
     "Closes an incident with its cause, its cost and what was learnt."
     from marketing_mlops.governance.incidents import IncidentEnding, close_incident
     found, role = find_workspace(workspace), needed_flag("--as", as_, "incident close")
-    print(*incident_lines(close_incident(found, incident, role, IncidentEnding(cause or "", learnings or "", impact or ""))), sep="\n")
+    cause, learnings = needed_flag("--cause", cause, "incident close"), needed_flag("--learnings", learnings, "incident close")
+    print(*incident_lines(close_incident(found, incident, role, IncidentEnding(cause, learnings, impact or ""))), sep="\n")
 
 # %% ../../nbs/api/cli/75_incident_commands.ipynb #95982eff
 def list_incidents(

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from marketing_mlops.governance.ledger_repairs import LogRepair
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #9ac8c780
-SHOWN_FACTS = ("decision", "before", "bundle_hash", "stage", "why", "status", "results_hash", "made_at", "revision", "approver", "identity", "environment", "expires_at", "purpose", "schedule", "file",
-               "text", "seen", "with", "thresholds", "retired", "cause", "impact", "learnings", "reason")
+SHOWN_FACTS = ("decision", "change_reason", "before", "bundle_hash", "canary_hash", "share", "stage", "why", "status", "results_hash", "made_at", "revision",
+               "approver", "identity", "environment", "expires_at", "purpose", "schedule", "file", "text", "seen", "with", "thresholds", "retired", "cause", "impact", "learnings", "reason")
 
 def fact_words(
     payload:Mapping[str, object], # Facts of an entry
 )->str: # Such as `bundle 5f2a0c11d3e4, approver model-owner@example.com`
     "The facts of an entry that people ask for, on one line."
     is_return = "to" in payload and "before" in payload    # only a rollback says to which release it returns
-    names = dict(before="left", bundle_hash="back to" if is_return else "bundle", why="since", status="gates:", results_hash="results", decision="", made_at="made", identity="says identity:", environment="in",
+    names = dict(before="left", bundle_hash="back to" if is_return else "bundle", why="since", status="gates:", results_hash="results", decision="", change_reason="reason:", canary_hash="with canary", made_at="made", identity="says identity:", environment="in",
                  expires_at="until", text="", seen="seen:", thresholds="threshold", cause="cause:", learnings="learnt:", reason="because")
     said = {name: _plain(payload[name]) for name in SHOWN_FACTS if payload.get(name) not in (None, "", [], {}) and (name != "before" or is_return)}
-    short = dict(before=12, bundle_hash=12, results_hash=12, expires_at=10, made_at=10)
+    short = dict(before=12, bundle_hash=12, canary_hash=12, results_hash=12, expires_at=10, made_at=10) | (dict(decision=8) if "change_reason" in payload else {})
     if isinstance(counts := payload.get("counts"), Mapping) and "included" in counts: said["people"] = f"{counts['included']:,}"
     return ", ".join(f"{names.get(name, name)} {value[:short.get(name)]}".strip() for name, value in said.items())
 

@@ -6,7 +6,7 @@
 
 # %% auto #0
 __all__ = ['entries_by_model', 'champion_at', 'proofs_at', 'proof_warnings', 'trial_words', 'live_row', 'purpose_words',
-           'champion_words', 'approval_words', 'duty_words', 'champion_warnings', 'show_live']
+           'trial_lines', 'champion_words', 'approval_words', 'duty_words', 'champion_warnings', 'show_live']
 
 # %% ../../nbs/api/cli/65_live.ipynb #d38cffa2
 import json
@@ -57,7 +57,7 @@ def proof_warnings(
     proofs:Mapping[str, "ReleaseProof"], # Of one model, by stage
 )->list[str]: # One line for each stage; empty where approvals stand behind all of them
     "What is live without a valid approval, and what to do."
-    return [f"Warning: {printable(proof.warning)} Look for who wrote the entry; `mmops rollback {proof.step.subject}` leaves {'the ' + stage}." for stage, proof in proofs.items() if not proof.is_proven]
+    return [f"Warning: {printable(proof.warning)} Look for who wrote the entry; `mmops rollback {proof.step.subject} --stage {stage}` leaves the {stage}." for stage, proof in proofs.items() if not proof.is_proven]
 
 # %% ../../nbs/api/cli/65_live.ipynb #9c1d7a83
 def trial_words(
@@ -88,6 +88,16 @@ def purpose_words(
     request = by_hash.get(answer.payload.get("request")) if answer else None
     asked = "No request for it is on record." if request is None else f"{request.actor} asked for it on {request.time:%Y-%m-%d}{_because(request)}."
     return printable(f"{step.subject}, bundle {step.payload['bundle_hash'][:12]}: {_audience_words(workspace, step)}. {asked}")
+
+def trial_lines(
+    proofs:Mapping[str, "ReleaseProof"], # Of one model, by stage
+)->list[str]: # One line for the canary and one for the shadow; empty without a trial
+    "Who put what is on trial beside the champion, when and in which share, and who had approved it."
+    def line(stage, proof):
+        step, share = proof.step, proof.step.payload.get("share")
+        does = f"serves {share:.0%} of the customers as canary" if stage == "canary" and share else f"is {stage}"
+        return printable(f"{step.subject}, bundle {step.payload['bundle_hash'][:12]}: {does} since {step.time:%Y-%m-%d %H:%M} UTC by {step.actor} (as typed), approved by {proof.words}.")
+    return [line(stage, proof) for stage, proof in proofs.items() if stage != "champion"]
 
 def _because(request:"LedgerEntry")->str: return f": {said.rstrip('.')}" if (said := request.payload.get("reason", "")) else ""
 
@@ -128,7 +138,7 @@ def approval_words(
     if not APPROVAL_WORDS[state.status].waits: return ""
     identity, against = shown_identity(past[model], state), terms_objection(past[model], state, state.request.payload.get("structure")) if state.is_valid else None
     why = "a signature is not of whom it says" if identity == "forged" else against.why if against else ""
-    if not why: return " ".join(state_lines(model, matter.bundle_hash, state, identity))
+    if not why: return " ".join(state_lines(model, matter.bundle_hash, state, identity, past[model]))
     return f"{model}, bundle {matter.bundle_hash[:12]}: not approved, although entries say so: {why.removesuffix(', whatever the entries say')}. Look for who wrote them: `mmops ledger --about {model}`."
 
 # %% ../../nbs/api/cli/65_live.ipynb #e0e81bbb
@@ -188,7 +198,7 @@ def show_live(
     if at: print(f"As of {moment:%Y-%m-%d %H:%M:%S} UTC{', which is still to come: as known today' if moment > now else ''}")
     columns = [name for name in ("model", "live", "beside", "since", "by (as typed)", "approved", "reason") if name != "beside" or any(row.get(name) for row in rows)]
     print(text_table(rows, columns) or ("The ledger knows no model." if trouble else "There are no models in params.yaml."))
-    purposes = [purpose_words(found, proofs[name]["champion"].step, past[name]) for name in names if "champion" in proofs[name]]
+    purposes = [line for name in names if "champion" in proofs[name] for line in (purpose_words(found, proofs[name]["champion"].step, past[name]), *trial_lines(proofs[name]))]
     warnings = ([trouble] if trouble else []) + [each for name in names for each in proof_warnings(proofs[name])]
     for said in purposes + warnings: print(f"\n{said}")
     if not at: _print_what_waits(found, names, past, clock, is_any_live=any(row["live"] != "nothing" for row in rows))

@@ -98,11 +98,13 @@ def _made_champion(workspace:Workspace, model:str, folder:Path, role:str, before
     return [said, *_after_lines(workspace, model, now.champion)]
 
 def _begun_trial(workspace:Workspace, model:str, folder:Path, role:str, stage:str, share:float|None)->list[str]:
+    from marketing_mlops.governance.approval_words import release_command
+    from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.trials import start_canary, start_shadow
     now = start_shadow(workspace, model, folder, role) if stage == "shadow" else start_canary(workspace, model, folder, role, share=share)
     says = "scores beside the champion and reaches nobody" if stage == "shadow" else f"serves {now.canary_share:.0%} of the customers"
     return [f"{model}: bundle {getattr(now, stage)[:12]} {says}, approved by {_approved_by(workspace, model, stage)}; the champion is {now.champion[:12]}.", *repeat_aliases(workspace, model), *_anchor_lines(workspace),
-            f"Next: `mmops run {model}` scores with both. Go on with `mmops release {model}`, or end it with `mmops rollback {model}{' --stage shadow' if stage == 'shadow' else ''}`."]
+            f"Next: `mmops run {model}` scores with both. Go on with `{release_command(model, Ledger(workspace).entries(subject=model), stage)}`, or end it with `mmops rollback {model}{' --stage shadow' if stage == 'shadow' else ''}`."]
 
 # %% ../../nbs/api/cli/64_release.ipynb #1ca84f38
 def roll_back(
@@ -131,11 +133,12 @@ def _back_line(now:"LivePointer", left:str, approver:str)->str:
 
 def _entry_lines(workspace:Workspace, model:str)->list[str]:
     "What the entry of a rollback says besides."
+    from marketing_mlops.governance.duties import deadline_words
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.release_states import ROLLED_BACK
     said = Ledger(workspace).entries(ROLLED_BACK, subject=model)[-1].payload
     passed = [f"Bundle {bundle[:12]} was passed over: {why}. `--to {bundle[:12]}` returns to it nevertheless." for bundle,why in said.get("passed_over", {}).items()]
-    return [*passed, f"Somebody has to look at it in daylight: a review is due by {datetime.fromisoformat(said['review_due']).isoformat(' ', 'minutes')}."]
+    return [*passed, f"Somebody has to look at it in daylight: a review is due {deadline_words(datetime.fromisoformat(said['review_due']))}."]
 
 def _two_commands(error:LedgerError, words:list[str], more:dict[str, str|None], workspace:str|None)->LedgerError:
     "The error with what to type, where a repair helps."

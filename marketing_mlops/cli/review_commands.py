@@ -45,7 +45,7 @@ def _settled_lines(workspace:Workspace, held:"GovernanceReview")->list[str]:
     from marketing_mlops.governance.ledger import Ledger
     left = review_duties(Ledger(workspace).entries(subject=held.model), WallClock().now())
     lines = [f"It settles the rollback of {', '.join(each[:12] for each in held.settled)}."] if held.settled else []
-    lines += [f"The review after the rollback of {duty.bundle_hash[:12]} is still owed: {duty.actor} rolled back, and somebody else has to be there. Record it again with `--with ROLE`, or as another role." for duty in left]
+    lines += [f"The review after the rollback of {duty.bundle_hash[:12]} is still owed: {duty.actor} rolled back, and another approver has to be there. Record it again with `--with ROLE`, or as another role." for duty in left]
     return lines or ["No review was owed."]
 
 # %% ../../nbs/api/cli/76_review_commands.ipynb #88e2765f

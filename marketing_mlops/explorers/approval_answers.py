@@ -102,4 +102,5 @@ def answer_matter(
         new = "" if answer.head is None else since_read(ledger.entries(subject=matter.model), answer.head)
         if new: raise ApprovalError(f"Nothing was recorded, because {matter.model} is not what you have read any more. {new}", "Read it again as it stands now, and answer then.", model=matter.model, bundle_hash=matter.bundle_hash)
         state = ANSWERS[answer.word](workspace, matter, answer, clock)
-        return " ".join(state_sentences(matter.model, matter.bundle_hash, state, shown_identity(ledger.entries(subject=matter.model), state)))
+        own = ledger.entries(subject=matter.model)
+        return " ".join(state_sentences(matter.model, matter.bundle_hash, state, shown_identity(own, state), own))

@@ -197,7 +197,7 @@ def read_matter(
     if matter is None: matter = ApprovalMatter(model, "", "")
     state = approval_from(everything, matter, clock.now())
     identity, part, check = shown_identity(entries, state), part_of(entries, matter, state, role), last_check(entries, matter.bundle_hash)
-    stands, then = state_sentences(model, matter.bundle_hash, state, identity)
+    stands, then = state_sentences(model, matter.bundle_hash, state, identity, entries)
     verdict = (bundle.evaluation.get("verdict") or {}).get("status", "unknown") if bundle else "unknown"
     return dict(model=model, purpose=read_params(workspace).model(model).get("purpose", ""), bundle=matter.bundle_hash[:12], bundle_hash=matter.bundle_hash, evaluation_hash=matter.evaluation_hash, head=head_of(entries),
                 status=state.status, stands=stands, then=then, identity=identity, yeses=_yeses(state), live=_live_words(entries, matter.bundle_hash), part=part.words, is_asked=part.is_asked, is_here=not trouble, may=[] if trouble else list(part.may),

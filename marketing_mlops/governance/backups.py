@@ -11,7 +11,7 @@ __all__ = ['BACKED_UP', 'BackupError', 'backed_up_files', 'Backup', 'write_backu
 import gzip, hashlib, io, json, os, shutil, sqlite3, tarfile, tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from ..contracts.counts import counted
 from ..contracts.verdict import markdown_table
 from .ledger import Ledger
@@ -42,8 +42,10 @@ def backed_up_files(
             yield inside.as_posix(), path
 
 # %% ../../nbs/api/governance/42_backups.ipynb #77179518
-def _is_passing(inside:Path)->bool:
-    return inside.parts[:3] == ("data", "state", "cache") or inside.suffix in (".lock", ".new", ".sock") or inside.name.endswith(("-journal", "-wal", "-shm", ".unreadable"))
+_RECALLED = ("data/state/signatures_read.json", "data/state/stages_seen.json")  # kept for speed; the next look makes them anew
+
+def _is_passing(inside:PurePath)->bool:
+    return inside.parts[:3] == ("data", "state", "cache") or inside.as_posix() in _RECALLED or inside.suffix in (".lock", ".new", ".sock") or inside.name.endswith(("-journal", "-wal", "-shm", ".unreadable"))
 
 def _content(path:Path)->bytes:
     with open(path, "rb") as file: head = file.read(16)
@@ -108,9 +110,11 @@ def unpack_backup(
     file:str|Path, # As from `write_backup`
     into:Path, # An empty folder
 )->Backup: # What is in it; the files are below `into`
-    "Unpack a backup aside. Raises `BackupError` for a file that is no backup or was altered."
+    "Unpack a backup aside. Raises `BackupError` for a file that is not there, is no backup or was altered."
+    if not Path(file).exists(): raise BackupError(f"There is no file {Path(file).name}.", "Name a file made by `mmops backup`.", file=str(file))
     try:
         with tarfile.open(file, "r:gz") as archive: found = {member.name: _unpacked(archive, member, into) for member in archive}
+        if _MANIFEST not in found: raise ValueError("its list of what is in it is missing, so it was cut short or damaged")
         said = json.loads((into/_MANIFEST).read_text(encoding="utf-8"))
         if said["schema"] > 1: raise BackupError(f"{Path(file).name} was made by a newer version of marketing_mlops.", "Upgrade marketing_mlops, then restore it.", file=str(file))
         made = Backup(said["made_at"], said["n_entries"], said["digests"])
@@ -143,7 +147,7 @@ def restore_backup(
         _refuse_loss(workspace, Path(aside), made, file)
         for name in BACKED_UP:
             for each in made.digests:
-                if each.startswith(f"data/{name}/"): _put(Path(aside)/each, workspace.root/each)
+                if each.startswith(f"data/{name}/") and not _is_passing(PurePosixPath(each)): _put(Path(aside)/each, workspace.root/each)
         marks_file(workspace).unlink(missing_ok=True)
         ledger.catch_up()
     return made
@@ -163,7 +167,7 @@ def _losses(workspace:Workspace, logs:Mapping[str, list[str]], made:Backup)->Ite
     for fault in log_reasons(logs): yield f"its ledger is broken: {fault.message}", "Use another backup."
     newer = _newer(workspace, {line for lines in logs.values() for line in lines})
     if newer: yield f"the ledger here holds {counted(newer, 'entry', 'entries')} that it lacks.", "Restore into another folder and compare, or pull the workspace instead."
-    differ = [name for name,digest in made.digests.items() if name.startswith(("data/state/", "data/governance/")) and _is_other(workspace.root/name, digest)]
+    differ = [name for name,digest in made.digests.items() if name.startswith(("data/state/", "data/governance/")) and not _is_passing(PurePosixPath(name)) and _is_other(workspace.root/name, digest)]
     if differ: yield f"{', '.join(differ[:5])} is here with other content, which may be newer.", "Move it aside, such as with `mv data/state data/state.old`, and restore again."
 
 def _is_other(path:Path, digest:str)->bool: return path.is_file() and file_sha256(path) != digest

@@ -95,6 +95,7 @@ def decision_log(
     explained = {entry.payload["decision"]: entry.payload["change_reason"] for entry in entries if entry.kind == EXPLAINED}
     def line(entry):
         what, reason = LOGGED_KINDS[entry.kind]
+        if share := entry.payload.get("share"): what += f" for {share:.0%} of the customers"
         return LoggedDecision(entry, what, explained.get(entry.hash) or reason(entry, own[entry.subject]), entry.hash in explained)
     return [line(entry) for entry in entries if entry.kind in LOGGED_KINDS]
 

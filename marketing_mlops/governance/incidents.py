@@ -58,8 +58,12 @@ def _said(what:str, text:str)->str:
 
 def _cost(impact:str)->dict[str, str]:
     "A cost that was stated, checked."
-    if impact: read_impact(impact)
-    return {"impact": impact} if impact else {}
+    if not impact: return {}
+    stated = read_impact(impact)
+    if stated.amount is not None and stated.amount.as_tuple().exponent < -2:      # 1.200 is 1200 where a point divides thousands
+        raise IncidentError(f"The impact {impact!r} has more than two digits behind the point, so it can be read as {stated} and as a thousand times that.",
+                            'Write it without a sign between thousands, such as "1200 EUR" or "1.20 EUR".', incident="")
+    return {"impact": impact}
 
 @dataclass(frozen=True)
 class IncidentNote:
@@ -97,6 +101,12 @@ class ModelIncident:
         return f"**Incident {self.name}** · {self.model} · {ended}\n\n" + markdown_table(["when (UTC)", "who", "what"], rows)
 
 # %% ../../nbs/api/governance/75_incidents.ipynb #d75a717d
+def _refuse_ahead(note:IncidentNote, clock:Clock):
+    "What is still to come has not gone wrong yet; a day means its end, so today's date alone is still to come."
+    if note.happened_at and note.happened_at > clock.now():
+        raise IncidentError(f"It is said to have happened at {note.happened_at:%Y-%m-%d %H:%M} UTC, which is still to come; a day means its end.",
+                            "Name the hour, such as 2026-04-02T17:00:00+02:00, or leave it out for now.", incident="")
+
 def open_incident(
     workspace:Workspace, # Where to record it
     model:str, # Key in params.yaml
@@ -105,8 +115,9 @@ def open_incident(
     *,
     clock:Clock=WallClock(), # When it is recorded
 )->ModelIncident: # Open
-    "Record that something is wrong. Raises `ParameterError` for an unknown model, `LedgerError` for no mail address."
+    "Record that something is wrong. Raises `ParameterError` for an unknown model, `LedgerError` for no mail address, `IncidentError` for a beginning still to come."
     read_params(workspace).model(model)
+    _refuse_ahead(note, clock)
     return ModelIncident((Ledger(workspace, clock).append(OPENED, model, checked_actor(actor), note._facts(), occurred_at=note.happened_at),))
 
 # %% ../../nbs/api/governance/75_incidents.ipynb #bf1f892c
@@ -151,7 +162,8 @@ def update_incident(
     *,
     clock:Clock=WallClock(), # When it is recorded
 )->ModelIncident: # Still open
-    "Add to the timeline. Raises `IncidentError` for an incident there is not or one that is closed."
+    "Add to the timeline. Raises `IncidentError` for an incident there is not, one that is closed, and what is still to come."
+    _refuse_ahead(note, clock)
     return _added(Ledger(workspace, clock), UPDATED, name, actor, note._facts(), note.happened_at)
 
 # %% ../../nbs/api/governance/75_incidents.ipynb #ffac945a

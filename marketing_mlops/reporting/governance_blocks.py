@@ -21,6 +21,7 @@ from ..governance.approval_states import ApprovalState
 from ..governance.dataset_entries import dataset_history
 from ..governance.decided_experiments import decisions_from
 from ..governance.decision_log import decision_log
+from ..governance.duties import deadline_words
 from ..governance.governance_reviews import reviews_from
 from ..governance.ledger_entries import LedgerEntry
 from ..governance.live_pointers import LIVE_KINDS, LivePointer, pointer_from
@@ -259,7 +260,7 @@ def reviews_table(
     record:GovernanceRecord, # As `read_governance` gathers it
 )->Block:
     "Every review that was held, and those that are owed."
-    owed = [dict(when=f"due by {_when(duty.due_at)}", model=duty.model, by="nobody yet", seen=f"after the rollback of {duty.left_at:%Y-%m-%d}: {duty.reason}", changed="") for model in record.models for duty in model.duties]
+    owed = [dict(when=f"due {deadline_words(duty.due_at)}", model=duty.model, by="nobody yet", seen=f"after the rollback of {duty.left_at:%Y-%m-%d}: {duty.reason}", changed="") for model in record.models for duty in model.duties]
     held = [dict(when=_when(each.held_at), model=each.model, by=", ".join((each.actor, *each.notes.others)), seen=each.notes.seen,
                  changed="; ".join([*(f"{name}: {how}" for name, how in each.notes.thresholds.items()), *(f"{name} retired" for name in each.notes.retired)])) for each in reversed(reviews_from(record.entries))]
     return _table(owed + held, dict(when="When", model="Model", by="Held by", seen="What was seen", changed="What changed"), "No review was held, and none is owed.")

@@ -16,7 +16,7 @@ from datetime import datetime
 from ..contracts.verdict import Reason, Status, Verdict, worst_status
 from ..governance.approval_states import ApprovalState, approval_from, matter_of
 from ..governance.approvals import deciding_policy
-from ..governance.duties import ReviewDuty, release_alerts, review_duties
+from ..governance.duties import ReviewDuty, deadline_words, release_alerts, review_duties
 from ..governance.grant_proofs import signed_facts
 from ..governance.incidents import ModelIncident, incidents_from
 from ..governance.ledger import Ledger
@@ -122,8 +122,8 @@ def _ended_points(model:GovernedModel)->list[Reason]:
 
 def _coming_points(model:GovernedModel, at:datetime)->list[Reason]:
     "Reviews that are due, and not yet overdue."
-    return [Reason("review_due", f"{model.model}: a review of the rollback of {duty.left_at:%Y-%m-%d} ({duty.reason}) is due by {duty.due_at:%Y-%m-%d %H:%M}.",
-                   next_step=f"Meet, and record it with `mmops review record {model.model} --as ROLE`; somebody else than {duty.actor} has to be there.", severity="review") for duty in model.duties if duty.due_at > at]
+    return [Reason("review_due", f"{model.model}: a review of the rollback of {duty.left_at:%Y-%m-%d} ({duty.reason}) is due {deadline_words(duty.due_at)}.",
+                   next_step=f"Meet, and record it with `mmops review record {model.model} --seen WHAT --as ROLE`; an approver other than {duty.actor} has to be there.", severity="review") for duty in model.duties if duty.due_at > at]
 
 # %% ../../nbs/api/reporting/84_governance_records.ipynb #30983694
 def _rule_points(model:GovernedModel)->list[Reason]:

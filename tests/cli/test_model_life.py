@@ -105,10 +105,17 @@ def test_a_bundle_goes_live_stage_by_stage_and_mlflow_follows_and_is_put_right_a
     approved(shop)
     assert typed("release", "churn", "--as", ANALYST, "--stage", "shadow") == 0
     assert shown() == dict(champion=first.core_hash, shadow=second.core_hash)
+    capsys.readouterr()
+    assert typed("register", "churn") == 0 and "mmops request" not in (said := capsys.readouterr().out) and "on trial beside the champion" in said
     assert typed("release", "churn", "--as", ANALYST, "--stage", "canary", "--share", "0.25") == 0
     capsys.readouterr()
     build(shop, 120.)                                          # the nightly run
-    assert typed("live", "churn") == 0 and f"canary {second.core_hash[:12]} (25%)" in capsys.readouterr().out
+    assert typed("live", "churn") == 0 and f"canary {second.core_hash[:12]} (25%)" in (said := capsys.readouterr().out)
+    assert f"bundle {second.core_hash[:12]}: serves 25% of the customers as canary since" in said and f"by {ANALYST} (as typed), approved by {OWNER}, " in said
+    typed("ledger", "--about", "churn")
+    assert f"bundle {second.core_hash[:12]}, share 0.25" in capsys.readouterr().out
+    typed("review", "list")
+    assert "went on trial as canary for 25% of the customers" in capsys.readouterr().out
     typed("status")
     assert f"canary {second.core_hash[:12]} (25%)" in capsys.readouterr().out
     assert shown() == dict(champion=first.core_hash, canary=second.core_hash)
@@ -197,6 +204,44 @@ def test_a_step_stands_where_mlflow_cannot_be_reached(shop, capsys):
     assert "mlflow does not show it" in capsys.readouterr().out and live(shop, "churn").canary == second.core_hash
     assert typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints") == 0 and live(shop, "churn").canary is None
     assert typed("aliases") == 1 and "could not be used" in capsys.readouterr().err
+
+def test_one_command_gives_a_new_store_of_mlflow_versions_and_aliases_of_what_serves(shop, capsys):
+    from marketing_mlops.registry.tracking import aliases_of
+    first = released(shop)
+    second = build(shop, 90.)
+    approved(shop)
+    assert typed("release", "churn", "--as", ANALYST, "--stage", "canary") == 0
+    build(shop, 120.)                                          # the candidate is another one by now
+    capsys.readouterr()
+    assert typed("aliases", "--check") == 1 and "Next: `mmops aliases` puts them right." in capsys.readouterr().out
+    assert typed("aliases") == 0
+    assert {alias: core_hash for alias, core_hash in aliases_of(shop, "churn").items() if core_hash} == dict(champion=first.core_hash, canary=second.core_hash)
+    said = capsys.readouterr().out.splitlines()
+    assert f"mlflow shows {first.core_hash[:12]} as champion of churn." in said and f"mlflow shows {second.core_hash[:12]} as canary of churn." in said
+
+def test_what_is_in_no_folder_here_is_named_with_what_to_do(shop, capsys):
+    first = released(shop)
+    shutil.rmtree(shop.root/"data"/"bundles")
+    build(shop, 90.)
+    capsys.readouterr()
+    assert typed("aliases") == 1
+    assert f"bundle {first.core_hash[:12]} has no version in mlflow, and the bundle is not in this folder." in (said := capsys.readouterr().out) and "mmops register" not in said
+
+def test_what_comes_next_is_the_stage_the_approved_rules_ask_for(shop, capsys):
+    released(shop)
+    write_text(shop.root/"params.yaml", PARAMS.replace("consent_purpose: email}", "consent_purpose: email, release: {stages: [shadow, canary]}}"))
+    build(shop, 90.)
+    typed("request", "churn", "--as", ANALYST)
+    for role in (OWNER, "marketing@example.com"):
+        capsys.readouterr()
+        typed("approve", "churn", "--as", role)
+    asked = "Next: `mmops release churn --stage shadow --as ROLE`."
+    assert asked in capsys.readouterr().out
+    typed("status")
+    assert asked in capsys.readouterr().out
+    assert typed("release", "churn", "--as", ANALYST, "--stage", "shadow") == 0 and "Go on with `mmops release churn --stage canary --as ROLE`" in capsys.readouterr().out
+    assert typed("release", "churn", "--as", ANALYST, "--stage", "canary") == 0 and "Go on with `mmops release churn --as ROLE`" in capsys.readouterr().out
+    assert typed("release", "churn", "--as", ANALYST) == 0
 
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
     from marketing_mlops.registry.tracking_store import tracking_client

@@ -59,6 +59,34 @@ def test_state_that_is_here_and_differs_is_not_overwritten(kept):
     with pytest.raises(BackupError, match="data/state/schedules/due.json is here with other content"): restore_backup(shop, file)
     assert not shop.path("data", "live").exists()
 
+def test_a_look_at_a_workspace_that_lost_its_state_does_not_stand_in_the_way_of_its_backup(three, tmp_path):
+    "`mmops status` and `mmops live` leave behind what they have read; nobody has to move that aside first."
+    looks = [three.state/name for name in ("signatures_read.json", "stages_seen.json")]
+    old = tmp_path/"old.backup"
+    for file in looks: file.write_text("{}")
+    write_backup(three, old, clock=at("09-02"))
+    lose(three, "state")
+    three.state.mkdir(parents=True)
+    for file in looks: file.write_text('{"read": "since"}')
+    restore_backup(three, old)
+    assert notes(three) == ["one", "two", "three"] and all(file.read_text() == '{"read": "since"}' for file in looks)
+
+def test_what_was_looked_at_in_an_older_backup_is_passed_over(three, tmp_path, monkeypatch):
+    monkeypatch.setattr("marketing_mlops.governance.backups._RECALLED", ())           # as it was written before
+    (three.state/"stages_seen.json").write_text("{}")
+    made = write_backup(three, tmp_path/"old.backup", clock=at("09-02"))
+    monkeypatch.undo()
+    (three.state/"stages_seen.json").write_text('{"read": "since"}')
+    restore_backup(three, tmp_path/"old.backup")
+    assert "data/state/stages_seen.json" in made.digests and (three.state/"stages_seen.json").read_text() == '{"read": "since"}'
+
+def test_a_backup_that_is_not_there_and_one_that_is_damaged_are_told_apart(kept, tmp_path):
+    shop, file = kept
+    with pytest.raises(BackupError, match="There is no file monday.backup"): restore_backup(shop, tmp_path/"monday.backup")
+    content = gzip.decompress(file.read_bytes())
+    (tmp_path/"cut.backup").write_bytes(gzip.compress(content[:content.rindex(b"manifest.json")]))
+    with pytest.raises(BackupError, match="cut short or damaged"): restore_backup(shop, tmp_path/"cut.backup")
+
 def test_a_backup_altered_in_any_place_restores_nothing(kept, tmp_path):
     shop, file = kept
     lose(shop, "live", "state")

@@ -26,6 +26,18 @@ def test_a_cost_is_an_amount_with_a_currency_or_said_to_be_unknown(text):
 @pytest.mark.parametrize("text, impact", [("1200 EUR", Impact(Decimal(1200), "EUR")), (" 0.00 usd ", Impact(Decimal("0.00"), "USD")), ("Unknown", Impact(None, None))])
 def test_a_cost_keeps_its_cents_and_its_currency(text, impact): assert read_impact(text) == impact
 
+@pytest.mark.parametrize("text", ["1.200 EUR", "12.3456 USD"])
+def test_a_cost_that_may_be_a_thousand_times_as_much_is_refused_and_one_on_record_is_still_read(shop, text):
+    with pytest.raises(IncidentError, match="a thousand times"): opened(shop, impact=text)
+    with pytest.raises(IncidentError, match="a thousand times"): replace(ENDED, impact=text)
+    assert Ledger(shop).entries() == [] and read_impact(text).amount == Decimal(text.split()[0])
+
+def test_nothing_goes_wrong_before_it_happens(shop):
+    with pytest.raises(IncidentError, match="still to come"): opened(shop, day="04-02", happened_at=at("04-03").now())
+    name = opened(shop, day="04-02", happened_at=at("04-02").now()).name
+    with pytest.raises(IncidentError, match="still to come"): update_incident(shop, name, OWNER, IncidentNote("Rolled back", happened_at=at("04-05").now()), clock=at("04-04"))
+    assert len(Ledger(shop).entries()) == 1
+
 def test_an_incident_without_a_cost_cannot_be_closed_and_stays_as_it_was(shop):
     name = opened(shop).name
     with pytest.raises(IncidentError, match="cost"): close_incident(shop, name, OWNER, ENDED, clock=at("04-03"))
