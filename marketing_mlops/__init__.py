@@ -48,13 +48,15 @@ Modules:
 - `marketing_mlops.explorers.readout_pictures`: Intervals of a readout as a picture, for pages that are saved.
 - `marketing_mlops.explorers.readout_rows`: A readout as plain figures and sentences: what an explorer of it may show, and nothing more.
 - `marketing_mlops.explorers.readout_views`: What stands on the screen of a readout's explorer: three views, four choices, and a refusal in words for every other.
+- `marketing_mlops.explorers.segment_amounts`: Amounts as whole numbers of one step, so that what a group spent is the same to the last digit however it was added up.
 - `marketing_mlops.explorers.segment_builder`: Find a group of customers by moving bounds, see at once who they are and what the rules say, and save it as a segment with a version
 - `marketing_mlops.explorers.segment_charts`: The widget behind the builder of segments: bounds and lists on the left, whoever is inside on the right, three questions between browser and kernel
+- `marketing_mlops.explorers.segment_counters`: Who is inside under some conditions, and everything that is counted of them, fast enough to answer while a slider moves.
 - `marketing_mlops.explorers.segment_drafts`: A segment while it is being looked for: conditions that arrive as plain data, the segment they would make, and what the rules of its set say to it.
 - `marketing_mlops.explorers.segment_people`: One row for each customer: what a segment may ask of her, whom else she belongs to, what she agreed to, and how it ended.
 - `marketing_mlops.explorers.segment_pictures`: A segment beside everybody else as one picture, for pages that are saved.
-- `marketing_mlops.explorers.segment_profiles`: Who is inside under some conditions, and in what these customers differ from the rest, fast enough to answer while a slider moves.
 - `marketing_mlops.explorers.segment_sides`: Those inside a segment beside everybody else: who may be addressed, who belongs elsewhere already, how it ended, and what a campaign changed.
+- `marketing_mlops.explorers.segment_tallies`: Everything a segment is shown by, as one row of whole numbers that can be added up and subtracted.
 - `marketing_mlops.explorers.segment_views`: Everything that is shown of a segment at one moment, in figures for drawing and in words for reading.
 - `marketing_mlops.explorers.snapshots`: The charts of an explorer as one picture and one table, for pages that are saved
 - `marketing_mlops.explorers.uplift_charts`: The widget behind the explorer of uplift: a curve sent once, priced in the browser at every move, and the same as a page that needs no kernel.

@@ -18,7 +18,7 @@ from .build_progress import show_progress
 from .segment_drafts import home_of_draft, judge_segment_draft, plain_conditions, read_conditions
 from .segment_people import SegmentPeople
 from .segment_pictures import draw_segment, view_table
-from .segment_profiles import SegmentCounter
+from .segment_counters import SegmentCounter
 from .segment_sides import uplift_sentence
 from .segment_views import SegmentView, look_at, view_message, view_sentence
 from .snapshots import Snapshot
@@ -167,7 +167,8 @@ def save(self:SegmentBuilder,
     saved = save_segment(self.workspace, self.set_name, made, replaces, home_of_draft(self.people, self.set_name)[0])
     sets = read_segments(self.workspace)
     flags = self.people.flags.assign(**{f"{self.set_name}.{made.name}": in_segment(made, self.people.frame)})
-    self.people = self.counter.people = replace(self.people, sets=self.people.sets | {self.set_name: sets[self.set_name]}, flags=flags)
+    self.people = replace(self.people, sets=self.people.sets | {self.set_name: sets[self.set_name]}, flags=flags)
+    self.counter.follow(self.people)
     self._view = None
     return saved
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import anywidget, traitlets
 from ..contracts.glossary import term
 from .live_charts import chart_spec, widget_text
-from .segment_profiles import SegmentCounter
+from .segment_counters import SegmentCounter
 from ..workspace.errors import MmopsError
 
 # %% ../../nbs/api/explorers/86_segment_charts.ipynb #be43c7bb
@@ -24,7 +24,7 @@ def segment_spec(
 )->dict: # Plain data for the browser
     "Everything the controls need."
     people = counter.people
-    features = [chart_spec(dimension, counter.totals[name]) | dict(cuts=list(dimension.cuts)) for name, dimension in counter.dimensions.items()]
+    features = [chart_spec(dimension, counter.columns.everybody.bins(name)) | dict(cuts=list(dimension.cuts)) for name, dimension in counter.dimensions.items()]
     undrawn = (f"Not shown, because it looks like personal data: {', '.join(counter.undrawn)}.",) if counter.undrawn else ()
     when = f", as known at {people.cutoff:%Y-%m-%d}" if people.cutoff is not None else ""
     terms = {name: term(name).definition for name in ("standardised_difference", "jaccard", "reachable_share")}

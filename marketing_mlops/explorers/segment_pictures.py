@@ -105,7 +105,7 @@ def draw_segment(
     for named, rows in blocks:
         if top + 20 + 19*len(rows) > 328: break
         drawn, top = drawn + draw_shares(named, rows, top), top + 36 + 19*len(rows)
-    return on_paper(_words(20, 32, _clipped(f"{title}: {size_words(view.n, len(view.inside))}", 100), "ink head") + draw_profile(view) + drawn, description)
+    return on_paper(_words(20, 32, _clipped(f"{title}: {size_words(view.n, view.total)}", 100), "ink head") + draw_profile(view) + drawn, description)
 
 # %% ../../nbs/api/explorers/86_segment_pictures.ipynb #8706e31f
 def view_table(

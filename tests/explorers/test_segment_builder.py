@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from segment_people_example import FEATURES, HOSTILE, STAGES, customers, people_of
 from marketing_mlops.explorers.segment_builder import SegmentBuilder
+from marketing_mlops.explorers.segment_counters import SegmentCounter
 from marketing_mlops.explorers.segment_people import people_of_frame
-from marketing_mlops.explorers.segment_profiles import SegmentCounter
 from marketing_mlops.explorers.segment_sides import consent_coverage, outcome_sides, segment_overlap, uplift_sides
 from marketing_mlops.explorers.segment_views import look_at, view_message
 from marketing_mlops.features.conditions import Condition
@@ -37,22 +37,23 @@ def test_who_is_inside_is_whom_the_segment_holds_and_every_bin_adds_up(people, c
     counter = SegmentCounter(people)
     inside = counter.inside(conditions)
     if conditions: assert (inside == in_segment(Segment("a", "A.", [conditions]), customers()).to_numpy()).all()
-    counts = counter.counts(inside)
-    assert {name: each.sum() for name, each in counts.items()} == dict.fromkeys(FEATURES, inside.sum())
-    assert all((each == np.bincount(counter.codes[name][inside], minlength=len(each))).all() for name, each in counts.items())
+    found = counter.count(inside)
+    assert {name: found.bins(name).sum() for name in FEATURES} == dict.fromkeys(FEATURES, inside.sum()) and found.n == inside.sum()
+    assert all((found.bins(name) == np.bincount(codes[inside], minlength=len(found.bins(name)))).all() for name, codes in counter.codes.items())
 
 def test_figures_of_both_sides_are_those_of_the_library(people):
     df, inside = customers(), (customers().orders_365d >= 3).to_numpy()
-    coverage = consent_coverage(people, inside).set_index("purpose")
+    found = SegmentCounter(people).count(inside)
+    coverage = consent_coverage(found).set_index("purpose")
     wilson = proportion_interval(int((df["agreed.sms"] & inside).sum()), int(inside.sum()), simultaneous_level(.95, 2))
     assert tuple(coverage.loc["sms", ["share", "low", "high"]]) == (wilson.value, wilson.low, wilson.high)
-    ended, mean = outcome_sides(people, inside), mean_interval(df.spend[~inside].to_numpy(), simultaneous_level(.95, 2), "EUR")
+    ended, mean = outcome_sides(found), mean_interval(df.spend[~inside].to_numpy(), simultaneous_level(.95, 2), "EUR")
     assert np.allclose([ended.outside.value, ended.outside.low, ended.outside.high], [mean.value, mean.low, mean.high])
-    (mail,) = uplift_sides(people, inside)
+    (mail,) = uplift_sides(found)
     arms = [df.spend[inside & (df.arm == arm)].to_numpy() for arm in ("mail", "nobody")]
     gain = difference_of_means(*arms, simultaneous_level(.95, 2), "EUR").estimate
     assert np.allclose([mail.inside.value, mail.inside.low, mail.inside.high], [gain.value, gain.low, gain.high]) and mail.inside.n == gain.n
-    overlap = segment_overlap(people, inside).set_index("segment")
+    overlap = segment_overlap(found).set_index("segment")
     awake = (df.recency_days <= 90).to_numpy()
     assert overlap.loc["stage.awake", "jaccard"] == (awake & inside).sum()/(awake | inside).sum()
 
@@ -66,7 +67,7 @@ def test_outcomes_that_are_not_known_count_on_neither_side():
     hidden = df.spend.where(df.index % 2 == 0)
     half, whole = people_of(df.assign(spend=hidden)), people_of(df[df.index % 2 == 0])
     inside = (df.orders_365d >= 3).to_numpy()
-    one, other = outcome_sides(half, inside), outcome_sides(whole, inside[::2])
+    one, other = outcome_sides(SegmentCounter(half).count(inside)), outcome_sides(SegmentCounter(whole).count(inside[::2]))
     assert (one.inside.value, one.inside.n, one.outside.n) == pytest.approx((other.inside.value, other.inside.n, other.outside.n))
 
 def test_intervals_of_the_uplift_inside_hold_their_level():
@@ -75,7 +76,7 @@ def test_intervals_of_the_uplift_inside_hold_their_level():
         arm = np.where(rng.random(n) < .5, "mail", "nobody")
         df = pd.DataFrame({"customer_id": np.arange(n).astype(str), "orders_365d": rng.poisson(3, n).astype(float)})
         known = people_of_frame(df).with_outcome((rng.random(n) < .2 + .1*(arm == "mail")).astype(int), "bought", arm=pd.Series(arm), control="nobody")
-        (mail,) = uplift_sides(known, (df.orders_365d >= 3).to_numpy())
+        (mail,) = uplift_sides(SegmentCounter(known).count((df.orders_365d >= 3).to_numpy()))
         held += mail.inside.low <= .1 <= mail.inside.high and mail.outside.low <= .1 <= mail.outside.high
     assert held >= 182        # both sides at once, 95 % of 200 less three standard errors
 
@@ -178,7 +179,7 @@ def test_a_mean_that_few_carry_is_refused_exactly_where_the_readout_refuses_it(s
     rng = np.random.default_rng(5)
     df = customers().assign(spend=lambda d: np.where(rng.random(len(d)) < share, rng.lognormal(3, 1.5, len(d)), 0))
     inside = (df.orders_365d >= 3).to_numpy()
-    (mail,) = uplift_sides(people_of(df), inside)
+    (mail,) = uplift_sides(SegmentCounter(people_of(df)).count(inside))
     for side, found in ((inside, mail.inside), (~inside, mail.outside)):
         arms = [df.spend[side & (df.arm == arm)].to_numpy() for arm in ("mail", "nobody")]
         try: check_spenders(*arms); expected = difference_of_means(*arms, simultaneous_level(.95, 2), "EUR").estimate
@@ -187,5 +188,5 @@ def test_a_mean_that_few_carry_is_refused_exactly_where_the_readout_refuses_it(s
 
 def test_refused_sides_say_why():
     known = people_of(customers().assign(spend=0.))
-    (mail,) = uplift_sides(known, (customers().orders_365d >= 3).to_numpy())
+    (mail,) = uplift_sides(SegmentCounter(known).count((customers().orders_365d >= 3).to_numpy()))
     assert isinstance(mail.inside, NotMeasurable) and isinstance(mail.difference, NotMeasurable)
