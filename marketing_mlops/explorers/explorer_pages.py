@@ -185,8 +185,8 @@ def readout_choices(
 
 def open_readout(workspace:Workspace, choice:str)->Explorer:
     "A model's experiment, read out, in its explorer."
-    from marketing_mlops.explorers.readout_pages import readout_explorer_of
-    return readout_explorer_of(choice, workspace)
+    from marketing_mlops.explorers.readout_pages import groups_to_look_into, readout_explorer_of
+    return readout_explorer_of(choice, workspace, groups_to_look_into(choice, workspace))
 
 register_explorer_page(ExplorerPage("readout", "Readout explorer", "What did the experiment say, in each metric, on each day and in each group, and what may be concluded?", readout_choices, open_readout, RUN_FIRST, "Experiment"))
 

@@ -169,10 +169,15 @@ def test_every_view_of_the_readout_says_what_the_library_says_and_days_are_label
         page.keyboard.press("ArrowLeft")
     assert sideways(page) == []
     page.click(".mmr-view[data-view=segments]")
-    said = library.select("segments")
-    page.wait_for_function("words => document.querySelector('.mmr-picture').textContent.includes(words)", arg=squeezed(said), timeout=120_000)
+    names = list(dict.fromkeys(each["name"] for each in figures["slices"]))
+    assert names == ["market", "trait.age_band", "trait.acquisition_channel"]
+    for name in names:
+        choose(page, "Groups by", name)
+        read_as(page, library.select("segments", segment=name))
+        assert "Exploratory" in page.inner_text(".mmr-picture .mmr-warning") and page.locator(".mmr-plot .mmr-name").count() == len(view_of(figures, library.chosen)["rows"])
+        assert sideways(page) == []
     page.wait_for_function("words => document.querySelector('.mmr .mmx-code').textContent === words", arg=library.code(), timeout=120_000)
-    assert "readout_explorer_of('retailer_promo_uplift', find_workspace())" in library.code() and sideways(page) == []
+    assert "readout_explorer_of('retailer_promo_uplift', find_workspace(), ['market'" in library.code() and sideways(page) == []
 
 # ---- approvals
 
