@@ -157,5 +157,6 @@ def _audience_lines(model:str, chosen:"Audience", clock_label:str)->list[str]:
     "Who is on the list, and everybody who is not, by reason."
     from marketing_mlops.activation.audiences import AUDIENCE_REASONS
     reasons = [dict(people=f"{n:,}", because=AUDIENCE_REASONS[name]) for name, n in chosen.counts.items() if n or name == "included"]
-    return [f"{model}, champion {chosen.bundle_hash[:12]}: {len(chosen):,} of {sum(chosen.counts.values()):,} people for {printable(chosen.purpose)}; "
+    beside = f" and canary {chosen.canary_hash[:12]}, ranked together" if chosen.canary_hash else ""
+    return [f"{model}, champion {chosen.bundle_hash[:12]}{beside}: {len(chosen):,} of {sum(chosen.counts.values()):,} people for {printable(chosen.purpose)}; "
             f"consents as of {chosen.as_of:%Y-%m-%d} ({clock_label}).", text_table(reasons)]
