@@ -26,7 +26,7 @@ from ..governance.governance_reviews import reviews_from
 from ..governance.ledger_entries import LedgerEntry
 from ..governance.live_pointers import LIVE_KINDS, LivePointer, pointer_from
 from ..governance.policies import Policy
-from ..governance.release_states import GRANTED
+from ..governance.release_states import GRANTED, ROLLED_BACK
 from ..governance.release_proofs import shown_identity
 from ..governance.releases import state_of_bundle
 from .blocks import Block, PageHeading, decision_block, facts_block, page_heading, table_block
@@ -179,7 +179,10 @@ def bundles_table(
     def last(model, digest): return [entry for entry in model.entries if digest in (entry.payload.get("bundle_hash"), entry.payload.get("before"))][-1]
     def row(model, digest):
         entry = last(model, digest)
-        return dict(model=model.model, bundle=digest[:12], state=state_of_bundle(model.entries, digest, record.at), last=f"{entry.kind.replace('_', ' ')}, {entry.time:%Y-%m-%d}")
+        what = entry.kind.replace("_", " ")
+        if entry.kind == ROLLED_BACK and entry.payload.get("before") != digest:       # such an entry is about two bundles
+            what = "came back by a rollback" if entry.payload.get("stage", "champion") == "champion" else "a trial beside it ended"
+        return dict(model=model.model, bundle=digest[:12], state=state_of_bundle(model.entries, digest, record.at), last=f"{what}, {entry.time:%Y-%m-%d}")
     known = [(model, digest) for model in record.models for digest in dict.fromkeys(entry.payload["bundle_hash"] for entry in reversed(model.entries) if entry.payload.get("bundle_hash"))]
     return _table([row(*each) for each in known], dict(model="Model", bundle="Bundle", state="State", last="Last entry"), "The ledger names no bundle.")
 

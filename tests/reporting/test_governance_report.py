@@ -8,7 +8,7 @@ from marketing_mlops.governance.incidents import IncidentNote, open_incident
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.release_states import CHECKED, GRANTED, RELEASED, ROLLED_BACK
 from marketing_mlops.governance.signatures import add_signer, signers_file
-from marketing_mlops.reporting.governance_blocks import governance_answer, live_table
+from marketing_mlops.reporting.governance_blocks import bundles_table, governance_answer, live_table, reviews_table
 from marketing_mlops.reporting.governance_records import read_governance
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
@@ -98,6 +98,14 @@ def test_a_review_is_due_then_missing_and_what_was_held_ends_it(shop):
     assert codes(read_governance(shop, at=at("03-14").now())) == ["review_missing"]
     Ledger(shop, at("03-15")).append("review_held", "churn", OWNER, dict(seen="An export was late"))
     assert codes(read_governance(shop, at=at("03-16").now())) == []
+
+def test_of_a_rollback_the_bundle_that_was_left_and_the_one_that_is_live_again_are_told_apart(shop):
+    first = put_live(shop, "5f", "03-01")
+    put_live(shop, "a1", "03-05")
+    taken_back(shop, first, "a1", "03-12")
+    rows = [line for line in bundles_table(read_governance(shop, at=at("03-13").now())).text.splitlines() if "2026-03-12" in line]
+    assert {("5f5f" in line, "came back by a rollback" in line) for line in rows} == {(True, True), (False, False)}
+    assert "due by the end of 2026-03-12" in reviews_table(read_governance(shop, at=at("03-13").now())).text
 
 def test_the_page_answers_for_a_day_in_the_past_and_runs_nothing_it_was_told(shop):
     first = put_live(shop, "5f", "03-01")
