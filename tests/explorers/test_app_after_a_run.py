@@ -1,46 +1,27 @@
 """The app over what `mmops run` made: four explorers driven as the people would who use them, on a desk and on a telephone, and every word held against the library."""
-import os, re, shutil, subprocess
+import re, shutil
 from types import SimpleNamespace
 import pytest
-from app_workspace import BIN, come, guarded, kernels_busy, running_app, sideways
+from app_workspace import come, guarded, running_app, sideways
 from lab_session import browser, has_chromium
 from lookups import without_lookups
+from shop_after_a_run import ANALYST, MARKETING, MODEL, OWNER, PRIVACY, grants, key_of, says, show, sit, workspace_after_a_run
 from marketing_mlops.explorers.approval_desk import ApprovalDesk
 from marketing_mlops.explorers.explorer_pages import open_explorer
 from marketing_mlops.explorers.readout_views import view_of
 from marketing_mlops.features.segment_sets import read_segments
 from marketing_mlops.governance.experiment_entries import registered_experiments
 from marketing_mlops.governance.ledger import Ledger
-from marketing_mlops.governance.signatures import add_signer
 from marketing_mlops.reporting.plan_drafts import plan_rows, plan_sentences
 from marketing_mlops.workspace.params import read_yaml
-from marketing_mlops.workspace.places import find_workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
-MODEL = "retailer_churn_90d"
-ANALYST, MARKETING, OWNER, PRIVACY = (f"{name}@example.com" for name in ("analyst", "marketing", "model-owner", "data-protection"))
-
-def mmops(place, *words, **more):
-    "A command as somebody types it in the workspace."
-    done = subprocess.run([BIN/"mmops", *words], cwd=place.root, env=os.environ | more, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
 @pytest.fixture(scope="module")
 def place(first_run, tmp_path_factory):
-    "The workspace after its first run; two approvers have keys, and the analyst has asked for the candidate."
     root = tmp_path_factory.mktemp("after_a_run")/"workspace"
-    shutil.copytree(first_run/"workspace", root, symlinks=True)
-    place = find_workspace(root)
-    for role in (MARKETING, OWNER):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", str(key_of(place, role))], check=True)
-        add_signer(place, role, key_of(place, role).with_suffix(".pub").read_text())
-    mmops(place, "request", MODEL, "--as", ANALYST, "--reason", "monthly training")
-    yield place
+    yield workspace_after_a_run(first_run, root)
     shutil.rmtree(root, ignore_errors=True)
-
-def key_of(place, role): return place.root.parent/f"{role.split('@')[0]}_key"
 
 @pytest.fixture(scope="module", params=[(1280, False, MARKETING), (390, True, OWNER)], ids=["desk-light", "phone-dark"])
 def opened(request, place, tmp_path_factory):
@@ -55,15 +36,6 @@ def opened(request, place, tmp_path_factory):
             come(watched.page, address)
             yield SimpleNamespace(watched=watched, page=watched.page, width=width, role=role, key=str(key_of(place, role)), noted=noted)
 
-def show(opened, name, selector, choice=None):
-    page, back = opened.page, opened.page.locator(".mmd-bar .mmx-button")
-    if back.is_visible(): back.click()
-    if choice: page.select_option(f"[data-explorer={name}] select", choice)
-    page.click(f"[data-explorer={name}] .mmd-open")
-    page.wait_for_selector(f".mmd-content {selector}", timeout=120_000)
-    return page
-
-def says(page, selector, words): page.wait_for_function("([s, w]) => document.querySelector(s)?.textContent.includes(w)", arg=[selector, words], timeout=120_000)
 def squeezed(words): return re.sub(r"\s+", " ", words).strip()
 
 # ---- segments
@@ -72,7 +44,7 @@ def settled(page, sentence): page.wait_for_function("words => document.querySele
 
 def test_a_bound_moved_by_keys_says_what_the_library_says_and_the_segment_is_kept_under_its_name(opened, place):
     choice = "experiment/retailer_promo_uplift" if opened.width > 500 else "source/retailer"
-    page, library, name = show(opened, "segments", ".mms-sentence", choice), open_explorer(place, "segments", choice), f"quiet_{opened.width}"
+    page, library, name = show(opened.page, "segments", ".mms-sentence", choice), open_explorer(place, "segments", choice), f"quiet_{opened.width}"
     settled(page, library.select([]))
     page.locator(".mms input[type=range][aria-label^='recency_days, at least']").focus()
     for _ in range(6): page.keyboard.press("ArrowRight")
@@ -104,7 +76,7 @@ def planned(page, draft):
     assert page.locator(".mmp-sentences p").all_inner_texts() == plan_sentences(draft)
 
 def test_a_test_is_planned_and_its_promise_registered_once(opened, place):
-    page, library, name = show(opened, "plan", ".mmp-mark circle"), open_explorer(place, "plan"), f"free_shipping_{opened.width}"
+    page, library, name = show(opened.page, "plan", ".mmp-mark circle"), open_explorer(place, "plan"), f"free_shipping_{opened.width}"
     planned(page, library.draft())
     field = lambda label, kind="input": page.locator(f".mmp-field:has(label:text-is('{label}')) {kind}")
     field("Hypothesis", "textarea").fill("Free shipping raises net revenue within two weeks")
@@ -132,7 +104,7 @@ def test_the_same_promise_from_another_window_registers_nothing_and_another_one_
     library = open_explorer(place, "plan")
     library.select(hypothesis="Free shipping raises net revenue within two weeks", worthwhile=.4, name=name)
     assert library.register(opened.role).sentence.endswith("Nothing was written.") and len(Ledger(place).entries()) == before
-    page = show(opened, "plan", ".mmp-mark circle")
+    page = show(opened.page, "plan", ".mmp-mark circle")
     page.locator(".mmp .mmx-control:has(label:text-is('Worthwhile gain')) input[type=number]").fill("0.5")
     planned(page, library.select(worthwhile=.5))
     page.locator(".mmp-register").click()
@@ -149,7 +121,7 @@ def choose(page, label, value):
 def read_as(page, words): page.wait_for_function("words => document.querySelector('.mmr-says').textContent.replace(/\\s+/g, ' ').trim() === words", arg=squeezed(words), timeout=120_000)
 
 def test_every_view_of_the_readout_says_what_the_library_says_and_days_are_labelled(opened, place):
-    page, library = show(opened, "readout", ".mmr-plot circle"), open_explorer(place, "readout")
+    page, library = show(opened.page, "readout", ".mmr-plot circle"), open_explorer(place, "readout")
     figures = library.figures
     assert page.inner_text(".mmr-decided") == figures["decision"]["sentence"] and figures["decision"]["word"] in page.inner_text(".mmr-badge")
     page.click(".mmr-view[data-view=effects]")
@@ -181,16 +153,7 @@ def test_every_view_of_the_readout_says_what_the_library_says_and_days_are_label
 
 # ---- approvals
 
-def sit(page, role):
-    "Say who sits there. Until the desk has been read for that role, nothing can be answered."
-    can_answer = page.get_by_label("I am").evaluate("""(node, role) => { node.value = role; node.dispatchEvent(new Event('input', {bubbles: true}));
-        return [...document.querySelectorAll('.mma-approve, .mma-refuse')].some(button => !button.disabled) }""", role)
-    assert not can_answer and f"it is being read for {role}" in page.inner_text("[aria-label='Your answer']")
-    page.wait_for_function("!document.querySelector('.mma').textContent.includes('it is being read for')", timeout=120_000)
-
 def answered(page, is_kept): page.wait_for_selector(f".mma-answer[data-kept='{str(is_kept).lower()}']", timeout=120_000); return page.inner_text(".mma-answer")
-
-def grants(place): return [(each.actor, each.payload["identity"]) for each in Ledger(place).entries("approval_granted", subject=MODEL)]
 
 def say_yes(page):
     page.click(".mma-approve"); page.wait_for_selector(".mma-confirm:not([hidden])")
@@ -199,7 +162,7 @@ def say_yes(page):
     return asked
 
 def test_what_waits_is_read_with_its_pages_and_answered_with_the_key_alone(opened, place):
-    page, before = show(opened, "approvals", ".mma-pick"), grants(place)
+    page, before = show(opened.page, "approvals", ".mma-pick"), grants(place)
     sit(page, opened.role)
     says(page, ".mma-asked", "waits for you")
     said = ApprovalDesk(place, opened.role, MODEL, key=opened.key).matter()
@@ -227,50 +190,6 @@ def test_what_waits_is_read_with_its_pages_and_answered_with_the_key_alone(opene
     assert grants(place) == [*before, (opened.role, "verified")]
     assert Ledger(place).entries("approval_granted", subject=MODEL)[-1].payload["reason"] == "Agreed for Monday"
     assert sideways(page) == []
-
-@pytest.fixture(scope="module")
-def successor(place):
-    "The first candidate is the champion, and the next one, with fewer trees, waits for an approval."
-    for role in (MARKETING, OWNER):
-        if (role, "verified") not in grants(place): mmops(place, "approve", MODEL, "--as", role, MMOPS_SIGNING_KEY=str(key_of(place, role)))
-    mmops(place, "release", MODEL, "--as", OWNER)
-    params = place.path("params.yaml")
-    fewer = params.read_text().replace("max_iter: 60, learning_rate: 0.1", "max_iter: 25, learning_rate: 0.1")
-    assert fewer != params.read_text(), "params.yaml has changed: adapt the successor"
-    params.write_text(fewer)
-    mmops(place, "run", MODEL, "--no-open")
-    mmops(place, "request", MODEL, "--as", ANALYST, "--reason", "fewer trees")
-    return place
-
-def test_figures_against_the_champion_are_measured_at_the_desk(successor, tmp_path):
-    place, key = successor, str(key_of(successor, MARKETING))
-    with running_app(place.root, without_lookups(tmp_path/"lookups.txt") | dict(MMOPS_SIGNING_KEY=key)) as (address, process), browser(address.split("/?")[0]) as watched:
-        page, home = watched.page, address.split("/?")[0]
-        guarded(watched, home)
-        come(page, address)
-        opened = SimpleNamespace(page=page)
-        show(opened, "approvals", ".mma-pick")
-        sit(page, MARKETING)
-        desk = ApprovalDesk(place, MARKETING, MODEL, key=key)
-        said = desk.matter()
-        assert page.inner_text(".mma-stands") == said["stands"] and said["structure"].startswith("A refresh of the champion") and said["structure"] in page.inner_text("[aria-label='What is other than the champion']")
-        assert page.locator(".mma-table tr[data-gate=fairness] td").nth(1).inner_text() == next(each["before"] for each in said["gates"] if each["gate"] == "fairness") != ""
-        measure = page.locator("[aria-label='What is other than the champion'] .mmx-button")
-        with kernels_busy(process):                       # a long measurement is called that, and not a kernel that does not answer
-            measure.click()
-            assert measure.inner_text() == "Measuring …" and measure.is_disabled()
-            page.click("[data-page=data_quality]")
-            says(page, ".mma .mmx-problem", "The figures are still being measured")
-        page.wait_for_function("[...document.querySelectorAll('.mma .mmx-button')].some(n => n.textContent === 'Measure the figures again' && !n.disabled)", timeout=120_000)
-        sentence, rows = desk.figures()
-        assert rows and sentence in page.inner_text("[aria-label='What is other than the champion']")
-        shown = page.locator("[aria-label='What is other than the champion'] tbody tr").evaluate_all("rows => rows.map(row => [...row.children].map(cell => cell.textContent))")
-        assert shown == [[f"{row['figure']}{row['asks']}", *(row[name] or "–" for name in ("candidate", "champion", "difference")), f"{row['word']}{row['note']}"] for row in rows]
-        page.frame_locator(".mma-frame").locator("h1").first.wait_for(timeout=120_000)
-        assert page.locator(".mma .mmx-problem").is_hidden() and sideways(page) == []
-        page.set_viewport_size(dict(width=390, height=844)); page.emulate_media(color_scheme="dark"); page.wait_for_timeout(500)
-        assert sideways(page) == [] and sum(map(int, re.findall(r"\d+", page.evaluate("getComputedStyle(document.querySelector('.mma-card')).backgroundColor"))[:3])) < 200
-        assert watched.outgoing == [] and [each for each in watched.errors if "sandboxed" not in each] == []
 
 def test_nothing_left_the_machine_and_no_console_complained(opened):
     opened.watched.errors[:] = [each for each in opened.watched.errors if "sandboxed" not in each]      # report pages run no script here, and the console says so
