@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from .dvc_errors import in_two_lines
 from .dvc_process import looked_at_once, open_pipeline
-from .stage_looks import keep_answer, kept_answer, look_at, stage_files
+from .stage_looks import keep_answer, kept_answer, look_at_pipeline, stage_files
 from ..workspace.places import Workspace
 
 # %% ../../nbs/api/jobs/95_staleness.ipynb #57b785e1
@@ -67,7 +67,7 @@ def stale_stages(
     if (kept := _kept(workspace)) is not None: return kept
     with in_two_lines(), looked_at_once(), open_pipeline(workspace) as repo:
         names = stage_files(repo)
-        before = look_at(workspace, names or ())
+        before = look_at_pipeline(workspace, names or ())
         found = [stale_stage(stage, groups, workspace.root) for stage, groups in sorted(repo.status().items())]
     if names is not None: keep_answer(workspace, names, before, [asdict(each) for each in found])
     return found
