@@ -111,7 +111,7 @@ def test_killed_between_line_and_database_the_entry_counts(three):
         def then_die(path, line, append=ledger.append_line): append(path, line); os.kill(os.getpid(), signal.SIGKILL)
         ledger.append_line = then_die
         ledger.Ledger(shop).append("note", "churn", "marketing@example.com", {"text": "four"})""")
-    assert Ledger(three).verify().status == "review", "the database is behind, nothing is wrong"
+    assert Ledger(three).verify().status == "pass", "the database is behind, nothing is wrong"
     assert notes(three) == ["one", "two", "three", "four"] and Ledger(three).verify().passed
     assert note(three, "five").number == 5
 
