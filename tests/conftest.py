@@ -18,6 +18,7 @@ def pytest_collection_modifyitems(items):
     "A test that needs a pipeline run from nothing, or published files, belongs to the edges, wherever it stands."
     for item in items:
         if {"first_run", "datasets"} & set(getattr(item, "fixturenames", ())): item.add_marker(pytest.mark.edges)
+    items.sort(key=lambda item: "spark" not in getattr(item, "fixturenames", ()))    # one worker waits minutes for Spark: the others go on meanwhile
 
 def pytest_collection_finish():
     "Thousands of tests are thousands of objects that every garbage collection would look at again."

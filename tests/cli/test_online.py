@@ -110,6 +110,7 @@ def test_a_redis_that_is_not_there_is_two_lines_without_its_password(shop, capsy
         code, _, errors = typed(capsys, *words)
         assert code == 1 and len(errors) == 2 and "redis://:***@127.0.0.1:1/0 cannot be used" in errors[0] and "s3cret" not in " ".join(errors)
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
 def test_the_models_of_the_demonstration_have_the_same_features_online_as_offline(first_run, tmp_path, capsys, kind):
     "The parity job, on everything the pipeline makes of the retailer."

@@ -40,6 +40,7 @@ def test_the_drawing_shows_the_stages_of_a_model(committed):
     drawing = dvc(committed, "dag", f"report@{MODEL}")
     assert all(stage in drawing for stage in ("ingest@retailer", "validate@retailer", f"report@{MODEL}"))
 
+@pytest.mark.slow
 def test_an_experiment_tries_a_parameter_and_metrics_show_the_difference(committed):
     dvc(committed, "exp", "run", "-S", "sources.retailer.customers=1500", "validate@retailer")
     assert json.loads(dvc(committed, "metrics", "diff", "--json"))["data/metrics/validate/retailer.json"]["rows.customers"]["diff"] == 1500 - 2000

@@ -65,6 +65,7 @@ def edit(path, change):
 
 def made(workspace, **options): return [each.stage for each in reproduce(workspace, **options).stages if each.status == "made"]
 
+@pytest.mark.slow
 def test_editing_prose_outputs_or_cell_metadata_of_a_job_runs_no_job_again_and_editing_its_code_does(made_workspace):
     workspace = find_workspace(made_workspace)
     def prose(texts, code):

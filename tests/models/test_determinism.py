@@ -27,6 +27,7 @@ def fitted(threads):
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONHASHSEED": "random"}
     return subprocess.run([sys.executable, "-c", FIT], env=environment, capture_output=True, text=True, check=True).stdout
 
+@pytest.mark.slow
 def test_two_processes_fit_the_same_model_to_the_bit_whatever_threads_the_environment_gives():
     first = fitted(2)
     assert len(first.splitlines()) == 8 and fitted(2) == first and fitted(1) == first

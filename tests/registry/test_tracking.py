@@ -67,6 +67,7 @@ for name in ("models:/retailer_churn_90d/1", "models:/retailer_churn_90d@champio
     print(*mlflow.pyfunc.load_model(name).predict(rows)["p_no_order"].round(6))
 """
 
+@pytest.mark.slow
 def test_two_at_once_make_one_trial_and_one_version_and_nobody_looks_a_name_up(workspace, bundle, tmp_path, repository):
     place = dict(cwd=tmp_path, tmp_path=tmp_path, repository=repository)
     both = [python(REGISTER, workspace.root, bundle.folder, **place) for _ in range(2)]

@@ -22,6 +22,7 @@ def judge(found):
     assert found["errors"] == [], found
     assert found["attempts"] > found["rounds"] + 2, "nothing was hit: the storm is too weak"
 
+@pytest.mark.slow
 def test_fifty_kills_lose_nothing_and_repeat_nothing(tmp_path): judge(weather(tmp_path, 50, 7))
 
 @pytest.mark.slow
