@@ -92,7 +92,7 @@ def looks(shop):
     from governed_workspace import approved, put_live, small_bundle
     from marketing_mlops.governance.ledger import Ledger
     from marketing_mlops.governance.ledger_looks import check_ledger
-    from marketing_mlops.governance.live_pointers import check_champions, pointer_reasons
+    from marketing_mlops.governance.live_checks import check_champions, pointer_reasons
     complete, quick, releases, pointers, bundles = [], [], [], [], [f"churn_{days}" for days in range(30, 36)]
     for _ in range(3): assert timed(complete, Ledger(shop).verify).status != "fail"
     assert check_ledger(Ledger(shop)).status != "fail"
