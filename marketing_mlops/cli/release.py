@@ -93,8 +93,9 @@ def _made_champion(workspace:Workspace, model:str, folder:Path, role:str, before
     from marketing_mlops.governance.releases import release
     now = release(workspace, model, folder, role)
     approved = f"approved by {_approved_by(workspace, model, 'champion')}"
-    if before and before.champion == now.champion: said = f"{model}: bundle {now.champion[:12]} is the champion since {now.since:%Y-%m-%d %H:%M} UTC by {now.actor}, {approved}; nothing was changed."
-    else: said = f"{model}: bundle {now.champion[:12]} is live, {approved}" + (f", in place of {before.champion[:12]}." if before else ".")
+    if before and before.champion == now.champion:
+        return [f"{model}: bundle {now.champion[:12]} is the champion since {now.since:%Y-%m-%d %H:%M} UTC by {now.actor}, {approved}; nothing was changed.", *repeat_aliases(workspace, model)]
+    said = f"{model}: bundle {now.champion[:12]} is live, {approved}" + (f", in place of {before.champion[:12]}." if before else ".")
     return [said, *_after_lines(workspace, model, now.champion)]
 
 def _begun_trial(workspace:Workspace, model:str, folder:Path, role:str, stage:str, share:float|None)->list[str]:

@@ -93,7 +93,10 @@ class ModelIncident:
     @property
     def is_open(self)->bool: "Whether nobody has closed it."; return not any(entry.kind == CLOSED for entry in self.entries)
     @property
-    def impact(self)->Impact: "The cost as stated last."; return read_impact(self.last("impact") or "unknown")
+    def impact(self)->Impact:
+        "The cost as stated last; that somebody could not work it out takes no figure back."
+        stated = [read_impact(said) for entry in self.entries if (said := entry.payload.get("impact"))]
+        return next((each for each in reversed(stated) if each.amount is not None), Impact(None, None))
     def last(self, fact:str)->str: "What was said last under a name, such as cause or learnings; empty for nothing."; return next((said for entry in reversed(self.entries) if (said := entry.payload.get(fact))), "")
     def _repr_markdown_(self)->str:
         ended = "open" if self.is_open else f"closed; cost {self.impact}; cause: {self.last('cause')}; learnt: {self.last('learnings')}"

@@ -42,7 +42,7 @@ def look_of(
     return look.hexdigest(), newest/1e9
 
 # %% ../../nbs/api/jobs/94_stage_looks.ipynb #9a7ec4d4
-_PIPELINES = ("dvc.yaml", ".dvcignore", "dvc.lock")
+_PIPELINES = ("dvc.yaml", "params.yaml", ".dvcignore", "dvc.lock")
 
 def declaring_files(
     root:Path, # Of a workspace

@@ -251,11 +251,16 @@ def tests_and_data_table(
     return _table(rows, dict(at="When (UTC)", about="About", what="What", by="Role", words="In words"), "No decision on an experiment and no delivery is on record.")
 
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #6237bc08
+def _begun(opened:LedgerEntry)->str:
+    "When an incident began, and when somebody wrote it down where that was another day."
+    told = datetime.fromisoformat(opened.recorded_at)
+    return _when(opened.time) + ("" if told.date() == opened.time.date() else f", recorded {told:%Y-%m-%d}")
+
 def incidents_table(
     record:GovernanceRecord, # As `read_governance` gathers it
 )->Block:
     "Every incident with its cost, cause and learnings, the newest first."
-    rows = [dict(begun=_when(each.entries[0].time), model=each.model, what=each.entries[0].payload["text"], state="open" if each.is_open else f"closed {each.entries[-1].time:%Y-%m-%d}",
+    rows = [dict(begun=_begun(each.entries[0]), model=each.model, what=each.entries[0].payload["text"], state="open" if each.is_open else f"closed {each.entries[-1].time:%Y-%m-%d}",
                  cost=str(each.impact), cause=each.last("cause"), learnt=each.last("learnings")) for each in reversed(record.incidents)]
     return _table(rows, dict(begun="Began (UTC)", model="Model", what="What happened", state="State", cost="Cost", cause="Cause", learnt="Learnt"), "No incident is on record.")
 
