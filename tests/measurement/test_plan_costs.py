@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from hypothesis import given, strategies as st
 from marketing_mlops.measurement.experiment_plans import Baseline, ExperimentLayout, share_baseline
-from marketing_mlops.measurement.plan_costs import CampaignTerms, assignment_days, contact_bill, plan_experiment, reading_day, visible_by_week
+from marketing_mlops.measurement.plan_costs import CampaignTerms, arm_sizes, assignment_days, contact_bill, plan_experiment, reading_day, visible_by_week
 
 MAIL = ExperimentLayout({"none": .5, "mail": .3, "letter": .2}, "none")
 TERMS = CampaignTerms(2_500, 14, {"mail": .03, "letter": .85}, "EUR")
@@ -18,6 +18,12 @@ def test_the_last_customer_has_as_many_days_as_the_first():
 
 def test_each_arm_pays_for_its_own_contacts():
     assert contact_bill(MAIL, TERMS, 10_000) == pytest.approx(3_000*.03 + 2_000*.85)
+
+@pytest.mark.parametrize("n", [*range(1, 60), 4_111, 73_381])
+def test_the_bill_counts_the_customers_that_are_written_beside_it(n):
+    sizes = arm_sizes(MAIL.arms, n)
+    assert sum(sizes.values()) == n and all(abs(size-n*MAIL.arms[arm]) <= 1 for arm, size in sizes.items())
+    assert contact_bill(MAIL, TERMS, n) == pytest.approx(sum(sizes[arm]*cost for arm, cost in TERMS.contact_costs.items()))
 
 def test_more_weeks_show_smaller_effects_for_more_money():
     table = visible_by_week(MAIL, share_baseline(.05), TERMS)
