@@ -1,17 +1,21 @@
 """How fast the builder of segments is: customers of a campaign, a bound moved in JupyterLab, the next picture. Part of explorer_latency.py."""
 import json, time
+from dataclasses import replace
 import numpy as np
 import pandas as pd
 from lab_session import browser, lab, open_notebook, write_notebook
 from marketing_mlops.explorers.segment_counters import SegmentCounter
+from marketing_mlops.explorers.segment_drafts import draft_ground, judge_segment_draft
 from marketing_mlops.explorers.segment_people import people_of_frame
 from marketing_mlops.explorers.segment_views import look_at, view_message, view_sentence
 from marketing_mlops.features.conditions import Condition
+from marketing_mlops.features.segment_rules import SegmentRules
 from marketing_mlops.features.segment_sets import SegmentSet
-from marketing_mlops.features.segments import Segment
+from marketing_mlops.features.segments import Segment, in_segment
 
 CUSTOMERS, STEADY = 1_200_000, Condition("orders_365d", ">=", 2)
-STAGES = SegmentSet("stage", "Who still buys", [Segment("awake", "Bought within 90 days.", [[Condition("recency_days", "<=", 90)]]), Segment("asleep", "Has not bought for 90 days.", [[Condition("recency_days", ">", 90)]])], True, False)
+STAGES = SegmentSet("stage", "Who still buys", [Segment("awake", "Bought within 90 days.", [[Condition("recency_days", "<=", 90)]]), Segment("asleep", "Has not bought for 90 days.", [[Condition("recency_days", ">", 90)]])], True, False,
+                    rules=SegmentRules(protected=("trait.age_band",), proxies=("trait.region", "trait.score"), reachable={"email": .3, "sms": .1}))
 
 def campaign(n, seed):
     "Customers with eight features, three consents, an arm and what they spent."
@@ -24,8 +28,25 @@ def campaign(n, seed):
                          "trait.channel": rng.choice(["email", "search", "social", "direct", "affiliate"], n), "trait.region": rng.choice([f"region {i:02}" for i in range(30)], n),
                          **{f"agreed.{purpose}": rng.random(n) < share for purpose, share in (("email", .6), ("sms", .2), ("push", .1))}, "arm": np.where(mailed, "mail", "nobody"), "spend": spend.round(2)})
 
+def earlier(frame, seed=8):
+    "Nine tenths of the customers, a quarter of a year before, in another order."
+    before = frame.sample(frac=.9, random_state=seed).reset_index(drop=True)
+    return before.assign(recency_days=(before.recency_days + np.random.default_rng(seed).integers(-90, 40, len(before))).clip(lower=0))
+
 def people_of_campaign(df):
-    return people_of_frame(df.drop(columns=["arm", "spend"]), sets=[STAGES], name="Spring mail").with_outcome(df.spend, "spend", "EUR", arm=df.arm, control="nobody")
+    people = people_of_frame(df.drop(columns=["arm", "spend"]), sets=[STAGES], name="Spring mail").with_outcome(df.spend, "spend", "EUR", arm=df.arm, control="nobody")
+    return replace(people, before=earlier(people.frame))
+
+def judged(people):
+    "Milliseconds of the questions of the set, asked after a bound was moved, and of their preparation."
+    start = time.perf_counter()
+    ground = draft_ground(people)
+    prepared = 1000*(time.perf_counter() - start)
+    def one(days):
+        draft = Segment("drafted", "Drafted.", [[STEADY, Condition("recency_days", ">=", days)]])
+        inside = in_segment(draft, people.frame).to_numpy()
+        return milliseconds(lambda each: judge_segment_draft(people, inside, each, "stage", ground), [draft])[0]
+    return round(prepared), [one(days) for days in range(20, 320, 15)]
 
 def moved(counter, name="recency_days"): return [[STEADY, Condition(name, ">=", cut)] for cut in counter.dimensions[name].cuts]
 
@@ -51,7 +72,8 @@ def segment_kernel(people, spread):
     moves = milliseconds(lambda asked: view_message(look_at(counter, asked)), moved(counter)*3)
     one_by_one = milliseconds(lambda asked: counter.count(counter.inside(asked)), [[STEADY, Condition("recency_days", ">=", cut + .5)] for cut in counter.dimensions["recency_days"].cuts])
     is_equal = all(bool((counter.tally(asked).numbers == counter.count(counter.inside(asked)).numbers).all()) for asked in moved(counter))
-    return counter, dict(build_seconds=round(built, 1), first_move_ms=spread(first), move_ms=spread(moves), counted_one_by_one_ms=spread(one_by_one), every_place_equal=is_equal)
+    prepared, rules = judged(people)
+    return counter, dict(build_seconds=round(built, 1), rules_prepared_ms=prepared, rules_ms=spread(rules), first_move_ms=spread(first), move_ms=spread(moves), counted_one_by_one_ms=spread(one_by_one), every_place_equal=is_equal)
 
 CELL = """import sys; sys.path[:0] = {paths!r}
 from pathlib import Path

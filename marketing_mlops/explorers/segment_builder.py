@@ -15,7 +15,7 @@ from dataclasses import replace
 from fastcore.basics import patch
 from ..contracts.verdict import Verdict
 from .build_progress import show_progress
-from .segment_drafts import home_of_draft, judge_segment_draft, plain_conditions, read_conditions
+from .segment_drafts import draft_ground, home_of_draft, judge_segment_draft, plain_conditions, read_conditions
 from .segment_people import SegmentPeople
 from .segment_pictures import draw_segment, view_table
 from .segment_counters import SegmentCounter
@@ -42,7 +42,7 @@ class SegmentBuilder:
         purpose:str|None = None, # Of the consent that matters most; None: the commonest
     ):
         self.people, self.workspace, self.owner, self.purpose, self._charts = people, workspace, owner, purpose, None
-        with show_progress("Counting customers", people.n): self.counter = SegmentCounter(people)
+        with show_progress("Counting customers", people.n): self.counter, self.ground = SegmentCounter(people), draft_ground(people)
         self.conditions, self.name, self.definition, self.set_name, self._view = (), "", "", set_name, None
 
 # %% ../../nbs/api/explorers/87_segment_builder.ipynb #727006d5
@@ -116,7 +116,7 @@ def _look(self:SegmentBuilder, draft, replaces):
 def _judge(self:SegmentBuilder, draft, replaces):
     self._take(draft)
     made = self._sketch()
-    answers = judge_segment_draft(self.people, self.view().inside, made, self.set_name) if made else {}
+    answers = judge_segment_draft(self.people, self.view().inside, made, self.set_name, self.ground) if made else {}
     return dict(entry=self._entry(), answers=[dict(asks=SEGMENT_CHECKS[name].asks, status=each.status, reasons=[f"{reason.message} {reason.next_step if reason.severity != 'pass' else ''}".strip() for reason in each.reasons]) for name, each in answers.items() if each.reasons])
 
 @patch
@@ -141,7 +141,7 @@ def segment(self:SegmentBuilder
 def checks(self:SegmentBuilder
 )->dict[str, Verdict]: # By the name of the question
     "What the rules of its set say to the draft. Raises `ValueError` as `segment`."
-    return judge_segment_draft(self.people, self.view().inside, self.segment(), self.set_name)
+    return judge_segment_draft(self.people, self.view().inside, self.segment(), self.set_name, self.ground)
 
 # %% ../../nbs/api/explorers/87_segment_builder.ipynb #bb7483cc
 @patch

@@ -8,12 +8,12 @@ A rule that a segment breaks should be seen while the slider can still be moved.
 
 # %% auto #0
 __all__ = ['MOST_CONDITIONS', 'MOST_VALUES', 'MOST_LETTERS', 'read_conditions', 'plain_conditions', 'home_of_draft',
-           'judge_segment_draft']
+           'DraftGround', 'draft_ground', 'judge_segment_draft']
 
 # %% ../../nbs/api/explorers/85_segment_drafts.ipynb #5fc55d22
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 from ..contracts.verdict import Verdict
@@ -23,9 +23,9 @@ from ..features.segment_rules import SegmentRules
 from ..features.segment_sets import SegmentSet
 from ..features.segment_writing import NEW_SET
 from ..features.segments import Segment, in_segment
-from ..training import segment_fairness # registers its questions
 from ..training.segment_checks import SEGMENT_CHECKS, ask
-from ..training.segment_evidence import SegmentEvidence
+from ..training.segment_evidence import SegmentEvidence, earlier_rows
+from ..training.segment_fairness import group_categories # the module registers its questions
 from ..workspace.errors import ParameterError, closest
 
 # %% ../../nbs/api/explorers/85_segment_drafts.ipynb #81d6ea1f
@@ -72,8 +72,22 @@ def home_of_draft(
     named = {kind: tuple(dict.fromkeys(each for one in people.sets.values() for each in getattr(one.rules, kind))) for kind in ("protected", "proxies")}
     return SegmentRules(**named), None
 
+# %% ../../nbs/api/explorers/85_segment_drafts.ipynb #a525c292
+@dataclass(frozen=True)
+class DraftGround:
+    "What no draft changes."
+    groups:pd.DataFrame=field(repr=False) # One column of categories for each attribute the sets watch
+    place:np.ndarray|None=field(default=None, repr=False) # Row of each customer at the earlier cutoff, -1 for none; None without an earlier cutoff
+
+def draft_ground(
+    people:SegmentPeople, # Customers
+)->DraftGround:
+    "Prepare customers for the questions of their sets."
+    groups = pd.DataFrame({name: group_categories(people.attributes[name]) for name in people.attributes}, index=pd.RangeIndex(people.n))
+    return DraftGround(groups, None if people.before is None else earlier_rows(people.before, people.frame))
+
 # %% ../../nbs/api/explorers/85_segment_drafts.ipynb #34cb550c
-def _alone(people:SegmentPeople, inside:np.ndarray, draft:Segment, rules:SegmentRules)->SegmentEvidence:
+def _alone(people:SegmentPeople, inside:np.ndarray, draft:Segment, rules:SegmentRules, ground:DraftGround)->SegmentEvidence:
     "The draft as a set of its own."
     now = pd.DataFrame({"customer_id": people.frame.customer_id, draft.name: inside})
     is_known = people.before is not None and set(draft.features) <= set(people.before)
@@ -81,7 +95,7 @@ def _alone(people:SegmentPeople, inside:np.ndarray, draft:Segment, rules:Segment
     asked = [purpose for purpose, _ in rules.reachable if purpose in people.consented]
     absent = {name: "it is not known of these customers" for name in (*rules.watched, *dict(rules.reachable))}
     watched = [name for name in rules.watched if name in people.attributes]
-    return SegmentEvidence(SegmentSet("draft", NEW_SET, [draft], False, False, rules=rules), now, before, people.attributes[watched], people.consented[asked], absent)
+    return SegmentEvidence(SegmentSet("draft", NEW_SET, [draft], False, False, rules=rules), now, before, ground.groups[watched], people.consented[asked], absent, place=ground.place)
 
 def _together(people:SegmentPeople, inside:np.ndarray, draft:Segment, home:SegmentSet)->SegmentEvidence:
     "The draft among the segments of its set, as far as these can be told here."
@@ -95,10 +109,11 @@ def judge_segment_draft(
     inside:np.ndarray, # Who is in the draft
     draft:Segment, # Its name and conditions
     set_name:str, # Where it is to be saved
+    ground:DraftGround|None=None, # From `draft_ground`; None: prepared for this draft alone
 )->dict[str, Verdict]: # By the name of the question, as `mmops segments check` asks them
     "What the rules of a set say to a draft."
     rules, home = home_of_draft(people, set_name)
-    alone, together = _alone(people, inside, draft, rules), _together(people, inside, draft, home) if home else None
+    alone, together = _alone(people, inside, draft, rules, ground or draft_ground(people)), _together(people, inside, draft, home) if home else None
     of_a_set = [name for name, promised in (("exclusive", home and home.is_exclusive), ("exhaustive", home and home.is_exhaustive)) if promised]
     asked = {name: together if name in of_a_set else alone for name in SEGMENT_CHECKS if name in of_a_set or name not in ("exclusive", "exhaustive")}
     return {name: ask(name, evidence) for name, evidence in asked.items()}

@@ -18,6 +18,15 @@ from .intervals import Estimate, NotMeasurable, proportion_interval
 from .multiplicity import simultaneous_level
 
 # %% ../../nbs/api/measurement/26_share_ratios.ipynb #f5e3285c
+def _joined(one:Estimate, other:Estimate)->Estimate:
+    "Two shares with their limits as a ratio; the second is above 0."
+    ratio = one.value/other.value
+    if ratio == 0: low, high = 0., one.high/other.low
+    else:
+        low = ratio*math.exp(-math.hypot(math.log(one.value/one.low), math.log(other.high/other.value)))
+        high = ratio*math.exp(math.hypot(math.log(one.high/one.value), math.log(other.value/other.low)))
+    return Estimate(ratio, low, high, one.level, one.n+other.n, "Wilson, joined on the logarithm", "ratio")
+
 def ratio_of_shares(
     members:int, n:int,             # People of the first group of whom it is true, and all of them
     other_members:int, other_n:int, # The same of the second group; at least one member
@@ -29,12 +38,7 @@ def ratio_of_shares(
     if other.value == 0:
         raise NotMeasurable("It is true of nobody in the second group, so nothing can be divided by its share.",
                             "Compare with a group in which it is true of somebody.", code="control_not_positive")
-    ratio = one.value/other.value
-    if ratio == 0: low, high = 0., one.high/other.low
-    else:
-        low = ratio*math.exp(-math.hypot(math.log(one.value/one.low), math.log(other.high/other.value)))
-        high = ratio*math.exp(math.hypot(math.log(one.high/one.value), math.log(other.value/other.low)))
-    return Estimate(ratio, low, high, level, int(n+other_n), "Wilson, joined on the logarithm", "ratio")
+    return _joined(one, other)
 
 # %% ../../nbs/api/measurement/26_share_ratios.ipynb #975ae36a
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ def share_ratio(
     lowest, highest = min(shares, key=shares.get), max(shares, key=shares.get)
     each = simultaneous_level(level, len(groups)*(len(groups)-1)//2)
     if not shares[highest]: raise NotMeasurable("It is true of nobody in any group.", "Look at a segment with members.", code="empty")
-    pairs = [ratio_of_shares(*groups[one], *groups[other], each) for one, other in permutations(groups, 2) if shares[other]]
+    known = {name: proportion_interval(members, n, each) for name, (members, n) in groups.items()}
+    pairs = [_joined(known[one], known[other]) for one, other in permutations(groups, 2) if shares[other]]
     low, high = min(pair.low for pair in pairs), min(pair.high for pair in pairs)
     n = sum(n for _, n in groups.values())
     return ShareRatio(Estimate(shares[lowest]/shares[highest], low, min(1., high), level, n, "smallest of all pairs", "ratio"), lowest, highest)

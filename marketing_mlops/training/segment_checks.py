@@ -107,7 +107,7 @@ def segment_drifts(
 )->dict[str, Estimate]: # Share now minus share before, among customers seen at both cutoffs, by segment
     "How far each segment moved, with intervals that hold together. Raises `NotMeasurable` without an earlier cutoff or people seen at both."
     if evidence.before is None or not len(evidence.before): raise NotMeasurable("There is no earlier cutoff to compare with.", "Choose a later cutoff, or fewer drift_days.", code="empty")
-    changes = membership_changes(evidence.before, evidence.now, evidence.names)
+    changes = membership_changes(evidence.before, evidence.now, evidence.names, evidence.place)
     level = simultaneous_level(evidence.declared.rules.level, len(changes))
     return {row.segment: change_of_share(row.gained, row.lost, row.both, level) for row in changes.itertuples()}
 

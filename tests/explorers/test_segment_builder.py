@@ -1,5 +1,6 @@
 """The builder of segments in Python: who is inside, what it refuses, what leaves it."""
 import json, xml.dom.minidom
+from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,12 +11,15 @@ from marketing_mlops.explorers.segment_people import people_of_frame
 from marketing_mlops.explorers.segment_sides import consent_coverage, outcome_sides, segment_overlap, uplift_sides
 from marketing_mlops.explorers.segment_views import look_at, view_message
 from marketing_mlops.features.conditions import Condition
+from marketing_mlops.features.segment_rules import SegmentRules
 from marketing_mlops.features.segment_sets import read_segments
 from marketing_mlops.features.segments import Segment, in_segment
 from marketing_mlops.measurement.differences import difference_of_means
 from marketing_mlops.measurement.intervals import NotMeasurable, mean_interval, proportion_interval
 from marketing_mlops.measurement.multiplicity import simultaneous_level
 from marketing_mlops.measurement.resampling import check_spenders
+from marketing_mlops.training.segment_checks import SEGMENT_CHECKS
+from marketing_mlops.training.segment_evidence import SegmentEvidence
 from marketing_mlops.workspace.errors import DataError, MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace, write_text
 
@@ -56,6 +60,28 @@ def test_figures_of_both_sides_are_those_of_the_library(people):
     overlap = segment_overlap(found).set_index("segment")
     awake = (df.recency_days <= 90).to_numpy()
     assert overlap.loc["stage.awake", "jaccard"] == (awake & inside).sum()/(awake | inside).sum()
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_the_rules_say_while_a_bound_moves_is_what_they_say_to_frames(seed):
+    """The explorer prepares groups and the earlier cutoff once; `mmops segments check` asks the same questions of plain frames."""
+    df, rng = customers(2_000, seed), np.random.default_rng(seed)
+    rules = SegmentRules(protected=("trait.age_band",), proxies=("trait.channel", "market"), reachable={"email": .6, "sms": .3, "post": .5})
+    watched = replace(STAGES, rules=rules)
+    made = people_of_frame(df, FEATURES, sets=[watched], name="shop")
+    before = made.frame.sample(frac=.8, random_state=seed).assign(recency_days=lambda d: d.recency_days + rng.integers(-80, 20, len(d)))
+    made = replace(made, before=before, attributes=df[["trait.age_band", "trait.channel"]].assign(market=rng.choice([1., 2., np.nan], len(df))))
+    builder = SegmentBuilder(made)
+    for bound in (0, 10, 60, 200, 5_000):
+        builder.select([["recency_days", ">=", bound], ["orders_365d", ">=", 2]], name="drafted", definition="Drafted.", set_name="stage")
+        draft, stages = builder.segment(), watched.segments
+        flags = {each.name: in_segment(each, made.frame).to_numpy() for each in (*stages, draft)}
+        def evidence(home, *segments): return SegmentEvidence(replace(home, segments=segments), pd.DataFrame(dict(customer_id=df.customer_id, **{each.name: flags[each.name] for each in segments})), pd.DataFrame(dict(customer_id=before.customer_id, **{each.name: in_segment(each, before).to_numpy() for each in segments})),
+                                                              made.attributes, df[["agreed.email", "agreed.sms"]].rename(columns=lambda name: name.removeprefix("agreed.")), {"post": "it is not known of these customers"})
+        alone, together = evidence(replace(watched, is_exclusive=False), draft), evidence(watched, *stages, draft)
+        for name, said in builder.checks().items():
+            asked = SEGMENT_CHECKS[name].find(together if name == "exclusive" else alone)
+            assert [vars(each) for each in said.reasons] == [vars(each) for each in asked], (name, bound)
+        assert set(builder.checks()) == set(SEGMENT_CHECKS) - {"exhaustive"}
 
 def test_the_order_of_customers_changes_nothing(people):
     mixed = people_of(customers().sample(frac=1, random_state=3))

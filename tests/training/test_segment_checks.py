@@ -12,7 +12,10 @@ from marketing_mlops.features.segments import Segment
 from marketing_mlops.training import segment_fairness # registers its questions
 from marketing_mlops.training.segment_checks import SEGMENT_CHECKS, ask, segment_drifts, segment_sizes
 from marketing_mlops.training.segment_evidence import NOT_YET_KNOWN, SegmentEvidence, membership_changes, moved, overlaps
-from marketing_mlops.training.segment_fairness import attribute_groups, attribute_ratios, reachable_shares
+from marketing_mlops.measurement.intervals import NotMeasurable
+from marketing_mlops.measurement.share_ratios import share_ratio
+from marketing_mlops.measurement.multiplicity import simultaneous_level
+from marketing_mlops.training.segment_fairness import SMALLEST_GROUP, attribute_groups, attribute_ratios, group_categories, group_counts, reachable_shares
 from marketing_mlops.training.segment_reviews import drawn_customers, segment_evidence
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import DataError
@@ -97,6 +100,42 @@ def test_small_groups_are_not_compared_one_by_one():
     e = drawn(6)
     few = replace(e, attributes=e.attributes.assign(market=np.where(e.attributes.index < 10, "LI", e.attributes.market)))
     assert {name for each in attribute_ratios(few, "market").values() for name in (each.lowest, each.highest)} <= {"DE", "UK"}
+
+def counted_by_pandas(e, attribute):
+    "Tables and ratios as one writes them by hand."
+    groups = attribute_groups(e.attributes[attribute]).reset_index(drop=True)
+    tables = {name: pd.crosstab(groups, e.now[name].reset_index(drop=True)) for name in NAMES}
+    sizes = {name: e.now[name].reset_index(drop=True).groupby(groups).agg(["sum", "size"]).query("size >= @SMALLEST_GROUP") for name in NAMES}
+    level = simultaneous_level(e.declared.rules.level, len(NAMES)*len(e.attributes.columns))
+    def ratio(rows):
+        try: return share_ratio({group: (int(row["sum"]), int(row["size"])) for group, row in rows.iterrows()}, level)
+        except NotMeasurable: return None
+    return tables, {name: found for name, rows in sizes.items() if (found := ratio(rows)) is not None}
+
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_are_counted_as_pandas_counts_them(seed):
+    e, rng = drawn(seed, n=400 + 300*seed), np.random.default_rng(seed)
+    years = pd.Series(rng.integers(18, 90, len(e.now)).astype(float)).mask(rng.random(len(e.now)) < .2)
+    rare = pd.Series(rng.choice(["b", "a", "rare"], len(e.now), p=[.5, .48, .02]), dtype="object").mask(rng.random(len(e.now)) < .1)
+    e = replace(e, declared=replace(SET, is_exclusive=False), attributes=e.attributes.assign(market=rare, years=years), now=e.now.assign(new=rng.random(len(e.now)) < (0 if seed == 5 else .02)))
+    prepared = replace(e, attributes=pd.DataFrame({name: group_categories(e.attributes[name]) for name in e.attributes}))
+    for attribute in e.attributes:
+        tables, ratios = counted_by_pandas(e, attribute)
+        for given in (e, prepared):
+            found = group_counts(given, attribute)
+            for name in NAMES:
+                mine = found[name].reindex(columns=[f"not {name}", name], fill_value=0)
+                assert (mine.to_numpy() == tables[name].reindex(columns=[False, True], fill_value=0).to_numpy()).all() and mine.index.tolist() == tables[name].index.tolist()
+            assert attribute_ratios(given, attribute) == attribute_ratios(given, attribute, found) == ratios
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_came_and_went_is_told_by_names_alone(seed):
+    e = drawn(seed, n=700)
+    e = replace(e, before=e.before.sample(500, random_state=seed), now=e.now.sample(600, random_state=seed + 9), attributes=pd.DataFrame(), consented=pd.DataFrame())
+    then, now = set(e.before.customer_id), set(e.now.customer_id)
+    for row in membership_changes(e.before, e.now, NAMES).itertuples():
+        was, inside = (set(frame.customer_id[frame[row.segment]]) for frame in (e.before, e.now))
+        assert (row.stayed, row.gained, row.lost, row.newcomers, row.both) == (len(was & inside), len(inside & then - was), len(was & now - inside), len(inside - then), len(then & now))
 
 def test_an_age_in_years_is_looked_at_in_quarters():
     years = pd.Series(np.random.default_rng(1).integers(18, 90, 4_000)).astype(float)
