@@ -3,6 +3,7 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
+from variants import first_always
 from marketing_mlops.cli.additions import add_file, shares_from, wishes_from, with_answer
 from marketing_mlops.sources.drafts import Question, Wishes
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
@@ -92,7 +93,7 @@ BAD = {
     "a truncated gzip": (gzip.compress(b"order_id;customer_id;date;total\n"+b"1;c;2026-03-01;9,50\n"*5000)[:-200], "cut.csv.gz", ["cut.csv.gz"]),
 }
 
-@pytest.mark.parametrize("name", BAD)
+@pytest.mark.parametrize("name", first_always(BAD))
 def test_a_file_that_cannot_be_used_ends_in_two_lines_and_changes_nothing(name, new_workspace, run_mmops, is_refused, snapshot, tmp_path):
     content, file, says = BAD[name]
     folder = new_workspace("shop")
@@ -109,11 +110,11 @@ def test_an_open_question_is_an_error_even_with_yes(new_workspace, run_mmops, is
     is_refused(run_mmops("data", "add", tmp_path/"orders.csv", "--as", "orders", "--source", "shop", "--yes", cwd=folder), "--zone", "--currency", "nothing was written")
     assert snapshot(folder) == before
 
-@pytest.mark.parametrize("words, says", [
+@pytest.mark.parametrize("words, says", first_always([
     (("--as", "order"), "Did you mean 'orders'?"), ((), "--as orders"), (("--as", "orders", "--column", "total"), "--column"),
     (("--as", "orders", "--column", "totl=amount"), "Did you mean 'total'?"), (("--as", "orders", "--window-days", "two"), "--window-days"),
     (("--as", "orders", "--source", "../elsewhere"), "cannot be the name of a source"), (("--as", "orders", "--source", "retailer", "--currency", "EUR", "--zone", "UTC", "--yes"), "retailer"),
-])
+], 2))
 def test_a_wrong_flag_is_named(words, says, new_workspace, run_mmops, is_refused, tmp_path):
     (tmp_path/"orders.csv").write_text("order_id,customer_id,date,total\n"+"".join(f"{i},c{i % 50},2026-03-{i % 28+1:02},{i % 40}.50\n" for i in range(200)))
     is_refused(run_mmops("data", "add", tmp_path/"orders.csv", *words, cwd=new_workspace("shop")), says)
@@ -176,8 +177,8 @@ def test_gross_amounts_and_cancelled_orders_are_answered_by_options(new_workspac
     assert str(mapping["as_of"]) == "2026-03-31" and mapping["tables"]["order_lines"]["derived"]["tax"]["rate"] == 19
     assert mapping["tables"]["orders"]["leave_out"] == {"Status": ["storniert"]}
 
-@pytest.mark.parametrize("words, says", [(("--worthwhile-effect", "fifty cents"), "--worthwhile-effect is 'fifty cents'"), (("--worthwhile-effect=-1",), "--worthwhile-effect is '-1'"),
-                                         (("--tax-rate", "much"), "--tax-rate is 'much'"), (("--as-of", "31.03.2026"), "--as-of is no date: '31.03.2026'")])
+@pytest.mark.parametrize("words, says", first_always([(("--worthwhile-effect", "fifty cents"), "--worthwhile-effect is 'fifty cents'"), (("--worthwhile-effect=-1",), "--worthwhile-effect is '-1'"),
+                                         (("--tax-rate", "much"), "--tax-rate is 'much'"), (("--as-of", "31.03.2026"), "--as-of is no date: '31.03.2026'")]))
 def test_a_number_or_day_that_is_none_is_refused_in_our_words(words, says, new_workspace, run_mmops, is_refused, tmp_path):
     (tmp_path/"verkauf.csv").write_text(GERMAN)
     is_refused(run_mmops("data", "add", tmp_path/"verkauf.csv", "--as", "orders", *words, cwd=new_workspace("shop")), says)

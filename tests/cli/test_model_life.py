@@ -205,6 +205,7 @@ def test_a_step_stands_where_mlflow_cannot_be_reached(shop, capsys):
     assert typed("rollback", "churn", "--as", ANALYST, "--reason", "Complaints") == 0 and live(shop, "churn").canary is None
     assert typed("aliases") == 1 and "could not be used" in capsys.readouterr().err
 
+@pytest.mark.slow
 def test_one_command_gives_a_new_store_of_mlflow_versions_and_aliases_of_what_serves(shop, capsys):
     from marketing_mlops.registry.tracking import aliases_of
     first = released(shop)
@@ -243,6 +244,7 @@ def test_what_comes_next_is_the_stage_the_approved_rules_ask_for(shop, capsys):
     assert typed("release", "churn", "--as", ANALYST, "--stage", "canary") == 0 and "Go on with `mmops release churn --as ROLE`" in capsys.readouterr().out
     assert typed("release", "churn", "--as", ANALYST) == 0
 
+@pytest.mark.slow
 def test_mlflow_shows_no_champion_after_a_release_of_what_it_does_not_hold(shop, capsys):
     from marketing_mlops.registry.tracking_store import tracking_client
     def aliases(): return tracking_client(shop).get_registered_model("churn").aliases

@@ -2,13 +2,13 @@
 import itertools, os, signal, subprocess, sys
 from pathlib import Path
 import pytest
+from variants import first_always
 from workspace_outputs import fingerprint, until
 from marketing_mlops.jobs.runs import latest_run
 from marketing_mlops.workspace.places import find_workspace
 
 pytestmark = [pytest.mark.edges, pytest.mark.skipif(sys.platform != "linux", reason="kills processes of the warm worker")]
 STAGES = dict(ingest=("source", "retailer"), validate=("source", "retailer"), report=("model", "retailer_promo_uplift"))
-STAGES_IN_TIME = ["ingest", "validate", pytest.param("report", marks=pytest.mark.slow)] # a report stage makes four pages, and is made twice
 BIN = Path(sys.executable).parent
 
 def environment(workspace):
@@ -36,8 +36,7 @@ def check_nothing_lost(workspace, stage, before):
     assert fingerprint(workspace) == before
     assert not list((workspace/"data").rglob(".*.tmp"))
 
-@pytest.mark.parametrize("stage", STAGES_IN_TIME)
-@pytest.mark.parametrize("way", ["exception", "kill"])
+@pytest.mark.parametrize("way, stage", first_always([("kill", "ingest"), *itertools.product(["kill", "exception"], ["validate", "report"]), ("exception", "ingest")]))
 def test_a_stage_that_dies_leaves_the_earlier_outputs(made_workspace, stage, way):
     before = fingerprint(made_workspace)
     (made_workspace/"break").write_text(f"{way} {stage}")
@@ -49,8 +48,8 @@ def test_a_stage_that_dies_leaves_the_earlier_outputs(made_workspace, stage, way
     assert said[:2] == [run.error["problem"], run.error["remedy"]] and said[2].startswith("ERROR: failed to reproduce")
     check_nothing_lost(made_workspace, stage, before)
 
-@pytest.mark.parametrize("way, stage", [*itertools.product(["ctrl-c", "kill the stage command", "kill dvc"], ["ingest", "validate"]), ("kill the stage command", "report"),
-                                        *(pytest.param(way, "report", marks=pytest.mark.slow) for way in ("ctrl-c", "kill dvc"))])
+@pytest.mark.parametrize("way, stage", first_always([("ctrl-c", "ingest"), ("kill the stage command", "report"), ("kill dvc", "validate"), ("kill the stage command", "ingest"), ("kill dvc", "ingest"),
+                                                     *itertools.product(["ctrl-c", "kill the stage command"], ["validate"]), ("ctrl-c", "report"), ("kill dvc", "report")], 3))
 def test_a_stage_that_is_ended_leaves_the_earlier_outputs(made_workspace, stage, way):
     before = fingerprint(made_workspace)
     (made_workspace/"break").write_text(f"hang {stage}")

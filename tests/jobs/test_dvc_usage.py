@@ -2,6 +2,7 @@
 import json, os, shutil, subprocess, sys, time
 from pathlib import Path
 import pytest
+from variants import first_always
 from workspace_outputs import fingerprint, until
 from marketing_mlops.jobs.pipeline import reproduce
 from marketing_mlops.jobs.runs import list_runs
@@ -117,7 +118,7 @@ BROKEN = {
     "no experiment arms": lambda text: text.replace("arms: {no_mail: 0.5, promo_mail: 0.5}", "arms: {}"),
 }
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("how", first_always(BROKEN, 2))
 def test_a_broken_parameter_file_ends_in_two_lines_and_changes_nothing(made_workspace, how):
     before, params = fingerprint(made_workspace), made_workspace/"params.yaml"
     text = params.read_text()
@@ -144,7 +145,7 @@ def test_the_environment_is_as_it_was_after_a_run(made_workspace):
     reproduce(find_workspace(made_workspace))
     assert dict(os.environ) == before
 
-@pytest.mark.parametrize("stage", [("validate", "source=retailer"), ("train", f"model={MODEL}"), pytest.param(("report", f"model={MODEL}"), marks=pytest.mark.slow)], ids=lambda stage: stage[0])
+@pytest.mark.parametrize("stage", [("validate", "source=retailer"), *(pytest.param((each, f"model={MODEL}"), marks=pytest.mark.slow) for each in ("train", "report"))], ids=lambda stage: stage[0])
 def test_the_stock_kernel_gives_the_same_bytes(made_workspace, stage):
     before = fingerprint(made_workspace)
     env = os.environ | dict(MMOPS_ENGINE="kernel", MMOPS_WORKSPACE=str(made_workspace))
@@ -152,6 +153,7 @@ def test_the_stock_kernel_gives_the_same_bytes(made_workspace, stage):
     assert (done.returncode, done.stderr) == (0, "")
     assert fingerprint(made_workspace) == before
 
+@pytest.mark.slow
 def test_run_all_in_jupyterlab_gives_the_same_bytes(made_workspace):
     "JupyterLab starts a stock kernel in the notebook's own folder and injects nothing."
     import nbclient, nbformat

@@ -18,6 +18,7 @@ NOT_OURS = {
     "TestBrokenNotebook2::test": "imports a name that IPython 9 no longer has; it fails on the stock engine too",
 }
 
+@pytest.mark.slow
 def test_papermills_own_tests_pass_on_our_engine(tmp_path, warm_home):
     files = [SUITE/"test_engines.py", SUITE/"test_execute.py"]
     if not all(f.exists() for f in files): pytest.skip("this papermill was installed without its tests")

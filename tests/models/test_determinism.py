@@ -46,6 +46,7 @@ else: os.kill(child, 9); os.waitpid(child, 0); ended = (0, "hangs")
 print(ended[1])
 """
 
+@pytest.mark.slow
 def test_a_process_that_has_fitted_can_be_forked():
     environment = {**os.environ, "OMP_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}
     assert subprocess.run([sys.executable, "-c", FORK], env=environment, capture_output=True, text=True, check=True).stdout.split()[-1] == "0"

@@ -124,6 +124,7 @@ def test_progress_is_told_from_the_first_piece_to_the_last(small_workspace):
     with publisher(lambda h: send(h, CONTENT)) as (address, _): fetch_file(mapping(f"{address}/x.csv"), "spring", small_workspace, progress=lambda *told: seen.append(told))
     assert seen[-1] == ("mailing.csv", len(CONTENT), len(CONTENT)) and [d for _, d, _ in seen] == sorted(d for _, d, _ in seen)
 
+@pytest.mark.slow
 def test_the_bank_archive_and_the_daily_pieces_of_the_gift_shop_become_the_published_files(repository, datasets, small_workspace):
     from marketing_mlops.sources.mappings import read_mapping
     from marketing_mlops.sources.raw_files import file_bytes
