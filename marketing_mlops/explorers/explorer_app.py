@@ -77,10 +77,12 @@ class ExplorerApp:
 def open(self:ExplorerApp,
     name:str, # As in `EXPLORER_PAGES`
     choice:str|None = None, # One of its choices; None: the first
+    state:Mapping|None = None, # From `state()` of the explorer, to show what it showed; None: as it was left
 )->Explorer:
     "Show an explorer. Raises `ParameterError` for what is not offered."
     if choice is None: choice = next(iter(EXPLORER_PAGES[name].choices(self.workspace)), None) if name in EXPLORER_PAGES else None
-    explorer = self.kept.pop((name, choice), None) or open_explorer(self.workspace, name, choice)
+    left = self.kept.pop((name, choice), None)
+    explorer = left if left and not state else open_explorer(self.workspace, name, choice, state)
     self.kept = dict([*self.kept.items(), ((name, choice), explorer)][-KEPT:])
     self.content.children = (explorer.live(),)
     self.start.shown = dict(page=name, choice=choice)
@@ -133,7 +135,7 @@ def from_state(cls:ExplorerApp,
     state:Mapping, # From `state()`
     workspace:Workspace|None = None, # Where the tables and models are
 )->ExplorerApp:
-    "An app with the same explorer open on the same choice, on today's tables. Raises `ParameterError` where it is there no more."
+    "An app with the same explorer open on the same choice, at the same view of today's tables. Raises `ParameterError` where it is there no more."
     app = cls(workspace)
-    if state: app.open(state["page"], state["choice"])
+    if state: app.open(state["page"], state["choice"], state["explorer"] or None)
     return app

@@ -6,9 +6,9 @@ Somebody who sits down to look at data does not know the name of a class. They k
 
 # %% auto #0
 __all__ = ['EXPLORER_PAGES', 'RUN_FIRST', 'Explorer', 'ExplorerPage', 'register_explorer_page', 'find_explorer_page',
-           'open_explorer', 'listed_models', 'ready_explorers', 'table_choices', 'open_table', 'feature_choices',
-           'open_features', 'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments', 'plan_choices',
-           'open_plan', 'readout_choices', 'open_readout', 'approval_choices', 'open_approvals']
+           'find_choice', 'open_explorer', 'listed_models', 'ready_explorers', 'table_choices', 'open_table',
+           'feature_choices', 'open_features', 'uplift_choices', 'open_uplift', 'segment_choices', 'open_segments',
+           'plan_choices', 'open_plan', 'readout_choices', 'open_readout', 'approval_choices', 'open_approvals']
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #c3cc7b08
 from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ from typing import Protocol, runtime_checkable
 import pandas as pd
 from ipywidgets import DOMWidget
 from ..contracts.schemas import TABLES
+from ..sources.ingestion import accepted_tables
 from ..workspace.errors import MmopsError, ParameterError, closest
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
@@ -35,9 +36,12 @@ class ExplorerPage:
     title:str    # Heading
     sentence:str # The question it answers
     choices:Callable[[Workspace], Mapping[str, str]] # What it can be opened on: key → words, the best first; empty where nothing is there yet
-    open:Callable[[Workspace, str], Explorer] # Opens one of them
+    open:Callable[[Workspace, str, Mapping|None], Explorer] # Opens one of them, as a state tells where there is one
     missing:str  # What to do where there is nothing to open
     asks:str = "Open" # Label of the choice
+    named:Callable[[Workspace, Mapping], str|None] = lambda workspace, state: None # The choice a state belongs to; None where it does not tell
+    reads:Callable[[Workspace, str], list[Path]] = lambda workspace, choice: [] # Files that what is shown depends on
+    details:Callable[[Explorer], tuple[str, pd.DataFrame]]|None = None # A heading and a table for a saved page, beside the snapshot
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #2e6a4688
 EXPLORER_PAGES:dict[str, ExplorerPage] = {} # By name, in the order of the start page
@@ -58,18 +62,33 @@ def find_explorer_page(
     if name in EXPLORER_PAGES: return EXPLORER_PAGES[name]
     raise ParameterError(f"There is no explorer {name!r}.{closest(name, EXPLORER_PAGES)}", f"Name one of {', '.join(EXPLORER_PAGES)}.", key="explorer")
 
+def find_choice(
+    workspace:Workspace, # Whose tables and models
+    page:ExplorerPage, # From `find_explorer_page`
+    choice:str|None = None, # One of the page's choices; None: the one of the state, or the first
+    state:Mapping|None = None, # From `state()` of the explorer
+)->str: # One of the page's choices
+    "What an explorer is opened on. Raises `ParameterError` for a choice there is not, and where there is none to make."
+    known = page.choices(workspace)
+    if not known: raise ParameterError(f"{page.title}: there is nothing to open yet.", page.missing, key="choice")
+    wanted, could = choice or (page.named(workspace, state) if state else None), f"Choose one of {', '.join(list(known)[:8])}."
+    if wanted is None and state and len(known) > 1: raise ParameterError(f"{page.title}: the state does not tell what it was opened on.", could, key="choice")
+    if wanted is not None and wanted not in known: raise ParameterError(f"{page.title} cannot be opened on {wanted!r}.{closest(wanted, known)}", could, key="choice")
+    return wanted or next(iter(known))
+
 def open_explorer(
     workspace:Workspace, # Whose tables and models
     name:str, # As in `EXPLORER_PAGES`
-    choice:str|None = None, # One of the page's choices; None: the first
+    choice:str|None = None, # One of the page's choices; None: the one of the state, or the first
+    state:Mapping|None = None, # From `state()` of such an explorer, to see again what it showed; None: the first view
 )->Explorer:
-    "An explorer on what the workspace has. Raises `ParameterError` for an unknown name or choice, and where there is nothing to open."
+    "An explorer on what the workspace has. Raises `ParameterError` for an unknown name or choice, where there is nothing to open, and for what is no state."
     page = find_explorer_page(name)
-    known = page.choices(workspace)
-    if not known: raise ParameterError(f"{page.title}: there is nothing to open yet.", page.missing, key="choice")
-    if choice is not None and choice not in known:
-        raise ParameterError(f"{page.title} cannot be opened on {choice!r}.{closest(choice, known)}", f"Choose one of {', '.join(list(known)[:8])}.", key="choice")
-    return page.open(workspace, next(iter(known)) if choice is None else choice)
+    try: return page.open(workspace, find_choice(workspace, page, choice, state), state)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        if state is None: raise
+        lacks = f"it has no {error.args[0]!r}" if isinstance(error, KeyError) else f"{error}"
+        raise ParameterError(f"{page.title}: the state cannot be shown, because {lacks}.", f"Pass what state() of a {page.title.lower()} gave, whole.", key="state") from error
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #776326d6
 RUN_FIRST = "Run `mmops run` first (in the repository: `make run`); it makes the tables and trains the models."
@@ -102,27 +121,40 @@ def table_choices(
     place = lambda names, name: (names.index(name), "") if name in names else (len(names), name)
     return {f"{source}/{table}": f"{table.replace('_', ' ')} of {source}" for source, table in sorted(found, key=lambda pair: (place(sources, pair[0]), place(_FIRST, pair[1])))}
 
-def open_table(workspace:Workspace, choice:str)->Explorer:
+def open_table(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "An accepted table in its explorer."
     from marketing_mlops.explorers.table_explorer import TableExplorer
     source, table = choice.split("/")
-    return TableExplorer(table, workspace, source)
+    return TableExplorer.from_state({**state, "table": table, "source": source}, workspace) if state else TableExplorer(table, workspace, source)
 
-register_explorer_page(ExplorerPage("table", "Table explorer", "What is in a table, what is missing, and what goes with what?", table_choices, open_table, RUN_FIRST, "Table"))
+def _named_table(workspace:Workspace, state:Mapping)->str:
+    "The choice of a state; of a source that it does not name, the only one that has the table."
+    from marketing_mlops.explorers.table_explorer import accepted_path
+    if state["table"] is None: raise ParameterError("The state is one of a frame, which it does not hold.", "Take the state of an accepted table.", key="state")
+    return f"{state.get('source') or accepted_path(workspace, state['table']).parent.name}/{state['table']}"
+
+def _columns_told(explorer:Explorer)->tuple[str, pd.DataFrame]:
+    return "What is in each column; of personal data only how much is missing", explorer.profile()[["column", "type", "missing", "distinct", "lowest", "highest", "unit", "definition"]]
+
+register_explorer_page(ExplorerPage("table", "Table explorer", "What is in a table, what is missing, and what goes with what?", table_choices, open_table, RUN_FIRST, "Table",
+                                   _named_table, lambda workspace, choice: [workspace.accepted(choice.split("/")[0])/f"{choice.split('/')[1]}.parquet"], _columns_told))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #a8a74f0d
+def _named_model(workspace:Workspace, state:Mapping)->str|None: return state["model"]
+
 def feature_choices(
     workspace:Workspace, # Whose models
 )->dict[str, str]: # Model → its name and purpose
     "The models with a training set."
     return {name: f"{name}: {spec['purpose']}" for name, spec in listed_models(workspace).items() if (workspace.output("features", name)/"training_set.parquet").is_file()}
 
-def open_features(workspace:Workspace, choice:str)->Explorer:
+def open_features(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "The features of a model in their explorer."
     from marketing_mlops.explorers.feature_explorer import FeatureExplorer
-    return FeatureExplorer(choice, workspace)
+    return FeatureExplorer.from_state({**state, "model": choice}, workspace) if state else FeatureExplorer(choice, workspace)
 
-register_explorer_page(ExplorerPage("features", "Feature explorer", "Does a feature say anything about the outcome, and does it still mean today what it meant then?", feature_choices, open_features, RUN_FIRST, "Model"))
+register_explorer_page(ExplorerPage("features", "Feature explorer", "Does a feature say anything about the outcome, and does it still mean today what it meant then?", feature_choices, open_features, RUN_FIRST, "Model",
+                                   _named_model, lambda workspace, choice: [workspace.output("features", choice)/"training_set.parquet"]))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #85cff153
 def uplift_choices(
@@ -132,14 +164,17 @@ def uplift_choices(
     made = lambda name: (workspace.output("bundle", name)/"core.json").is_file()
     return {name: f"{name}: {spec['purpose']}" for name, spec in listed_models(workspace).items() if spec.get("task") == "uplift" and made(name)}
 
-def open_uplift(workspace:Workspace, choice:str)->Explorer:
+def open_uplift(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "An uplift model in its explorer."
+    from marketing_mlops.explorers.uplift_explorer import UpliftExplorer
     from marketing_mlops.explorers.uplift_pages import explorer_of
     from marketing_mlops.registry.bundles import read_bundle
     from marketing_mlops.registry.candidate_files import read_candidate
-    return explorer_of(read_candidate(workspace.output("train", choice)).held_out, read_bundle(workspace.output("bundle", choice)).parameters)
+    held_out = read_candidate(workspace.output("train", choice)).held_out
+    return UpliftExplorer.from_state(state, held_out) if state else explorer_of(held_out, read_bundle(workspace.output("bundle", choice)).parameters)
 
-register_explorer_page(ExplorerPage("uplift", "Uplift explorer", "How many should get the mail, at which costs, and does a model beat the mail to all?", uplift_choices, open_uplift, RUN_FIRST, "Model"))
+register_explorer_page(ExplorerPage("uplift", "Uplift explorer", "How many should get the mail, at which costs, and does a model beat the mail to all?", uplift_choices, open_uplift, RUN_FIRST, "Model",
+                                   _named_model, lambda workspace, choice: [workspace.output("train", choice)/"held_out.parquet", workspace.output("bundle", choice)/"core.json"]))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #fd746b22
 def segment_choices(
@@ -151,14 +186,19 @@ def segment_choices(
     sources = dict.fromkeys(spec["source"] for spec in models.values())
     return drawn | {f"source/{source}": f"customers of {source}" for source in sources if (workspace.accepted(source)/"customers.parquet").is_file()}
 
-def open_segments(workspace:Workspace, choice:str)->Explorer:
+def open_segments(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "Customers in the builder of segments; a segment found there can be saved in params.yaml."
     from marketing_mlops.explorers.segment_builder import SegmentBuilder
     from marketing_mlops.explorers.segment_people import people_of_experiment, people_of_source
     kind, name = choice.split("/", 1)
-    return SegmentBuilder((people_of_experiment if kind == "experiment" else people_of_source)(workspace, name), workspace)
+    people = (people_of_experiment if kind == "experiment" else people_of_source)(workspace, name)
+    return SegmentBuilder.from_state(state, people, workspace) if state else SegmentBuilder(people, workspace)
 
-register_explorer_page(ExplorerPage("segments", "Segment builder", "Whom do we mean, how many are they, may we write to them, and does the mail move them?", segment_choices, open_segments, RUN_FIRST, "Customers"))
+def _files_of_people(workspace:Workspace, choice:str)->list[Path]:
+    kind, name = choice.split("/", 1)
+    return [workspace.output("features", name)/"training_set.parquet"] if kind == "experiment" else [*accepted_tables(workspace, name).values()]
+
+register_explorer_page(ExplorerPage("segments", "Segment builder", "Whom do we mean, how many are they, may we write to them, and does the mail move them?", segment_choices, open_segments, RUN_FIRST, "Customers", reads=_files_of_people))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #f5e743d1
 def plan_choices(
@@ -168,12 +208,13 @@ def plan_choices(
     sources = dict.fromkeys(spec["source"] for spec in listed_models(workspace).values())
     return {source: f"customers of {source}" for source in sources if (workspace.accepted(source)/"orders.parquet").is_file()}
 
-def open_plan(workspace:Workspace, choice:str)->Explorer:
+def open_plan(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "The planner of tests; a promise made there is registered in the ledger."
-    from marketing_mlops.explorers.experiment_planner import planner_of
-    return planner_of(workspace, choice)
+    from marketing_mlops.explorers.experiment_planner import ExperimentPlanner, planner_of
+    return ExperimentPlanner.from_state({**state, "source": choice}, workspace) if state else planner_of(workspace, choice)
 
-register_explorer_page(ExplorerPage("plan", "Experiment planner", "How many customers does a test take, how long, what does it cost, and what would it show?", plan_choices, open_plan, RUN_FIRST, "Customers"))
+register_explorer_page(ExplorerPage("plan", "Experiment planner", "How many customers does a test take, how long, what does it cost, and what would it show?", plan_choices, open_plan, RUN_FIRST, "Customers",
+                                   lambda workspace, state: state["source"], lambda workspace, choice: [*accepted_tables(workspace, choice).values()]))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #7b13ab51
 def readout_choices(
@@ -183,12 +224,20 @@ def readout_choices(
     from marketing_mlops.explorers.readout_pages import readouts_to_open
     return readouts_to_open(workspace)
 
-def open_readout(workspace:Workspace, choice:str)->Explorer:
+def open_readout(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "A model's experiment, read out, in its explorer."
-    from marketing_mlops.explorers.readout_pages import groups_to_look_into, readout_explorer_of
-    return readout_explorer_of(choice, workspace, groups_to_look_into(choice, workspace))
+    from marketing_mlops.explorers.readout_pages import groups_to_look_into, readout_explorer_from, readout_explorer_of
+    return readout_explorer_from(state, choice, workspace) if state else readout_explorer_of(choice, workspace, groups_to_look_into(choice, workspace))
 
-register_explorer_page(ExplorerPage("readout", "Readout explorer", "What did the experiment say, in each metric, on each day and in each group, and what may be concluded?", readout_choices, open_readout, RUN_FIRST, "Experiment"))
+def _named_experiment(workspace:Workspace, state:Mapping)->str|None:
+    "The model whose experiment a state is of."
+    named = {(spec.get("experiment") or {}).get("name"): model for model, spec in listed_models(workspace).items()}
+    if state["experiment"] in named: return named[state["experiment"]]
+    raise ParameterError(f"No model of params.yaml has an experiment {state['experiment']!r}.{closest(str(state['experiment']), filter(None, named))}", "Name the model as the choice, or take a state of one that is there.", key="state")
+
+def _files_of_experiment(workspace:Workspace, choice:str)->list[Path]: return [*accepted_tables(workspace, listed_models(workspace)[choice]["source"]).values()]
+
+register_explorer_page(ExplorerPage("readout", "Readout explorer", "What did the experiment say, in each metric, on each day and in each group, and what may be concluded?", readout_choices, open_readout, RUN_FIRST, "Experiment", _named_experiment, _files_of_experiment))
 
 # %% ../../nbs/api/explorers/98_explorer_pages.ipynb #28212710
 def approval_choices(
@@ -200,9 +249,9 @@ def approval_choices(
     try: return {each["model"]: each["stands"] for each in open_matters(workspace, "") if each["model"] in models}
     except MmopsError: return {}
 
-def open_approvals(workspace:Workspace, choice:str)->Explorer:
+def open_approvals(workspace:Workspace, choice:str, state:Mapping|None=None)->Explorer:
     "The desk of an approver, before one matter."
     from marketing_mlops.explorers.approval_desk import ApprovalDesk
-    return ApprovalDesk(workspace, model=choice)
+    return ApprovalDesk.from_state({**state, "model": choice}, workspace) if state else ApprovalDesk(workspace, model=choice)
 
-register_explorer_page(ExplorerPage("approvals", "Approval desk", "What waits for a yes, what does the yes answer for, and what is other than the champion?", approval_choices, open_approvals, "Ask for a candidate with `mmops request MODEL --as ROLE`.", "Matter"))
+register_explorer_page(ExplorerPage("approvals", "Approval desk", "What waits for a yes, what does the yes answer for, and what is other than the champion?", approval_choices, open_approvals, "Ask for a candidate with `mmops request MODEL --as ROLE`.", "Matter", _named_model))

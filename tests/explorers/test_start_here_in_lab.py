@@ -8,7 +8,7 @@ from marketing_mlops.explorers.explorer_pages import EXPLORER_PAGES, open_explor
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.skipif(not has_chromium(), reason="Debian's chromium is not installed")]
 
 def with_pages(place, repository):
-    for name in ("tutorials/00_start_here.ipynb", "reports/table_snapshot.ipynb"):
+    for name in ("tutorials/00_start_here.ipynb", "reports/explorer_snapshot.ipynb"):
         (place.root/"nbs"/name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(repository/"nbs"/name, place.root/"nbs"/name)
     return place
