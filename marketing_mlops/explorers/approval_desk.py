@@ -209,8 +209,8 @@ def _drawn(rows:pd.DataFrame, first:str)->tuple[str, float]:
     for line in textwrap.wrap(first, 105): parts.append(written(20, y, line, "ink")); y += 18
     for each in rows.itertuples():
         y += 8
-        parts.append(written(20, y, f"{each.about}: {each.what}", "muted", most=30))
-        for line in textwrap.wrap(each.says, 82): parts.append(written(190, y, line, "ink")); y += 17
+        parts.append(written(20, y, f"{each.about}: {each.what}", "muted", most=31))
+        for line in textwrap.wrap(each.says, 76): parts.append(written(230, y, line, "ink")); y += 17
     return "".join(parts), y + 14
 
 # %% ../../nbs/api/explorers/97_approval_desk.ipynb #a8792951
