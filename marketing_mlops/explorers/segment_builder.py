@@ -12,9 +12,12 @@ __all__ = ['UNNAMED', 'UNDEFINED', 'SegmentBuilder']
 # %% ../../nbs/api/explorers/87_segment_builder.ipynb #fe68a020
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from fastcore.basics import patch
 from ..contracts.verdict import Verdict
 from .build_progress import show_progress
+from .frozen_segments import freeze_segment, frozen_segment
+from .frozen_tables import FrozenCells
 from .segment_drafts import draft_ground, home_of_draft, judge_segment_draft, plain_conditions, read_conditions
 from .segment_people import SegmentPeople
 from .segment_pictures import draw_segment, view_table
@@ -28,7 +31,7 @@ from ..features.segment_writing import SavedSegment, save_segment, segment_yaml
 from ..features.segments import Segment, in_segment
 from ..training.segment_checks import SEGMENT_CHECKS
 from ..workspace.errors import MmopsError, ParameterError, WorkspaceError
-from ..workspace.places import Workspace
+from ..workspace.places import Workspace, write_text
 
 # %% ../../nbs/api/explorers/87_segment_builder.ipynb #15d785a5
 class SegmentBuilder:
@@ -208,3 +211,22 @@ def snapshot(self:SegmentBuilder
     words = " and ".join(each.words for each in self.conditions) or "everybody"
     sentence = " ".join([f"{title} ({words}): {view_sentence(view, self.purpose)}", *map(uplift_sentence, view.uplift), *self.people.notes])
     return Snapshot(sentence, draw_segment(view, title, sentence), view_table(view), self.code())
+
+# %% ../../nbs/api/explorers/87_segment_builder.ipynb #267634dd
+@patch
+def freeze(self:SegmentBuilder,
+    charts:list[str]|None = None, # As in `freeze_segment`; None: up to five that say something
+    minimum:int = 10, # Fewest customers of a combination that is told
+)->FrozenCells:
+    "The combinations of a few coarse charts that may be told. Raises `ParameterError` where there are none."
+    return freeze_segment(self.view(), charts, minimum, self.purpose)
+
+@patch
+def write_page(self:SegmentBuilder,
+    path:Path, # The file to write, ending in .html
+    charts:list[str]|None = None, # As in `freeze_segment`; None: up to five that say something
+    minimum:int = 10, # Fewest customers of a combination that is told
+)->Path: # The same
+    "Linked charts as a page of their own, without a customer. Raises as `freeze`."
+    title = self.people.name + (f", {self.name}" if self.name else "")
+    return write_text(Path(path), frozen_segment(self.view(), title, charts, minimum, self.purpose))

@@ -111,9 +111,10 @@ def test_the_explorer_of_uplift_is_registered_for_the_site():
     from marketing_mlops.reporting.site_extras import site_writers
     assert site_writers()["uplift"].__name__ == "write_uplift_pages"
 
-def test_a_frozen_table_is_registered_for_the_site(repository):
+@pytest.mark.parametrize("name", ["tables", "segments"])
+def test_a_frozen_page_is_registered_for_the_site(repository, name):
     declared = tomllib.loads((repository/"pyproject.toml").read_text())["project"]["entry-points"]["marketing_mlops.site"]
-    module, function = declared["tables"].split(":")
+    module, function = declared[name].split(":")
     assert callable(getattr(importlib.import_module(module), function))
 
 def test_without_sphinx_the_error_names_make_docs(project, tmp_path, monkeypatch):
