@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from segment_people_example import HOSTILE, customers, people_of
 from lab_session import browser, has_chromium
-from marketing_mlops.explorers.frozen_segments import INSIDE, freeze_segment, segment_codes, segment_sentences
+from marketing_mlops.explorers.frozen_segments import INSIDE, freeze_segment, segment_codes, frozen_sentences
 from marketing_mlops.explorers.frozen_tables import told_counts
 from marketing_mlops.explorers.segment_builder import SegmentBuilder
 from marketing_mlops.workspace.errors import ParameterError
@@ -46,7 +46,7 @@ def test_the_file_holds_counts_and_words_and_no_customer(builder, tmp_path):
 def test_what_a_few_did_is_not_told_in_sentences():
     made = SegmentBuilder(people_of())
     made.select([["recency_days", ">", float(customers().recency_days.nlargest(4).iloc[-1])]])
-    assert 0 < made.view().n < 10 and "not measured inside" in " ".join(segment_sentences(made.view())) and "too few" not in " ".join(segment_sentences(made.view()))
+    assert 0 < made.view().n < 10 and "not measured inside" in " ".join(frozen_sentences(made.view())) and "too few" not in " ".join(frozen_sentences(made.view()))
     cells = made.freeze(["recency_days", "orders_365d", INSIDE])
     assert set(cells.bins[INSIDE]) == set(bins_of(cells, INSIDE, "outside"))
 
