@@ -77,7 +77,7 @@ def _categories(dimension, everything, selected, inside):
 _looks = dict(ink="ink", muted="muted", ghost="line", out="axis", bar="series_1")
 
 def _style():
-    rules = lambda tone: "".join(f".{look}{{fill:{getattr(PALETTE[name], tone)}}}" for look, name in (_looks | dict(paper="surface")).items())
+    rules = lambda tone: "".join(f".{look}{{fill:{getattr(PALETTE[name], tone)}}}" for look, name in (_looks | dict(paper="surface")).items()) + f".ghost{{stroke:{getattr(PALETTE['axis'], tone)}}}"
     return (f"<style>text{{font:12px system-ui,Arial,sans-serif}}.head{{font-weight:600}}{rules('light')}"
             f"@media screen and (prefers-color-scheme:dark){{{rules('dark')}}}</style>")
 
