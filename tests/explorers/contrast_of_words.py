@@ -30,7 +30,7 @@ WALK = """() => {
 }"""
 
 def words_on(page) -> list[dict]:
-    "Each visible piece of text: its words, its class, its contrast, and the least it needs."
+    "Each visible piece of text: its words, its class, its contrast, and the least it needs. Left out: what is disabled, and what waits for an answer (`.mmx-waiting`)."
     return page.evaluate(WALK)
 
 def too_pale(found: list[dict]) -> list[tuple]:

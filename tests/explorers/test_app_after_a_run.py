@@ -3,6 +3,7 @@ import re, shutil
 from types import SimpleNamespace
 import pytest
 from app_workspace import come, guarded, running_app, sideways
+from contrast_of_words import too_pale, words_on
 from lab_session import browser, has_chromium
 from lookups import without_lookups
 from shop_after_a_run import ANALYST, MARKETING, MODEL, OWNER, PRIVACY, grants, key_of, says, show, sit, workspace_after_a_run
@@ -190,6 +191,18 @@ def test_what_waits_is_read_with_its_pages_and_answered_with_the_key_alone(opene
     assert grants(place) == [*before, (opened.role, "verified")]
     assert Ledger(place).entries("approval_granted", subject=MODEL)[-1].payload["reason"] == "Agreed for Monday"
     assert sideways(page) == []
+
+# ---- all of them
+
+DRAWN = dict(table=".mmx-in[d]", features=".mmf-dots circle", uplift=".mmu-mark circle", segments=".mms-sentence", plan=".mmp-mark circle", readout=".mmr-plot circle", approvals=".mma-table")
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_every_word_of_every_explorer_can_be_read(opened, name):
+    page = show(opened.page, name, DRAWN[name])
+    page.wait_for_function("!document.querySelector('.mmx-waiting') && document.querySelector('.mmd-content').innerText.length > 200", timeout=120_000)
+    page.evaluate("document.querySelectorAll('.mmd-content details').forEach(each => { each.open = true })")
+    found = words_on(page)
+    assert len(found) > 20 and too_pale(found) == []
 
 def test_nothing_left_the_machine_and_no_console_complained(opened):
     opened.watched.errors[:] = [each for each in opened.watched.errors if "sandboxed" not in each]      # report pages run no script here, and the console says so
