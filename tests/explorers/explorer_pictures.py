@@ -40,7 +40,7 @@ def segment_builder(page):
 def experiment_planner(page):
     show(page, "plan", "retailer", ".mmp-answer")
     page.locator(".mmp textarea").first.fill("A mail with free delivery raises net revenue within two weeks")
-    for label, value in (("Worthwhile gain", "0.5"), ("Gain hoped for", "2"), ("Cost of a contact", "0.03")): typed(page, ".mmp", label, value)
+    for label, value in (("Worthwhile gain", "1"), ("Gain hoped for", "2"), ("Cost of a contact", "0.45")): typed(page, ".mmp", label, value)
     page.wait_for_timeout(2_000)
     take(page, ".mmp", "experiment_planner", 780)
 
