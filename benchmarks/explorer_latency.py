@@ -6,7 +6,7 @@ Generates touchpoints (10 million by default, seed 7), opens them with TableExpl
 Voilà (`mmops app`) in headless Chromium, then 1.2 million customers (an eighth of the rows, where these are fewer) with
 SegmentBuilder in JupyterLab, then a slider each of UpliftExplorer and ReadoutExplorer on a million customers (a tenth of
 the rows, where these are fewer) and of ExperimentPlanner on 40,000, and writes benchmarks/results/explorer_latency.json. With fewer rows than ten million it
-prints the record and writes nothing. Takes about eight minutes, needs Debian's chromium.
+prints the record and writes nothing. Takes about a quarter of an hour, most of it until the explorers of a million customers are open; needs Debian's chromium.
 """
 import json, os, re, shutil, statistics, subprocess, sys, tempfile, time
 from pathlib import Path

@@ -86,7 +86,7 @@ def on_screen(folder, home, name, probe, spread):
         page.wait_for_timeout(1_500)
         page.click(".jp-NotebookPanel .jp-CodeCell .cm-content >> nth=0")
         page.keyboard.press("Shift+Enter")
-        page.wait_for_selector(slider)
+        page.wait_for_selector(slider, timeout=600_000)                # a million customers are ranked and read first
         page.wait_for_timeout(2_000)
         page.locator(drawn).first.scroll_into_view_if_needed()
         page.evaluate(probe)

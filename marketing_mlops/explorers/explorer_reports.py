@@ -57,6 +57,7 @@ class ExplorerView:
         return table_block(rows, caption=caption)
 
 def _snapshot(page, explorer, minimum):
+    if minimum < 1: raise ParameterError(f"minimum must be at least 1, got {minimum}.", "Leave it away for 10.", key="minimum")
     may_hide = "minimum_rows" in inspect.signature(explorer.snapshot).parameters
     if not may_hide and minimum != 10: raise ParameterError(f"{page.title}: the smallest group that is told cannot be set; it is 10 customers.", "Leave minimum away.", key="minimum")
     return explorer.snapshot(minimum) if may_hide else explorer.snapshot()
