@@ -5,8 +5,9 @@
 Generates touchpoints (10 million by default, seed 7), opens them with TableExplorer in a real JupyterLab and in a real
 Voilà (`mmops app`) in headless Chromium, then 1.2 million customers (an eighth of the rows, where these are fewer) with
 SegmentBuilder in JupyterLab, then a slider each of UpliftExplorer and ReadoutExplorer on a million customers (a tenth of
-the rows, where these are fewer) and of ExperimentPlanner on 40,000, and writes benchmarks/results/explorer_latency.json. With fewer rows than ten million it
-prints the record and writes nothing. Takes about a quarter of an hour, most of it until the explorers of a million customers are open; needs Debian's chromium.
+the rows, where these are fewer) and of ExperimentPlanner on 40,000, and writes benchmarks/results/explorer_latency.json.
+With fewer rows than ten million it prints the record and writes nothing. Much of its time passes until the explorers of
+a million customers are open. Needs Debian's chromium.
 """
 import json, os, re, shutil, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
