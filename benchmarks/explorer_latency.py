@@ -4,10 +4,9 @@
 
 Generates touchpoints (10 million by default, seed 7), opens them with TableExplorer in a real JupyterLab and in a real
 Voilà (`mmops app`) in headless Chromium, then 1.2 million customers (an eighth of the rows, where these are fewer) with
-SegmentBuilder in JupyterLab, then a slider each of UpliftExplorer and ReadoutExplorer on a million customers (a tenth of
+SegmentBuilder in JupyterLab, then a slider each of UpliftExplorer and ReadoutExplorer on 100,000 customers (a hundredth of
 the rows, where these are fewer) and of ExperimentPlanner on 40,000, and writes benchmarks/results/explorer_latency.json.
-With fewer rows than ten million it prints the record and writes nothing. Much of its time passes until the explorers of
-a million customers are open. Needs Debian's chromium.
+With fewer rows than ten million it prints the record and writes nothing. Takes about ten minutes, needs Debian's chromium.
 """
 import json, os, re, shutil, statistics, subprocess, sys, tempfile, time
 from pathlib import Path
@@ -20,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT/"tests"/"explorers"))
 from lab_session import browser, lab, open_notebook, write_notebook  # noqa: E402
 from segment_moves import CUSTOMERS, segment_moves  # noqa: E402
-import slider_moves  # noqa: E402
+from slider_moves import CUSTOMERS as IN_CAMPAIGN, PLANNED, moved_sliders  # noqa: E402
 from marketing_mlops.explorers.codes import cached_codes  # noqa: E402
 from marketing_mlops.explorers.crossfilter import CrossFilter  # noqa: E402
 from marketing_mlops.explorers.explorer_pages import open_explorer  # noqa: E402
@@ -323,7 +322,7 @@ def main(rows=10_000_000):
         memory = json.loads((folder/"memory.json").read_text())
         size = round(accepted.stat().st_size/1e6)
         builder = segment_moves(Path(temporary)/"segments", Path(temporary)/"segments_jupyter", min(CUSTOMERS, rows//8), seed=SEED, paths=[str(ROOT/"benchmarks"), str(ROOT/"tests"/"explorers")], memory=MEMORY, probe=PROBE, spread=spread)
-        sliders = slider_moves.slider_moves(Path(temporary)/"sliders", Path(temporary)/"sliders_jupyter", min(slider_moves.CUSTOMERS, rows//10), min(slider_moves.PLANNED, rows//250), seed=SEED, paths=[str(ROOT/"benchmarks"), str(ROOT/"tests"/"explorers")], probe=PROBE, spread=spread)
+        sliders = moved_sliders(Path(temporary)/"sliders", Path(temporary)/"sliders_jupyter", min(IN_CAMPAIGN, rows//100), min(PLANNED, rows//250), seed=SEED, paths=[str(ROOT/"benchmarks"), str(ROOT/"tests"/"explorers")], probe=PROBE, spread=spread)
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     record = dict(command="python benchmarks/explorer_latency.py", seed=SEED, rows=rows, columns=len(SCHEMA), parquet_megabytes=size, cores=os.cpu_count(), load_at_start=load, priority=priority(), commit=commit,
                   versions=dict(jupyterlab=jupyterlab.__version__, voila=voila_package.__version__, anywidget=anywidget.__version__, numpy=np.__version__, pyarrow=pa.__version__),

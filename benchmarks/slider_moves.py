@@ -13,7 +13,7 @@ from marketing_mlops.explorers.readout_views import view_of
 from marketing_mlops.explorers.uplift_explorer import UpliftExplorer
 from marketing_mlops.workspace.places import find_workspace
 
-CUSTOMERS, PLANNED = 1_000_000, 40_000 # Customers of the campaign and the experiment; of the shop a test is planned in
+CUSTOMERS, PLANNED = 100_000, 40_000 # Customers of the campaign and the experiment; of the shop a test is planned in
 SHARES = {"none": 1/3, "short_mail": 1/3, "long_mail": 1/3}
 
 def held_out(n, seed):
@@ -86,14 +86,14 @@ def on_screen(folder, home, name, probe, spread):
         page.wait_for_timeout(1_500)
         page.click(".jp-NotebookPanel .jp-CodeCell .cm-content >> nth=0")
         page.keyboard.press("Shift+Enter")
-        page.wait_for_selector(slider, timeout=600_000)                # a million customers are ranked and read first
+        page.wait_for_selector(slider, timeout=600_000)                # the customers are ranked and read first
         page.wait_for_timeout(2_000)
         page.locator(drawn).first.scroll_into_view_if_needed()
         page.evaluate(probe)
         times = key_moves(page, slider, drawn)
         return dict(move_by_key_ms=spread(times), longest_main_thread_task_ms=round(page.evaluate("probe.long")), outgoing_requests=len(watched.outgoing), console_errors=len(watched.errors))
 
-def slider_moves(folder, home, customers_of_campaign, customers_of_shop, *, seed, paths, probe, spread):
+def moved_sliders(folder, home, customers_of_campaign, customers_of_shop, *, seed, paths, probe, spread):
     "The whole measurement: by explorer its customers, the kernel's part and the screen's part."
     folder.mkdir(parents=True)
     write_tables(folder, customers_of_campaign, customers_of_shop, seed)

@@ -3,6 +3,7 @@ from dataclasses import replace
 from fractions import Fraction
 import numpy as np
 import pytest
+from variants import first_always
 from hypothesis import HealthCheck, given, settings, strategies as st
 from segment_people_example import FEATURES, HOSTILE, STAGES, customers, people_of
 from marketing_mlops.explorers.segment_amounts import AmountSums, half_bits, whole_amounts
@@ -35,7 +36,7 @@ def bounds(counter, name):
     cut = st.builds(Condition, st.just(name), st.sampled_from([">=", "<"]), st.sampled_from(dimension.cuts))
     return st.one_of(st.just(()), st.just((Condition(name, "is missing"),)), st.just((Condition(name, "is not missing"),)), st.lists(cut, max_size=2).map(tuple), st.lists(one, max_size=2).map(tuple))
 
-@pytest.mark.parametrize("kind", COUNTERS)
+@pytest.mark.parametrize("kind", first_always(COUNTERS, 2))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_move_is_answered_as_if_customers_were_counted_one_by_one(kind, data):
@@ -51,7 +52,7 @@ def test_every_move_is_answered_as_if_customers_were_counted_one_by_one(kind, da
             assert found.n == inside.sum() and (found.rest.numbers == counter.columns._count(~inside)[0]).all()
             assert found.numbers.dtype == np.int64 and len(counter._indexes) <= KEPT_INDEXES and len(counter._held) <= KEPT_CONDITIONS
 
-@pytest.mark.parametrize("kind", COUNTERS)
+@pytest.mark.parametrize("kind", first_always(COUNTERS, 2))
 def test_a_tally_holds_what_the_frames_hold(kind):
     counter = COUNTERS[kind]
     people, inside = counter.people, counter.inside([Condition("orders_365d", ">=", 3)])

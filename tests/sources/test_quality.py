@@ -6,6 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from variants import first_always
 from scipy.stats import chi2
 from marketing_mlops.contracts.schemas import TABLES, canonical_arrow, canonical_frame
 from marketing_mlops.measurement.sample_ratio import sample_ratio
@@ -83,7 +84,7 @@ BREAKS = {
     "a return that brings money": ("order_lines", lambda df: df.assign(quantity=df.quantity.abs(), discount=df.discount.abs(), tax=df.tax.abs(), cost=df.cost.abs()), ("quantity, kind", "sign_of_return", "fail")),
 }
 
-@pytest.mark.parametrize("name", sorted(BREAKS))
+@pytest.mark.parametrize("name", first_always(sorted(BREAKS), 8))
 def test_a_break_is_named_with_its_table_and_column(tables, name):
     table, damage, (column, check, severity) = BREAKS[name]
     assert (table, column, check, severity) in found(judge(tables, **{table: damage(frame(tables, table))}))
