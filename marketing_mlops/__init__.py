@@ -34,7 +34,9 @@ Modules:
 - `marketing_mlops.explorers.build_progress`: How far the coding of a long table is, where the analyst looks: a bar in the notebook, a line in the terminal
 - `marketing_mlops.explorers.experiment_planner`: From a sentence to a registered test: size, weeks, cost, what would be seen, who has asked before, and the promise in the ledger
 - `marketing_mlops.explorers.explorer_app`: All explorers on one page: choose a question, choose a table or model, look
+- `marketing_mlops.explorers.explorer_reports`: What an explorer showed, as a page that is made from parameters: by a schedule, for each market, and again next month
 - `marketing_mlops.explorers.explorer_server`: The page of all explorers for people without JupyterLab: one process, this machine alone, nothing loaded from elsewhere
+- `marketing_mlops.explorers.frozen_segments`: The customers of a segment and everybody else as linked charts in one file: no kernel, no network, no customer
 - `marketing_mlops.explorers.frozen_tables`: Linked charts in one file of HTML: several selections at once, no kernel, no network, no rows
 - `marketing_mlops.explorers.parameter_form`: A form for a notebook's parameters: fields by type, mistakes said beside the field, and the line to copy when it is right
 - `marketing_mlops.explorers.plan_charts`: The live form of the experiment planner in JupyterLab: fields that ask, figures that answer, one button that promises
@@ -226,6 +228,7 @@ Modules:
 - `marketing_mlops.measurement.uplift_curves`: Does the ranking of an uplift model find the customers whom a mail moves? Drawn, and as one figure with its interval.
 - `marketing_mlops.measurement.uplift_evidence`: All there is to say about one arm's predicted gains, in one call, from rows the model has never seen.
 - `marketing_mlops.measurement.uplift_tests`: Could a ranking that knows nothing have done as well? One p-value, by shuffling.
+- `marketing_mlops.measurement.usual_ranges`: Where the next figure of a row of figures is to be expected, before anybody calls it news
 - `marketing_mlops.models.arm_scores`: What an uplift model says of each arm, as sums of fitted pipelines, so that every kind of it can be asked and served alike
 - `marketing_mlops.models.assignment_chances`: How likely each customer was to get each arm, and the weights that undo it where some were likelier than others
 - `marketing_mlops.models.class_transformations`: The gain in visits or purchases from one classifier for each arm, by asking who did what her arm was meant to bring about
@@ -292,6 +295,13 @@ Modules:
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
 - `marketing_mlops.reporting.treatment_blocks`: Whose treatment a new model would change, group by group, and for whom it works less well.
 - `marketing_mlops.reporting.unit_files`: Any experiment, also one whose customers stand in a colleague's spreadsheet, read out by the same rules.
+- `marketing_mlops.reporting.week_answers`: What changed, how sure, what to do: the first screen of the weekly report, in sentences that follow from the figures
+- `marketing_mlops.reporting.week_blocks`: What the weekly report shows: the answer, the figures, the course of the weeks, markets and channels
+- `marketing_mlops.reporting.week_channels`: What each channel cost and was seen to do in a week, what the platforms claim, and what nobody has measured
+- `marketing_mlops.reporting.week_figures`: One week's figures beside those of last year, with the range in which they were to be expected
+- `marketing_mlops.reporting.week_increments`: What contacting customers brought in a week, where a holdout or a running experiment measures it
+- `marketing_mlops.reporting.week_pairs`: Which week of last year a week is compared with, when holidays have moved
+- `marketing_mlops.reporting.week_targets`: What the plan asks of one week, when plans are made by the month
 - `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
 - `marketing_mlops.schedules.alerts`: What went wrong with a scheduled run, for whom it is, and what to do, said once and never lost
 - `marketing_mlops.schedules.attempts`: One attempt at a due run, in a process of its own: its parameters, its limits, its evidence
