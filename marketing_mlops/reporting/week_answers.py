@@ -34,21 +34,25 @@ def sure_sentences(
     "Whether the week differs from what weeks do anyway, and how far that can be relied on."
     found = week.figures["net_revenue"]
     if found.expected is None: return [f"Whether that is unusual cannot be said. {found.why}"]
-    base = "grown like the weeks before it" if found.expected.method == "prediction of growth" else "been like the weeks before it"
-    place = dict(usual="inside", above="above", below="below")[found.word]
+    place, span = dict(usual="inside", above="above", below="below")[found.word], show_interval(found.expected.low, found.expected.high, week.currency, 0)
     judged = week.history[:-1].query("word != 'not judged'")
-    outside = int((judged.word != "usual").sum())
-    said = [f"Had it {base}, it would have come to {show_interval(found.expected.low, found.expected.high, week.currency, 0)} (95 of 100 weeks); it lies {place}. {outside} of {counted(len(judged), 'week')} before lay outside {'its' if len(judged) == 1 else 'their'} own range."]
-    return said + list(dict.fromkeys(filter(None, map(pair_words, week.pairs.values()))))
+    outside = f"{int((judged.word != 'usual').sum())} of {counted(len(judged), 'week')} before lay outside {'its' if len(judged) == 1 else 'their'} own range."
+    if found.expected.method != "prediction of growth":
+        return [f"Without a last year it is held against the {found.expected.n} weeks before, which know nothing of the season: {span}; it lies {place}. {outside}"]
+    said = f"Had it grown like the weeks before it, it would have come to {span} (95 of 100 weeks); it lies {place}. {outside}"
+    return [said, *(f"{name}: {words}" if len(week.pairs) > 1 else words for name, pair in week.pairs.items() if (words := pair_words(pair)))]
 
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #31e39003
 def place_sentence(
     week:ReportedWeek, # From `read_week`
 )->str: # "" for a usual week, and for one market
-    "Which markets the difference comes from."
+    "Which markets the difference comes from, and which went the other way."
     if week.figures["net_revenue"].word not in ("above", "below") or not week.by_market: return ""
-    off = [f"{name} ({show_money(each.value, week.currency, 0)}, where {show_interval(each.expected.low, each.expected.high, week.currency, 0)} were to be expected)" for name, each in week.by_market.items() if each.word in ("above", "below")]
-    return f"It comes from {' and '.join(off)}." if off else "No single market lies outside its range; all went the same way."
+    def told(side): return " and ".join(f"{name} ({show_money(each.value, week.currency, 0)}, where {show_interval(each.expected.low, each.expected.high, week.currency, 0)} were to be expected)" for name, each in week.by_market.items() if each.word == side)
+    side = week.figures["net_revenue"].word
+    with_it, against = told(side), told(dict(above="below", below="above")[side])
+    said = f"It comes from {with_it}." if with_it else "No single market lies outside its range on that side."
+    return said + (f" Against it: {against}." if against else "")
 
 def target_sentence(
     week:ReportedWeek, # From `read_week`
@@ -57,10 +61,12 @@ def target_sentence(
     "How the week stands to the plan."
     if target is None: return ""
     found = week.figures["net_revenue"]
+    asked = f"The plan asks for {show_money(target, week.currency, 0)} of these seven days (its month by days)"
+    if target <= 0: return f"{asked}."
     gap = found.value/target - 1
-    said = f"The plan asks for {show_money(target, week.currency, 0)} of these seven days (its month by days): {'reached' if gap >= 0 else 'missed'} by {show_number(abs(100*gap), 1)} %."
+    said = f"{asked}: {'exceeded' if gap >= 0 else 'missed'} by {show_number(abs(100*gap), 1)} %."
     is_out_of_reach = found.expected is not None and target > found.expected.high
-    return said + (" It lies above everything that weeks like these bring." if is_out_of_reach else "")
+    return said + (" The plan lies above the range of weeks like these." if is_out_of_reach else "")
 
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #9c6d1c39
 def _side(name:str, word:str)->str:
@@ -78,11 +84,13 @@ def week_steps(
     if data.status != "pass": steps.append(f"Look at the data first: data quality is {data.status}. " + " ".join(dict.fromkeys(reason.next_step for reason in data.reasons if reason.severity == data.status and reason.next_step)))
     odd = [name for name, each in week.by_market.items() if each.word in ("above", "below")]
     about = f" in {' and '.join(odd)}" if odd else ""
-    if found.word == "below": steps.append(f"Find out what was different{about} before anything is changed: outages, stock, prices, a mailing that did not go out.")
+    if found.word == "below": steps.append(f"Find out what was different{about} before anything is changed: data that did not arrive, outages, stock, prices, a mailing that did not go out.")
+    if found.word == "usual": steps += [f"Look at {name}: it lies {week.by_market[name].word} its own range, although all markets together do not." for name in odd]
     if found.word == "above": steps.append(f"Find out what brought it{about} while people remember; a week above its range is no new level yet.")
     if found.word == "usual" and target is not None and found.expected.high < target: steps.append("Take the plan up with who made it: a usual week does not reach it.")
     strange = [f"{metric(name).label} ({each.word} its range{_side(name, each.word)})" for name, each in week.figures.items() if name != "net_revenue" and each.word in ("above", "below")]
     if strange: steps.append(f"Look at {', '.join(strange)} in the table.")
+    if found.word == "not judged": steps.append("Nothing can be said of this week yet; wait for more weeks.")
     return steps or ["Nothing has to be done because of this week."]
 
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #cb2eff84

@@ -64,7 +64,7 @@ def weekly_heading(
 )->PageHeading:
     "Which week of which source."
     day = weekly.week.monday
-    markets = ", ".join(f"{name} from {start:%A %-d %B}" if start != day else name for name, start in weekly.week.starts.items() if name)
+    markets = "; ".join(f"{name} from {start:%A} {start.day} {start:%B}" for name, start in weekly.week.starts.items() if name)
     return page_heading(f"Weekly performance: {weekly.facts.name}, week of {day.day} {day:%B %Y}", labels=[weekly.facts.clock.label], owner=metric("net_revenue").owner,
                         markets=markets or None, data_end=weekly.facts.as_of or None)
 

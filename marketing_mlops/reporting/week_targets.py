@@ -34,10 +34,11 @@ def week_target(
     starts:Mapping[str, date], # Market → first day of the week
     currency:str, # To be shown in
     name:str="net_revenue", # Metric that is planned, an amount of money
-)->float|None: # In `currency`; None where a day of a market has no plan
+)->float|None: # In `currency`; None where a day of a market has no plan, or two, and for plans without a currency
     "What the plans ask of a week, by days. Raises `DataError` where a currency has no rate."
     if not table_columns(tables, "targets"): return None
     plans = rows_of(tables, "targets", table("targets").names)
+    if "currency" not in plans: return None                         # an amount in nobody knows what
     parts = [_day_shares(plans[(plans.metric == name) & (plans.market == market)].reset_index(drop=True), start) for market, start in starts.items()]
     if not parts or any(part is None for part in parts): return None
     days = pd.concat(parts, ignore_index=True)

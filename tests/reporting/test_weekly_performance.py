@@ -5,8 +5,10 @@ import duckdb
 import pandas as pd
 import pytest
 from dateutil.easter import easter
+from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.reporting.week_blocks import read_weekly
+from marketing_mlops.reporting.week_figures import read_week
 from marketing_mlops.reporting.week_pairs import week_holidays, week_pair
 from marketing_mlops.sources.simulator import simulate
 from marketing_mlops.workspace.errors import DataError, StageError
@@ -86,3 +88,41 @@ def test_a_pair_keeps_weekdays_and_holidays(calendar):
         assert pair.last_year.weekday() == start.weekday() and abs((start - pair.last_year).days - 364) <= 35 and 364 + 7*-pair.weeks_moved == (start - pair.last_year).days
         assert not pair.is_alike or sorted(week_holidays(pair.last_year, calendar)) == sorted(pair.holidays)
         if not calendar: assert pair.weeks_moved == 0
+
+def small_shop(orders, market=lambda i: "DE"):
+    "One order a day of 100 EUR; `orders` are days."
+    at = [f"{day:%Y-%m-%d}T10:00:00Z" for day in orders]
+    rows = [dict(order_id=f"o{i}", customer_id=f"c{i % 50}", market=market(i), currency="EUR", occurred_at=when, known_at=when) for i, when in enumerate(at)]
+    lines = [dict(order_line_id=f"l{i}", order_id=f"o{i}", kind="sale", quantity=1, unit_price=100, currency="EUR", occurred_at=when, known_at=when) for i, when in enumerate(at)]
+    return {"orders": frame_of_rows("orders", rows), "order_lines": frame_of_rows("order_lines", lines)}
+
+@pytest.fixture
+def settings(place): return place.settings
+
+def test_a_week_that_is_not_over_is_not_shown_and_a_day_is_over_with_the_next(settings):
+    shop = small_shop(pd.date_range("2025-01-06", "2026-06-28"))
+    assert read_week(shop, settings).monday == date(2026, 6, 15)                     # Sunday has begun, and may go on
+    with pytest.raises(DataError, match="or not over"): read_week(shop, settings, date(2026, 6, 24))
+    assert read_week(small_shop(pd.date_range("2025-01-06", "2026-06-29")), settings).monday == date(2026, 6, 22)
+
+def test_a_market_that_sold_nothing_is_a_week_of_nothing(settings):
+    shop = small_shop([*pd.date_range("2025-01-06", "2026-06-30"), *pd.date_range("2025-01-06", "2026-06-20")], market=lambda i: "DE" if i < 541 else "UK")
+    week = read_week(shop, settings)
+    assert week.by_market["UK"].value == 0 and week.by_market["UK"].word == "below" and week.figures["net_revenue"].value == 700
+
+def test_orders_without_a_market_stay_in_the_total(settings):
+    shop = small_shop(pd.date_range("2025-01-06", "2026-06-30"), market=lambda i: None if i % 3 == 0 else "DE")
+    week = read_week(shop, settings)
+    assert week.figures["net_revenue"].value == pytest.approx(700) and set(week.by_market) == {"", "DE"}
+
+def test_media_that_end_before_the_week_leave_their_figures_out(settings):
+    shop = small_shop(pd.date_range("2025-01-06", "2026-06-30"))
+    shop["media"] = frame_of_rows("media", [dict(day=f"{day:%Y-%m-%d}", channel="search", market="DE", spend=10, clicks=5, impressions=100, currency="EUR", occurred_at=f"{day:%Y-%m-%d}T00:00:00Z", known_at=f"{day:%Y-%m-%d}T00:00:00Z")
+                                            for day in pd.date_range("2025-01-06", "2026-06-25")])
+    found = read_week(shop, settings).figures["roas"]
+    assert found.value is None and found.expected is None and "media end on 2026-06-25" in found.why
+
+def test_nobody_is_called_new_against_a_year_in_which_everybody_was(settings):
+    "Shop of 18 months: a share of new customers has no last year before the second anniversary of the data."
+    found = read_week(small_shop(pd.date_range("2025-01-06", "2026-06-30")), settings).figures["new_customer_share"]
+    assert found.value is not None and found.last_year is None
