@@ -45,9 +45,12 @@ def test_an_incident_without_a_cost_cannot_be_closed_and_stays_as_it_was(shop):
     update_incident(shop, name, OWNER, IncidentNote("About so much", impact="900 EUR"), clock=at("04-03"))
     assert str(close_incident(shop, name, OWNER, ENDED, clock=at("04-04")).impact) == "900.00 EUR"
 
-def test_the_cost_stated_last_counts(shop):
+def test_the_cost_stated_last_counts_and_unknown_takes_none_back(shop):
     name = opened(shop, impact="100 EUR").name
-    assert str(close_incident(shop, name, OWNER, replace(ENDED, impact="unknown"), clock=at("04-04")).impact) == "not worked out"
+    assert str(update_incident(shop, name, OWNER, IncidentNote("Refunds went out", impact="250 EUR"), clock=at("04-03")).impact) == "250.00 EUR"
+    assert str(close_incident(shop, name, OWNER, replace(ENDED, impact="unknown"), clock=at("04-04")).impact) == "250.00 EUR"
+    never = opened(shop).name
+    assert str(close_incident(shop, never, OWNER, replace(ENDED, impact="unknown"), clock=at("04-04")).impact) == "not worked out"
 
 def test_no_address_or_phone_number_reaches_the_timeline(shop):
     open_incident(shop, "churn", MARKETING, IncidentNote("anna.schmidt@kunde.de and +49 170 1234567 complained"), clock=at("04-02"))
