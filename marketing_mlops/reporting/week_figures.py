@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from ..contracts.metrics import metric_value
-from ..contracts.figures import MetricValue, metric
+from ..contracts.figures import metric, why_not_measured
 from ..contracts.measures import Quantity
 from ..contracts.scopes import rows_of, table_columns
 from ..measurement.intervals import Estimate, NotMeasurable
@@ -39,13 +39,14 @@ def covered_days(
     tables:Mapping[str, pd.DataFrame|Path], # Canonical tables by name
     quantities:Iterable[Quantity|None], # What is counted; None is passed over
 )->CoveredDays:
-    "From when to when the tables of a figure have whole days. A day of events is over when something of the next one is known; a day that is stated as a whole is."
+    "From when to when the tables of a figure have whole days. A day of events is over when something of the next one is known; a day that is stated as a whole is. Raises `NotMeasurable` without a row."
     found = {}
     for name in dict.fromkeys(table for each in quantities if each for table in each.tables):
         column = next((each for each in ("day", "occurred_at") if each in table_columns(tables, name)), None)
         if column is None: continue
         moments = pd.to_datetime(rows_of(tables, name, [column])[column]).dropna()
         if len(moments): found[name] = (moments.min().date(), moments.max().date() - timedelta(days=column != "day"))
+    if not found: raise NotMeasurable("The tables hold no event and no day.", "Deliver some, or choose another source.", code="no_rows")
     last = min(found, key=lambda name: found[name][1])
     return CoveredDays(max(first for first, _ in found.values()), found[last][1], last)
 
@@ -67,10 +68,10 @@ def weekly_parts(
 )->pd.DataFrame: # Columns market ("" for none), week (its first day), numerator, denominator (missing for a total); since, until, table as in `CoveredDays`
     "What a metric adds up to, week by week. Raises `NotMeasurable` where the source cannot give it."
     by = ["week", "market"] if any("market" in table_columns(tables, each) for each in ("orders", "customers", "media")) else ["week"]
-    found = metric_value(name, tables, by=by, settings=settings)
-    if isinstance(found, MetricValue): raise NotMeasurable(f"{metric(name).label} is not measured: {found.why}.", "Deliver what is missing, or leave the figure out.", code="not_measured")
-    found["market"] = found.market.fillna("") if "market" in found else ""
+    if why := why_not_measured(metric(name), tables): raise NotMeasurable(f"{metric(name).label} is not measured: {why}.", "Deliver what is missing, or leave the figure out.", code="not_measured")
     days = covered_days(tables, (metric(name).numerator, metric(name).denominator))
+    found = metric_value(name, tables, by=by, settings=settings)
+    found["market"] = found.market.fillna("") if "market" in found else ""
     return found[["market", "week", "numerator", "denominator"]].assign(since=days.since, until=days.until, table=days.table)
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #db9efb6e
