@@ -22,7 +22,7 @@ from .anchors import ANCHORED_KINDS, Anchor, anchor_faults, anchor_place, make_a
 from .ledger_checks import anchor_reasons, clock_reasons, noted_anchors, reach_reason, read_entries, store_reasons
 from .ledger_entries import LedgerEntry, LedgerError, entry_from_line, entry_hash, entry_line, instant_text, next_entry
 from .ledger_databases import check_store, open_store, server_turn, store_file, store_trouble
-from .ledger_marks import keep_marks, kept_marks, marks_after, marks_file, marks_now
+from .ledger_marks import keep_marks, marks_after, marks_file, marks_now, noted_marks
 from .ledger_steps import bring_in_step, complete_for, missing_entries
 from .ledger_store import add_entries, entry_row, holds_entry, latest_entries, ledger_table, named_entries, newest_entry, newest_on, stored_entries, stored_lines, stored_subjects
 from .text_log import append_line, has_logs, last_line, log_file, read_logs, writer_name
@@ -104,7 +104,7 @@ def append(self:Ledger,
             newest,now = _ends(self, connection), self.clock.now()
             draft = LedgerEntry(kind, subject, actor, payload, instant_text(occurred_at or now), instant_text(now), self.writer, 0, 0)
             entry = next_entry(draft, newest.pop(self.writer, None), newest.values())
-            marks = kept_marks(self.workspace) or marks_now(self.workspace)
+            marks = noted_marks(self.workspace) or marks_now(self.workspace)
             add_entries(connection, [entry])
             append_line(log_file(self.workspace, self.writer), entry_line(entry))
         keep_marks(self.workspace, marks_after(marks, self.workspace, self.writer, entry.number))

@@ -99,26 +99,19 @@ def newest_on(
     connection:"sa.Connection", # Of a database with the table in place
 )->dict[str, LedgerEntry]: # Writer → its last entry
     "The same, for whoever is going to append over this connection."
-    names = connection.execute(_writer_names()).scalars().all()
-    found = [_entry_of(connection.execute(_end_of_writer(), {"name": name}).mappings().one()) for name in names]
-    return {entry.writer: entry for entry in found}
+    return {row["writer"]: _entry_of(row) for row in connection.execute(_ends_of_writers()).mappings()}
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #addf2366
 @cache
-def _end_of_writer()->"sa.Select":
-    import sqlalchemy as sa
-    table = ledger_table()
-    return sa.select(table).where(table.c.writer == sa.bindparam("name")).order_by(table.c.number.desc()).limit(1)
-
-@cache
-def _writer_names()->"sa.Select":
-    "The writers' names, each found from the one before."
+def _ends_of_writers()->"sa.Select":
+    "The last row of each writer; the names are found each from the one before."
     import sqlalchemy as sa
     writer = ledger_table().c.writer
     names = sa.select(sa.func.min(writer).label("writer")).cte("writers", recursive=True)
     following = sa.select(sa.func.min(writer)).where(writer > names.c.writer).correlate(names).scalar_subquery()
-    found = names.union_all(sa.select(following).where(names.c.writer.is_not(None))).c.writer
-    return sa.select(found).where(found.is_not(None))
+    found,table,other = names.union_all(sa.select(following).where(names.c.writer.is_not(None))).c.writer, ledger_table(), ledger_table().alias()
+    last = sa.select(sa.func.max(other.c.number)).where(other.c.writer == found).correlate(found.table).scalar_subquery()
+    return sa.select(table).join_from(found.table, table, sa.and_(table.c.writer == found, table.c.number == last))
 
 # %% ../../nbs/api/governance/30_ledger_store.ipynb #e913c61d
 def newest_entry(

@@ -63,13 +63,13 @@ def append_line(
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b", buffering=0) as file:
         size = _whole_lines(file)
-        file.truncate(size)
+        if size < os.fstat(file.fileno()).st_size: file.truncate(size)
         try: _write_all(file, (line + "\n").encode()); os.fsync(file.fileno())
         except BaseException: file.truncate(size); raise
     if size == 0: _sync_folder(path.parent)
 
 # %% ../../nbs/api/governance/20_text_log.ipynb #bcd9f728
-_BLOCK = 1 << 16
+_BLOCK = 1 << 12
 
 def _whole_lines(file)->int: "Size of the file up to its last line break."; return _line_start(file, file.seek(0, os.SEEK_END))
 
