@@ -183,11 +183,31 @@ models:
       goal: net_revenue_per_customer, worthwhile_effect: 0.5, currency: EUR, outcome_window_days: 14, stopping_rule: fixed_horizon, registered_at: 2026-03-01T00:00:00Z}
 """
 
+@pytest.fixture(scope="module")
+def deliveries(tmp_path_factory):
+    "Two deliveries of 300 customers, by their seed: folders `tables` and `private`."
+    folders = {seed: tmp_path_factory.mktemp(f"delivery-{seed}") for seed in (7, 8)}
+    for seed, folder in folders.items(): simulate(300, 6, seed, into=folder/"tables", private=folder/"private")
+    return folders
+
+def deliver(workspace, delivery):
+    for part, into in (("tables", workspace.ingested("retailer")), ("private", workspace.private("retailer"))): shutil.copytree(delivery/part, into, dirs_exist_ok=True)
+
 @pytest.fixture
-def workspace(small_workspace):
+def workspace(small_workspace, deliveries):
     (small_workspace.root/"params.yaml").write_text(PARAMS)
-    simulate(300, 6, into=small_workspace.ingested("retailer"), private=small_workspace.private("retailer"))
+    deliver(small_workspace, deliveries[7])
     return small_workspace
+
+@pytest.fixture(scope="module")
+def judged(deliveries, tmp_path_factory):
+    "What all checks say of the first delivery, for tests about what is done with it."
+    folder = tmp_path_factory.mktemp("judged")
+    (folder/"settings.ini").write_text("[DEFAULT]\nreporting_currency = EUR\n")
+    (folder/"params.yaml").write_text(PARAMS)
+    place = find_workspace(folder)
+    deliver(place, deliveries[7])
+    return judge_candidate("retailer", place, read_params(place))
 
 def contents(folder): return {path.name: path.read_bytes() for path in sorted(folder.iterdir())} if folder.exists() else {}
 
@@ -207,13 +227,13 @@ def test_accepting_twice_gives_the_same_bytes(workspace):
     accept("retailer", workspace)
     assert contents(workspace.accepted("retailer")) == before
 
-def test_identifiers_are_never_accepted_even_where_they_lie_among_the_candidates(workspace):
+def test_identifiers_are_never_accepted_even_where_they_lie_among_the_candidates(workspace, judged):
     shutil.copy(workspace.private("retailer")/"identifiers.parquet", workspace.ingested("retailer"))
-    accept("retailer", workspace)
+    accept("retailer", workspace, report=judged)
     assert "identifiers.parquet" not in contents(workspace.accepted("retailer"))
 
-def test_a_refused_candidate_leaves_the_accepted_tables_and_says_why_in_two_lines(workspace):
-    accept("retailer", workspace)
+def test_a_refused_candidate_leaves_the_accepted_tables_and_says_why_in_two_lines(workspace, judged):
+    accept("retailer", workspace, report=judged)
     before = contents(workspace.accepted("retailer"))
     damage(workspace)
     with pytest.raises(ContractError) as caught: accept("retailer", workspace)
@@ -227,17 +247,17 @@ def test_nothing_is_accepted_where_the_first_candidate_fails(workspace):
     assert not workspace.accepted("retailer").exists()
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, OSError])
-def test_an_interrupted_acceptance_changes_nothing(workspace, monkeypatch, interruption):
-    accept("retailer", workspace)
+def test_an_interrupted_acceptance_changes_nothing(workspace, judged, deliveries, monkeypatch, interruption):
+    accept("retailer", workspace, report=judged)
     before = contents(workspace.accepted("retailer"))
-    simulate(300, 6, seed=8, into=workspace.ingested("retailer"), private=workspace.private("retailer"))
+    deliver(workspace, deliveries[8])
     copied, copyfile = [], shutil.copyfile
     def interrupted(source, target):
         copied.append(source)
         if len(copied) == 3: raise interruption("the disk is full")
         return copyfile(source, target)
     monkeypatch.setattr(quality.shutil, "copyfile", interrupted)
-    with pytest.raises(interruption): accept("retailer", workspace)
+    with pytest.raises(interruption): accept("retailer", workspace, report=judged)
     assert contents(workspace.accepted("retailer")) == before
     assert sorted(path.name for path in workspace.accepted("retailer").parent.iterdir()) == ["retailer"]
 
