@@ -20,6 +20,7 @@ from ..jobs.results import INPUT_TYPE, RESULT_TYPE
 from .blocks import HEADING_MIME, explained_html, inline_html, word_hint
 from .charts import NARROW_MIME
 from .colours import palette_css
+from .explained_words import WORDS_CSS, explain_words
 from .markup import ANSI, image_html, markdown_html, math_html, safe_html, text_html
 
 # %% ../../nbs/api/reporting/70_pages.ipynb #9ad547e2
@@ -144,7 +145,7 @@ def code_html(
 # %% ../../nbs/api/reporting/70_pages.ipynb #2f67399f
 def page_css()->str:
     "The style sheet of every page: palette by day and night, then the rules."
-    return palette_css() + (resources.files("marketing_mlops.reporting")/"page.css").read_text(encoding="utf-8")
+    return palette_css() + (resources.files("marketing_mlops.reporting")/"page.css").read_text(encoding="utf-8") + WORDS_CSS
 
 def content_hash(
     text:str, # Content of a style or script element
@@ -160,14 +161,14 @@ def page_frame(
     script:str="", # The one script of a live page
     script_policy:str="", # Its hash, which the policy allows
 )->str: # A whole HTML document
-    "A document with a content security policy around safe HTML. A live page allows inline styles, which Vega writes."
+    "A document with a content security policy around safe HTML, its words explained. A live page allows inline styles, which Vega writes."
     style_policy = "'unsafe-inline'" if script_policy else content_hash(styles)
     policy = f"default-src 'none'; img-src data:; style-src {style_policy}; base-uri 'none'; form-action 'none'" + (f"; script-src {script_policy}" if script_policy else "")
     return ('<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
             f'<meta name="referrer" content="no-referrer"><title>{html.escape(title)}</title><style>{styles}</style></head>\n'
-            f"<body>{content}" + (f"<script>{script}</script>" if script else "") + "</body></html>\n")
+            f"<body>{explain_words(content)}" + (f"<script>{script}</script>" if script else "") + "</body></html>\n")
 
 # %% ../../nbs/api/reporting/70_pages.ipynb #c89cc30e
 def _notebook(notebook:str|Path|dict)->dict:

@@ -29,7 +29,7 @@ ATTACKS = {
     "template": '{{< include /etc/passwd >}} ${7*7} {{7*7}}',
     "emoji": "🍂 <b>autumn</b> &amp; ﷽",
 }
-ALLOWED = set("html head meta title style body header main footer h1 h2 h3 h4 h5 p ul ol li dl dt dd div span strong em b i code pre details summary a abbr "
+ALLOWED = set("html head meta title style body header main footer h1 h2 h3 h4 h5 p ul ol li dl dt dd div span strong em b i code pre details summary a abbr dfn "
               "table caption thead tbody tr th td figure picture source img br hr blockquote s".split()) | MATH_TAGS
 
 def check(page, tools):
@@ -37,6 +37,7 @@ def check(page, tools):
     assert set(parts.elements) <= ALLOWED, set(parts.elements) - ALLOWED
     assert parts.elements.count("style") == 1 and parts.elements.count("meta") == 5
     for tag, name, value in parts.attributes:
+        if (tag, name) == ("span", "id") and re.fullmatch(r"said-\d+", value): continue   # what a word of the glossary is described by
         assert not name.startswith("on") and name not in ("style", "id", "srcdoc", "action", "formaction"), (tag, name)
         if name in ("src", "srcset"): assert value.startswith("data:image/"), value[:60]
         if name == "href": assert re.match(r"(https?:|mailto:|[\w./-]+$)", value), value
