@@ -25,12 +25,13 @@ def runs_in_notebook(
 
 def _notebook_bar(title):
     import ipywidgets
-    from IPython.display import display
+    from IPython.display import HTML, display
     bar, words = ipywidgets.FloatProgress(max=1), ipywidgets.Label(title)
     box = ipywidgets.HBox([bar, words, ipywidgets.Label(HOW_TO_STOP)])
-    display(box)
+    shown = display(box, display_id=True)
     def report(done, total, what): bar.value, words.value = done/total, f"{title}: {what}"
-    return report, box.close
+    def close(): shown.update(HTML("")); box.close()
+    return report, close
 
 def _terminal_bar(title):
     from rich.progress import Progress

@@ -9,7 +9,10 @@ def shown(monkeypatch):
     "What a notebook displayed."
     boxes = []
     monkeypatch.setattr(build_progress, "runs_in_notebook", lambda: True)
-    monkeypatch.setattr("IPython.display.display", boxes.append)
+    class Shown:
+        def update(self, what): self.left = what.data
+    def display(box, display_id): boxes.append(box); return Shown()
+    monkeypatch.setattr("IPython.display.display", display)
     return boxes
 
 def test_a_notebook_shows_a_bar_and_what_is_being_coded(shown):
@@ -34,3 +37,11 @@ def test_a_terminal_gets_a_bar_and_a_short_table_none(monkeypatch):
     assert started == []
     with show_progress("Coding orders", 2_000_000) as report: report(2, 4, "market")
     assert started == ["Coding orders", (2, 4, "market"), "gone"]
+
+def test_a_notebook_that_is_opened_again_has_no_bar_that_is_gone():
+    import nbformat
+    from nbclient import NotebookClient
+    cell = "from marketing_mlops.explorers.build_progress import show_progress\nwith show_progress('Coding orders', 2_000_000) as report: report(1, 4, 'channel')"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    assert [dict(output.data) for output in book.cells[0].outputs] == [{"text/plain": "<IPython.core.display.HTML object>", "text/html": ""}]
