@@ -20,11 +20,18 @@ from ..workspace.errors import DataError
 # %% ../../nbs/api/measurement/97_unseen_rows.ipynb #1c7cfd0a
 SLOTS = 4_096 # counts a sketch consists of
 
+def _as_text(values:pd.Series)->pd.Series:
+    "The same as `values.astype(str)`; a moment that many rows share is written out once."
+    if not isinstance(values.dtype, pd.DatetimeTZDtype): return values.astype(str)
+    place, different = pd.factorize(values, use_na_sentinel=False)
+    return pd.Series(different).astype(str).take(place).set_axis(values.index)
+
 def _slots_of(keys:pd.DataFrame)->np.ndarray:
     "Signed counts of distinct rows, one per slot."
-    hashes = np.unique(pd.util.hash_pandas_object(keys.astype(str), index=False).to_numpy())
+    hashes = np.unique(pd.util.hash_pandas_object(keys.apply(_as_text), index=False).to_numpy())
     return np.bincount(hashes % np.uint64(SLOTS), np.where(hashes >> np.uint64(63), 1, -1), SLOTS).astype(int)
 
+# %% ../../nbs/api/measurement/97_unseen_rows.ipynb #368daee8
 @dataclass(frozen=True)
 class RowsSeen:
     "What a model remembers of the rows it learned from: sums, no ids."
@@ -81,7 +88,7 @@ def shared_rows(
 def _known_rows(rows:pd.DataFrame, learned_from:"pd.DataFrame|RowsSeen", keys:tuple[str, ...])->tuple[int, str]:
     "How many of the rows were learned from, and in what words; 0 for none."
     if isinstance(learned_from, pd.DataFrame):
-        known = pd.MultiIndex.from_frame(_keyed(rows, keys).astype(str)).isin(pd.MultiIndex.from_frame(_keyed(learned_from, keys).astype(str)))
+        known = pd.MultiIndex.from_frame(_keyed(rows, keys).apply(_as_text)).isin(pd.MultiIndex.from_frame(_keyed(learned_from, keys).apply(_as_text)))
         return int(known.sum()), ""
     found, error = shared_rows(learned_from, rows)
     least = least_shared(learned_from, len(rows))

@@ -22,6 +22,11 @@ def test_a_sketch_of_the_same_rows_in_another_order_or_twice_is_the_same_and_sur
     seen = rows_seen(rows)
     assert rows_seen(pd.concat([rows, rows]).sample(frac=1, random_state=1)) == seen == RowsSeen.from_dict(json.loads(json.dumps(seen.to_dict())))
 
+@pytest.mark.parametrize("moments", [["2026-03-01", "2026-04-01"], ["2026-03-01 02:30", "2026-04-01"], ["2026-03-01 02:30:00.000001", None, "2026-03-01"]])
+def test_a_moment_is_remembered_as_pandas_writes_it_out(moments):
+    rows = customers(0, 600).assign(cutoff=pd.Series(pd.to_datetime(moments*(600//len(moments)), utc=True, format="ISO8601")))
+    assert rows_seen(rows, ("customer_id", "cutoff")) == RowsSeen(("customer_id", "cutoff"), 600, rows_seen(rows.astype(str), ("customer_id", "cutoff")).slots)
+
 def test_a_sketch_holds_no_id_and_is_small_whatever_it_saw():
     seen = rows_seen(customers(0, 30_000))
     assert "c123" not in json.dumps(seen.to_dict()) and len(json.dumps(seen.to_dict())) < 20_000
