@@ -21,7 +21,7 @@ from ..measurement.auc import auc
 from ..measurement.intervals import Estimate, NotMeasurable, mean_interval, side_of
 from ..measurement.multiplicity import simultaneous_level
 from ..measurement.paired_models import (PairedDifference, auc_difference, log_losses, loss_difference, paired_bootstrap,
-                                                       squared_losses)
+                                                       squared_losses, without_spread)
 from ..measurement.policies import policy_values
 from ..measurement.policy_profits import campaign_economics, number_arms, policy_parts, profit_difference
 from ..measurement.ranking import average_precision, gains_at, hits_within, precision_over_hits
@@ -61,11 +61,12 @@ def _of_losses(losses:Callable, unit:str)->tuple[Callable, Callable]:
 def _drawn(figure:Callable)->Callable:
     "A difference by paired bootstrap; `figure` takes hits and customers by score, the best first, and the plan."
     def difference(pair, plan, level):
-        happened, first = _seen(pair.first)
-        def of_scores(scores):
-            group = np.unique(-scores, return_inverse=True)[1]
+        happened, ranks = _seen(pair.first)[0], [np.unique(-_seen(run)[1], return_inverse=True)[1] for run in (pair.first, pair.second)]
+        if np.array_equal(*ranks): raise without_spread(0.)
+        def of_ranks(group):
+            group = group.astype(int)
             return lambda times: float(figure(*(np.bincount(group, weights=each) for each in (times*happened, times)), plan))
-        return paired_bootstrap(of_scores, first, _seen(pair.second)[1], level, customers=pair.first.customers, seed=plan.seed)
+        return paired_bootstrap(of_ranks, *ranks, level, customers=pair.first.customers, seed=plan.seed)
     return difference
 
 def _precision(hits:np.ndarray, customers:np.ndarray, plan:ComparisonPlan)->float: return precision_over_hits(hits, customers)
