@@ -53,7 +53,7 @@ def named_run(
     problem = f"{len(found):,} runs begin with {name!r}: {', '.join(found[:3])} and others." if found else f"There is no run {name!r}.{closest(name, folders)}"
     raise ParameterError(problem, "Write more of its name; it stands on its page in the gallery, and `mmops jobs` lists the last runs.", key="run")
 
-# %% ../../nbs/api/cli/57_gallery_command.ipynb #9659eadd
+# %% ../../nbs/api/cli/57_gallery_command.ipynb #efd7ee9f
 def show_difference(
     before:Annotated[str, {"opt": False}], # Id of the run that was before, or how it begins
     after:Annotated[str, {"opt": False}], # Id of the run it is compared with, or how it begins
@@ -61,9 +61,9 @@ def show_difference(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Says what changed between two runs of a report: parameters, data, decisions, figures, sentences, cells of tables."
-    from marketing_mlops.reporting.difference_blocks import difference_lines
+    from marketing_mlops.reporting.difference_blocks import changed_lines
     from marketing_mlops.reporting.galleries import write_difference
     found = find_workspace(workspace)
     page, difference = write_difference(named_run(before, found), named_run(after, found), found)
-    for line in [*difference_lines(difference), page_address(page)]: print(printable(line))
+    for line in [*changed_lines(difference), page_address(page)]: print(printable(line))
     if not no_open: open_page(page)

@@ -128,7 +128,7 @@ def changed_inputs(
         elif file_sha256(path) != digest: yield f"{name}, which it has read, has changed"
 
 # %% ../../nbs/api/jobs/77_run_conditions.ipynb #2e306d7c
-_NO_INPUTS = ("code", "report", "runs", "state") # Folders under data that hold no notebook's inputs
+_NO_INPUTS = ("code", "gallery", "report", "runs", "state") # Folders under data that hold no notebook's inputs
 
 def _files_below(folder:Path, skipped:tuple[str,...]=())->Iterator[Path]:
     "Files of a folder and those below, but not of the skipped folders at its top."

@@ -50,7 +50,7 @@ def declaring_files(
     "Every file that tells DVC about stages."
     found = [str(root/".dvc"/name) for name in ("config", "config.local")]
     for folder, inside, names in os.walk(root):
-        inside[:] = sorted(name for name in inside if name not in _NEVER_DATA and os.path.join(folder, name) not in (str(root/".dvc"), str(root/"data"/"state"), str(root/"data"/"runs")))
+        inside[:] = sorted(name for name in inside if name not in _NEVER_DATA and os.path.join(folder, name) not in (str(root/".dvc"), *(str(root/"data"/skipped) for skipped in ("gallery", "runs", "state"))))
         found += [os.path.join(folder, name) for name in sorted(names) if name in _PIPELINES or name.endswith(".dvc")]
     return found
 

@@ -23,7 +23,7 @@
     if (r.remedy) item.append(made("p", "", r.remedy));
     const facts = [r.made + " UTC", r.owner || "no owner named", r.until ? "data until " + r.until : "age of the data not recorded", r.asked, r.labels].filter(Boolean);
     item.append(made("p", "next", facts.join(" · ")));
-    if (r.changed) item.append(made("p", "next", "Since the run before: " + r.changed));
+    if (r.changed) item.append(made("p", "next", r.changed.startsWith("Nothing") ? "Nothing changed since the run before." : "Since the run before: " + r.changed));
     return item;
   }
 

@@ -46,8 +46,9 @@ def recorded_values(
     else: named = [(f"no. {i}", value) for i, value in enumerate(results, 1)]
     return {found: value for name, inner in named for found, value in recorded_values(inner, (*path, name)).items()}
 
-# %% ../../nbs/api/reporting/95_recorded_figures.ipynb #8a5283cc
-_SILENT = ("figures", "results", "readout", "value")
+# %% ../../nbs/api/reporting/95_recorded_figures.ipynb #cbdd5ece
+_SILENT = ("figures", "results", "readout", "value", "word")
+_SPOKEN = dict(low="low end of its range", high="high end of its range", n="number")
 
 def metric_at(
     path:Path, # To a value
@@ -58,7 +59,7 @@ def metric_at(
 
 def _said(part:str)->str:
     "One part of a path, as a person would say it."
-    def word_said(word): return "number of " + word[2:].replace("_", " ") if word.startswith("n_") else word.replace("_", " ")
+    def word_said(word): return _SPOKEN.get(word) or ("number of " if word.startswith("n_") else "") + word.removeprefix("n_").replace("_", " ")
     words = [found.label if (found := find_metric(word)) else word_said(word) for word in part.split(", ")]
     return ", ".join(words)
 

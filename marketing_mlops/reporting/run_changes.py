@@ -203,7 +203,7 @@ def run_difference(
     def joined(name): return _by_kind((kind, each) for part in parts for kind, names in getattr(part, name).items() for each in names)
     return RunDifference(before, after, tuple(changes), dict(n_equal), joined("only_before"), joined("only_after"))
 
-# %% ../../nbs/api/reporting/97_run_changes.ipynb #3a198221
+# %% ../../nbs/api/reporting/97_run_changes.ipynb #c414a361
 _COUNTED = dict(parameter="parameter", data="data file", sentence="sentence", other="other result", cell="table cell")
 
 def _figures_said(found:list[Change], n_equal:int)->str:
@@ -225,4 +225,4 @@ def difference_sentence(
     counts = [(len(difference.of(kind)), name) for kind, name in _COUNTED.items()]
     figures = _figures_said(difference.of("figure"), difference.n_equal.get("figure", 0))
     told = [*decided, figures, *[f"{counted(n, name)} changed" for n, name in counts if n], _only_said(difference)]
-    return "; ".join(filter(None, told)) + "." if any(told) else "Results and tables are the same; only what made the page changed."
+    return " ".join(f"{each[:1].upper()}{each[1:]}." for each in told if each) or "Results and tables are the same; only what made the page changed."
