@@ -65,6 +65,10 @@ _DATA_COMMANDS = (
 _LOOK_COMMANDS = (
     Command("app", "app_command:open_app", "show the explorers in the browser of this machine, without JupyterLab",
             ("mmops app", "mmops app --port 8899 --no-open"), "The app has ended; nothing was changed."),
+    Command("gallery diff", "gallery_command:show_difference", "say what changed between two runs of a report",
+            ("mmops gallery diff 20260608T07 20260615T07",), "The page of the comparison is there or not; nothing else was changed."),
+    Command("gallery", "gallery_command:show_gallery", "list all runs of reports on one page, with a permanent page for each",
+            ("mmops gallery", "mmops gallery --no-open"), "Type it again: every page is the old or the new one."),
 )
 
 # %% ../../nbs/api/cli/20_commands.ipynb #e4f0b3a2
