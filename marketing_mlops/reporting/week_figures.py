@@ -8,11 +8,12 @@ A week is that of each market's calendar; where some begin on Sunday, they are a
 
 # %% auto #0
 __all__ = ['WEEKS_BEFORE', 'WEEKLY_METRICS', 'CoveredDays', 'covered_days', 'settings_of', 'weekly_parts', 'is_covered',
-           'week_value', 'WeekFigure', 'week_figure', 'ReportedWeek', 'week_starts', 'week_of', 'read_week']
+           'week_value', 'WeekFigure', 'week_figure', 'ReportedWeek', 'market_figures', 'week_starts', 'week_of',
+           'read_week']
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #1488f986
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -164,9 +165,33 @@ class ReportedWeek:
     by_market:dict[str, WeekFigure] # Market → its net revenue; empty for one market
     history:pd.DataFrame # The weeks before and this one: week, value, last_year, low, high of net revenue in all markets
     currency:str # Of all amounts
+    market_figures:dict[str, dict[str, WeekFigure]] = field(default_factory=dict) # Metric → market → figure without a range; empty for one market
 
     @property
     def monday(self)->date: "By which the week is called."; return max(self.starts.values())
+
+# %% ../../nbs/api/reporting/83_week_figures.ipynb #d309d978
+def market_figures(
+    parts:Mapping[str, pd.DataFrame|NotMeasurable], # Metric → what it adds up to, from `weekly_parts`, or why that is not known
+    starts:Mapping[str, date], # Market → first day of its week
+    calendars:Mapping[str, str], # Market → holiday calendar; "" for none
+)->dict[str, dict[str, WeekFigure]]: # Metric → market → figure without a range; empty for one market
+    "Each metric of a week in each market that has any of it."
+    def figure(name, market):
+        here, rows = {market: starts[market]}, parts[name]
+        value = week_value(rows, here) if (rows.market == market).any() else None
+        if value is None: return WeekFigure(name, None, None, None, _why_absent(rows, here))
+        return WeekFigure(name, value, _of_last_year(name, rows, here, calendars), None, "judged in all markets together")
+    return {name: {market: figure(name, market) for market in starts} for name in parts if len(starts) > 1 and not isinstance(parts[name], NotMeasurable)}
+
+
+# %% ../../nbs/api/reporting/83_week_figures.ipynb #3a871623
+def _with_others(parts:pd.DataFrame, starts:Mapping[str, date], settings:Settings)->tuple[dict[str, date], dict[str, str]]:
+    "First days and holiday calendars, also of the markets that only this metric has."
+    markets = {name: settings.markets.get(name, Market("", "UTC")) for name in {*starts, *parts.market}}
+    others = _week_around({name: each for name, each in markets.items() if name not in starts}, max(starts.values()))
+    return dict(starts) | others, {name: each.holidays for name, each in markets.items()}
+
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #77588f4b
 def _history(parts:pd.DataFrame, starts:Mapping[str, date], calendars:Mapping[str, str])->pd.DataFrame:
@@ -177,12 +202,20 @@ def _history(parts:pd.DataFrame, starts:Mapping[str, date], calendars:Mapping[st
         rows.append(dict(week=max(_moved(starts, -k).values()), value=found.value, last_year=found.last_year, low=low, high=high, word=found.word))
     return pd.DataFrame(rows)
 
-def _figures(tables:Mapping, settings:Settings, starts:Mapping[str, date], calendars:Mapping[str, str])->dict[str, WeekFigure]:
+def _all_parts(tables:Mapping, settings:Settings)->dict[str, pd.DataFrame|NotMeasurable]:
+    "What each metric adds up to, or why that is not known."
+    found = {}
+    for name in WEEKLY_METRICS:
+        try: found[name] = weekly_parts(name, tables, settings)
+        except NotMeasurable as error: found[name] = error
+    return found
+
+def _figures(parts:Mapping[str, pd.DataFrame|NotMeasurable], starts:Mapping[str, date], settings:Settings)->dict[str, WeekFigure]:
+    "All metrics but net revenue, each with the markets that have only a part of it, such as media without an order."
     found, level = {}, 1 - .05/(len(WEEKLY_METRICS) - 1)
     for name in WEEKLY_METRICS[1:]:
-        try: parts = weekly_parts(name, tables, settings)
-        except NotMeasurable as error: found[name] = WeekFigure(name, None, None, None, error.problem)
-        else: found[name] = week_figure(name, parts, starts, calendars, level)
+        if isinstance(parts[name], NotMeasurable): found[name] = WeekFigure(name, None, None, None, parts[name].problem)
+        else: found[name] = week_figure(name, parts[name], *_with_others(parts[name], starts, settings), level)
     return found
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #ba7388a5
@@ -217,7 +250,8 @@ def read_week(
 )->ReportedWeek:
     "The figures of a week. Raises `NotMeasurable` without net revenue, `DataError` for a week that is not there."
     settings = settings_of(tables, settings)
-    parts = weekly_parts("net_revenue", tables, settings)
+    known = _all_parts(tables, settings)
+    if isinstance(parts := known["net_revenue"], NotMeasurable): raise parts
     here = {name: settings.markets.get(name, Market("", "UTC")) for name in sorted(set(parts.market))}
     until, over = parts.until.iloc[0], week_starts(here, dict.fromkeys(here, parts.until.iloc[0]))
     starts = week_of(here, week) if week else over
@@ -226,5 +260,5 @@ def read_week(
     first = week_figure("net_revenue", parts, starts, calendars)
     if first.value is None: raise DataError(f"The week of {max(starts.values()):%Y-%m-%d} is not in the data.", f"They begin on {parts.since.iloc[0]}; name a day of a week after.", column="occurred_at")
     by_market = {name: week_figure("net_revenue", parts, {name: start}, calendars, 1 - .05/len(starts)) for name, start in starts.items()} if len(starts) > 1 else {}
-    return ReportedWeek(starts, {name: week_pair(start, calendars[name]) for name, start in starts.items()}, {"net_revenue": first} | _figures(tables, settings, starts, calendars),
-                        by_market, _history(parts, starts, calendars), settings.reporting_currency)
+    return ReportedWeek(starts, {name: week_pair(start, calendars[name]) for name, start in starts.items()}, {"net_revenue": first} | _figures(known, starts, settings),
+                        by_market, _history(parts, starts, calendars), settings.reporting_currency, market_figures(known, starts, calendars))
