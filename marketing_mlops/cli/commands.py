@@ -222,6 +222,11 @@ _ALERT_COMMANDS = (
             ("mmops schedule repair",), "Run it again."),
     Command("alerts", "alert_list:list_alerts", "what went wrong with scheduled runs, and who was told",
             ("mmops alerts", "mmops alerts --seen", "mmops alerts --seen --schedule weekly_readout")),
+    Command("send", "send:send_run", "send a report that was made to people, by mail or into a chat",
+            ("mmops send weekly_performance --to marketing@example.com --as finance@example.com",
+             "mmops send 20260629T0501 --to marketing@example.com webhook:env:TEAM_CHAT --as finance@example.com --again"), "Who received it is shown by `mmops sent`; nothing is sent twice by itself."),
+    Command("sent", "send:show_sent", "who received which report, and by which way",
+            ("mmops sent", "mmops sent 20260629T0501")),
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/api/cli/66_ledger.ipynb #9ac8c780
 SHOWN_FACTS = ("decision", "change_reason", "before", "bundle_hash", "canary_hash", "share", "stage", "why", "status", "results_hash", "made_at", "revision",
-               "approver", "identity", "environment", "expires_at", "purpose", "schedule", "file", "text", "seen", "with", "thresholds", "retired", "cause", "impact", "learnings", "reason")
+               "approver", "identity", "environment", "expires_at", "purpose", "schedule", "sent_to", "file", "text", "seen", "with", "thresholds", "retired", "cause", "impact", "learnings", "reason")
 
 def fact_words(
     payload:Mapping[str, object], # Facts of an entry
@@ -33,7 +33,7 @@ def fact_words(
     "The facts of an entry that people ask for, on one line."
     is_return = "to" in payload and "before" in payload    # only a rollback says to which release it returns
     names = dict(before="left", bundle_hash="back to" if is_return else "bundle", why="since", status="gates:", results_hash="results", decision="", change_reason="reason:", canary_hash="with canary", made_at="made", identity="says identity:", environment="in",
-                 expires_at="until", text="", seen="seen:", thresholds="threshold", cause="cause:", learnings="learnt:", reason="because")
+                 expires_at="until", sent_to="to", text="", seen="seen:", thresholds="threshold", cause="cause:", learnings="learnt:", reason="because")
     said = {name: _plain(payload[name]) for name in SHOWN_FACTS if payload.get(name) not in (None, "", [], {}) and (name != "before" or is_return)}
     short = dict(before=12, bundle_hash=12, canary_hash=12, results_hash=12, expires_at=10, made_at=10) | (dict(decision=8) if "change_reason" in payload else {})
     if isinstance(counts := payload.get("counts"), Mapping) and "included" in counts: said["people"] = f"{counts['included']:,}"

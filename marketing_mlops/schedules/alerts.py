@@ -27,6 +27,7 @@ ALERT_KINDS:dict[str, str] = {
     "stuck": "is past its deadline and has not ended",
     "full": "stopped: there is no room on the disk",
     "page_missing": "ran, but its page could not be made",
+    "undelivered": "was made, and did not reach everybody for certain",
     "unreadable": "cannot be read, so it is not run",
     "damaged": "has records that cannot be read",
     "review_missing": "was rolled back, and nobody has held the review that was due",

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from .due_times import next_due
 from .notebook_kinds import NOTEBOOK_KINDS
 from .quantities import megabytes_of, seconds_of
-from ..workspace.errors import ParameterError, SettingsError, closest
+from ..workspace.errors import MmopsError, ParameterError, SettingsError, closest
 from ..workspace.params import read_yaml
 from ..workspace.places import Workspace
 from ..workspace.settings import Settings
@@ -42,6 +42,7 @@ class Schedule:
     on_missed:str = "latest" # One of `MISSED_RULES`
     late_after_s:float = 900. # Seconds after the due time from which a start is late
     destinations:tuple[str, ...]|None = None # Where alerts go; None leaves it to settings.ini
+    send_to:tuple[str, ...] = () # Who gets the report when it is made
 
     @property
     def zone(self)->ZoneInfo: "The time zone, ready to use."; return ZoneInfo(self.time_zone)
@@ -129,6 +130,13 @@ def _destinations(value, settings):
     try: return tuple(str(read_destination(str(each))) for each in found)
     except SettingsError as e: raise ValueError(f"cannot be used: {e.problem} {e.remedy}") from None
 
+def _receivers(value, settings):
+    found = [value] if isinstance(value, str) else value
+    if not isinstance(found, list): raise ValueError(f"is {value!r}; allowed is a list such as [marketing@example.com, webhook:env:TEAM_CHAT]")
+    from marketing_mlops.schedules.report_sending import report_receiver
+    try: return tuple(dict.fromkeys(str(report_receiver(str(each))) for each in found))
+    except MmopsError as e: raise ValueError(f"cannot be used: {e.problem} {e.remedy}") from None
+
 # %% ../../nbs/api/schedules/20_entries.ipynb #d3303242
 _NOTEBOOK = _text(r"[\w-]+", "the name of a notebook, without .ipynb")
 ENTRY_KEYS = dict(
@@ -145,7 +153,8 @@ ENTRY_KEYS = dict(
     memory=EntryKey("memory_mb", lambda value, settings: megabytes_of(value), "memory an attempt may use"),
     on_missed=EntryKey("on_missed", _one_of(MISSED_RULES), "what happens to due times at which the machine was off"),
     late_after=EntryKey("late_after_s", _length(1), "from when on a start is late"),
-    destinations=EntryKey("destinations", _destinations, "where alerts go, instead of settings.ini"))
+    destinations=EntryKey("destinations", _destinations, "where alerts go, instead of settings.ini"),
+    send_to=EntryKey("send_to", _receivers, "who gets the report when it is made, by mail or in a chat"))
 
 # %% ../../nbs/api/schedules/20_entries.ipynb #47d6fa25
 def read_schedule(
@@ -179,6 +188,7 @@ def _wrong_together(content):
     for key in ("cron", "owner"):
         if key not in content: yield key, f"{key} is missing ({ENTRY_KEYS[key].help})"
     single = next((word for word, kind in NOTEBOOK_KINDS.items() if word in content and not kind.run_each), None)
+    if "send_to" in content and "report" not in content: yield "send_to", "send_to is for reports; a job makes no page for readers"
     if "for_each" in content and single: yield "for_each", f"for_each makes one run for each value, which a {single} cannot be given"
 
 def _wrong_entry(name, wrong):

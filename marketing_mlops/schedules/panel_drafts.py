@@ -35,7 +35,7 @@ def _axes_typed(text:str|list[str])->list[str]|dict[str, list[str]]:
 
 ENTRY_FIELDS:dict[str, Callable[[str], object]] = dict( # Keys of an entry in the order of the panel, and how their text becomes a value
     cron=str, market=str, zone=str, owner=str, retries=_whole, retry_after=str, deadline=str, memory=str,
-    on_missed=str, late_after=str, for_each=_axes_typed, destinations=_listed)
+    on_missed=str, late_after=str, for_each=_axes_typed, destinations=_listed, send_to=_listed)
 
 # %% ../../nbs/api/schedules/90_panel_drafts.ipynb #313cc570
 def value_text(

@@ -155,7 +155,8 @@ ENTRY_CONTROLS:dict[str, EntryControl] = dict( # By key of an entry; a key witho
     memory=EntryControl(default="the machine's default"),
     on_missed=EntryControl("choice", lambda workspace: MISSED_RULES, about="; ".join(f"{rule}: {meaning}" for rule, meaning in MISSED_RULES.items())),
     for_each=EntryControl(default="one report"),
-    destinations=EntryControl(default="as in settings.ini"))
+    destinations=EntryControl(default="as in settings.ini"),
+    send_to=EntryControl(default="nobody"))
 
 # %% ../../nbs/api/schedules/92_panel_fields.ipynb #d2c748e5
 def entry_field(

@@ -63,8 +63,13 @@ def report_end(
     now_round.tell(f"{run.schedule} {local_time(schedule, run.due)}: {run.state}{why}{_again(schedule, run, now_round.clock())}")
     if run.state != "done": return
     notify(now_round, page_missing_alert(schedule, run, now_round.workspace.root), schedule)
+    if schedule.send_to: notify(now_round, _queued(now_round, schedule, run), schedule)
     try: put_report_on_record(now_round.workspace, schedule, run)
     except (MmopsError, OSError, ValueError, KeyError) as error: now_round.tell(f"The report is made and could not be put on record: {error}")
+
+def _queued(now_round:Round, schedule:Schedule, run:DueRun)->Alert|None:
+    from marketing_mlops.schedules.sent_reports import queue_report
+    return queue_report(now_round.workspace, schedule, run, now_round.clock())
 
 def _again(schedule:Schedule, run:DueRun, now:datetime)->str:
     "When it is tried again, as the end of a sentence."

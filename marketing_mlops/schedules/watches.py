@@ -10,7 +10,7 @@ A round alone is enough for a test or a notebook; use a watch wherever nobody is
 __all__ = ['told_to_people', 'tell_of_hindrances', 'tell_people', 'keep_watch']
 
 # %% ../../nbs/api/schedules/54_watches.ipynb #672b3475
-import contextlib
+import contextlib, os
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from ..governance.text_log import has_logs
@@ -80,7 +80,7 @@ def keep_watch(
             ended = with_room(workspace.state, lambda: run_due(workspace, clock, at_once=at_once, tell=tell))
             tell_of_hindrances(workspace, ended, clock())
             return ended
-    finally: _tell_of_duties(workspace, clock(), tell); tell_people(workspace, clock(), tell)
+    finally: _tell_of_duties(workspace, clock(), tell); _send_reports(workspace, clock(), tell); tell_people(workspace, clock(), tell)
 
 # %% ../../nbs/api/schedules/54_watches.ipynb #d4bed4e8
 def _tell_of_duties(workspace:Workspace, now:datetime, tell:Callable[[str], None]):
@@ -93,6 +93,14 @@ def _tell_of_duties(workspace:Workspace, now:datetime, tell:Callable[[str], None
         alert = Alert("unreadable", "ledger", now.astimezone(timezone.utc).replace(hour=0, minute=0, second=0, microsecond=0), f"Nobody can say what is owed to the models. {problem}", remedy)
         with contextlib.suppress(OSError): raise_alert(alert, workspace, now=now)
         tell(f"ledger: {problem} {remedy}")
+
+def _send_reports(workspace:Workspace, now:datetime, tell:Callable[[str], None]):
+    "Reports on their list go out before the alerts, which tell of those that do not arrive."
+    if not (workspace.state/"reports_sent").is_dir(): return
+    try:
+        from marketing_mlops.schedules.sent_reports import tell_of_reports
+        tell_of_reports(workspace, now, os.environ, tell)
+    except Exception as error: tell(f"reports: could not be sent ({getattr(error, 'strerror', None) or type(error).__name__}); they are sent later.") # the round is done
 
 def _say_early(workspace:Workspace, now:datetime):
     with contextlib.suppress(OSError): raise_alert(little_room_alert(now), workspace, now=now)

@@ -64,7 +64,7 @@ def test_redis_is_known_to_one_module():
 
 def test_the_network_is_reached_from_one_module_of_sources_and_one_of_schedules():
     reaching = {name(p) for p in modules() if box_of(p) not in ("activation", "serving") and NETWORK & set(imports_of(p))}
-    assert reaching == {"sources/datasets.py", "schedules/destinations.py"}      # public files in, alerts out
+    assert reaching == {"sources/datasets.py", "schedules/transports.py"}      # public files in, alerts and reports out
 
 OWN_DATABASE = "schedules/records.py"            # the one module that owns the database of due times
 

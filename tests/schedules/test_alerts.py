@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 import pytest
 from hypothesis import given, settings, strategies as st
 from listening_servers import mail_server, web_hook
-from marketing_mlops.schedules import destinations as room, watches
+from marketing_mlops.schedules import transports, watches
 from marketing_mlops.schedules.alert_journal import alert_events, journal_path
 from marketing_mlops.schedules.alerts import Alert, open_alerts, raise_alert, settle_alerts
 from marketing_mlops.schedules.deliveries import deliver_alerts, undelivered
@@ -69,7 +69,7 @@ def test_the_refusal_of_a_mail_server_is_repeated_without_the_password(told, env
     assert "s3cret" not in str(refused.value) and len(str(refused.value).splitlines()) == 2
 
 def test_a_server_that_takes_the_call_and_says_nothing_is_left_alone(monkeypatch):
-    monkeypatch.setattr(room, "PATIENCE_S", .05)
+    monkeypatch.setattr(transports, "PATIENCE_S", .05)
     with mail_server(silent=True) as server, pytest.raises(DeliveryError, match="says nothing"):
         deliver(message_of([alert()]), TO_MARKETING, now=MONDAY, environment=smtp(server))
 
