@@ -113,11 +113,17 @@ def lab(*options):
     say("JupyterLab: stop it with Ctrl-C")
     call(BIN/"jupyter", "lab", f"--ServerApp.root_dir={ROOT}", "--LabApp.default_url=/lab/tree/nbs/tutorials/00_start_here.ipynb", *options)
 
+def compile_modules():
+    "Once: where PYTHONDONTWRITEBYTECODE is set, every process that a page or a test starts would compile our modules again."
+    call(BIN/"python", "-m", "compileall", "-q", "marketing_mlops")
+
 def run_pages(*which):
+    compile_modules()
     say("pages: every notebook in a process of its own")
     call(BIN/"python", "tests/house/run_pages.py", *which, OMP_NUM_THREADS="1")
 
 def run_tests(which, *options):
+    compile_modules()
     say("tests")
     workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
     # one thread per worker: two that each take all cores wait for one another

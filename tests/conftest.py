@@ -14,6 +14,9 @@ TRAVELS = ["settings.ini", "params.yaml", "schedule.yaml", "dvc.yaml", ".dvcigno
 # A shell that starts the suite in the background has SIGINT ignored, and children inherit that: Ctrl-C could not be tested.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where PYTHONDONTWRITEBYTECODE is set, each worker would rewrite the asserts of all tests again: half of what collecting them costs.
+WRITES_NOTHING, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+
 def pytest_collection_modifyitems(items):
     "A test that needs a pipeline run from nothing, or published files, belongs to the edges, wherever it stands."
     for item in items:
@@ -22,6 +25,7 @@ def pytest_collection_modifyitems(items):
 
 def pytest_collection_finish():
     "Thousands of tests are thousands of objects that every garbage collection would look at again."
+    sys.dont_write_bytecode = WRITES_NOTHING
     gc.freeze()
 
 import hypothesis
