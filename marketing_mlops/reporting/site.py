@@ -10,16 +10,17 @@ Documentation is read by people without a checkout: the marketer who wants to kn
 __all__ = ['DOORS', 'site_texts', 'write_pages', 'project_name', 'changelog_text', 'place_files', 'Site', 'build_site']
 
 # %% ../../nbs/api/reporting/94_site.ipynb #fc35a89f
-import hashlib, re, shutil, tomllib
+import hashlib, json, re, shutil, tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from ..contracts.glossary import Term, glossary
 from .explained_words import prose_words
 from .site_benchmarks import benchmarks_text
-from .site_extras import SitePage, SiteWriter, frames_text, links_text, site_writers, write_extras
+from .site_extras import SitePage, SiteWriter, frames_text, links_text, site_writers, write_extras, writer_names
 from .site_folders import SECTIONS, folder_pages, site_notebooks
 from .site_glossary import glossary_text
+from .site_memory import PACKAGE, content_hash_of, made_from, remember_pages, remembered_pages, remembered_texts
 from .site_pages import name_targets, page_text, prose_text
 from .site_reports import place_reports, reports_text
 from .site_sphinx import run_sphinx, write_changed, write_configuration
@@ -34,14 +35,22 @@ def _picture_keeper(folder:Path)->Callable[[str], str]:
         return f"/pictures/{name}"
     return save
 
+def _converter()->str:
+    "A hash of the modules that turn a notebook into markdown; empty in a notebook."
+    return content_hash_of(PACKAGE/"reporting"/f"{name}.py" for name in ("site_pages", "markup", "readme")) if PACKAGE else ""
+
 def site_texts(
     notebooks:Mapping[str, dict], # As `site_notebooks` finds them
     pictures:Path, # Folder of the markdown; pictures of lessons go below it
     extras:Sequence[SitePage]=(), # As `write_extras` gives them; none by default
+    targets:Mapping[str, str]|None=None, # As `name_targets` gives them; None looks for them
+    kept:Path|None=None, # Folder that remembers the texts of earlier builds; None remembers nothing
 )->dict[str, str]: # Markdown by address
     "The pages made from notebooks, and the pages of their folders."
-    targets, save = name_targets(notebooks), _picture_keeper(pictures)
-    texts = {address: page_text(notebook, targets, address, save) for address, notebook in notebooks.items()}
+    targets, save = dict(name_targets(notebooks) if targets is None else targets), _picture_keeper(pictures)
+    same = json.dumps(targets, sort_keys=True) + _converter()
+    keys = {address: hashlib.sha256((same + json.dumps(notebook, sort_keys=True)).encode()).hexdigest() for address, notebook in notebooks.items()} if kept else dict.fromkeys(notebooks, "")
+    texts = remembered_texts(kept, keys, lambda address: page_text(notebooks[address], targets, address, save))
     shown = {address: frames_text(extras, address) for address in texts}
     return {address: f"{text}\n{shown[address]}" if shown[address] else text for address, text in texts.items()} | folder_pages(notebooks)
 
@@ -83,13 +92,19 @@ def _first_models(root:Path)->tuple[str, ...]: return find_workspace(root).setti
 def place_files(
     root:Path, # Root of the repository
     into:Path, # Folder that holds `pages` and `html`
-    writers:Mapping[str, SiteWriter], # As `site_writers` finds them
+    writers:Mapping[str, SiteWriter]|None, # As `site_writers` finds them; None asks it, where anything has to be written
 )->tuple[str, list[SitePage]]: # Markdown of the page of reports, and the pages that other boxes wrote
     "Copy the reports and let other boxes write their pages."
-    extra = into/"pages"/"extra"
-    for old in extra.glob("*/"):
+    extra, record, names = into/"pages"/"extra", into/"cache"/"extras.json", list(writer_names() if writers is None else writers)
+    extras = remembered_pages(record, made_from(root, names), extra)
+    stay = {Path(page.address).parts[0] for page in extras or ()}
+    for old in (each for each in extra.glob("*/") if each.name not in stay):
         for folder in (old, into/"html"/old.name): shutil.rmtree(folder, ignore_errors=True)
-    placed, extras = place_reports(root, extra, _first_models(root)), write_extras(root, extra, writers)
+    placed = place_reports(root, extra, _first_models(root))
+    if extras is None:
+        found = site_writers() if writers is None else writers
+        extras = write_extras(root, extra, found)
+        if len(found) == len(names): remember_pages(record, made_from(root, names), extras) # now: what writes may keep something beside the data
     return reports_text(placed) + links_text(extras), extras
 
 # %% ../../nbs/api/reporting/94_site.ipynb #914b4b30
@@ -111,10 +126,11 @@ def build_site(
     root = Path(workspace) if workspace else find_workspace().root
     into = Path(into) if into else root/"_docs"
     notebooks = site_notebooks(root)
-    reports, extras = place_files(root, into, site_writers() if writers is None else writers)
+    targets = name_targets(notebooks)
+    reports, extras = place_files(root, into, writers)
     listed = dict(reports=reports, glossary=glossary_text(list(glossary().values()) if terms is None else terms),
-                  benchmarks=benchmarks_text(root), changelog=changelog_text(root, name_targets(notebooks)))
-    written = write_pages(site_texts(notebooks, into/"pages", extras) | {name: text for name, text in listed.items() if text}, into/"pages")
+                  benchmarks=benchmarks_text(root), changelog=changelog_text(root, targets))
+    written = write_pages(site_texts(notebooks, into/"pages", extras, targets, into/"cache"/"texts") | {name: text for name, text in listed.items() if text}, into/"pages")
     write_configuration(into/"pages", project_name(root), prose_words(terms))
     if (root/"nbs"/"images").is_dir(): shutil.copytree(root/"nbs"/"images", into/"pages"/"images", dirs_exist_ok=True)
     return Site(into/"html"/"index.html", len(written), run_sphinx(into/"pages", into/"html", into/"cache"))

@@ -6,7 +6,7 @@ Somebody who is to trust a figure in a slide asks three things: what was promise
 
 # %% auto #0
 __all__ = ['PROMISES', 'HEAD', 'Promise', 'figure_at', 'kept_cases', 'promise_rows', 'recorded_days', 'benchmark_title',
-           'origin_line', 'score_text', 'benchmarks_text']
+           'record_origin', 'score_text', 'benchmarks_text']
 
 # %% ../../nbs/api/reporting/93_site_benchmarks.ipynb #d95d14ea
 import ast, json, subprocess
@@ -107,6 +107,7 @@ def recorded_days(
         elif line.endswith(".json"): days.setdefault(Path(line).stem, now)
     return days
 
+# %% ../../nbs/api/reporting/93_site_benchmarks.ipynb #feee820d
 def benchmark_title(
     script:Path, # The benchmark, below benchmarks/
 )->str: # First line of its docstring; its name where there is none
@@ -115,7 +116,7 @@ def benchmark_title(
     return said.splitlines()[0].rstrip(".") if said else script.stem.replace("_", " ").capitalize()
 
 # %% ../../nbs/api/reporting/93_site_benchmarks.ipynb #80e5bcf8
-def origin_line(
+def record_origin(
     record:Mapping, # What a benchmark wrote
     day:tuple[str, str], # Day and commit of its record; both empty where unknown
 )->str:
@@ -138,6 +139,7 @@ def score_text(
     broken = [row for row in rows if row[-1] != "yes"]
     return f"{len(kept)} of {len(rows)} promises were kept when they were last measured.\n\n" + markdown_table(HEAD, broken + kept) + "\n" if rows else ""
 
+# %% ../../nbs/api/reporting/93_site_benchmarks.ipynb #847a7c2d
 def benchmarks_text(
     root:str|Path, # Root of the repository
 )->str: # Markdown of the page; empty where there are no records
@@ -148,7 +150,7 @@ def benchmarks_text(
     parts, score = [], []
     for name, record in records.items():
         score += (rows := promise_rows(name, record))
-        origin = origin_line(record, days.get(name, ("", "")))
+        origin = record_origin(record, days.get(name, ("", "")))
         parts.append(f"## {benchmark_title(root/'benchmarks'/f'{name}.py')}\n\n{origin}\n\n" + (markdown_table(HEAD, rows) if rows else f"Nothing was promised. The record holds {', '.join(record)}.") + "\n")
     begin = "# Benchmarks\n\n> What was promised, what was measured, when, and on which commit. `make bench` measures again.\n\n"
     return begin + score_text(score) + "\n" + "\n".join(parts) if records else ""
