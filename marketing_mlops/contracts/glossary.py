@@ -178,11 +178,15 @@ COLUMN_TERMS = {
 # %% ../../nbs/api/contracts/90_glossary.ipynb #41d1eca7
 _ADDED:dict[str, Term] = {}
 
+def _may_be_taken(name:str)->bool:
+    own = (EXPERIMENT_TERMS, ESTIMATE_TERMS, JUDGEMENT_TERMS, WORKSPACE_TERMS, STAGE_TERMS, PRODUCT_TERMS, COLUMN_TERMS, TABLES, METRICS, _ADDED)
+    return "." in name or any(name in words for words in own) or any(name in table.names for table in TABLES.values())
+
 def register_term(
     added:Term, # A word that is not defined yet
 )->Term: # The same, for use as a one-line registration
     "Add a team's own word."
-    known = glossary().get(added.name)
+    known = glossary().get(added.name) if _may_be_taken(added.name) else None
     if added.name != term_key(added.name): raise ValueError(f"write {term_key(added.name)!r} for {added.name!r}")
     if known not in (None, added): raise ValueError(f"{added.name!r} is defined already: {known.definition}")
     return _ADDED.setdefault(added.name, added)

@@ -24,6 +24,12 @@ def test_no_word_is_defined_twice_on_the_page():
     words = [name for terms in OWN for name in terms]
     assert len(words) == len(set(words)) and all(term_key(name) == name for name in words)
 
+def test_no_word_that_has_a_meaning_can_be_given_another():
+    assert all(map(page._may_be_taken, glossary())), "the whole glossary is asked about every word it holds"
+    for name in ("experiment", "orders", "market", "net_revenue_per_customer"):
+        with pytest.raises(ValueError, match="is defined already"): register_term(Term(name, "Something else."))
+        assert register_term(glossary()[name]) == glossary()[name]
+
 def test_own_words_do_not_hide_tables_or_metrics():
     words = {name for terms in OWN for name in terms}
     assert not words & set(METRICS) and not words & set(TABLES)
