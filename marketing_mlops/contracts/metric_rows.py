@@ -11,6 +11,8 @@ __all__ = ['measured_rows']
 from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from .measures import Metric, Quantity
 from .money import common_currency, converted, money_units
 from .schemas import table
@@ -44,12 +46,17 @@ def _in_one_currency(rows:pd.DataFrame, units:np.ndarray, scope:Scope)->tuple[np
     return result, currency
 
 # %% ../../nbs/api/contracts/76_metric_rows.ipynb #0ae216a2
+def _is_among(texts:pd.Series, wanted:pd.Series)->np.ndarray:
+    "Series.isin, by Arrow's own set: pandas makes an object of each text that is wanted."
+    held = pa.array(texts, pa.large_string())
+    return pc.is_in(held, value_set=pa.array(wanted.dropna().unique(), held.type)).to_numpy(zero_copy_only=False)
+
 def _kept(rows:pd.DataFrame, quantity:Quantity, metric:Metric, tables:Mapping)->pd.DataFrame:
     keep = pd.Series(True, rows.index)
     for name,values in quantity.where: keep &= rows[name].isin(values)
     if quantity.with_lines:
         lines = rows_of(tables, "order_lines", ["order_id", "kind"])
-        keep &= rows.order_id.isin(lines.order_id[lines.kind.isin(quantity.with_lines)].unique())
+        keep &= _is_among(rows.order_id, lines.order_id[lines.kind.isin(quantity.with_lines)])
     if quantity.measure == "line_amount" and "returns" not in metric.net_of: keep &= rows.kind.isin(["sale", "adjustment"])
     if quantity.measure in rows: keep &= rows[quantity.measure].notna()
     return rows[keep].reset_index(drop=True)

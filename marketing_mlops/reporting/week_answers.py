@@ -11,6 +11,7 @@ __all__ = ['changed_sentence', 'sure_sentences', 'place_sentence', 'target_sente
            'WeekAnswer', 'week_answer']
 
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #8bb453b0
+from calendar import monthrange
 from dataclasses import dataclass
 from ..contracts.counts import counted
 from ..contracts.figures import metric
@@ -70,6 +71,7 @@ def target_sentence(
     is_out_of_reach = found.expected is not None and target > found.expected.high
     return said + (" The plan lies above the range of weeks like these." if is_out_of_reach else "")
 
+# %% ../../nbs/api/reporting/85_week_answers.ipynb #ee6536e7
 def month_sentence(
     month:MonthSoFar|None, # From `month_so_far`; None without a plan for all its days
     currency:str, # Of its amounts
@@ -82,6 +84,16 @@ def month_sentence(
             f"{'ahead' if gap >= 0 else 'behind'} by {show_number(abs(100*gap), 1)} %.")
 
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #9c6d1c39
+def _rest_of_month(found:WeekFigure, month:MonthSoFar|None, currency:str)->str:
+    "Told when the days that are left would have to bring more than weeks like these ever do."
+    if month is None or month.whole is None or month.value >= month.whole: return ""
+    left, missing = monthrange(month.last.year, month.last.month)[1] - month.last.day, month.whole - month.value
+    if not left: return f"Tell who answers for the plan that {month.last:%B} ended {show_money(missing, currency, 0)} below it."
+    if found.expected is None or missing/left*7 <= found.expected.high: return ""
+    return (f"Tell who answers for the plan: the {'last day' if left == 1 else f'{left} days left'} of {month.last:%B} would have to bring {show_money(missing, currency, 0)}, "
+            f"where a week at the top of its range brings {show_money(found.expected.high/7*left, currency, 0)} in as many days.")
+
+# %% ../../nbs/api/reporting/85_week_answers.ipynb #d29eaf97
 def _side(name:str, word:str)->str:
     "Whether a metric lies on its better side; nothing for one that has none."
     direction = metric(name).direction
@@ -91,6 +103,7 @@ def week_steps(
     week:ReportedWeek, # From `read_week`
     target:float|None, # As in `target_sentence`
     data:Verdict, # Of content and age of the source
+    month:MonthSoFar|None=None, # As in `month_sentence`
 )->list[str]: # At least one
     "What somebody has to do because of this week, the first things first."
     found, steps = week.figures["net_revenue"], []
@@ -101,6 +114,7 @@ def week_steps(
     if found.word == "usual": steps += [f"Look at {name}: it lies {week.by_market[name].word} its own range, although all markets together do not." for name in odd]
     if found.word == "above": steps.append(f"Find out what brought it{about} while people remember; a week above its range is no new level yet.")
     if found.word == "usual" and target is not None and found.expected.high < target: steps.append("Take the plan up with who made it: a usual week does not reach it.")
+    if said := _rest_of_month(found, month, week.currency): steps.append(said)
     strange = [f"{metric(name).label} ({each.word} its range{_side(name, each.word)})" for name, each in week.figures.items() if name != "net_revenue" and each.word in ("above", "below")]
     if strange: steps.append(f"Look at {', '.join(strange)} in the table.")
     if found.word == "not judged": steps.append("Nothing can be said of this week yet; wait for more weeks.")
@@ -123,5 +137,5 @@ def week_answer(
     "What changed, how sure, what to do."
     found = week.figures["net_revenue"].word
     word = "unknown" if found == "not judged" or data.status in ("fail", "unknown") else "as_usual" if found == "usual" else "unusual"
-    parts = {"How sure": sure_sentences(week), "Where": [place_sentence(week)], "Against the plan": [target_sentence(week, target), month_sentence(month, week.currency)], "What to do": week_steps(week, target, data)}
+    parts = {"How sure": sure_sentences(week), "Where": [place_sentence(week)], "Against the plan": [target_sentence(week, target), month_sentence(month, week.currency)], "What to do": week_steps(week, target, data, month)}
     return WeekAnswer(word, changed_sentence(week), {name: said for name, lines in parts.items() if (said := [line for line in lines if line])})

@@ -108,6 +108,7 @@ def markets_block(
     if not rows: return Block('<p class="line">This source has one market.</p>', "This source has one market.")
     return table_block(pd.DataFrame(rows), labels=_HEADS | dict(what="Net revenue in"))
 
+# %% ../../nbs/api/reporting/87_week_blocks.ipynb #cb39af69
 def _with_change(weekly:Weekly, name:str, found:WeekFigure)->str:
     unit = _UNITS.get(name, weekly.week.currency)
     if found.value is None: return "not measured"
@@ -151,6 +152,7 @@ def channels_block(
     hints = dict(claimed_conversions=claimed, claimed_revenue=claimed, claimed_roas=metric("claimed_roas").definition, incremental_revenue="Revenue that would not have come otherwise. It is measured by lot or by a calibrated mix model, not by a platform; no comparison of single channels ran in this week.")
     return table_block(weekly.channels, formats=formats, labels=labels, hints=hints)
 
+# %% ../../nbs/api/reporting/87_week_blocks.ipynb #1e23bf48
 def channel_markets_block(
     weekly:Weekly, # From `read_weekly`
 )->Block:

@@ -89,8 +89,8 @@ def week_value(
 )->float|None: # None where a day is not in the data, or there is nothing to divide by; a market without a row has brought nothing
     "The value of a metric over one week of some markets."
     if not starts or not all(is_covered(parts, start) for start in starts.values()): return None
-    wanted = pd.MultiIndex.from_tuples([(market, pd.Timestamp(start)) for market, start in starts.items()])
-    rows = parts.set_index(["market", "week"]).reindex(wanted)
+    weeks, markets = parts.week.to_numpy("datetime64[D]"), parts.market.to_numpy(object)
+    rows = parts[np.logical_or.reduce([(markets == market) & (weeks == np.datetime64(start)) for market, start in starts.items()])]
     top = float(rows.numerator.fillna(0).astype(float).sum())
     if parts.denominator.isna().all(): return top
     bottom = float(rows.denominator.fillna(0).astype(float).sum())

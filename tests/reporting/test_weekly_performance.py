@@ -126,3 +126,30 @@ def test_nobody_is_called_new_against_a_year_in_which_everybody_was(settings):
     "Shop of 18 months: a share of new customers has no last year before the second anniversary of the data."
     found = read_week(small_shop(pd.date_range("2025-01-06", "2026-06-30")), settings).figures["new_customer_share"]
     assert found.value is not None and found.last_year is None
+
+def test_media_of_no_market_and_of_a_market_without_orders_count_in_the_total(settings):
+    shop = small_shop(pd.date_range("2025-01-06", "2026-06-30"))
+    days = pd.date_range("2025-01-06", "2026-06-30")
+    shop["media"] = frame_of_rows("media", [dict(day=f"{day:%Y-%m-%d}", channel=channel, market=market, spend=10, clicks=5, impressions=100, currency="EUR", occurred_at=f"{day:%Y-%m-%d}T00:00:00Z", known_at=f"{day:%Y-%m-%d}T00:00:00Z")
+                                            for day in days for channel, market in (("search", "DE"), ("video", None), ("social", "UK"))])
+    week = read_week(shop, settings)
+    assert week.figures["roas"].value == pytest.approx(700/210) and list(week.starts) == ["DE"]
+
+def test_every_market_figure_is_that_of_its_market_alone(settings):
+    shop = small_shop([*pd.date_range("2025-01-06", "2026-06-30"), *pd.date_range("2025-01-06", "2026-06-30")], market=lambda i: "DE" if i < 541 else "UK")
+    week = read_week(shop, settings)
+    assert {name: each.value for name, each in week.market_figures["net_revenue"].items()} == {"DE": 700, "UK": 700}
+    assert week.market_figures["average_order_value"]["UK"].value == 100 and set(week.market_figures) <= set(week.figures)
+
+def with_plans(place, root, times):
+    "A copy of the workspace whose plans ask for so many times as much."
+    shutil.copytree(place.root, root, ignore=shutil.ignore_patterns("runs"))
+    file = find_workspace(root).accepted("retailer")/"targets.parquet"
+    with duckdb.connect() as con: con.execute(f"copy (select * replace ((value*{times})::decimal(18,4) as value) from '{file}') to '{file}.new' (format parquet)")
+    shutil.move(f"{file}.new", file)
+    return find_workspace(root)
+
+def test_a_plan_that_cannot_be_reached_any_more_is_told_while_the_week_stays_what_it_is(place, tmp_path):
+    low, high = (read_weekly("retailer", with_plans(place, tmp_path/str(times), times)).answer for times in (.5, 100))
+    assert not any("would have to bring" in step for step in low.details["What to do"]) and "ahead by" in low.details["Against the plan"][1]
+    assert any("of June would have to bring" in step for step in high.details["What to do"]) and high.changed == low.changed
