@@ -27,7 +27,7 @@ def written_lines(
     runs = f"{written.n_runs:,} run{'s' if written.n_runs != 1 else ''} of reports" if written.n_runs else "No report was made yet. Next: `mmops report --list`"
     return [address, f"{runs}: {', '.join(told)}." if written.n_runs else f"{runs}.", *[f"Cannot be read: {each}" for each in written.unread[:5]]]
 
-# %% ../../nbs/api/cli/57_gallery_command.ipynb #9aaccdb6
+# %% ../../nbs/api/cli/57_gallery_command.ipynb #5700c8e6
 def show_gallery(
     no_open:bool=False, # Do not open the page in a browser
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
@@ -36,7 +36,7 @@ def show_gallery(
     from marketing_mlops.jobs.runner import wall_clock
     from marketing_mlops.reporting.galleries import write_gallery
     found = find_workspace(workspace)
-    with terminal_progress("Writing the gallery"): written = write_gallery(found, wall_clock())
+    with terminal_progress("Writing the gallery") as tell: written = write_gallery(found, wall_clock(), tell=tell)
     for line in written_lines(written, page_address(written.index)): print(printable(line))
     if not no_open: open_page(written.index)
 

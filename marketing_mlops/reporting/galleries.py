@@ -9,11 +9,11 @@
 # %% auto #0
 __all__ = ['gallery_folder', 'cover_path', 'difference_of', 'Written', 'write_gallery', 'write_difference']
 
-# %% ../../nbs/api/reporting/99_galleries.ipynb #5c539965
-import dataclasses, hashlib, json, os, shutil
-from collections.abc import Iterable, Iterator, Mapping
+# %% ../../nbs/api/reporting/99_galleries.ipynb #6daeec5a
+import hashlib, json, os, shutil
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from ..jobs.runs import Run, read_run
 from .gallery_index import index_page
 from .gallery_runs import GalleryRun, Neighbours, contents_of, in_series, is_report_run, read_report_run, told_by
 from .page_contents import PageContents
+from .pages import content_hash
 from .run_changes import RunDifference, difference_sentence, run_difference
 from .run_covers import CoverLinks, difference_page, gallery_css, run_cover
 from ..workspace.errors import ParameterError
@@ -41,7 +42,7 @@ def cover_path(
     "The permanent page of a run."
     return gallery_folder(workspace)/"runs"/run_id/"index.html"
 
-# %% ../../nbs/api/reporting/99_galleries.ipynb #46d6ca32
+# %% ../../nbs/api/reporting/99_galleries.ipynb #5e3625a9
 _FORM = 1 # Raised when what is kept, or a cover, takes another form
 
 def _stamp(folder:Path)->list[int]:
@@ -59,7 +60,7 @@ def _kept(workspace:Workspace)->dict[str, dict]:
     except (OSError, ValueError): return {}
     return content["runs"] if isinstance(content, dict) and content.get("form") == _FORM and isinstance(content.get("runs"), dict) else {}
 
-def _as_kept(told:GalleryRun)->dict[str, object]: return dataclasses.asdict(told)
+def _as_kept(told:GalleryRun)->dict[str, object]: return dict(vars(told))
 
 def _from_kept(kept:Mapping[str, object])->GalleryRun:
     return GalleryRun(**{name: tuple(value) if isinstance(value, list) else value for name, value in kept.items()})
@@ -88,13 +89,14 @@ def _told(manifest:Path, workspace:Workspace)->dict|None:
     run = read_report_run(manifest)
     return _as_kept(told_by(run, contents_of(run), workspace)) if run else None
 
-# %% ../../nbs/api/reporting/99_galleries.ipynb #7affe0c2
+# %% ../../nbs/api/reporting/99_galleries.ipynb #1fbf93a6
 @dataclass(frozen=True)
 class _Writing:
     "What is the same for all covers of a gallery."
     workspace:Workspace
     told:Mapping[str, GalleryRun] # By run id
     style:str # Style sheet
+    style_hash:str # Changes with it
     templates:frozenset[str] # Notebooks that are there
 
     def folder(self, run:GalleryRun)->Path: "Evidence of a run."; return self.workspace.path("data", "runs", *run.folder.split("/"))
@@ -102,7 +104,7 @@ class _Writing:
 
 def _mark(run:GalleryRun, around:Neighbours, writing:_Writing)->str:
     "Changes with everything a cover shows."
-    shown = [_FORM, dataclasses.asdict(run), dataclasses.asdict(around), writing.has_template(run), hashlib.sha256(writing.style.encode()).hexdigest()]
+    shown = [_FORM, vars(run), vars(around), writing.has_template(run), writing.style_hash]
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 @lru_cache(maxsize=64)
@@ -156,30 +158,39 @@ def _remove_gone(workspace:Workspace, told:Mapping[str, GalleryRun])->int:
             if page.stem.removeprefix("since_") not in told: page.unlink(missing_ok=True)
     return n
 
-# %% ../../nbs/api/reporting/99_galleries.ipynb #c709df5e
-def write_gallery(
-    workspace:Workspace, # Whose runs
-    now:datetime, # When it is written, with a time zone
-)->Written:
-    "Brings the gallery of a workspace up to date."
-    with _alone(workspace):
-        found = _look(workspace)
-        around = in_series(list(found.told.values()))
-        writing = _Writing(workspace, found.told, gallery_css(), frozenset(path.stem for path in workspace.path("nbs", "reports").glob("*.ipynb")))
-        n = sum(_covered(run, around[run.run_id], writing, found.kept.setdefault(run.run_id, dict(cover=""))) for run in sorted(found.told.values(), key=lambda run: run.run_id))
-        changed = {run_id: kept.get("changed", "") for run_id, kept in found.kept.items()}
-        index = write_text(gallery_folder(workspace)/"index.html", index_page(list(found.told.values()), around, changed, now=now, unread=found.unread))
-        removed = _remove_gone(workspace, found.told)
-        kept = {run_id: each for run_id, each in found.kept.items() if "stamp" in each}
-        write_text(gallery_folder(workspace)/"gallery.json", json.dumps(dict(form=_FORM, runs=kept), ensure_ascii=False))
-    return Written(index, len(found.told), n, removed, tuple(found.unread))
-
+# %% ../../nbs/api/reporting/99_galleries.ipynb #dd77cf96
 def _covered(run:GalleryRun, around:Neighbours, writing:_Writing, kept:dict)->bool:
     "Writes the cover of a run where it is not what it should be; whether it did."
     mark = _mark(run, around, writing)
     if kept.get("cover") == mark and cover_path(writing.workspace, run.run_id).is_file(): return False
     kept |= dict(changed=_write_cover(run, around, writing), cover=mark)
     return True
+
+# %% ../../nbs/api/reporting/99_galleries.ipynb #d0fcd9b9
+def _silent(text:str)->None: pass
+
+def write_gallery(
+    workspace:Workspace, # Whose runs
+    now:datetime, # When it is written, with a time zone
+    *,
+    tell:Callable[[str], None]=_silent, # Told how far it has come, after every 500 runs
+)->Written:
+    "Brings the gallery of a workspace up to date."
+    with _alone(workspace):
+        found = _look(workspace)
+        around = in_series(list(found.told.values()))
+        style = gallery_css()
+        writing = _Writing(workspace, found.told, style, content_hash(style), frozenset(path.stem for path in workspace.path("nbs", "reports").glob("*.ipynb")))
+        n = 0
+        for i, run in enumerate(sorted(found.told.values(), key=lambda run: run.run_id), 1):
+            n += _covered(run, around[run.run_id], writing, found.kept.setdefault(run.run_id, dict(cover="")))
+            if i % 500 == 0: tell(f"{i:,} of {len(found.told):,} runs, {n:,} of them written")
+        changed = {run_id: kept.get("changed", "") for run_id, kept in found.kept.items()}
+        index = write_text(gallery_folder(workspace)/"index.html", index_page(list(found.told.values()), around, changed, now=now, unread=found.unread))
+        removed = _remove_gone(workspace, found.told)
+        kept = {run_id: each for run_id, each in found.kept.items() if "stamp" in each}
+        write_text(gallery_folder(workspace)/"gallery.json", json.dumps(dict(form=_FORM, runs=kept), ensure_ascii=False))
+    return Written(index, len(found.told), n, removed, tuple(found.unread))
 
 # %% ../../nbs/api/reporting/99_galleries.ipynb #14134ac5
 def _both(first:Run, second:Run, workspace:Workspace)->list[GalleryRun]:

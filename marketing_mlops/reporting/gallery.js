@@ -1,14 +1,14 @@
 // The list of the gallery: finds runs while somebody types, and keeps what was asked for in the address.
 (() => {
   const $ = id => document.getElementById(id);
-  const data = JSON.parse($("runs").textContent), STEP = 50;
+  const data = JSON.parse($("runs").textContent), STEP = 30;
   const FIELDS = ["q", "report", "status", "market", "channel", "from", "to"];
-  const fold = text => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+  const fold = text => (/^[\x00-\x7f]*$/.test(text) ? text : text.normalize("NFKD").replace(/\p{M}/gu, "")).toLowerCase();
   const runs = data.runs.map(r => ({
     id: r[0], report: data.reports[r[1]], title: r[2], asked: r[3], owner: data.owners[r[4]], made: r[5], status: data.statuses[r[6]], word: data.words[r[7]],
     meaning: data.meanings[r[8]], sentence: r[9], until: r[10], labels: r[11], markets: r[12], channels: r[13], changed: r[14], remedy: r[15]
   }));
-  for (const r of runs) r.text = fold([r.title, r.report, r.asked, r.owner, r.word, r.sentence, r.id, r.labels, ...r.markets, ...r.channels].join(" "));
+  const textOf = r => r.text ??= fold([r.title, r.report, r.asked, r.owner, r.word, r.sentence, r.id, r.labels, ...r.markets, ...r.channels].join(" "));
   let shown = STEP, found = [];
 
   const made = (tag, cls, text) => { const e = document.createElement(tag); if (cls) e.className = cls; if (text) e.textContent = text; return e; };
@@ -31,7 +31,7 @@
   function fits(r, a, words) {
     return (!a.report || r.report === a.report) && (!a.status || r.status === a.status || r.word === a.status) && (!a.market || r.markets.includes(a.market))
       && (!a.channel || r.channels.includes(a.channel)) && (!a.from || r.made.slice(0, 10) >= a.from) && (!a.to || r.made.slice(0, 10) <= a.to)
-      && words.every(word => r.text.includes(word));
+      && words.every(word => textOf(r).includes(word));
   }
 
   function show() {
@@ -89,4 +89,6 @@
   addEventListener("hashchange", take);
   $("find").hidden = false;
   take();
+  const ready = from => requestIdleCallback(left => { while (from < runs.length && left.timeRemaining() > 1) textOf(runs[from++]); if (from < runs.length) ready(from); });
+  if ("requestIdleCallback" in window) ready(0);
 })();

@@ -31,7 +31,7 @@ def test_no_name_runs_loads_or_restyles_anything(chromium, tmp_path):
     watched = chromium(index)
     watched.page.wait_for_timeout(200)
     assert watched.page.title() == "Gallery of reports" and (watched.said, watched.asked, watched.dialogs) == ([], [], [])
-    assert watched.page.locator("#list li").count() == 50 and '<script>document.title="pwned"</script>' in watched.page.locator("#market").inner_text()
+    assert watched.page.locator("#list li").count() == 30 and '<script>document.title="pwned"</script>' in watched.page.locator("#market").inner_text()
     for run_id in watched.page.evaluate("JSON.parse(document.getElementById('runs').textContent).runs.map(r => r[0])")[:6]:
         seen = chromium(cover_path(workspace, run_id))
         assert "pwned" not in seen.page.title().replace('"pwned"', "") and (seen.said, seen.asked, seen.dialogs) == ([], [], [])
@@ -82,9 +82,9 @@ def test_every_control_has_a_name_and_the_keyboard_reaches_a_run(chromium, four_
 
 def test_more_are_shown_on_demand_and_the_first_new_one_has_the_focus(chromium, four_hundred):
     watched = chromium(four_hundred[2])
-    watched.page.get_by_role("button", name="Show 50 more").click()
-    assert watched.page.locator("#list li").count() == 100
-    assert watched.page.evaluate("[...document.querySelectorAll('#list li')].indexOf(document.activeElement.closest('li'))") == 50
+    watched.page.get_by_role("button", name="Show 30 more").click()
+    assert watched.page.locator("#list li").count() == 60
+    assert watched.page.evaluate("[...document.querySelectorAll('#list li')].indexOf(document.activeElement.closest('li'))") == 30
 
 @pytest.mark.parametrize("width", [1280, 390])
 def test_list_and_cover_fit_their_screen(chromium, four_hundred, width):
