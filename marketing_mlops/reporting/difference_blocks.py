@@ -69,7 +69,10 @@ def difference_html(
     rest = f'<p class="next">{counted(same, "value")} of both runs {"is" if same == 1 else "are"} equal. {READ_THIS}</p>' if kinds or only else f'<p class="next">{counted(same, "value")} were compared.</p>'
     return summary + kinds + only + rest
 
-# %% ../../nbs/api/reporting/97_difference_blocks.ipynb #9f82ea85
+# %% ../../nbs/api/reporting/97_difference_blocks.ipynb #15c8fbdc
+def _terminal_line(change:Change)->str:
+    return f"  {change.words}" if change.kind != "sentence" else f"  {change.name}, now: {change.after or 'nothing'} Before: {change.before or 'nothing'}"
+
 def changed_lines(
     difference:RunDifference, # From `run_difference`
     most:int=12, # Changes of one kind
@@ -78,8 +81,8 @@ def changed_lines(
     lines = [difference_sentence(difference)]
     for kind, title in CHANGE_KINDS.items():
         changes = difference.of(kind)
-        if changes: lines += ["", title, *(f"  {each.words}" for each in changes[:most]), *[f"  {unshown_sentence(changes[most:])}"]*(len(changes) > most)]
+        if changes: lines += ["", f"{title}:", *(_terminal_line(each) for each in changes[:most]), *[f"  {unshown_sentence(changes[most:])}"]*(len(changes) > most)]
     for title, named in (("Only in the later run", difference.only_after), ("Only in the earlier run", difference.only_before)):
-        if named: lines += ["", title, *(f"  {CHANGE_KINDS[kind]}: {'; '.join(names[:most])}{f' and {len(names) - most:,} more' if len(names) > most else ''}" for kind, names in named.items())]
+        if named: lines += ["", f"{title}:", *(f"  {CHANGE_KINDS[kind]}: {'; '.join(names[:most])}{f' and {len(names) - most:,} more' if len(names) > most else ''}" for kind, names in named.items())]
     same = sum(difference.n_equal.values())
     return [*lines, "", f"{counted(same, 'value')} of both runs {'is' if same == 1 else 'are'} equal."]
