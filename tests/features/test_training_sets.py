@@ -24,10 +24,20 @@ HILLSTROM = dict(source="hillstrom", task="uplift", outcome=dict(kind="outcome",
 BANK = dict(source="bank-marketing", task="propensity", outcome=dict(kind="outcome", column="conversion"), split=dict(held_out=.2),
             features=["trait.age", "trait.job", "trait.days_since_earlier_contact", "trait.euribor_3_months"])
 
+@pytest.fixture(scope="module")
+def made(retailer):
+    "Function (spec) -> its training set, made once for all tests that only read it."
+    kept = {}
+    def make(spec):
+        key = json.dumps(spec, sort_keys=True)
+        if key not in kept: kept[key] = training_set(retailer, "m", spec)
+        return kept[key]
+    return make
+
 def digest(training): return hashlib.sha256(training.frame.to_csv(index=False).encode()).hexdigest()
 
-def test_churn_rows_hold_a_label_a_side_and_every_feature(retailer):
-    training = training_set(retailer, "retailer_churn_90d", CHURN)
+def test_churn_rows_hold_a_label_a_side_and_every_feature(made):
+    training = made(CHURN)
     assert set(training.frame.label) == {0, 1} and set(training.frame.split) == {"train", "held_out"}
     assert training.held_out.cutoff.unique().tolist() == [pd.Timestamp("2026-03-01", tz="UTC")]
     assert training.train.matured_at.max() <= pd.Timestamp("2026-03-01", tz="UTC")
@@ -36,21 +46,21 @@ def test_churn_rows_hold_a_label_a_side_and_every_feature(retailer):
     assert training.frame.recency_days.between(0, 364).all(), "active customers ordered within 365 days"
     assert training.treatment is None and training.frame.is_holdout.any()
 
-def test_churn_is_the_mirror_image_of_a_repeat_purchase(retailer):
-    churn = training_set(retailer, "churn", CHURN).frame
+def test_churn_is_the_mirror_image_of_a_repeat_purchase(retailer, made):
+    churn = made(CHURN).frame
     repeat = training_set(retailer, "repeat", CHURN | dict(outcome=CHURN["outcome"] | dict(kind="order"))).frame
     assert (churn.label + repeat.label == 1).all()
     pd.testing.assert_frame_equal(churn.drop(columns="label"), repeat.drop(columns="label"))
 
-def test_recency_tells_who_leaves(retailer):
-    frame = training_set(retailer, "churn", CHURN).frame
+def test_recency_tells_who_leaves(made):
+    frame = made(CHURN).frame
     late, fresh = frame.recency_days > 120, frame.recency_days < 30
     assert frame.label[late].mean() > frame.label[fresh].mean() + .2
 
-def test_what_the_experiment_did_is_what_the_readout_counts(retailer):
+def test_what_the_experiment_did_is_what_the_readout_counts(retailer, made):
     from marketing_mlops.contracts.metrics import unit_values
     from marketing_mlops.sources.ingestion import accepted_tables
-    training = training_set(retailer, "retailer_promo_uplift", PROMO)
+    training = made(PROMO)
     units = training.frame[["customer_id"]]
     end = training.frame.cutoff + pd.Timedelta(days=14)
     spent = unit_values("net_revenue_per_customer", accepted_tables(retailer, "retailer"), units, start=training.frame.cutoff, end=end, settings=retailer.settings)
@@ -58,8 +68,8 @@ def test_what_the_experiment_did_is_what_the_readout_counts(retailer):
     assert training.outcomes == ("spend", "unsubscribed", "complained") and training.treatment == "arm"
     assert set(training.frame.arm) == {"no_mail", "promo_mail"} and not training.frame.is_holdout.any()
 
-def test_half_of_an_experiment_is_held_out_person_by_person(retailer):
-    frame = training_set(retailer, "retailer_promo_uplift", PROMO).frame
+def test_half_of_an_experiment_is_held_out_person_by_person(retailer, made):
+    frame = made(PROMO).frame
     assert frame.customer_id.is_unique and abs((frame.split == "held_out").mean() - .5) < .06
     again = training_set(retailer, "another_name", PROMO | dict(features=["tenure_days"])).frame
     assert again.set_index("customer_id").split.to_dict() == frame.set_index("customer_id").split.to_dict()
@@ -110,16 +120,16 @@ def test_a_cutoff_ahead_of_the_data_is_refused_with_its_key_and_the_day_that_fit
 
 def test_the_day_that_fits_is_judged_by(retailer):
     with open_events(retailer, "retailer") as events: fits = f"{last_complete_cutoff(events, CHURN['outcome']):%Y-%m-%d}"
-    training = training_set(retailer, "m", CHURN | dict(cutoffs=dict(last=fits, every_days=30, count=5)))
+    training = training_set(retailer, "m", CHURN | dict(cutoffs=dict(last=fits, every_days=30, count=5), features=["recency_days"]))
     assert training.held_out.cutoff.max() == pd.Timestamp(fits, tz="UTC") and training.open_cutoffs == ()
 
-def test_cutoffs_whose_outcome_is_not_complete_are_left_out_and_named(retailer, tmp_path):
-    training = training_set(retailer, "m", CHURN | dict(cutoffs=dict(last="2026-05-30", every_days=30, count=8)))
+def test_cutoffs_whose_outcome_is_not_complete_are_left_out_and_named(retailer, made, tmp_path):
+    training = training_set(retailer, "m", CHURN | dict(cutoffs=dict(last="2026-05-30", every_days=30, count=8), features=["recency_days"]))
     assert training.open_cutoffs == ("2026-04-30", "2026-05-30") and training.held_out.cutoff.max() == pd.Timestamp("2026-03-31", tz="UTC")
     assert "The outcome of the cutoffs 2026-04-30, 2026-05-30 is not complete yet; they were left out." in training._repr_markdown_()
     write_training_set(training, tmp_path)
     assert read_training_set(tmp_path).open_cutoffs == training.open_cutoffs
-    assert "open_cutoffs" not in describe_training_set(training_set(retailer, "m", CHURN))
+    assert "open_cutoffs" not in describe_training_set(made(CHURN))
 
 def test_a_score_that_no_row_can_have_is_refused_with_the_day_of_the_first(retailer):
     folder = retailer.output("score", "released_late")
@@ -183,9 +193,9 @@ def test_hillstrom_keeps_its_arms_and_what_people_spent(public):
     assert round(training.frame[training.frame.arm == "Mens E-Mail"].spend.mean(), 4) == 1.4226
     assert training.categorical == ["trait.zip_code", "trait.channel"] and training.frame[training.features].notna().all(axis=None)
 
-def test_a_training_set_survives_the_way_through_its_files(retailer, tmp_path):
+def test_a_training_set_survives_the_way_through_its_files(made, tmp_path):
     from marketing_mlops.features.training_files import read_training_set, write_training_set
-    training = training_set(retailer, "retailer_promo_uplift", PROMO)
+    training = made(PROMO)
     files = write_training_set(training, tmp_path)
     again = read_training_set(tmp_path)
     pd.testing.assert_frame_equal(again.frame, training.frame)
