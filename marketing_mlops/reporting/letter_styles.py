@@ -17,7 +17,7 @@ from .colours import PALETTE
 # %% ../../nbs/api/reporting/76_letter_styles.ipynb #97f4885c
 _TONE = {name: shade.light for name, shade in PALETTE.items()}
 _SANS, _MONO = "Arial,Helvetica,sans-serif", "Consolas,Menlo,monospace"
-_BOX = f"background:{_TONE['surface']};padding:12px 16px;margin:0 0 14px;border-left:6px solid {_TONE['unknown']}"
+_BOX = f"background:{_TONE['surface']};padding:12px 16px;margin:0 0 14px"
 
 # %% ../../nbs/api/reporting/76_letter_styles.ipynb #cd538cd7
 LETTER_RULES:dict[str, str] = { # By tag, or tag and class
@@ -36,9 +36,10 @@ LETTER_RULES:dict[str, str] = { # By tag, or tag and class
     "td.number": "text-align:right;white-space:nowrap", "th.number": "text-align:right",
     "div.decision": _BOX, "div.line": _BOX, "div.failed": _BOX, "div.scroll": f"overflow-x:auto;margin:0 0 14px;background:{_TONE['surface']}",
     "p.word": "font-size:28px;line-height:1.15;font-weight:bold", "p.why": "font-size:17px", "p.summary": f"font-size:17px;color:{_TONE['muted']}",
-    "p.next": f"font-size:14px;color:{_TONE['muted']}", "span.next": f"color:{_TONE['muted']}",
+    "p.label": f"font-size:14px;font-weight:bold;color:{_TONE['caution']}", "p.next": f"font-size:14px;color:{_TONE['muted']}", "span.next": f"color:{_TONE['muted']}",
 }
 _MEANT = ("good", "caution", "bad", "unknown") # classes of a box, and of the word in it
+_BOXES = ("decision", "line", "failed") # classes of a box; one colour at its left side, so that a dark one can replace it
 
 # %% ../../nbs/api/reporting/76_letter_styles.ipynb #2ceb3dd5
 class _Dresser(HTMLParser):
@@ -51,9 +52,10 @@ class _Dresser(HTMLParser):
         self.dressed.append(f"<{tag}" + "".join(f' {name}="{html.escape(value or "")}"' for name, value in written.items()) + ">")
     def _style(self, tag, classes):
         meant = next((name for name in classes if name in _MEANT), None)
-        if meant and tag == "div": self.tone = _TONE[meant]
+        is_box = tag == "div" and any(name in _BOXES for name in classes)
+        if is_box: self.tone = _TONE[meant or ("bad" if "failed" in classes else "unknown")]
         own = [LETTER_RULES.get(name) for name in (tag, *(f"{tag}.{each}" for each in classes))]
-        toned = [f"border-left:6px solid {_TONE[meant]}" if tag == "div" else f"color:{_TONE[meant]}"] if meant else []
+        toned = [f"border-left:6px solid {self.tone}"] if is_box else [f"color:{_TONE[meant]}"] if meant and tag != "div" else []
         return ";".join(filter(None, [*own, *toned, f"color:{self.tone}" if tag == "p" and "word" in classes else ""]))
     def handle_endtag(self, tag): self.dressed.append(f"</{tag}>")
     def handle_data(self, data): self.dressed.append(data)
@@ -78,7 +80,7 @@ def letter_css()->str: # CSS; a mail is whole without it
     return f"@media (prefers-color-scheme:dark){{{dark}{starts}}}@media (max-width:600px){{{_PHONE}}}"
 
 _PHONE = (".sheet{padding:16px!important}img.wide{display:none!important}img.narrow{display:block!important}"
-          "table.cards,table.cards tbody,table.cards tr{display:block!important}table.cards thead{display:none!important}"
+          "table.cards,table.cards tbody,table.cards tr{display:block!important}table.cards caption{display:block!important}table.cards thead{display:none!important}"
           f"table.cards tr{{border-bottom:1px solid {_TONE['axis']}!important;padding:8px 0!important}}"
           "table.cards td{display:block!important;border:0!important;padding:2px 10px!important;text-align:left!important;white-space:normal!important}"
           "table.cards td::before{content:attr(data-label) \": \";opacity:.75}table.cards td:first-child{font-weight:bold!important}"

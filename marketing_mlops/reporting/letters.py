@@ -126,10 +126,11 @@ def letter_subject(
     title:str, # Of the page
     heading:dict, # As `PageHeading` displays it; may be empty
     results:dict, # Of the run, by name
+    made_on:str="", # Day of the run, for a report that names no period
 )->str: # One line
     "What a list of mails shows."
     facts = dict(map(tuple, heading.get("facts", ())))
-    period = next((f"{name.lower() if name == 'Judged as of' else name}: {facts[name]}" for name in PERIOD_FACTS if name in facts), "")
+    period = next((f"{name.lower() if name == 'Judged as of' else name}: {facts[name]}" for name in PERIOD_FACTS if name in facts), f"made {made_on}" if made_on else "")
     word = str(results.get("decision") or results.get("verdict") or "").replace("_", " ")
     has_period = re.search(r"\b(19|20)\d\d\b", title)
     said = " ".join(f"{title}{'' if has_period or not period else f' ({period})'}{f': {word}' if word else ''}".split())
@@ -139,8 +140,8 @@ def letter_subject(
 def page_file(
     run:Path, # Folder of a run
 )->Path: # It need not be there
-    "The page of a run: its own, or the summary of a report for each value."
-    return next((run/name for name in ("page.html", "summary.html") if (run/name).is_file()), run/"page.html")
+    "The page of a run."
+    return run/"page.html"
 
 # %% ../../nbs/api/reporting/77_letters.ipynb #220d51ae
 def read_letter(
@@ -158,10 +159,17 @@ def read_letter(
     where = f"The whole page is attached: {manifest['job']}.html." if len(content) <= PAGE_BYTES else f"The whole page has {len(content)/1e6:.1f} MB and is too large for a mail; open {place}/{page.name} in the workspace."
     below = [where, f"Made by the run {manifest['run_id']}; its evidence is in {place}."]
     words = tuple([*first_screen(notebook), "", *below])
-    top = dress(heading_html(title, heading | dict(facts=[])) + "".join(f'<p class="next">{html.escape(f"{name}: {value}")}</p>' for name, value in heading.get("facts", ())[:3]))
+    top = dress(_top(title, heading))
     footer = "".join(dress(f'<p class="next">{html.escape(line)}</p>') for line in below)
     shown = letter_frame(title, _preview(notebook), top + body + dress("<hr>") + footer)
-    return Letter(letter_subject(title, heading, manifest.get("results", {})), words, shown, pictures, f"{manifest['job']}.html", content if len(content) <= PAGE_BYTES else None)
+    return Letter(letter_subject(title, heading, manifest.get("results", {}), manifest.get("started_at", "")[:10]), words, shown, pictures, f"{manifest['job']}.html", content if len(content) <= PAGE_BYTES else None)
+
+# %% ../../nbs/api/reporting/77_letters.ipynb #4fb1540e
+def _top(title:str, heading:dict)->str:
+    "Title, summary, labels and the first facts, without the page's lists."
+    labels = f'<p class="label">{html.escape(" · ".join(heading["labels"]))}</p>' if heading.get("labels") else ""
+    facts = "<br>".join(html.escape(f"{name}: {value}") for name, value in heading.get("facts", ())[:3])
+    return heading_html(title, heading | dict(facts=[], labels=[])) + labels + (f'<p class="next">{facts}</p>' if facts else "")
 
 def _preview(notebook:dict)->str:
     "The answer, for the line beside the subject."

@@ -142,7 +142,7 @@ def settle_alerts(
     "Takes alerts off the list of what waits. The file keeps them."
     now = now or datetime.now(timezone.utc)
     waiting = [alert.alert_id for alert in open_alerts(workspace, now=now, days=days, also_made=because == "seen") if schedule in (None, alert.schedule) and due_at in (None, alert.due_at)
-               and not (because == "ran" and alert.kind == "page_missing")] # it ran, and has no page for all that
+               and not (because == "ran" and alert.kind in ("page_missing", "undelivered"))] # it ran, and has no page, or no reader has it, for all that
     if waiting:
         with open_journal(workspace) as journal: add_event(workspace, journal, dict(event=because, at=now.astimezone(timezone.utc).isoformat(), alert_ids=waiting))
     return len(waiting)

@@ -189,6 +189,7 @@ def _wrong_together(content):
         if key not in content: yield key, f"{key} is missing ({ENTRY_KEYS[key].help})"
     single = next((word for word, kind in NOTEBOOK_KINDS.items() if word in content and not kind.run_each), None)
     if "send_to" in content and "report" not in content: yield "send_to", "send_to is for reports; a job makes no page for readers"
+    if "send_to" in content and "for_each" in content: yield "send_to", "send_to sends one page, and for_each makes many; write an entry for each page that is sent"
     if "for_each" in content and single: yield "for_each", f"for_each makes one run for each value, which a {single} cannot be given"
 
 def _wrong_entry(name, wrong):

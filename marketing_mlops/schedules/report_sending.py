@@ -61,8 +61,8 @@ def check_report(
     from marketing_mlops.jobs.stored_notebooks import run_redactor
     from marketing_mlops.reporting.letters import page_file
     place = run.resolve().relative_to(workspace.root.resolve()).as_posix()
-    if not (run/"run.json").is_file() or (status := read_run(run).status) != "done" or not page_file(run).is_file():
-        raise WorkspaceError(f"{place} holds no report that can be sent: {'it is ' + status if (run/'run.json').is_file() and status != 'done' else 'it has no page'}.", "Make the report again with `mmops report`.", path=place)
+    if not (run/"run.json").is_file() or (status := read_run(run).status) != "done" or not (page_file(run).is_file() and (run/"executed.ipynb").is_file()):
+        raise WorkspaceError(f"{place} holds no report that can be sent: {'it is ' + status if (run/'run.json').is_file() and status != 'done' else 'it needs its notebook and its page'}.", "Make the report again with `mmops report`; of a report for each value, send one page at a time.", path=place)
     if found := personal_findings(run, page_file(run), run_redactor(workspace)):
         raise WorkspaceError(f"{place} shows rows about people, or something else that must stay here: {', '.join(found[:5])}.",
                              "Show groups instead of people in its notebook, and make it again; nothing was sent.", path=place)

@@ -85,7 +85,7 @@ def queue_report(
     now:datetime, # With a time zone
 )->Alert|None: # Why it may not be sent; None where it is on the list, or is for nobody
     "Puts a report that a schedule has made on the list of those to be sent."
-    if schedule.kind != "report" or not schedule.send_to or run.state != "done" or not run.run: return None
+    if schedule.kind != "report" or not schedule.send_to or run.state != "done" or run.origin != "clock" or not run.run: return None
     from marketing_mlops.schedules.destinations import read_destination
     from marketing_mlops.schedules.report_sending import ask_for_report
     try: ask_for_report(workspace, workspace.path(*run.run.split("/")), [read_destination(each) for each in schedule.send_to], schedule.owner, now, schedule.name)

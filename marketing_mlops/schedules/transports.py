@@ -194,6 +194,8 @@ def failure_words(
     said = _smtp_words(stopped)
     return f"refuses: {said}" if said else _connection_words(stopped)
 
+_HUNG_UP = ("SMTPServerDisconnected", "RemoteDisconnected", "ConnectionResetError", "BrokenPipeError", "ConnectionAbortedError")
+
 def _smtp_words(stopped:BaseException)->str:
     code, answer = getattr(stopped, "smtp_code", None), getattr(stopped, "smtp_error", b"")
     return one_line(f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}", 120) if code and code > 0 else ""
@@ -202,4 +204,5 @@ def _connection_words(stopped:BaseException)->str:
     reason = getattr(stopped, "reason", stopped)
     for each in (reason, stopped.__context__): # smtplib hides a time-out behind a disconnection
         if isinstance(each, TimeoutError): return f"says nothing ({each})"
+    if type(reason).__name__ in _HUNG_UP: return "ended the connection before it answered"
     return "cannot be reached: " + (reason.strerror or type(reason).__name__ if isinstance(reason, OSError) else type(reason).__name__)

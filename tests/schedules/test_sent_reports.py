@@ -15,6 +15,7 @@ from marketing_mlops.reporting.charts import render_chart
 from marketing_mlops.reporting.pages import render_page
 from marketing_mlops.schedules import report_sending
 from marketing_mlops.schedules.alert_journal import alert_events
+from marketing_mlops.schedules.alerts import open_alerts
 from marketing_mlops.schedules.report_deliveries import deliveries_folder, report_deliveries
 from marketing_mlops.schedules.report_sending import deliver_reports, send_report
 from marketing_mlops.schedules.sent_reports import REPORT_SENT, tell_of_reports, who_received
@@ -275,3 +276,43 @@ def test_a_ledger_that_takes_no_entry_stops_no_mail_and_gets_it_next_time(worksp
         log.write_text(whole)
         tell_of_reports(workspace, NOW + timedelta(minutes=2), variables(post), said.append)
     assert len(post.mails) == 1 and "could not be put on record" in said[0] and len(Ledger(workspace).entries(REPORT_SENT)) == 1
+
+# --- by a schedule ---
+def cells_of(*sources):
+    cells = [dict(cell_type="code", id=f"c{i}", execution_count=None, outputs=[], metadata={"tags": ["parameters"]} if i == 0 else {}, source=source) for i, source in enumerate(sources)]
+    return json.dumps(dict(cells=cells, metadata=dict(kernelspec=dict(name="python3", language="python", display_name="python3")), nbformat=4, nbformat_minor=5))
+
+@pytest.fixture
+def hourly(workspace, monkeypatch):
+    "Function (source of the last cell) -> what a look at a minute of the morning told; the report is made by a real process."
+    from marketing_mlops.schedules.watches import keep_watch
+    monkeypatch.setenv("MMOPS_ENGINE", "kernel")
+    monkeypatch.chdir(workspace.root)
+    write_text(workspace.root/"params.yaml", "sources: {}\nmodels: {}\n")
+    write_text(workspace.root/"schedule.yaml", "schedules:\n  hourly: {report: count, cron: 0 * * * *, zone: UTC, owner: finance@example.com, retries: 0, send_to: [board@example.com, webhook:env:TEAM_CHAT]}\n")
+    def look(minute, source=None):
+        if source: write_text(workspace.root/"nbs"/"reports"/"count.ipynb", cells_of("shop: str = 'shop'  # Whose orders are counted", source))
+        said = []
+        keep_watch(workspace, lambda: datetime(2026, 6, 29, 5, tzinfo=timezone.utc) + timedelta(minutes=minute), tell=said.append)
+        return said
+    return look
+
+def test_a_report_that_a_schedule_makes_reaches_its_readers_at_the_same_look_and_once(workspace, hourly, monkeypatch):
+    with post_office() as post, team_chat(datetime(2026, 6, 29, 6, 0, 30, tzinfo=timezone.utc)) as chat:
+        for name, value in variables(post, chat).items(): monkeypatch.setenv(name, value)
+        hourly(0, "print('412 orders')")
+        said = hourly(60.5)
+        assert [line for line in said if "taken" in line] and len(post.mails) == len(chat.posts) == 1
+        hourly(61), hourly(62)
+    assert len(post.mails) == len(chat.posts) == 1 and "board@example.com" in post.mails[0][0]
+    entry, = Ledger(workspace).entries(REPORT_SENT)
+    assert entry.payload["schedule"] == "hourly" and entry.actor == "finance@example.com" and set(entry.payload["sent_to"]) == {"email:board@example.com", "webhook:env:TEAM_CHAT"}
+
+def test_a_scheduled_report_that_shows_people_is_an_alert_and_no_mail(workspace, hourly, monkeypatch):
+    with post_office() as post:
+        for name, value in variables(post).items(): monkeypatch.setenv(name, value)
+        hourly(0, "import pandas as pd\npd.DataFrame(dict(customer_id=['c-000181', 'c-000733'], value=[18, 240]))")
+        hourly(60.5)
+    assert post.said == [] and report_deliveries(workspace) == []
+    alert, = open_alerts(workspace, now=NOW + timedelta(hours=1))
+    assert alert.kind == "undelivered" and "rows about people" in alert.sentence and "c-000181" not in json.dumps(alert_events(workspace))
