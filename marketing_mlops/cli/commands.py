@@ -65,6 +65,8 @@ _DATA_COMMANDS = (
 _LOOK_COMMANDS = (
     Command("app", "app_command:open_app", "show the explorers in the browser of this machine, without JupyterLab",
             ("mmops app", "mmops app --port 8899 --no-open"), "The app has ended; nothing was changed."),
+    Command("compare-pages", "compare_pages:compare_pages", "show what a change does to the reports, old and new side by side",
+            ("mmops compare-pages main", "mmops compare-pages v0.1 --new main --report campaign_readout --into change.html"), "No page was written."),
     Command("gallery diff", "gallery_command:show_difference", "say what changed between two runs of a report",
             ("mmops gallery diff 20260608T07 20260615T07",), "The page of the comparison is there or not; nothing else was changed."),
     Command("gallery", "gallery_command:show_gallery", "list all runs of reports on one page, with a permanent page for each",
