@@ -12,6 +12,7 @@
   let shown = STEP, found = [];
 
   const made = (tag, cls, text) => { const e = document.createElement(tag); if (cls) e.className = cls; if (text) e.textContent = text; return e; };
+  const told = text => { const e = made("p"); text.split("`").forEach((part, i, all) => e.append(i % 2 && i < all.length - 1 ? made("code", "", part) : i % 2 ? "`" + part : part)); return e; };
   const plain = word => (word.charAt(0).toUpperCase() + word.slice(1)).replaceAll("_", " ");
 
   function line(r) {
@@ -19,8 +20,8 @@
     link.href = "runs/" + encodeURIComponent(r.id) + "/index.html";
     head.append(made("strong", r.meaning, plain(r.word)), " · ", link);
     item.append(head);
-    if (r.sentence) item.append(made("p", "", r.sentence));
-    if (r.remedy) item.append(made("p", "", r.remedy));
+    if (r.sentence) item.append(told(r.sentence));
+    if (r.remedy) item.append(told(r.remedy));
     const facts = [r.made + " UTC", r.owner || "no owner named", r.until ? "data until " + r.until : "age of the data not recorded", r.asked, r.labels].filter(Boolean);
     item.append(made("p", "next", facts.join(" · ")));
     if (r.changed) item.append(made("p", "next", r.changed.startsWith("Nothing") ? "Nothing changed since the run before." : "Since the run before: " + r.changed));

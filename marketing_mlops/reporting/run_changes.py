@@ -203,7 +203,7 @@ def run_difference(
     def joined(name): return _by_kind((kind, each) for part in parts for kind, names in getattr(part, name).items() for each in names)
     return RunDifference(before, after, tuple(changes), dict(n_equal), joined("only_before"), joined("only_after"))
 
-# %% ../../nbs/api/reporting/97_run_changes.ipynb #c414a361
+# %% ../../nbs/api/reporting/97_run_changes.ipynb #0c069c3d
 _COUNTED = dict(parameter="parameter", data="data file", sentence="sentence", other="other result", cell="table cell")
 
 def _figures_said(found:list[Change], n_equal:int)->str:
@@ -214,7 +214,7 @@ def _figures_said(found:list[Change], n_equal:int)->str:
 def _only_said(difference:RunDifference)->str:
     "How many things only one of the runs has."
     n = sum(len(names) for side in (difference.only_before, difference.only_after) for names in side.values())
-    return f"{counted(n, 'entry', 'entries')} in only one of them" if n else ""
+    return f"{counted(n, 'entry is', 'entries are')} in only one of them" if n else ""
 
 def difference_sentence(
     difference:RunDifference, # From `run_difference`

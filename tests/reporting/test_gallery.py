@@ -1,13 +1,11 @@
 """The gallery tells the truth about every run, whatever the runs are called and whatever happens while it is written."""
-import json, os, re, shutil, signal, subprocess, sys, time
+import json, re, shutil, signal, subprocess, sys, time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-import pytest
 from gallery_example import BEGAN, add_many, add_run, gallery_workspace, page_text
 from marketing_mlops.contracts.figures import METRICS
 from marketing_mlops.reporting.difference_blocks import difference_html
 from marketing_mlops.reporting.galleries import cover_path, difference_of, gallery_folder, write_gallery
-from marketing_mlops.reporting.gallery_index import index_page
 from marketing_mlops.reporting.page_contents import text_of
 from marketing_mlops.reporting.run_changes import run_difference
 
@@ -126,7 +124,7 @@ def test_one_changed_figure_is_one_change_and_everything_else_is_counted(tmp_pat
     other = json.loads(json.dumps(figures))
     for name, declared in METRICS.items():
         changed = other | {name: other[name] | dict(value=other[name]["value"] + 1)}
-        difference = run_difference(*(add for add in _two(figures, changed)))
+        difference = run_difference(*_two(figures, changed))
         assert len(difference.changes) == 1 and difference.n_equal["figure"] == 3*len(figures) - 1
         assert difference.changes[0].judged == dict(higher="better", lower="worse", neither="")[declared.direction], name
 
