@@ -8,12 +8,12 @@ Somebody wants to know whether this week's data may be used. They need a word, t
 
 # %% auto #0
 __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_quality', 'quality_sentence', 'registered_checks',
-           'table_of', 'quality_owner', 'quality_heading', 'quality_answer', 'findings_block', 'checks_block',
-           'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range',
-           'profile_blocks']
+           'table_of', 'newest_week', 'sure_of', 'quality_owner', 'quality_heading', 'quality_answer', 'findings_block',
+           'checks_block', 'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block',
+           'value_range', 'profile_blocks']
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #02c3349e
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 import altair as alt
 import pandas as pd
@@ -38,6 +38,8 @@ class Quality:
     newest:dict[str, datetime] # Table → its newest event
     profiles:dict[str, pd.DataFrame] # Table → one row per column
     is_candidate:bool = False # Tables that have not been accepted
+    weeks:dict[str, list[int]] = field(default_factory=dict) # Table with a steady stream of events → events of each week, the newest first
+    weeks_end:str = "" # Last day of the newest of these weeks, ISO; "" without any
 
     @property
     def overall(self)->Verdict: "Content and age in one verdict."; return data_verdict(self.verdict, self.freshness, self.facts.clock)
@@ -55,12 +57,13 @@ def read_quality(
     from marketing_mlops.sources.profiles import profile_tables
     from marketing_mlops.sources.quality import candidate_tables, judge_candidate
     from marketing_mlops.sources.time_checks import delivered_files, freshness, newest_events
+    from marketing_mlops.sources.volume_checks import last_complete_day, weekly_totals
     facts = source_facts(source, workspace)
     tables = candidate_tables(source, workspace) if candidate else facts.tables
     if not tables: raise DataError(f"Source {source!r} has no accepted tables, so there is no quality to show.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=source)
     verdict = judge_candidate(source, workspace).verdict if candidate else quality_of(facts)
-    with open_evidence(tables, source=source, clock=facts.clock) as evidence: newest, files = newest_events(evidence), delivered_files(evidence)
-    return Quality(facts, verdict, freshness(source, newest, facts.clock, files), newest, profile_tables(tables), candidate)
+    with open_evidence(tables, source=source, clock=facts.clock) as evidence: newest, files, weeks, end = newest_events(evidence), delivered_files(evidence), weekly_totals(evidence), last_complete_day(evidence)
+    return Quality(facts, verdict, freshness(source, newest, facts.clock, files), newest, profile_tables(tables), candidate, weeks, end)
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #878b7520
 SENTENCES = {"pass": "{tables} of {name} may be used: no check found anything that stands in the way.",
@@ -95,6 +98,31 @@ def table_of(
     "The table a finding is about."
     return reason.message.split(":")[0].split(".")[0]
 
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #c56a7701
+def newest_week(
+    quality:Quality, # What is known about a source
+)->str: # One sentence
+    "How many events the newest week brought, and what weeks bring."
+    from marketing_mlops.sources.volume_checks import PAST_WEEKS, RECENT_WEEKS
+    def told(table, counts):
+        past = counts[RECENT_WEEKS:RECENT_WEEKS + PAST_WEEKS]
+        span = f" ({show_count(min(past))} to {show_count(max(past))})" if any(past) else ""
+        return f"{show_count(counts[0])} {table.replace('_', ' ')}{span}"
+    weeks = {table: counts for table, counts in quality.weeks.items() if any(counts)}
+    if not weeks: return "No table has a steady stream of events, so there is no week to compare with the weeks before."
+    compared = ", in brackets the weeks before that month" if any(any(counts[RECENT_WEEKS:]) for counts in weeks.values()) else ""
+    return f"The week that ended on {quality.weeks_end} brought {', '.join(told(*each) for each in weeks.items())}{compared}."
+
+def sure_of(
+    quality:Quality, # What is known about a source
+)->str: # One or two sentences
+    "What was asked, and what would have passed unnoticed."
+    from marketing_mlops.sources.volume_checks import FEWEST_A_WEEK, TOLERANCE
+    n = len(quality.profiles)
+    asked = f"{len(registered_checks())} checks were asked of {'the only table' if n == 1 else f'all {n} tables'}."
+    if not quality.weeks: return asked
+    return f"{asked} A week stands out below {show_number(100/TOLERANCE, 0)} % of the least or above {show_number(100*TOLERANCE, 0)} % of the most of twelve weeks; a smaller change, or one of a table with fewer than {FEWEST_A_WEEK} events a week, is not noticed."
+
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #15acb6f8
 def quality_owner(
     quality:Quality, # What is known about a source
@@ -115,14 +143,14 @@ def quality_heading(
 def quality_answer(
     quality:Quality, # What is known about a source
 )->Block:
-    "Content and age in one word, in sentences, and what to do."
+    "Content and age in one word: what changed, how sure, what to do."
     steps = dict.fromkeys(r.next_step for r in quality.overall.reasons if r.severity != "pass" and r.next_step)
     found = [r.message for r in quality.verdict.reasons if r.severity == quality.verdict.status][:3]
     new = [r.message for r in quality.freshness.reasons] or ["Every table is as new as it has to be."]
-    asked = f"{len(registered_checks())} checks of " + ", ".join(quality.profiles) + "."
     how_new = new[:3] + [f"{len(new) - 3} more tables are late; see below."]*(len(new) > 3)
-    facts = {"What was found": found if quality.verdict.status != "pass" else [], "What to do": list(steps)[:3], "What was asked": asked}
-    return decision_block(quality.overall.status, quality_sentence(quality), facts | {f"How new ({quality.facts.clock.label})": how_new})
+    to_do = list(steps)[:3] or ["Nothing has to be done." if quality.overall.status == "pass" else "Read what was found below, and ask whoever answers for the table."]
+    facts = {"What was found": found if quality.verdict.status != "pass" else [], "What changed": newest_week(quality), f"How new ({quality.facts.clock.label})": how_new}
+    return decision_block(quality.overall.status, quality_sentence(quality), facts | {"How sure": sure_of(quality), "What to do": to_do})
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #04df1825
 def _counted(n:int, thing:str)->str: return f"{show_count(n)} {thing}{'s' if n != 1 else ''}"

@@ -6,7 +6,7 @@ The check for what no single row can show: rows that are missing, and rows that 
 
 # %% auto #0
 __all__ = ['PAST_WEEKS', 'RECENT_WEEKS', 'FEWEST_A_WEEK', 'TOLERANCE', 'SPLIT_BY', 'WATCHED_TABLES', 'strange_weeks',
-           'weekly_counts', 'last_complete_day', 'find_strange_volumes']
+           'weekly_counts', 'last_complete_day', 'weekly_totals', 'find_strange_volumes']
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #3e053d50
 from datetime import date, timedelta
@@ -60,6 +60,15 @@ def last_complete_day(
     if not there: return ""
     newest = evidence.ask(f"SELECT strftime(max(newest), '%Y-%m-%d'), strftime(max(newest) - INTERVAL 1 DAY, '%Y-%m-%d') FROM ({' UNION ALL '.join(there)})")[0]
     return (newest[0] if evidence.clock.now().strftime("%Y-%m-%d %H:%M") == f"{newest[0]} 23:59" else newest[1]) or ""
+
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #e8376b34
+def weekly_totals(
+    evidence:Evidence, # Of one source
+)->dict[str, list[int]]: # Watched table → its events in each week, the newest first; tables without events are left out
+    "Events by week of every table with a steady stream."
+    there = [table for table in WATCHED_TABLES if evidence.has(table, TABLES[table].event_time)]
+    found = {table: [sum(week) for week in zip(*weekly_counts(evidence, table).values())] for table in there}
+    return {table: weeks for table, weeks in found.items() if weeks}
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #c737a2e0
 @register_check("volume", "Recent weeks with far fewer or far more events than the twelve before them.")
