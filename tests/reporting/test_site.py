@@ -4,8 +4,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 import pytest
 from marketing_mlops.contracts.glossary import Term
+from marketing_mlops.reporting.explained_words import explain_words
+from marketing_mlops.reporting.pages import render_page
 from marketing_mlops.reporting.readme import readme_in_sync, readme_text
 from marketing_mlops.reporting.site import build_site, site_texts, write_pages
+from marketing_mlops.reporting.site_benchmarks import PROMISES, benchmarks_text
 from marketing_mlops.reporting.site_folders import site_notebooks
 from marketing_mlops.reporting.site_pages import cell_definitions, exported_cells, page_text, prose_text, reference_text
 from marketing_mlops.workspace.errors import WorkspaceError
@@ -145,6 +148,57 @@ def test_readme_links_and_pictures_exist(repository):
 def test_links_inside_code_are_left_alone():
     assert "`[x](y.ipynb)`" in readme_text(dict(cells=[cell("markdown", "`[x](y.ipynb)`")]))
     assert prose_text("[web](https://example.com/a.ipynb)", {}) == "[web](https://example.com/a.ipynb)"
+
+def test_benchmarks_and_changelog_are_pages_that_say_what_the_files_say(project, tmp_path):
+    pytest.importorskip("sphinx", reason="the docs group is not installed")
+    for name, text in (("CHANGELOG.md", "# Changelog\n\n- `terms.nothing` and `contracts.terms.term(name)` stay; see [files](nbs/how_to/10_files.ipynb).\n"), ("benchmarks/pipeline.py", '"""How long a run takes."""'),
+                       ("benchmarks/results/pipeline.json", json.dumps(dict(command="python benchmarks/pipeline.py", commit="9d6e411aa", first_run_s=70, unchanged_run_s=2)))):
+        (tmp_path/name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path/name).write_text(text)
+    for path, cells in PAGES.items():
+        (tmp_path/path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path/path).write_text(json.dumps(dict(cells=cells)))
+    built = build_site(tmp_path, terms=TERMS, writers={})
+    html = built.first_page.parent
+    assert built.complaints == () and "1 of 2 promises" in (html/"benchmarks.html").read_text() and "9d6e411" in (html/"benchmarks.html").read_text()
+    changelog = (html/"changelog.html").read_text()
+    assert 'href="how_to/files.html"' in changelog and changelog.count("contracts-terms-function-term") == 1
+    assert all(f'href="{name}.html"' in built.first_page.read_text() for name in ("benchmarks", "changelog", "glossary"))
+
+def test_every_record_of_a_benchmark_in_this_repository_is_on_the_page(repository):
+    records = {file.stem for file in (repository/"benchmarks/results").glob("*.json")}
+    text = benchmarks_text(repository)
+    assert text.count("\n## ") == len(records) and {each.benchmark for each in PROMISES} <= records and "not recorded" not in text
+
+def test_words_are_explained_once_in_a_section_and_never_in_code_headings_or_links(site):
+    page = explain_words('<h1>Readout</h1><p><a href="x">readout</a> <code>readout</code> readout and Readouts</p><table><td class="number">readout 3</td></table><h2>Readout</h2><p>readout</p>',
+                         dict(readout='<script>alert("x")</script>'))
+    assert page.count("<dfn") == 2 and page.count("<script") == 0 and page.count("&lt;script&gt;") == 2
+    assert page.index("<dfn") > page.index("</code>")
+
+def test_a_text_that_was_remembered_is_made_anew_when_a_name_moves(project, tmp_path):
+    notebooks = site_notebooks(project)
+    first = site_texts(notebooks, tmp_path, kept=tmp_path/"kept")
+    assert site_texts(notebooks, tmp_path, kept=tmp_path/"kept") == first == site_texts(notebooks, tmp_path)
+    moved = {("api/contracts/words" if address == "api/contracts/terms" else address): page for address, page in notebooks.items()}
+    assert "contracts-words-function-term" in site_texts(moved, tmp_path, kept=tmp_path/"kept")["how_to/files"]
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
+def test_a_definition_shows_under_the_mouse_at_the_keyboard_and_under_a_finger_within_the_screen(chromium, tmp_path, width, scheme):
+    page = tmp_path/"page.html"
+    cells = [cell("markdown", "# Page\n\nWho is in the holdout?\n\n" + "word "*300)]
+    page.write_text(render_page(dict(cells=cells)), encoding="utf-8")
+    watched = chromium(page, width, scheme)
+    word, said = watched.page.locator("dfn.term").first, watched.page.locator(".said").first
+    assert not said.is_visible()
+    for show, leave in ((word.hover, lambda: watched.page.mouse.move(5, 5)), (lambda: watched.page.keyboard.press("Tab"), lambda: watched.page.locator("body").evaluate("e => document.activeElement.blur()")), (word.click, lambda: None)):
+        show()
+        box = said.bounding_box()
+        assert said.is_visible() and box["x"] >= 0 and box["x"] + box["width"] <= width and box["y"] + box["height"] <= 900
+        leave()
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= width and not watched.said and not watched.asked
+    assert word.get_attribute("aria-describedby") == said.get_attribute("id")
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width, scheme", [(1280, "light"), (390, "dark")])
