@@ -1,5 +1,5 @@
 """The two reports, run as the pipeline and as papermill run them, on data whose answer is known."""
-import json, os, shutil, subprocess, sys
+import json, os, re, shutil, subprocess, sys
 from decimal import Decimal
 import numpy as np
 import pandas as pd
