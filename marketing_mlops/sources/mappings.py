@@ -12,6 +12,7 @@ __all__ = ['KNOWN', 'IDENTIFIERS', 'CHECKS', 'ColumnMapping', 'Derivation', 'Con
 import zoneinfo
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Literal
 from ..contracts.schemas import TABLES
@@ -173,11 +174,14 @@ def _types(mapping):
             if m.type is None or m.to not in table.names or m.type == table.column(m.to).type: continue
             yield f"tables.{name}.columns.{column}.type", f"is {m.type!r}, but {name}.{m.to} is {table.column(m.to).type}", f"Write type: {table.column(m.to).type}, or leave it out."
 
+@cache
+def _zone_names()->set[str]: return zoneinfo.available_timezones()   # reads a tree of folders
+
 def _zones(mapping):
     zones = {"zone": mapping.zone} | {f"tables.{n}.columns.{c}.zone": m.zone for n, t in mapping.tables.items() for c, m in t.columns.items()}
     for key, zone in zones.items():
-        if not zone or zone in zoneinfo.available_timezones(): continue
-        yield key, f"is {zone!r}, which is no IANA time zone.{closest(zone, zoneinfo.available_timezones())}", "Write it like Europe/Berlin or UTC."
+        if not zone or zone in _zone_names(): continue
+        yield key, f"is {zone!r}, which is no IANA time zone.{closest(zone, _zone_names())}", "Write it like Europe/Berlin or UTC."
 
 def _identity(mapping):
     if mapping.kind not in ("file", "simulated"): yield "kind", f"is {mapping.kind!r}; allowed are file and simulated", "Correct it."
