@@ -163,10 +163,10 @@ def test_baskets_discounts_habits_and_messages_are_what_their_definitions_say(sh
     compare(shop, [*random_events(np.random.default_rng(5), 250), *turns], SIGNALS, spine)
 
 def test_a_window_holds_its_first_instant_and_not_its_last(shop):
-    def at(moment): return dict(kind="sale", customer="ben", occurred_at=moment, known_at=moment, number=100)
-    counts = [int(computed(shop, [at(moment)], ["orders_90d"]).orders_90d[1]) for moment in
-              (CUTOFF - timedelta(days=90) - MICROSECOND, CUTOFF - timedelta(days=90), CUTOFF - MICROSECOND, CUTOFF)]
-    assert counts == [0, 1, 1, 0]
+    moments = dict(too_early=CUTOFF - timedelta(days=90) - MICROSECOND, first=CUTOFF - timedelta(days=90), last=CUTOFF - MICROSECOND, too_late=CUTOFF)
+    sales = [dict(kind="sale", customer=who, occurred_at=moment, known_at=moment, number=100) for who, moment in moments.items()]
+    counts = computed(shop, sales, ["orders_90d"], pd.DataFrame(dict(customer_id=list(moments), cutoff=pd.to_datetime([CUTOFF]*4)))).orders_90d
+    assert counts.tolist() == [0, 1, 1, 0]
 
 def test_rows_come_back_in_the_order_of_the_spine_whatever_it_is(retailer):
     customers = pd.read_parquet(retailer.accepted("retailer")/"customers.parquet").customer_id
