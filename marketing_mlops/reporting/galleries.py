@@ -9,7 +9,7 @@
 # %% auto #0
 __all__ = ['gallery_folder', 'cover_path', 'difference_of', 'Written', 'write_gallery', 'write_difference']
 
-# %% ../../nbs/api/reporting/99_galleries.ipynb #6daeec5a
+# %% ../../nbs/api/reporting/99_galleries.ipynb #60318e7a
 import hashlib, json, os, shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,6 +18,7 @@ from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from filelock import FileLock
+import marketing_mlops
 from ..jobs.runs import Run, read_run
 from .gallery_index import index_page
 from .gallery_runs import GalleryRun, Neighbours, contents_of, in_series, is_report_run, read_report_run, told_by
@@ -89,7 +90,7 @@ def _told(manifest:Path, workspace:Workspace)->dict|None:
     run = read_report_run(manifest)
     return _as_kept(told_by(run, contents_of(run), workspace)) if run else None
 
-# %% ../../nbs/api/reporting/99_galleries.ipynb #1fbf93a6
+# %% ../../nbs/api/reporting/99_galleries.ipynb #9b78050f
 @dataclass(frozen=True)
 class _Writing:
     "What is the same for all covers of a gallery."
@@ -104,7 +105,7 @@ class _Writing:
 
 def _mark(run:GalleryRun, around:Neighbours, writing:_Writing)->str:
     "Changes with everything a cover shows."
-    shown = [_FORM, vars(run), vars(around), writing.has_template(run), writing.style_hash]
+    shown = [_FORM, marketing_mlops.__version__, vars(run), vars(around), writing.has_template(run), writing.style_hash]
     return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
 
 @lru_cache(maxsize=64)
