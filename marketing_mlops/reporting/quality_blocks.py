@@ -101,8 +101,8 @@ def table_of(
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #c56a7701
 def newest_week(
     quality:Quality, # What is known about a source
-)->str: # One sentence
-    "How many events the newest week brought, and what weeks bring."
+)->str: # One or two sentences
+    "How many events the newest week brought, what weeks bring, and which table lies outside."
     from marketing_mlops.sources.volume_checks import PAST_WEEKS, RECENT_WEEKS
     def told(table, counts):
         past = counts[RECENT_WEEKS:RECENT_WEEKS + PAST_WEEKS]
@@ -111,7 +111,9 @@ def newest_week(
     weeks = {table: counts for table, counts in quality.weeks.items() if any(counts)}
     if not weeks: return "No table has a steady stream of events, so there is no week to compare with the weeks before."
     compared = ", in brackets the weeks before that month" if any(any(counts[RECENT_WEEKS:]) for counts in weeks.values()) else ""
-    return f"The week that ended on {quality.weeks_end} brought {', '.join(told(*each) for each in weeks.items())}{compared}."
+    outside = [table.replace("_", " ") for table, (now, *before) in weeks.items() if any(past := before[RECENT_WEEKS-1:RECENT_WEEKS-1+PAST_WEEKS]) and not min(past) <= now <= max(past)]
+    said = f" Outside: {', '.join(outside)}; what was found says whether that is enough to ask somebody." if outside else ""
+    return f"The week that ended on {quality.weeks_end} brought {', '.join(told(*each) for each in weeks.items())}{compared}.{said}"
 
 def sure_of(
     quality:Quality, # What is known about a source
