@@ -8,7 +8,7 @@ Receivers are roles of the workspace. A page that shows rows about people is sen
 
 # %% auto #0
 __all__ = ['SEND_WITHIN_S', 'role_addresses', 'report_receiver', 'check_report', 'ask_for_report', 'wish_again', 'try_delivery',
-           'deliver_waiting', 'deliver_reports', 'send_report']
+           'taken_on_record', 'deliver_waiting', 'deliver_reports', 'send_report']
 
 # %% ../../nbs/api/schedules/68_report_sending.ipynb #19023a9d
 import threading
@@ -140,6 +140,20 @@ def try_delivery(
     if failure.meaning == "later": return save_delivery(workspace, put_off(begun, f"it {failure.words}", now, failure.wait_s))
     return save_delivery(workspace, replace(begun, state=failure.meaning, why=f"it {failure.words}"))
 
+# %% ../../nbs/api/schedules/68_report_sending.ipynb #a3eb6c6e
+def taken_on_record(
+    workspace:Workspace, # Whose ledger
+)->dict[str, tuple[str, str]]: # By the id of a delivery: when it was taken, UTC, and the hash of the entry; empty where the ledger cannot be read
+    "Deliveries that were taken, as the ledger has it."
+    from marketing_mlops.governance.ledger import Ledger
+    from marketing_mlops.governance.text_log import has_logs
+    from marketing_mlops.schedules.sent_reports import REPORT_SENT
+    if not has_logs(workspace): return {}
+    try: entries = Ledger(workspace).entries(REPORT_SENT)
+    except MmopsError: return {}
+    told = [(entry.payload["messages"][to], what.removeprefix("taken "), entry.hash) for entry in entries for to, what in entry.payload["sent_to"].items() if what.startswith("taken ")]
+    return {identity: (at, found) for identity, at, found in told}
+
 # %% ../../nbs/api/schedules/68_report_sending.ipynb #b3512fdc
 def deliver_waiting(
     workspace:Workspace, # Whose reports; the caller holds `sending_reports`
@@ -149,7 +163,9 @@ def deliver_waiting(
 )->list[ReportDelivery]: # As they are afterwards
     "Tries deliveries, one after the other."
     letters = cache(lambda run: _letter(workspace, next(each for each in waiting if each.run == run)))
-    return [_deliver(workspace, each, letters, now, environment) for each in waiting]
+    known = taken_on_record(workspace) if waiting else {}
+    done = [save_delivery(workspace, replace(each, state="taken", why="", changed_at=known[each.delivery_id][0], entry=known[each.delivery_id][1])) for each in waiting if each.delivery_id in known]
+    return done + [_deliver(workspace, each, letters, now, environment) for each in waiting if each.delivery_id not in known]
 
 def _deliver(workspace:Workspace, delivery:ReportDelivery, letters, now:datetime, environment:Mapping[str, str])->ReportDelivery:
     try: letter = letters(delivery.run)

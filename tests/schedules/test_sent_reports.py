@@ -220,6 +220,17 @@ def test_a_damaged_note_of_a_delivery_counts_as_one_that_may_have_been_sent(work
         note.write_text('{"state": "wai')
         assert sent_to(workspace, READERS[:1], post) == ["unknown"] and len(post.mails) == 1
 
+def test_a_workspace_brought_back_from_before_a_mail_sends_it_no_second_time(workspace, monkeypatch):
+    run = store(workspace)
+    with post_office() as post:
+        sent_to(workspace, READERS[:1], run=run)                                # nobody is there: it waits, and this is backed up
+        note, = deliveries_folder(workspace).glob("*.json")
+        before = note.read_text()
+        tell_of_reports(workspace, NOW + timedelta(minutes=2), variables(post), lambda line: None)
+        note.write_text(before)
+        told = tell_of_reports(workspace, NOW + timedelta(minutes=3), variables(post), lambda line: None)
+    assert len(post.mails) == 1 and [each.state for each in told] == ["taken"] and len(Ledger(workspace).entries(REPORT_SENT)) == 1
+
 # --- what has to stay ---
 ORDERS = pd.DataFrame(dict(customer_id=["c-000181", "c-000733"], value=[18, 240]))
 
