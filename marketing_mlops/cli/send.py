@@ -57,7 +57,7 @@ def send_run(
     if not request.as_: raise ParameterError("mmops send: who sends it is missing, and the ledger keeps it.", "Add --as and the address of your role.", key="as")
     found, now = find_workspace(request.workspace), datetime.now(timezone.utc)
     sent = send_report(found, find_sent_run(request.run, found), request.to, checked_actor(request.as_), now=now, environment=os.environ, again=request.again)
-    put_recent_on_record(found, now)
+    put_recent_on_record(found)
     for each in sent: print(printable(f"{each.destination}: {delivery_words(each)}"))
     if any(each.state == "waiting" for each in sent): print("What waits is tried again by the next `mmops schedule due`, or when you type this again.")
     if any(each.state == "unknown" for each in sent): print("Ask whether it is there; only if it is not, type this again with --again.")

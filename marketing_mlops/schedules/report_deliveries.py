@@ -8,8 +8,8 @@ Come here when a delivery is `unknown` and you want to know what that means, or 
 
 # %% auto #0
 __all__ = ['DELIVERY_STATES', 'SETTLED', 'REPORT_GIVE_UP', 'ReportDelivery', 'instant_of_note', 'delivery_id',
-           'deliveries_folder', 'sending_reports', 'save_delivery', 'report_deliveries', 'ask_for_delivery', 'lately',
-           'put_off', 'put_in_order', 'delivery_words']
+           'deliveries_folder', 'sending_reports', 'save_delivery', 'report_deliveries', 'ask_for_delivery', 'put_off',
+           'put_in_order', 'has_open_deliveries', 'close_look', 'delivery_words']
 
 # %% ../../nbs/api/schedules/67_report_deliveries.ipynb #cac1463d
 import contextlib, hashlib, json, os, threading
@@ -75,6 +75,10 @@ def delivery_id(
 # %% ../../nbs/api/schedules/67_report_deliveries.ipynb #95c6073d
 def deliveries_folder(workspace:Workspace)->Path: "Where deliveries of reports are kept."; return workspace.state/"reports_sent"
 
+def _mark(workspace:Workspace)->Path: return deliveries_folder(workspace)/".open"
+
+def _is_open(delivery:ReportDelivery)->bool: return delivery.state not in SETTLED or not delivery.entry
+
 @contextmanager
 def sending_reports(
     workspace:Workspace, # Whose reports
@@ -98,6 +102,7 @@ def save_delivery(
     if delivery.state not in DELIVERY_STATES: raise ValueError(f"state is {delivery.state!r}; allowed: {', '.join(DELIVERY_STATES)}")
     folder = deliveries_folder(workspace)
     with_room(workspace.state, lambda: write_json(folder/f"{delivery.delivery_id}.json", asdict(delivery)))
+    if _is_open(delivery): _mark(workspace).touch()
     _keep_names(folder)
     return delivery
 
@@ -112,12 +117,9 @@ def _keep_names(folder:Path)->None:
 def report_deliveries(
     workspace:Workspace, # Where they are kept
     run:str|None=None, # Only those of this run: its folder seen from the workspace; None: all
-    *,
-    changed_since:datetime|None=None, # Only those noted since then, with a time zone; None: all
 )->list[ReportDelivery]: # Oldest first; empty where nothing was ever sent
     "Who is to receive, or has received, which report."
-    since = changed_since.timestamp() if changed_since else 0
-    found = [each for path in deliveries_folder(workspace).glob("*.json") if path.stat().st_mtime >= since and (each := _readable(path))]
+    found = [each for path in deliveries_folder(workspace).glob("*.json") if (each := _readable(path))]
     return sorted((each for each in found if run in (None, each.run)), key=lambda each: (each.asked_at, each.run, each.destination))
 
 def _readable(path:Path)->ReportDelivery|None:
@@ -132,7 +134,7 @@ def ask_for_delivery(
     "Puts a delivery on the list, once for each run and receiver, also while others send. A file that cannot be read counts as one that may have been sent."
     path = deliveries_folder(workspace)/f"{wish.delivery_id}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() and with_room(workspace.state, lambda: _claim(path, canonical_json(asdict(wish)))): return wish
+    if not path.exists() and with_room(workspace.state, lambda: _claim(path, canonical_json(asdict(wish)))): _mark(workspace).touch(); return wish
     return _readable(path) or save_delivery(workspace, replace(wish, state="unknown", why="what is known of it cannot be read"))
 
 # %% ../../nbs/api/schedules/67_report_deliveries.ipynb #80c7f306
@@ -149,12 +151,6 @@ def _claim(path:Path, content:str)->bool:
 
 # %% ../../nbs/api/schedules/67_report_deliveries.ipynb #5aa991b5
 REPORT_GIVE_UP = timedelta(days=3)
-
-def lately(
-    now:datetime, # With a time zone; a rehearsal's clock may be ahead of the machine's
-)->datetime: # Whatever waits, or was settled and is not on record yet, was noted since then
-    "How far a look into the folder of deliveries goes back."
-    return min(now, datetime.now(timezone.utc)) - REPORT_GIVE_UP - timedelta(days=1)
 
 def put_off(
     delivery:ReportDelivery, # Its try has failed, and it may be tried again
@@ -177,6 +173,16 @@ def put_in_order(
     for each in (each for each in left if each.state == "begun"): save_delivery(workspace, replace(each, state="waiting", next_try_at="", why="the sender ended before it was sent"))
     why = "the sender ended before the answer came"
     return [save_delivery(workspace, replace(each, state="unknown", why=why, changed_at=instant_of_note(now))) for each in left if each.state == "handed_over"]
+
+# %% ../../nbs/api/schedules/67_report_deliveries.ipynb #af1d98a6
+def has_open_deliveries(workspace:Workspace)->bool: "Whether a look is worth while; costs no reading."; return _mark(workspace).exists()
+
+def close_look(
+    workspace:Workspace, # Whose deliveries were looked at
+)->None:
+    "Ends a look: the next one is short where nothing waits any more."
+    _mark(workspace).unlink(missing_ok=True)
+    if any(map(_is_open, report_deliveries(workspace))): _mark(workspace).touch()
 
 # %% ../../nbs/api/schedules/67_report_deliveries.ipynb #47bcdbd5
 def delivery_words(

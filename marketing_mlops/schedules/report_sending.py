@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from .destinations import DESTINATIONS, Destination, read_destination
-from .report_deliveries import (SETTLED, ReportDelivery, ask_for_delivery, deliveries_folder, delivery_id, instant_of_note, lately,
+from .report_deliveries import (REPORT_GIVE_UP, SETTLED, ReportDelivery, ask_for_delivery, delivery_id, has_open_deliveries, instant_of_note,
     put_in_order, put_off, report_deliveries, save_delivery, sending_reports)
 from .transports import Handover, judge_failure
 from ..workspace.errors import AlreadyRunning, MmopsError, ParameterError, WorkspaceError
@@ -168,6 +168,8 @@ def deliver_waiting(
     return done + [_deliver(workspace, each, letters, now, environment) for each in waiting if each.delivery_id not in known]
 
 def _deliver(workspace:Workspace, delivery:ReportDelivery, letters, now:datetime, environment:Mapping[str, str])->ReportDelivery:
+    if now - datetime.fromisoformat(delivery.asked_at) > REPORT_GIVE_UP: # the machine was off, or the clock
+        return save_delivery(workspace, replace(delivery, state="given_up", why=delivery.why or "nobody looked for three days", changed_at=instant_of_note(now)))
     try: letter = letters(delivery.run)
     except (MmopsError, OSError, ValueError, KeyError) as stopped:
         why = stopped.problem if isinstance(stopped, MmopsError) else f"its run cannot be read ({type(stopped).__name__})"
@@ -182,7 +184,7 @@ def deliver_reports(
     environment:Mapping[str, str], # Names mail server and web hooks
 )->list[ReportDelivery]: # What has changed: tried, or found to be unknown; empty where somebody else is sending
     "Sends what waits and is due. Costs a look at a folder where nothing does."
-    if not deliveries_folder(workspace).is_dir() or all(each.state in SETTLED for each in report_deliveries(workspace, changed_since=lately(now))): return []
+    if not has_open_deliveries(workspace): return []
     try:
         with sending_reports(workspace):
             lost = put_in_order(workspace, now)

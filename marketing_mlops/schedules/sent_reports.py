@@ -21,7 +21,7 @@ from ..governance.text_log import has_logs
 from .alerts import Alert, raise_alert
 from .entries import Schedule
 from .records import DueRun
-from .report_deliveries import SETTLED, ReportDelivery, deliveries_folder, delivery_words, lately, report_deliveries, save_delivery, sending_reports
+from .report_deliveries import SETTLED, ReportDelivery, close_look, deliveries_folder, delivery_words, has_open_deliveries, report_deliveries, save_delivery, sending_reports
 from ..workspace.errors import MmopsError
 from ..workspace.places import Workspace
 if TYPE_CHECKING: from marketing_mlops.governance.ledger import Ledger
@@ -39,11 +39,9 @@ def sent_facts(
 
 def put_sent_on_record(
     workspace:Workspace, # Whose ledger; the caller holds `sending_reports`
-    *,
-    changed_since:datetime|None=None, # Only runs with a delivery noted since then; None: all
 )->int: # How many entries were added
     "Keeps who received which report. Raises `LedgerError` where the ledger takes no entry."
-    of_run = groupby(sorted(report_deliveries(workspace, changed_since=changed_since), key=lambda each: each.run), key=lambda each: each.run)
+    of_run = groupby(sorted(report_deliveries(workspace), key=lambda each: each.run), key=lambda each: each.run)
     open_runs = [new for _, several in of_run if (new := _ready(list(several)))]
     return sum(_record(workspace, new) for new in open_runs)
 
@@ -113,24 +111,22 @@ def tell_of_reports(
     tell:Callable[[str], None]=print, # Takes a line for whoever watches
 )->list[ReportDelivery]: # What has changed
     "Sends what waits, raises alerts for what did not arrive, and keeps who received what. Costs a look at a folder where nothing waits."
-    if not deliveries_folder(workspace).is_dir(): return []
+    if not has_open_deliveries(workspace): return []
     from marketing_mlops.schedules.report_sending import deliver_reports
     changed = deliver_reports(workspace, now=now, environment=environment)
     for each in changed: tell(f"{each.report} for {each.destination}: {delivery_words(each)}")
     lost = sorted((each for each in changed if each.state in SETTLED and each.state != "taken"), key=lambda each: each.run)
     for _, several in groupby(lost, key=lambda each: each.run): raise_alert(undelivered_alert(list(several)), workspace, now=now)
-    put_recent_on_record(workspace, now, tell)
+    put_recent_on_record(workspace, tell)
     return changed
 
 # %% ../../nbs/api/schedules/69_sent_reports.ipynb #48d3ffcf
 def put_recent_on_record(
     workspace:Workspace, # Whose ledger
-    now:datetime, # With a time zone
     tell:Callable[[str], None]=print, # Takes a line for whoever watches
 )->None:
-    "Keeps what was settled lately and stands in no entry; a ledger that takes none is said, and asked again next time."
-    since = lately(now)
-    if all(each.entry for each in report_deliveries(workspace, changed_since=since) if each.state in SETTLED): return
+    "Keeps what was settled and stands in no entry; a ledger that takes none is said, and asked again next time."
+    if not has_open_deliveries(workspace): return
     try:
-        with sending_reports(workspace): put_sent_on_record(workspace, changed_since=since)
+        with sending_reports(workspace): put_sent_on_record(workspace); close_look(workspace)
     except (MmopsError, OSError) as stopped: tell(f"What was sent could not be put on record: {stopped}")
