@@ -7,7 +7,9 @@ Modules:
 - `marketing_mlops.cli.app_command`: `mmops app`: all explorers in the browser, without JupyterLab, until Ctrl-C
 - `marketing_mlops.cli.checks`: `mmops data check SOURCE`: what the pipeline would say about the files as they are now, without running it
 - `marketing_mlops.cli.commands`: `mmops`: one command is one library call, and an error is two lines
+- `marketing_mlops.cli.compare_pages`: `mmops compare-pages main`: what a change does to the reports, old and new side by side on one page
 - `marketing_mlops.cli.data`: `mmops data list` and `mmops data fetch`: which sources there are, and getting their files
+- `marketing_mlops.cli.gallery_command`: `mmops gallery`: all runs of reports on one page, and `mmops gallery diff A B`: what changed between two of them
 - `marketing_mlops.cli.init`: `mmops init FOLDER`: a workspace of your own, with the same pipeline and nothing of the clone
 - `marketing_mlops.cli.jobs`: `mmops jobs`: the notebooks a scheduler runs, what they take, and how their last runs ended
 - `marketing_mlops.cli.online`: `mmops materialise` stores the features a service looks up, `mmops parity` compares them with training, `mmops online` tells what is stored
@@ -20,6 +22,7 @@ Modules:
 - `marketing_mlops.cli.schedule_lists`: `mmops schedule list`, `next`, `history` and `backfill`: what is planned, what became of it, and running it afterwards
 - `marketing_mlops.cli.schedule_repair`: `mmops schedule repair`: what to type when the records of schedules cannot be read any more
 - `marketing_mlops.cli.segment_commands`: `mmops segments`: which groups of customers there are, by which conditions, and whether they may be used
+- `marketing_mlops.cli.send`: `mmops send`: a report that was made goes to people; `mmops sent`: who received it
 - `marketing_mlops.cli.serve`: `mmops serve`: the released models answer over HTTP, until Ctrl-C
 - `marketing_mlops.cli.status`: `mmops status`: what is fresh, what is stale, what was decided, what waits for somebody
 - `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, as they were shipped
@@ -259,6 +262,7 @@ Modules:
 - `marketing_mlops.reporting.campaign_parts`: The customers of one market or one channel of a campaign, told apart by what was known before the contact.
 - `marketing_mlops.reporting.campaigns`: From a model's entry in `params.yaml` and its accepted tables to a readout.
 - `marketing_mlops.reporting.catalogue_blocks`: Every past test on one page: what was asked, what came out, what was decided, what was learnt.
+- `marketing_mlops.reporting.changed_pages`: Reports before and after a change, side by side in one file, with the figures that moved and the cells that were edited on top.
 - `marketing_mlops.reporting.charts`: The house style of every chart, and how a chart becomes a picture that needs no network.
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
 - `marketing_mlops.reporting.compared_runs`: The two runs a comparison is asked for, found by what people call them: candidate, champion, the first digits of a hash, another algorithm.
@@ -266,8 +270,12 @@ Modules:
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
 - `marketing_mlops.reporting.design_columns`: Last year's revenue, the market, the household: the columns an experiment's design names, as they were before the assignment.
 - `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
+- `marketing_mlops.reporting.explained_words`: What the glossary says about a word, where the word stands: under the mouse, at the keyboard and under a finger.
 - `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which carry the model, which bring next to nothing, which are suspicious.
 - `marketing_mlops.reporting.gain_blocks`: The part of a model card that says whether an uplift model knows who gains, and how deep one would mail.
+- `marketing_mlops.reporting.galleries`: Writes the gallery of a workspace: the list and a page for each run, only what is new, whatever happens meanwhile
+- `marketing_mlops.reporting.gallery_index`: The list of all runs of reports: one page that searches and filters thousands of them without a server
+- `marketing_mlops.reporting.gallery_runs`: What a gallery says about one run of a report: whose it is, what it found, how old its data are, and which run came before
 - `marketing_mlops.reporting.governance_blocks`: What is live, who allowed it, and what was left lying: the page an owner of models opens once a month and an auditor once a year
 - `marketing_mlops.reporting.governance_records`: What is live and who answers for it, for all models and at any moment, gathered from the ledger for one page
 - `marketing_mlops.reporting.grid_outcomes`: What became of each report of a grid: its decision, its page, or what was wrong.
@@ -275,11 +283,15 @@ Modules:
 - `marketing_mlops.reporting.grid_values`: `--for-each market`: which markets? The values of a parameter, found in the data, and every combination of them.
 - `marketing_mlops.reporting.grids`: `mmops report campaign_readout --for-each channel,market`: a report for each combination, side by side, each on its own.
 - `marketing_mlops.reporting.interactive`: Charts that answer to the mouse, in a page that still loads nothing.
+- `marketing_mlops.reporting.letter_styles`: The same report in a mail client: every element carries its own style, by day and by night
+- `marketing_mlops.reporting.letters`: A report as a mail: the answer in words, the page in a mail client's HTML, its charts as pictures, and the whole page attached
 - `marketing_mlops.reporting.markup`: Turns what a notebook shows into HTML that can be mailed to anybody: nothing in it runs, loads or restyles.
 - `marketing_mlops.reporting.model_cards`: What is on record about a model: its bundle, what was decided about it, and nothing else.
 - `marketing_mlops.reporting.monitoring_blocks`: A look at a model in use, as its owner reads it: does anything need me this month, and what?
 - `marketing_mlops.reporting.named_groups`: The gain in every market or customer group that the promise of a test names, and whether the groups differ at all
+- `marketing_mlops.reporting.number_changes`: How a figure that is another one now is said: by how much, in which unit, from what to what, and whether that is better
 - `marketing_mlops.reporting.numbers`: How counts, rates, money and doubt are written, the same way on every page.
+- `marketing_mlops.reporting.page_contents`: What stands on a page that was rendered: its title, its facts, its answer, and every table cell by the names of its row and column
 - `marketing_mlops.reporting.pages`: Renders an executed notebook as one HTML file that anybody can open, mail and keep.
 - `marketing_mlops.reporting.past_experiments`: Every test this workspace knows: what was asked, what came out, what was decided and what was learnt
 - `marketing_mlops.reporting.plain_answers`: Did it work, how sure are we, what now: a marketer's three questions, answered from the figures.
@@ -290,6 +302,8 @@ Modules:
 - `marketing_mlops.reporting.readme`: Writes README.md from the first page of the documentation, so that the two cannot tell different stories.
 - `marketing_mlops.reporting.readout_blocks`: A campaign's readout as a reviewer reads it: the decision first, then what it rests on.
 - `marketing_mlops.reporting.reports`: Runs a report notebook and writes its page and results; lists the current reports of a workspace.
+- `marketing_mlops.reporting.run_changes`: What is different between two runs of a report, and by how much: parameters, data, decisions, figures, sentences, and the cells of its tables
+- `marketing_mlops.reporting.run_covers`: The permanent page of a run: whose it is, what it found, how old its data are, what changed since the run before, and the way to everything else
 - `marketing_mlops.reporting.segment_blocks`: A segment set as somebody reads it who wants to plan by it: may I use it, how large is each segment, who moves, and what is in the way?
 - `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
@@ -315,7 +329,11 @@ Modules:
 - `marketing_mlops.schedules.panel_answers`: What the panel gets for what it asks: is this right, save it, run it now, how did it go
 - `marketing_mlops.schedules.panel_fields`: A field for every parameter by its type, and for every key of an entry
 - `marketing_mlops.schedules.repairs`: Rebuilds the records of schedules from the evidence of their runs, so that nothing is run twice and nothing is forgotten
+- `marketing_mlops.schedules.report_deliveries`: One small file for each report and receiver: what was asked for, what became of it, and whether it may be sent again
+- `marketing_mlops.schedules.report_sending`: Takes reports to the people they are for: once, again after a failure that may pass, and never twice without a person's word
 - `marketing_mlops.schedules.rounds`: One look at the clock: plan what is due, run it, settle it, tell whoever has to know, and end
+- `marketing_mlops.schedules.sent_reports`: Who received which report, in the ledger; and what a scheduler does so that a report it has made reaches its readers
+- `marketing_mlops.schedules.transports`: A mail handed to a mail server and a message posted to a web hook, with one answer to the question whether the other side may have it
 - `marketing_mlops.schedules.watches`: A round and everything around it: room for its records, alerts for what stops it, and the alerts delivered
 - `marketing_mlops.serving.prediction_requests`: What somebody sent over the network, turned into rows a model may be asked about, or into a reason why not
 - `marketing_mlops.serving.predictor`: The champion of a model, ready to answer; follows every release and rollback, and never falls silent because a new one cannot be read
