@@ -68,7 +68,7 @@ def palette_css()->str: # A style sheet
             f"@media screen and (prefers-color-scheme: dark){{:root{{{palette_variables(dark=True)}}}}}\n")
 
 # %% ../../nbs/api/reporting/10_colours.ipynb #7bfbe0f5
-MEANINGS = dict(good=("pass", "ship", "promote", "as_usual"), caution=("review", "hold", "propose", "unusual"),
+MEANINGS = dict(good=("pass", "ship", "promote", "as_usual"), caution=("review", "hold", "propose", "unusual", "below_plan"),
                 bad=("fail", "stop", "roll_back"), unknown=("unknown", "wait", "exploratory"))
 
 def meaning_of(

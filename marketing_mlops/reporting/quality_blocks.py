@@ -14,7 +14,7 @@ __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_qualit
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #02c3349e
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
 import altair as alt
 import pandas as pd
 from ..contracts.schemas import TABLES
@@ -110,7 +110,7 @@ def newest_week(
         return f"{show_count(counts[0])} {table.replace('_', ' ')}{span}"
     weeks = {table: counts for table, counts in quality.weeks.items() if any(counts)}
     if not weeks: return "No table has a steady stream of events, so there is no week to compare with the weeks before."
-    compared = ", in brackets the weeks before that month" if any(any(counts[RECENT_WEEKS:]) for counts in weeks.values()) else ""
+    compared = f", in brackets the {PAST_WEEKS} weeks up to {date.fromisoformat(quality.weeks_end) - timedelta(days=7*RECENT_WEEKS)}" if any(any(counts[RECENT_WEEKS:]) for counts in weeks.values()) else ""
     outside = [table.replace("_", " ") for table, (now, *before) in weeks.items() if any(past := before[RECENT_WEEKS-1:RECENT_WEEKS-1+PAST_WEEKS]) and not min(past) <= now <= max(past)]
     said = f" Outside: {', '.join(outside)}; what was found says whether that is enough to ask somebody." if outside else ""
     return f"The week that ended on {quality.weeks_end} brought {', '.join(told(*each) for each in weeks.items())}{compared}.{said}"
@@ -123,7 +123,7 @@ def sure_of(
     n = len(quality.profiles)
     asked = f"{len(registered_checks())} checks were asked of {'the only table' if n == 1 else f'all {n} tables'}."
     if not quality.weeks: return asked
-    return f"{asked} A week stands out below {show_number(100/TOLERANCE, 0)} % of the least or above {show_number(100*TOLERANCE, 0)} % of the most of twelve weeks; a smaller change, or one of a table with fewer than {FEWEST_A_WEEK} events a week, is not noticed."
+    return f"{asked} A week stands out below {show_number(100/TOLERANCE, 0)} % of the least or above {show_number(100*TOLERANCE, 0)} % of the most of twelve weeks; a smaller change, or one of a table with fewer than {FEWEST_A_WEEK} events a week, is not noticed." + (" Whether a planned mailing went out is not asked." if "contacts" in quality.weeks else "")
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #15acb6f8
 def quality_owner(

@@ -12,6 +12,7 @@ __all__ = ['Weekly', 'read_weekly', 'weekly_heading', 'weekly_answer', 'week_fig
            'claims_block']
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #1981261e
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 import altair as alt
@@ -26,7 +27,7 @@ from .provenance import SourceFacts, quality_of, source_facts
 from .week_answers import WeekAnswer, week_answer
 from .week_channels import Claims, channel_markets, channel_week, claims_of
 from .week_increments import Increment, increment_sentence, week_increments
-from .week_figures import ReportedWeek, WeekFigure, read_week, settings_of
+from .week_figures import ReportedWeek, WeekFigure, covered_days, read_week, settings_of
 from .week_targets import month_so_far, week_target
 from ..workspace.errors import DataError
 from ..workspace.places import Workspace
@@ -47,6 +48,11 @@ class Weekly:
     market_targets:dict[str, float|None] = field(default_factory=dict) # Market → net revenue planned for the week; None without a plan
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #71ef2776
+def _last_day(tables, sunday:date, is_newest:bool)->date:
+    "Up to which day the month of a week is told: its last one that is known for the newest week, the end of the week for an older one."
+    if not is_newest: return sunday
+    return max(sunday, min(sunday.replace(day=monthrange(sunday.year, sunday.month)[1]), covered_days(tables, [metric("net_revenue").numerator]).until))
+
 def read_weekly(
     source:str, # A source of params.yaml
     workspace:Workspace, # Where it lies
@@ -57,7 +63,7 @@ def read_weekly(
     if not facts.tables: raise DataError(f"Source {source!r} has no accepted tables, so there is no week to show.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=source)
     found, settings = read_week(facts.tables, workspace.settings, week), settings_of(facts.tables, workspace.settings)
     freshness, target = freshness_of(facts), week_target(facts.tables, found.starts, found.currency)
-    month = month_so_far(facts.tables, settings, found.starts, found.monday + timedelta(days=6))
+    month = month_so_far(facts.tables, settings, found.starts, _last_day(facts.tables, found.monday + timedelta(days=6), is_newest=week is None))
     answer = week_answer(found, target, data_verdict(quality_of(facts), freshness, facts.clock), month)
     return Weekly(facts, found, target, answer, channel_week(facts.tables, settings, found.monday), claims_of(facts.tables, settings, found.monday),
                   [each for weeks in (1, 13) for each in week_increments(facts.tables, settings, found.monday, weeks)], age_sentence(freshness, facts.clock),
@@ -87,10 +93,10 @@ def _row(weekly:Weekly, name:str, found:WeekFigure, label:str)->dict[str, str]:
     digits = 0 if unit == weekly.week.currency and (found.value or 0) >= 1_000 else 2
     span = show_interval(found.expected.low, found.expected.high, unit, digits) if found.expected else ""
     changed = f"{show_number(100*found.change, 1, signed=True)} %" if found.change is not None else ""
-    last_year = show(found.last_year, unit, digits) if found.last_year is not None else ""
+    last_year = show(found.last_year, unit, digits) if found.last_year is not None else "" if found.value is None else "not known"
     return dict(what=label, value=show(found.value, unit, digits), last_year=last_year, change=changed, expected=span or found.why.split(": ")[-1], word=found.word)
 
-_HEADS = dict(value="This week", last_year="Same week last year", change="Change", expected="Range of weeks like these", word="Against it")
+_HEADS = dict(value="This week", last_year="Same week last year", change="Change", expected="Expected range", word="Verdict")
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #8b67c565
 def week_figures_block(
@@ -121,9 +127,10 @@ def market_figures_block(
     "Every figure in every market, with its change against last year, and the plan for the week where there is one."
     if not weekly.week.market_figures: return Block("", "")
     rows = [dict(figure=metric(name).label) | {market or "no market": _with_change(weekly, name, each) for market, each in markets.items()} for name, markets in weekly.week.market_figures.items()]
-    plans = {market or "no market": show(plan, weekly.week.currency, 0) for market, plan in weekly.market_targets.items() if plan is not None}
+    def against(market, plan): return f" ({show_number(100*(weekly.week.by_market[market].value/plan - 1), 1, signed=True)} % came in)" if plan > 0 and weekly.week.by_market[market].value is not None else ""
+    plans = {market or "no market": show(plan, weekly.week.currency, 0) + against(market, plan) for market, plan in weekly.market_targets.items() if plan is not None}
     if plans: rows.insert(1, dict(figure="Planned, by days") | {market or "no market": plans.get(market or "no market", "no plan") for market in weekly.week.starts})
-    return table_block(pd.DataFrame(rows), labels=dict(figure="Figure (change on last year)"))
+    return table_block(pd.DataFrame(rows), labels=dict(figure="Figure (change on last year, not judged)"))
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #5dbc137b
 def weeks_chart(
@@ -144,9 +151,9 @@ def channels_block(
 )->Block:
     "What each channel cost, what was seen of it, what is claimed for it, and what was measured."
     if weekly.channels.empty: return Block('<p class="line">This source has no media costs, so nothing can be said by channel.</p>', "This source has no media costs, so nothing can be said by channel.")
-    units = dict(spend=weekly.week.currency, ctr="share", engagement_time="s", claimed_conversions="", claimed_revenue=weekly.week.currency, claimed_roas="", incremental_revenue=weekly.week.currency)
-    formats = {name: (lambda value, unit=unit, digits=digits: show(value, unit, digits)) for (name, unit), digits in zip(units.items(), (0, 2, 0, 0, 0, 2, 0))}
-    labels = dict(channel="Channel", spend="Media spend", ctr="Click-through rate", engagement_time="Engagement time", claimed_conversions="Orders claimed",
+    units = dict(spend=weekly.week.currency, spend_last_year=weekly.week.currency, ctr="share", engagement_time="s", claimed_conversions="", claimed_revenue=weekly.week.currency, claimed_roas="", incremental_revenue=weekly.week.currency)
+    formats = {name: (lambda value, unit=unit, digits=digits: show(value, unit, digits)) for (name, unit), digits in zip(units.items(), (0, 0, 2, 0, 0, 0, 2, 0))}
+    labels = dict(channel="Channel", spend="Media spend", spend_last_year="Spend 52 weeks before", ctr="Click-through rate", engagement_time="Engagement time", claimed_conversions="Orders claimed",
                   claimed_revenue="Revenue claimed", claimed_roas="Return claimed", incremental_revenue="Incremental revenue")
     claimed = "What the platform claims for itself; several claim the same order."
     hints = dict(claimed_conversions=claimed, claimed_revenue=claimed, claimed_roas=metric("claimed_roas").definition, incremental_revenue="Revenue that would not have come otherwise. It is measured by lot or by a calibrated mix model, not by a platform; no comparison of single channels ran in this week.")

@@ -26,7 +26,7 @@ def _by_channel(name:str, tables:Mapping, settings:Settings, monday:date, keys:S
     found = metric_value(name, tables, by=list(keys), start=monday, end=monday + WEEK, settings=settings)
     return pd.DataFrame(columns=["numerator", "denominator", "value"]) if isinstance(found, MetricValue) else found.set_index(list(keys))
 
-CHANNEL_COLUMNS = ("spend", "ctr", "engagement_time", "claimed_conversions", "claimed_revenue", "claimed_roas", "incremental_revenue")
+CHANNEL_COLUMNS = ("spend", "spend_last_year", "ctr", "engagement_time", "claimed_conversions", "claimed_revenue", "claimed_roas", "incremental_revenue")
 
 def channel_week(
     tables:Mapping[str, pd.DataFrame|Path], # Canonical tables by name
@@ -36,7 +36,8 @@ def channel_week(
     "What each channel cost and was seen to do."
     cost, click, claim, seen = (_by_channel(name, tables, settings, monday) for name in ("cpa", "ctr", "claimed_roas", "engagement_time"))
     if cost.empty: return pd.DataFrame(columns=["channel", *CHANNEL_COLUMNS])
-    found = pd.DataFrame(dict(spend=cost.numerator, ctr=click.value, engagement_time=seen.value.reindex(cost.index), claimed_conversions=cost.denominator,
+    then = _by_channel("cpa", tables, settings, monday - 52*WEEK)
+    found = pd.DataFrame(dict(spend=cost.numerator, spend_last_year=then.numerator.reindex(cost.index), ctr=click.value, engagement_time=seen.value.reindex(cost.index), claimed_conversions=cost.denominator,
                               claimed_revenue=claim.numerator, claimed_roas=claim.value), index=cost.index).astype(float)
     return found.assign(incremental_revenue=float("nan")).sort_values("spend", ascending=False).rename_axis("channel").reset_index()
 
@@ -58,13 +59,13 @@ def channel_markets(
 @dataclass(frozen=True)
 class Claims:
     "What platforms claim of a week, beside what was found in it."
-    claimed:float # Conversions claimed by all platforms
+    claimed:float # Orders claimed by all platforms
     found:int # Orders with at least one sale, whatever brought them
 
     @property
     def sentence(self)->str:
         "Both, and how far they lie apart."
-        said = f"The platforms claim {self.claimed:,.0f} conversions; {self.found:,} orders were found in all, also those that no advertising touched."
+        said = f"The platforms claim {self.claimed:,.0f} orders; {self.found:,} orders were found in all, also those that no advertising touched."
         over = self.claimed - self.found
         return said + (f" The claims exceed all orders by {over:,.0f}, so they cannot all be of this week's orders." if over > 0 else " Which of them would not have come without advertising, neither figure says.")
 

@@ -117,6 +117,6 @@ def increment_sentence(
     if found.estimate is None: return f"Not measured for {span} ({by}). {found.why}"
     low, high = (f"{end:+,.0f}".replace("-", "−") for end in (found.estimate.low, found.estimate.high))
     best = f"{found.estimate.value:+,.0f}".replace("-", "−")
-    if found.kind == "holdout": said = {"brought": "Contacts brought", "cost": "Contacts cost", "open": "Whether contacts brought anything cannot be told from"}[found.word]
+    if found.kind == "holdout": said = {"brought": "Who may be contacted bought more than the holdout in", "cost": "Who may be contacted bought less than the holdout in", "open": "Whether contacts brought anything cannot be told from"}[found.word]
     else: said = {"brought": f"{found.reached} brought more than {found.held} in", "cost": f"{found.reached} brought less than {found.held} in", "open": f"Whether {found.reached} brought more than {found.held} cannot be told from"}[found.word]
-    return f"{said} {span}: {low} to {high} {found.estimate.unit} of net revenue, at best guess {best} ({by}; who was assigned before, contacted or not)."
+    return f"{said} {span}: {low} to {high} {found.estimate.unit} of net revenue, at best guess {best} ({by}; who was assigned before, contacted or not, whatever was sent earlier)."

@@ -62,6 +62,7 @@ class MonthSoFar:
     value:float # Net revenue of these days
     target:float # Planned for them, by days; above 0
     whole:float|None # Planned for the whole month; None where a day of it has no plan
+    owners:tuple[str, ...] = () # Who answers for the plans, as mail addresses
 
 def month_so_far(
     tables:Mapping[str, pd.DataFrame|Path], # Canonical tables by name
@@ -76,4 +77,11 @@ def month_so_far(
     target = planned(last.day)
     if not target or target <= 0: return None
     found = metric_value("net_revenue", tables, start=first, end=last + timedelta(days=1), settings=settings)
-    return None if found.value is None else MonthSoFar(last, float(found.value), target, planned(monthrange(last.year, last.month)[1]))
+    return None if found.value is None else MonthSoFar(last, float(found.value), target, planned(monthrange(last.year, last.month)[1]), _owners(tables, markets, last))
+
+# %% ../../nbs/api/reporting/84_week_targets.ipynb #64c7c931
+def _owners(tables:Mapping, markets:list[str], day:date)->tuple[str, ...]:
+    plans = rows_of(tables, "targets", table("targets").names)
+    if "owner" not in plans: return ()
+    here = (plans.metric == "net_revenue") & plans.market.isin(markets) & (pd.to_datetime(plans.starts_on) <= str(day)) & (pd.to_datetime(plans.ends_on) >= str(day))
+    return tuple(sorted(set(plans.owner[here].dropna())))
