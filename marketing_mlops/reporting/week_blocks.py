@@ -127,7 +127,9 @@ def market_figures_block(
     "Every figure in every market, with its change against last year, and the plan for the week where there is one."
     if not weekly.week.market_figures: return Block("", "")
     rows = [dict(figure=metric(name).label) | {market or "no market": _with_change(weekly, name, each) for market, each in markets.items()} for name, markets in weekly.week.market_figures.items()]
-    def against(market, plan): return f" ({show_number(100*(weekly.week.by_market[market].value/plan - 1), 1, signed=True)} % came in)" if plan > 0 and weekly.week.by_market[market].value is not None else ""
+    def against(market, plan):
+        value = weekly.week.by_market[market].value
+        return f" ({'exceeded' if value >= plan else 'missed'} by {show_number(100*abs(value/plan - 1), 1)} %)" if plan > 0 and value is not None else ""
     plans = {market or "no market": show(plan, weekly.week.currency, 0) + against(market, plan) for market, plan in weekly.market_targets.items() if plan is not None}
     if plans: rows.insert(1, dict(figure="Planned, by days") | {market or "no market": plans.get(market or "no market", "no plan") for market in weekly.week.starts})
     return table_block(pd.DataFrame(rows), labels=dict(figure="Figure (change on last year, not judged)"))
