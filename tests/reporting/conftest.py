@@ -1,4 +1,5 @@
 """Tools of the reporting tests: notebooks as dictionaries, a page's parts, and a browser that counts what it is asked for."""
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 import pytest
@@ -29,10 +30,15 @@ class Parts(HTMLParser):
         self.attributes += [(tag, name.lower(), value or "") for name, value in attributes]
     def handle_data(self, data): self.text.append(data)
 
+def as_it_reads(page):
+    "The text of a page while no word of the glossary is pointed at."
+    return re.sub(r'<span class="said".*?</span>|</?dfn[^>]*>', "", page)
+
 @pytest.fixture
 def tools():
     class Tools: pass
     Tools.displayed, Tools.code, Tools.prose, Tools.notebook, Tools.Parts = staticmethod(displayed), staticmethod(code), staticmethod(prose), staticmethod(notebook), Parts
+    Tools.as_it_reads = staticmethod(as_it_reads)
     return Tools
 
 class Watched:

@@ -1,5 +1,5 @@
 """The two reports, run as the pipeline and as papermill run them, on data whose answer is known."""
-import json, os, re, shutil, subprocess, sys
+import json, os, shutil, subprocess, sys
 from decimal import Decimal
 import numpy as np
 import pandas as pd
@@ -131,13 +131,9 @@ def test_the_first_screen_answers_three_questions_and_the_rest_stands_below_the_
     order = [text.index(part) for part in ("replay", "set afterwards", "Ship", "Did it work?", "How sure?", "With 95 % confidence", "What now?", "What happened", "What would change it", "What each arm did")]
     assert order == sorted(order)
 
-def without_words_explained(page):
-    "The page as it reads while no word of the glossary is pointed at."
-    return re.sub(r'<span class="said".*?</span>|</?dfn[^>]*>', "", page)
-
-def test_data_that_nobody_validated_are_unknown_on_the_readout(shop):
+def test_data_that_nobody_validated_are_unknown_on_the_readout(shop, tools):
     (shop.accepted("shop")/"verdict.json").unlink()
-    page = without_words_explained(run_report("campaign_readout", {"model": "spring"}, shop).read_text())
+    page = tools.as_it_reads(run_report("campaign_readout", {"model": "spring"}, shop).read_text())
     assert "Unknown</strong> · Data quality of shop" in page and "have not been validated" in page
 
 def test_the_quality_page_leads_with_its_verdict_and_next_step(shop, tools):
@@ -159,7 +155,7 @@ def first_screen(text, end): return text[:text.index(end)]
 def test_data_that_passed_every_check_and_are_old_are_no_pass_on_either_page(shop, tools):
     without_an_end(shop)
     readout, quality = (run_report(name, parameters, shop, shop.report_folder("spring")) for name, parameters in (("campaign_readout", {"model": "spring"}), ("data_quality", {"source": "shop"})))
-    seen = {page.stem: "".join(tools.Parts(without_words_explained(page.read_text())).text) for page in (readout, quality)}
+    seen = {page.stem: "".join(tools.Parts(tools.as_it_reads(page.read_text())).text) for page in (readout, quality)}
     top = first_screen(seen["data_quality"], "Everything that was found")
     assert "Fail" in top and "Pass" not in top and "passed every check" in top
     assert "in orders the newest row is of 2026-03-10" in top and "no ground for deciding about today" in top and "why nothing newer has arrived" in top
@@ -169,7 +165,7 @@ def test_data_that_passed_every_check_and_are_old_are_no_pass_on_either_page(sho
     assert "Fail · Data quality of shop" in seen["campaign_readout"] and "Pass · Data quality" not in seen["campaign_readout"]
     results = json.loads(quality.with_suffix(".json").read_text())["results"]
     assert results["verdict"] == "fail" and "too old" in results["sentence"]
-    listed = "".join(tools.Parts(without_words_explained(report_index(shop).read_text())).text)
+    listed = "".join(tools.Parts(tools.as_it_reads(report_index(shop).read_text())).text)
     assert "Fail · Data quality: shop" in listed and "too old" in listed
 
 def test_a_replay_is_judged_on_its_last_day_and_says_nothing_about_age(shop, tools):

@@ -25,8 +25,8 @@ def place(tmp_path_factory, repository):
 @pytest.fixture(scope="module")
 def page(place, tmp_path_factory): return run_report("segments", {}, place, tmp_path_factory.mktemp("page"))
 
-def test_the_page_says_whether_the_segments_may_be_used_and_holds_no_customer(place, page):
-    text, results = page.read_text(), read_yaml(page.with_suffix(".json"))["results"]
+def test_the_page_says_whether_the_segments_may_be_used_and_holds_no_customer(place, page, tools):
+    text, results = tools.as_it_reads(page.read_text()), read_yaml(page.with_suffix(".json"))["results"]
     assert results["verdict"] in text.lower() and results["sentence"] in text
     assert [each["segment"] for each in results["sizes"]] == ["prospect", "new", "active", "loyal", "slipping", "lost"]
     assert set(results["review"]["verdicts"]) >= {"exclusive", "exhaustive", "size", "drift", "protected", "proxies", "reachable"}
