@@ -13,10 +13,10 @@ __all__ = ['changed_sentence', 'ranges_hold', 'sure_sentences', 'place_sentence'
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #8bb453b0
 from calendar import monthrange
 from dataclasses import dataclass
-from scipy.stats import binom
 from ..contracts.counts import counted
 from ..contracts.figures import metric
 from ..contracts.verdict import Verdict
+from ..measurement.usual_ranges import chance_of_outside
 from .numbers import show_interval, show_money, show_number
 from .week_figures import ReportedWeek, WeekFigure
 from .week_pairs import pair_words
@@ -38,7 +38,7 @@ def ranges_hold(
 )->bool: # False where so many outside would come by chance less than once in twenty times (binomial)
     "Whether the ranges of the weeks before contained them about as often as they promise."
     judged = week.history[:-1].query("word != 'not judged'").word
-    return len(judged) == 0 or float(binom.sf(int((judged != "usual").sum()) - 1, len(judged), .05)) >= .05
+    return len(judged) == 0 or chance_of_outside(int((judged != "usual").sum()), len(judged)) >= .05
 
 def sure_sentences(
     week:ReportedWeek, # From `read_week`
