@@ -9724,6 +9724,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                                       'marketing_mlops/schedules/messages.py'),
                                                     'marketing_mlops.schedules.messages.message_of': ( 'api/schedules/messages.html#message_of',
                                                                                                        'marketing_mlops/schedules/messages.py'),
+                                                    'marketing_mlops.schedules.messages.plain_mail': ( 'api/schedules/messages.html#plain_mail',
+                                                                                                       'marketing_mlops/schedules/messages.py'),
                                                     'marketing_mlops.schedules.messages.signature': ( 'api/schedules/messages.html#signature',
                                                                                                       'marketing_mlops/schedules/messages.py'),
                                                     'marketing_mlops.schedules.messages.subject_of': ( 'api/schedules/messages.html#subject_of',

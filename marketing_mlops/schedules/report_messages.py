@@ -13,6 +13,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from typing import TYPE_CHECKING
 from .alerts import one_line
+from .messages import plain_mail
 if TYPE_CHECKING: from marketing_mlops.reporting.letters import Letter
 
 # %% ../../nbs/api/schedules/63_report_messages.ipynb #33210f79
@@ -24,12 +25,7 @@ def report_mail(
     at:datetime, # When it is sent, with a time zone
 )->EmailMessage: # Ready to be sent
     "A report as a mail of several parts. The same letter at the same time gives the same bytes."
-    from email.utils import format_datetime
-    mail = EmailMessage()
-    mail["Subject"], mail["From"], mail["To"] = one_line(letter.subject, 150), sender, receiver
-    mail["Date"], mail["Message-ID"] = format_datetime(at), f"<{identity}@mmops.invalid>"
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(letter.text + "\n")
+    mail = plain_mail(letter, identity, sender, receiver, at)
     mail.add_alternative(letter.html, subtype="html", cte="base64")
     shown = mail.get_payload()[1]
     for picture in letter.pictures:
