@@ -4,14 +4,14 @@
     python3 tasks.py run                 the demo: simulated retailer, data quality, campaign readout
     python3 tasks.py run hillstrom_email another model of params.yaml or data/replays/params.yaml
     python3 tasks.py lab                 JupyterLab, opened on a page of tutorials, explorers and reports
-    python3 tasks.py test                pages and tests that stay within one process or two
-    python3 tasks.py test-edges          where other programs begin: pipelines from nothing, published files, Spark, browser, JupyterLab
-    python3 tasks.py test-slow           full simulations and soaks (a few minutes to an hour)
+    python3 tasks.py test                pages and tests, side by side
+    python3 tasks.py test-edges          what takes long by the clock: whole pipelines, Spark, an installation from nothing
+    python3 tasks.py test-slow           full simulations, soaks and the explorers in JupyterLab (a few minutes to an hour)
     python3 tasks.py docs                the documentation site, in _docs/
     python3 tasks.py bench               the benchmarks, recorded in benchmarks/results/
     python3 tasks.py lock                resolve the locks again (for maintainers)
 """
-import hashlib, os, shutil, subprocess, sys, time
+import hashlib, os, shutil, subprocess, sys, tempfile, time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -28,13 +28,20 @@ def stop(problem, remedy):
 
 def say(text): print(f"== {text}", flush=True)
 
-def call(*command, **environment):
-    "Runs a command in the project folder and ends with its exit code if that is not 0."
+def start(*command, said=None, **environment):
+    "A command in the project folder; what it says goes to the file `said`, where there is one."
     env = {**os.environ, **OFFLINE, **environment, "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"}
     env.pop("PYTHONHOME", None)
-    try: code = subprocess.run([str(c) for c in command], cwd=ROOT, env=env).returncode
-    except KeyboardInterrupt: code = 130
-    if code: raise SystemExit(code if code > 0 else 1)
+    return subprocess.Popen([str(c) for c in command], cwd=ROOT, env=env, stdout=said, stderr=said and subprocess.STDOUT)
+
+def code_of(process):
+    "Waits for the end of a command; 130 after Ctrl-C, which the command has been told as well."
+    try: return abs(process.wait())
+    except KeyboardInterrupt: process.wait(); return 130
+
+def call(*command, **environment):
+    "Runs a command and ends with its exit code if that is not 0."
+    if code := code_of(start(*command, **environment)): raise SystemExit(code)
 
 def fingerprint(group):
     "What an installation depends on: the lock, the interpreter and where the environment stands."
@@ -117,27 +124,32 @@ def compile_modules():
     "Once: where PYTHONDONTWRITEBYTECODE is set, every process that a page or a test starts would compile our modules again."
     call(BIN/"python", "-m", "compileall", "-q", "marketing_mlops")
 
-def run_pages(*which):
-    compile_modules()
-    say("pages: every notebook in a process of its own")
-    call(BIN/"python", "tests/house/run_pages.py", *which, OMP_NUM_THREADS="1")
+PAGES = "tests/house/run_pages.py"
 
-def run_tests(which, *options):
+def pytest_of(which):
+    "The tests of a choice of marks, file by file, so that what a file sets up is set up once."
+    n = str(min(8, 2*(os.cpu_count() or 1)))         # half of the time a test waits for a process it has started
+    return [BIN/"python", "-m", "pytest", "-n", n, "--dist", "loadfile", "--no-loadscope-reorder", "-m", which]
+
+def pages_and_tests(pages, tests):
+    "Both side by side, one thread each: two that each take all cores wait for one another. What the pages said comes last."
     compile_modules()
-    say("tests")
-    workers = str(min(8, 2*(os.cpu_count() or 1)))   # half of the time a test waits for a process it has started
-    # one thread per worker: two that each take all cores wait for one another
-    call(BIN/"python", "-m", "pytest", "-n", workers, "--dist", "worksteal", "-m", which, *options, OMP_NUM_THREADS="1")
+    say("tests, and beside them every page in a process of its own")
+    with tempfile.TemporaryFile() as said:
+        beside = start(BIN/"python", PAGES, *pages, said=said, OMP_NUM_THREADS="1")
+        codes = [code_of(start(*tests, OMP_NUM_THREADS="1")), code_of(beside)]
+        say("pages")
+        said.seek(0)
+        print(said.read().decode(errors="replace"), end="", flush=True)
+    if code := max(codes): raise SystemExit(code)
 
 def test(*options):
     install("dev")
-    run_pages()
-    run_tests("not slow and not edges and not browser", *options)
+    pages_and_tests([], [*pytest_of("not slow and not edges"), *options])
 
 def test_edges(*options):
     install("spark" if shutil.which("java") else "dev")   # without Java the tests on Spark are skipped, and say so
-    run_pages("--edges")
-    run_tests("(edges or browser) and not slow", *options)
+    pages_and_tests(["--edges"], [*pytest_of("edges and not slow"), *options])
 
 def test_slow(*options):
     install("dev")

@@ -5,14 +5,18 @@ Modules:
 - `marketing_mlops.cli.additions`: `mmops data add FILE --as orders`: a file of your own, tried out first, written when you agree
 - `marketing_mlops.cli.alert_list`: `mmops alerts`: what went wrong with scheduled runs lately, whether anybody was told, and a test that the mail arrives
 - `marketing_mlops.cli.app_command`: `mmops app`: all explorers in the browser, without JupyterLab, until Ctrl-C
+- `marketing_mlops.cli.change_reviews`: `mmops ci review`: what a change does to figures and reports, found out on a small copy of the workspace
 - `marketing_mlops.cli.checks`: `mmops data check SOURCE`: what the pipeline would say about the files as they are now, without running it
 - `marketing_mlops.cli.commands`: `mmops`: one command is one library call, and an error is two lines
 - `marketing_mlops.cli.compare_pages`: `mmops compare-pages main`: what a change does to the reports, old and new side by side on one page
 - `marketing_mlops.cli.data`: `mmops data list` and `mmops data fetch`: which sources there are, and getting their files
+- `marketing_mlops.cli.file_changes`: What is different between two versions of a file, in lines a terminal can show: notebooks cell by cell
 - `marketing_mlops.cli.gallery_command`: `mmops gallery`: all runs of reports on one page, and `mmops gallery diff A B`: what changed between two of them
 - `marketing_mlops.cli.init`: `mmops init FOLDER`: a workspace of your own, with the same pipeline and nothing of the clone
 - `marketing_mlops.cli.jobs`: `mmops jobs`: the notebooks a scheduler runs, what they take, and how their last runs ended
 - `marketing_mlops.cli.online`: `mmops materialise` stores the features a service looks up, `mmops parity` compares them with training, `mmops online` tells what is stored
+- `marketing_mlops.cli.plain_notebooks`: A notebook as plain text and back: what its author wrote, without what running it left behind
+- `marketing_mlops.cli.readiness`: `mmops readiness`: how much of a model's way is done by hand, by a pipeline, or by continuous integration, as the records say
 - `marketing_mlops.cli.readout_lines`: A readout in a terminal: the decision first, then what each arm did, then each arm against the control
 - `marketing_mlops.cli.report`: `mmops report NAME -p key=value`: one report page, with parameters of your choice
 - `marketing_mlops.cli.report_grid`: `mmops report NAME --for-each channel,market`: what happens on the terminal while thirty reports are made
@@ -21,12 +25,17 @@ Modules:
 - `marketing_mlops.cli.schedule`: `mmops schedule due`, `run`, `check` and `crontab`: what makes reports appear without anybody pressing a button
 - `marketing_mlops.cli.schedule_lists`: `mmops schedule list`, `next`, `history` and `backfill`: what is planned, what became of it, and running it afterwards
 - `marketing_mlops.cli.schedule_repair`: `mmops schedule repair`: what to type when the records of schedules cannot be read any more
+- `marketing_mlops.cli.search_command`: `mmops search`: a better algorithm for a model, or the proof that there is none
 - `marketing_mlops.cli.segment_commands`: `mmops segments`: which groups of customers there are, by which conditions, and whether they may be used
 - `marketing_mlops.cli.send`: `mmops send`: a report that was made goes to people; `mmops sent`: who received it
 - `marketing_mlops.cli.serve`: `mmops serve`: the released models answer over HTTP, until Ctrl-C
 - `marketing_mlops.cli.status`: `mmops status`: what is fresh, what is stale, what was decided, what waits for somebody
 - `marketing_mlops.cli.template`: The files a new workspace starts from: this repository's own, as they were shipped
 - `marketing_mlops.cli.terminal`: What a command may do to a terminal: print a table, ask once, show progress, open a page
+- `marketing_mlops.cli.upgrade`: `mmops upgrade`: what the installed version would change in this workspace, and then the change itself
+- `marketing_mlops.cli.upgrade_steps`: What becomes of each file of a workspace when a newer version ships another one: replaced, merged, laid beside, or left alone
+- `marketing_mlops.cli.workflow_files`: `mmops ci`: a file that lets GitHub or GitLab try every change, show what it moves, and ask for approval after the merge
+- `marketing_mlops.cli.workspace_record`: What a workspace was made from, file by file, so that later somebody can tell what the team has changed
 - `marketing_mlops.contracts.metrics`: Every figure the house shows, computed in one place: for a period, split by day or market, or per customer
 - `marketing_mlops.contracts.quantile_metrics`: The median or the 95th percentile of an amount per customer, declared by its name alone
 - `marketing_mlops.contracts.scopes`: Which rows a question is about: tables, period, market and the calendar on its wall
@@ -96,6 +105,7 @@ Modules:
 - `marketing_mlops.features.online_values`: What is known of a customer when somebody asks: her stored features, how old they are, and a refusal where they are not those the model was trained on
 - `marketing_mlops.features.own_features`: A signal of your own, declared in params.yaml: one entry, no code.
 - `marketing_mlops.features.point_in_time`: One row for each row of a spine, holding what was known of the customer at her cutoff and nothing else.
+- `marketing_mlops.features.purchase_histories`: How often each customer bought, when last, since when, and for how much: what lifetime value is estimated from
 - `marketing_mlops.features.range_joins`: Tallies of any spine in one pass: every event meets the rows that may know of it.
 - `marketing_mlops.features.row_columns`: Discounts, returns, baskets, categories and times of day as columns of the rows a feature counts, made only where one asks for them.
 - `marketing_mlops.features.score_features`: What another model said of a customer, as far as it had been said before the cutoff, with its age and the bundle it came from.
@@ -117,6 +127,7 @@ Modules:
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
 - `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
 - `marketing_mlops.governance.approval_words`: Where an approval stands, what a yes answers for and what stands in its way, in the words every command, page and desk uses
+- `marketing_mlops.governance.named_bundles`: `retailer_churn_90d@champion`, `@3` or `@5f2a0c11`: which bundle somebody means, where its files are, and from which revision it was made
 - `marketing_mlops.jobs.cell_runs`: The cells of a notebook one after the other on a warm kernel, with what they show, until the last or the first that fails
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
 - `marketing_mlops.jobs.children`: One run in a process of its own: how it begins, what it may use, and how nothing of it is left
@@ -144,6 +155,7 @@ Modules:
 - `marketing_mlops.jobs.personal_rows`: Hides, in tables that a notebook shows, what the schemas mark as personal
 - `marketing_mlops.jobs.pipeline`: Brings the outputs of models up to date with DVC, and tells what became of each stage
 - `marketing_mlops.jobs.process_memory`: How much memory a run uses, with everything it has started
+- `marketing_mlops.jobs.rebuilds`: A bundle made a second time, from the revision, the data and the libraries it came from, in a clean folder that is gone afterwards
 - `marketing_mlops.jobs.redaction`: Takes e-mail addresses, phone numbers, keys and passwords out of whatever a run is about to store
 - `marketing_mlops.jobs.relative_dates`: A day written as `yesterday`, `month_start` or `-7d`, and which day that is for a run that is due on a given day
 - `marketing_mlops.jobs.resume`: Goes on with a failed run from the cell that failed, or says why that would not be honest
@@ -166,13 +178,16 @@ Modules:
 - `marketing_mlops.measurement.arm_starts`: An arm that was added after the experiment had begun is compared with customers of other days.
 - `marketing_mlops.measurement.arm_tables`: What the customers of each arm did, with intervals.
 - `marketing_mlops.measurement.associations`: How closely two groupings of the same people hang together, with the range the data leave open.
+- `marketing_mlops.measurement.attribution`: One call for every method, a versioned specification printed on each result, and how far the answer moves when somebody else specifies
 - `marketing_mlops.measurement.auc`: How often a score puts a customer who did it above one who did not, with an interval.
+- `marketing_mlops.measurement.base_rates`: How far the base rate has moved since a model learned, what the chances alone would have told of it, and what they are after a correction
 - `marketing_mlops.measurement.calibration`: Whether a chance of 30 % means that it happens to three in ten.
 - `marketing_mlops.measurement.cap_doubts`: A cap may make a figure steadier. Where it makes another decision, both figures are shown and a person decides.
 - `marketing_mlops.measurement.capping`: One customer who buys for the whole village must not decide a campaign.
 - `marketing_mlops.measurement.chosen_depths`: How deep to mail: chosen on some customers, judged on others.
 - `marketing_mlops.measurement.clusters`: Where shops, households or days were assigned, customers are counted but clusters decide.
 - `marketing_mlops.measurement.complete_numbers`: A score or an amount that is missing is named by its column and its rows, and nothing is computed without it.
+- `marketing_mlops.measurement.contact_thresholds`: From which chance on a contact pays, how deep that goes, and which other depths these customers cannot tell from it
 - `marketing_mlops.measurement.contrasts`: Every treated arm against the control, every metric in its role, all intervals holding together.
 - `marketing_mlops.measurement.covariates`: What customers did before the experiment explains part of what they do in it; taking that part out narrows the interval.
 - `marketing_mlops.measurement.daily_readings`: What was known of an experiment at the end of each day, and whether anybody was allowed to act on it.
@@ -190,8 +205,10 @@ Modules:
 - `marketing_mlops.measurement.gates`: What a model has to reach before anybody may release it, judged with the interval and not with the figure alone.
 - `marketing_mlops.measurement.intervals`: A rate or a mean with the range of values the data leave open.
 - `marketing_mlops.measurement.jackknife`: How far any figure might be off, found by leaving out a group of customers at a time.
+- `marketing_mlops.measurement.journeys`: What people met before they did something, or before they did not, in the form that credits are computed from
 - `marketing_mlops.measurement.kept_promises`: Was the question fixed before the answer was seen? What the ledger proves, and what a promise only says of itself.
 - `marketing_mlops.measurement.known_before`: A market or a past spend that was really known before the draw cannot differ between the arms by more than chance, nor move the result by more.
+- `marketing_mlops.measurement.lift_areas`: The area under the gains curve (ALIFT) with an interval, and why it cannot be compared across base rates
 - `marketing_mlops.measurement.lifts`: How many per cent more than without the treatment, with an interval that knows the control is uncertain too.
 - `marketing_mlops.measurement.loss_and_profit`: Whether a model whose chances are closer to the truth also earns more, shown and not assumed.
 - `marketing_mlops.measurement.moving_denominators`: Orders became smaller, and every customer brought more: when the goal is an average, who is in it may have changed.
@@ -209,12 +226,14 @@ Modules:
 - `marketing_mlops.measurement.readout_sentences`: Conclusions computed from the figures, so that no sentence can disagree with its table.
 - `marketing_mlops.measurement.readouts`: An experiment and its customers in, a decision with its reasons out.
 - `marketing_mlops.measurement.redundancy`: How much two columns say the same, whatever kind they are, and which columns form a group that says one thing.
+- `marketing_mlops.measurement.removal_effects`: How many conversions a chain of transitions loses when every journey that comes to a channel ends there, in closed form
 - `marketing_mlops.measurement.resampling`: A second opinion on money, made from the data themselves instead of a formula.
 - `marketing_mlops.measurement.sample_ratio`: Did the arms receive the customers they were meant to? If not, nothing below the line can be trusted.
 - `marketing_mlops.measurement.sample_sizes`: How many customers it takes before the interval settles the question.
 - `marketing_mlops.measurement.segments_of_experiments`: Markets and customer groups that were named before the data came in, with intervals that hold for all of them together.
 - `marketing_mlops.measurement.sequential_intervals`: Look at an experiment every morning, stop when it is clear, and keep the promise all the same.
 - `marketing_mlops.measurement.sequential_shares`: A rate that is watched from the first customer on, however rare it is.
+- `marketing_mlops.measurement.shapley_credits`: What each channel adds to all sets of others, averaged over every order in which they could have been added; exact for few channels, drawn with an interval for many
 - `marketing_mlops.measurement.share_ratios`: Groups of people compared by how often something is true of them: the smallest share divided by the largest.
 - `marketing_mlops.measurement.shifts`: How far a distribution has moved, with an interval that knows how few customers it rests on
 - `marketing_mlops.measurement.slices`: Any figure for each group of customers, with intervals that hold together, and which groups fare otherwise than the rest.
@@ -234,28 +253,40 @@ Modules:
 - `marketing_mlops.measurement.usual_ranges`: Where the next figure of a row of figures is to be expected, before anybody calls it news
 - `marketing_mlops.models.arm_scores`: What an uplift model says of each arm, as sums of fitted pipelines, so that every kind of it can be asked and served alike
 - `marketing_mlops.models.assignment_chances`: How likely each customer was to get each arm, and the weights that undo it where some were likelier than others
+- `marketing_mlops.models.bg_nbd`: Customers who buy at random until, after some purchase, they never come back
 - `marketing_mlops.models.class_transformations`: The gain in visits or purchases from one classifier for each arm, by asking who did what her arm was meant to bring about
 - `marketing_mlops.models.doubly_robust`: The gain of each arm from what customers did beyond what was expected of them, weighted by their chance of the arm
 - `marketing_mlops.models.encoders`: Numbers with holes and categories with surprises, made into what an algorithm can take and a server can repeat.
+- `marketing_mlops.models.gamma_gamma`: What a customer spends per purchase, when few purchases of hers are known
 - `marketing_mlops.models.imputed_effects`: The gain of each arm from what each customer did, held against what she would have done in the other arm
 - `marketing_mlops.models.learners`: The algorithms a model spec may name, and the settings each of them takes.
+- `marketing_mlops.models.lifetime_value`: What customers will spend in the time ahead, each and all together, with the range that follows from what is not known
+- `marketing_mlops.models.pareto_nbd`: Customers who buy at random until, at some moment between two purchases, they have left
+- `marketing_mlops.models.positive_fits`: The parameters that make what was seen most likely, how well each is known, and whether the data say anything about it
 - `marketing_mlops.models.propensity`: How likely each customer is to do something, as a chance that can be taken at its word.
+- `marketing_mlops.models.purchase_models`: What a model of purchases has to answer: how likely a history is, who is still a customer, and how many purchases will come
 - `marketing_mlops.models.sigmoids`: A score turned into a chance that can be taken at its word, with two numbers.
 - `marketing_mlops.models.single_models`: The gain of each arm from one model of all customers that is told the arm
 - `marketing_mlops.models.uplift_learners`: The ways of learning a gain that a model spec may name under `learner:`
 - `marketing_mlops.models.uplift_models`: What a contact changes for each customer: the gain of every arm over no contact, in units of the outcome.
 - `marketing_mlops.models.uplift_rows`: The rows of an experiment, checked once for all uplift learners: features, outcome, arm, chance of each arm
+- `marketing_mlops.models.value_checks`: What a model would have said some time ago, held against what came
+- `marketing_mlops.models.value_fits`: A shop's purchases and amounts fitted, with a verdict on what may be read from the fit and what may not
 - `marketing_mlops.monitoring.input_checks`: Whether the customers of this period are like those a model learned from, feature by feature
 - `marketing_mlops.monitoring.periods`: One look at a model in use: its input, its scores, what it achieved and how many it was asked about, with one verdict
 - `marketing_mlops.monitoring.realised`: Once the answers are in: does a model still rank customers as well as on the day it was judged?
 - `marketing_mlops.monitoring.release_rules`: When the champion of a model is due for retraining, and when it should go back to the one before
+- `marketing_mlops.registry.bare_scorer`: Scores by a bundle with nothing but Python, numpy and onnxruntime: the file that travels with a portable bundle
 - `marketing_mlops.registry.bundle_files`: One list of hashes, one hash of the list: any byte that differs, any file too many or too few is found before anything is used
 - `marketing_mlops.registry.bundles`: Everything needed to score, to judge and to explain a model, in one folder that a person can read and one hash that names it
 - `marketing_mlops.registry.candidate_files`: A candidate on disk between training and bundle: its scorer, its held-out scores, what it was trained on
 - `marketing_mlops.registry.graph_rows`: Customers in, numbers out: how a stored scorer is opened and run, in batch, in a service and in a notebook alike
 - `marketing_mlops.registry.graphs`: A fitted model written as an ONNX graph, and the comparison that has to pass before anybody may use it
 - `marketing_mlops.registry.input_schemas`: Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
+- `marketing_mlops.registry.locked_libraries`: Which version of which library a lock pins for this machine, whether a bundle was made with them, and the part of the lock that a scorer alone needs
+- `marketing_mlops.registry.parameter_bundles`: A model that is a handful of numbers, sealed like every other bundle and read by our own function
 - `marketing_mlops.registry.tracked_models`: What mlflow calls when somebody loads one of our models by its name and version
+- `marketing_mlops.registry.tracked_searches`: Every trial of a search where colleagues compare trials: one run for each candidate, recorded once.
 - `marketing_mlops.registry.tracking`: What was tried and with what result, where colleagues already look for it: one trial and one version for each content
 - `marketing_mlops.reporting.baselines`: What customers did lately without the treatment: where every plan of a test begins
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.
@@ -268,9 +299,12 @@ Modules:
 - `marketing_mlops.reporting.compared_runs`: The two runs a comparison is asked for, found by what people call them: candidate, champion, the first digits of a hash, another algorithm.
 - `marketing_mlops.reporting.comparison_blocks`: The page on which two runs are compared: which is better, how sure that is, and whose treatment would change.
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
+- `marketing_mlops.reporting.depth_blocks`: How much a propensity model reaches at each depth of a campaign, and down to which chance a contact pays.
 - `marketing_mlops.reporting.design_columns`: Last year's revenue, the market, the household: the columns an experiment's design names, as they were before the assignment.
 - `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
+- `marketing_mlops.reporting.evaluation_blocks`: What a propensity model is worth on later rows, what a split at random would have promised, and what has moved since it learned.
 - `marketing_mlops.reporting.explained_words`: What the glossary says about a word, where the word stands: under the mouse, at the keyboard and under a finger.
+- `marketing_mlops.reporting.failure_words`: What was wrong with a run, for a reader who does not write Python, and until which day it could be resumed
 - `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which carry the model, which bring next to nothing, which are suspicious.
 - `marketing_mlops.reporting.gain_blocks`: The part of a model card that says whether an uplift model knows who gains, and how deep one would mail.
 - `marketing_mlops.reporting.galleries`: Writes the gallery of a workspace: the list and a page for each run, only what is new, whatever happens meanwhile
@@ -286,7 +320,9 @@ Modules:
 - `marketing_mlops.reporting.letter_styles`: The same report in a mail client: every element carries its own style, by day and by night
 - `marketing_mlops.reporting.letters`: A report as a mail: the answer in words, the page in a mail client's HTML, its charts as pictures, and the whole page attached
 - `marketing_mlops.reporting.markup`: Turns what a notebook shows into HTML that can be mailed to anybody: nothing in it runs, loads or restyles.
+- `marketing_mlops.reporting.metric_differences`: What a change did to the recorded figures of every model, as a comment somebody can read who has to approve it
 - `marketing_mlops.reporting.model_cards`: What is on record about a model: its bundle, what was decided about it, and nothing else.
+- `marketing_mlops.reporting.model_inventory`: Every model with its owner, what it is for, what is live until when, and what is owed; from records alone
 - `marketing_mlops.reporting.monitoring_blocks`: A look at a model in use, as its owner reads it: does anything need me this month, and what?
 - `marketing_mlops.reporting.named_groups`: The gain in every market or customer group that the promise of a test names, and whether the groups differ at all
 - `marketing_mlops.reporting.number_changes`: How a figure that is another one now is said: by how much, in which unit, from what to what, and whether that is better
@@ -309,6 +345,7 @@ Modules:
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
 - `marketing_mlops.reporting.treatment_blocks`: Whose treatment a new model would change, group by group, and for whom it works less well.
 - `marketing_mlops.reporting.unit_files`: Any experiment, also one whose customers stand in a colleague's spreadsheet, read out by the same rules.
+- `marketing_mlops.reporting.value_blocks`: What the customers are worth as a planner reads it: the sum with its range, whether the model was right the last time, and who holds the value
 - `marketing_mlops.reporting.week_answers`: What changed, how sure, what to do: the first screen of the weekly report, in sentences that follow from the figures
 - `marketing_mlops.reporting.week_blocks`: What the weekly report shows: the answer, the figures, the course of the weeks, markets and channels
 - `marketing_mlops.reporting.week_channels`: What each channel cost and was seen to do in a week, what the platforms claim, and what nobody has measured
@@ -356,14 +393,24 @@ Modules:
 - `marketing_mlops.training.gain_variation`: How much of the gain of one model over another is luck: of the customers it was judged on, of those it learned from, and of the seed.
 - `marketing_mlops.training.model_specs`: Whether a model's entry in `params.yaml` can be trained and judged, found out before anything runs.
 - `marketing_mlops.training.own_chances`: A campaign that gave some customers the mail more often than others, trained on and judged without being fooled by it.
+- `marketing_mlops.training.propensity_evidence`: What held-out rows say of a propensity model beyond its figures: how it stands to a split at random, what has moved, whom to contact, and who fares otherwise
 - `marketing_mlops.training.run_comparisons`: Whether one model is better than another on the same rows, figure by figure, and in one sentence.
 - `marketing_mlops.training.score_differences`: Whether a model that was trained again still says the same, and of whom it does not.
 - `marketing_mlops.training.scored_runs`: Two models laid side by side on the very same held-out rows, and whose treatment would change with the model.
+- `marketing_mlops.training.search`: A better algorithm for a model, or the proof that there is none: one call, trials that are kept, a headline that is not flattered.
+- `marketing_mlops.training.search_choices`: The best trial, the simplest one within one standard error of it, and what both are worth on rows that nobody chose by.
+- `marketing_mlops.training.search_folds`: Inner folds that choose and outer rows that judge: later than anything the choice has seen, with the gap an answer needs.
+- `marketing_mlops.training.search_results`: What was found and how sure that is, what each trial cost, and the lines to copy; computed sentences, one table.
+- `marketing_mlops.training.search_rungs`: A list of trials that is the same for everybody, tried cheaply first, for as long as there is time.
+- `marketing_mlops.training.search_spaces`: For each algorithm the settings that are drawn, the same draws for the same seed, and an order of what is simpler.
+- `marketing_mlops.training.search_trials`: One candidate learned and judged: its figure with a standard error, what it cost in computing and rows, and a file that survives being killed.
 - `marketing_mlops.training.segment_checks`: Does a segment set keep its promises: is nobody in two, is everybody in one, is each large enough, does each stay what it was?
 - `marketing_mlops.training.segment_evidence`: What a segment set is judged by: who is in which segment now and a while ago, who these people are, and whom one may write to.
 - `marketing_mlops.training.segment_fairness`: Whether segments follow what people are: their age, their market, and what may stand for them; and how many of each segment one may write to.
 - `marketing_mlops.training.segment_reviews`: All questions to a segment set at once, on the customers of a source as they were known at a cutoff.
+- `marketing_mlops.training.split_checks`: What a split at random would have promised beside what later rows bear out, and how a model did on earlier days
 - `marketing_mlops.training.treatment_fairness`: Who is contacted and who is left alone, by age or any other group that must not be disadvantaged, and when a person has to decide about it.
+- `marketing_mlops.training.value_reviews`: Everything that is known about what a source's customers are worth: the fit, the value with its ranges, and how the same model did before
 - `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there
 - `marketing_mlops.workspace.reserve`: A megabyte kept aside, so that a full disk can still be reported"""
 

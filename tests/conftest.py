@@ -17,11 +17,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN: signal.signal(signal.SIGIN
 # Where PYTHONDONTWRITEBYTECODE is set, each worker would rewrite the asserts of all tests again: half of what collecting them costs.
 WRITES_NOTHING, sys.dont_write_bytecode = sys.dont_write_bytecode, False
 
-def pytest_collection_modifyitems(items):
-    "A test that needs a pipeline run from nothing, or published files, belongs to the edges, wherever it stands."
-    for item in items:
-        if {"first_run", "datasets"} & set(getattr(item, "fixturenames", ())): item.add_marker(pytest.mark.edges)
-    items.sort(key=lambda item: "spark" not in getattr(item, "fixturenames", ()))    # one worker waits minutes for Spark: the others go on meanwhile
+# What takes longest by the clock, longest first, so that no core is idle at the end. Those that wait for one and the same pipeline
+# to be run from nothing stand apart: the first of them makes it, and nobody has to wait meanwhile.
+LONGEST = [f"tests/{name}.py" for name in (
+    "cli/test_run", "house/test_fresh_clone", "features/test_engines", "cli/test_init", "cli/test_additions", "cli/test_model_life",
+    "jobs/test_dvc_usage", "jobs/test_broken_stages",
+    "jobs/test_evidence", "reporting/test_weekly_performance", "jobs/test_warm_worker", "governance/test_ledger_on_postgres",
+    "sources/test_ingestion", "sources/test_quality", "features/test_point_in_time", "house/test_in_sync", "monitoring/test_alarms",
+    "schedules/test_sent_reports", "features/test_materialisation", "sources/test_simulator", "explorers/test_explorer_in_lab",
+    "explorers/test_readout_explorer", "schedules/test_schedule_commands", "sources/test_revenue_questions", "registry/test_graphs",
+    "models/test_uplift_learners", "reporting/test_pages_in_a_browser", "jobs/test_scoring", "governance/test_rules", "serving/test_service",
+    "features/test_training_sets", "reporting/test_site", "jobs/test_runner", "explorers/test_explorer_reports", "training/test_feature_review",
+    "training/test_search", "reporting/test_experiment_reports", "explorers/test_segment_tallies", "reporting/test_segment_report",
+    "governance/test_releases", "reporting/test_model_card", "schedules/test_lab", "governance/test_trials", "jobs/test_resume",
+    "governance/test_cut_short", "reporting/test_readouts_and_quality", "reporting/test_governance_report", "jobs/test_papermill_suite")]
+PLACES = {name: i for i, name in enumerate(LONGEST)}
+
+def pytest_collection_modifyitems(items): items.sort(key=lambda item: PLACES.get(item.nodeid.split("::")[0], len(PLACES)))
 
 def pytest_collection_finish():
     "Thousands of tests are thousands of objects that every garbage collection would look at again."
@@ -65,6 +77,10 @@ def _copy_tracked(name, into):
         (into/path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT/path, into/path)
 
+def copy_compiled(into):
+    "Copies our compiled modules: where PYTHONDONTWRITEBYTECODE is set, each process started in a copy would compile them again."
+    for compiled in (ROOT/"marketing_mlops").rglob("__pycache__"): shutil.copytree(compiled, into/compiled.relative_to(ROOT), dirs_exist_ok=True)
+
 def _git(folder, *words):
     subprocess.run(["git", "-c", "user.name=tests", "-c", "user.email=tests@example.com", *words], cwd=folder, check=True, capture_output=True)
 
@@ -73,6 +89,7 @@ def _tiny_template(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("template")/"workspace"
     folder.mkdir()
     for name in TRAVELS: _copy_tracked(name, folder)
+    copy_compiled(folder)
     shutil.copy2(ROOT/".gitignore", folder/".gitignore")
     params = folder/"params.yaml"
     small = params.read_text().replace("customers: 20000", "customers: 2000").replace("planned_customers: 12000", "planned_customers: 1000")

@@ -59,6 +59,8 @@ _DATA_COMMANDS = (
             ("mmops resume", "mmops resume 20260406T0700"), "The run that went on was interrupted, and its process has ended."),
     Command("init", "init:make_workspace", "make a workspace of your own in a new folder",
             ("mmops init spring_campaigns", "mmops init ../2026 --name spring_2026"), "The folder was not made."),
+    Command("upgrade", "upgrade:upgrade_workspace", "bring the notebooks and files of a workspace to the installed version; what you edited is kept",
+            ("mmops upgrade", "mmops upgrade --lines 0", "mmops upgrade --write"), "Type `mmops upgrade` again: it says whether something was begun, and finishes it with --write."),
 )
 
 # %% ../../nbs/api/cli/20_commands.ipynb #a7e19c41
@@ -67,6 +69,12 @@ _LOOK_COMMANDS = (
             ("mmops app", "mmops app --port 8899 --no-open"), "The app has ended; nothing was changed."),
     Command("compare-pages", "compare_pages:compare_pages", "show what a change does to the reports, old and new side by side",
             ("mmops compare-pages main", "mmops compare-pages v0.1 --new main --report campaign_readout --into change.html"), "No page was written."),
+    Command("ci review", "change_reviews:review_change", "build the models before and after a change on few customers, and say what moved",
+            ("mmops ci review --base main", "mmops ci review --base v1.4 --customers 5000 --into review"), "No comment was written."),
+    Command("ci", "workflow_files:write_workflow", "write the workflow that tries every change and asks for approval after a merge", ("mmops ci --as analyst@example.com", "mmops ci --for gitlab --as analyst@example.com"), "The file is there or not; type it again."),
+    Command("readiness", "readiness:show_readiness", "how much is done by hand, by a pipeline, by CI/CD, as the records say", ("mmops readiness",)),
+    Command("lineage", "lineage_command:show_lineage", "where a number, file, table, feature or model comes from, and what came of it",
+            ("mmops lineage 319,874.99", "mmops lineage weekly_performance/retailer:net_revenue --up", "mmops lineage orders --down", "mmops lineage retailer_churn_90d --page --into answer.html"), "Nothing was recorded; the page is the old or the new one."),
     Command("gallery diff", "gallery_command:show_difference", "say what changed between two runs of a report",
             ("mmops gallery diff 20260608T07 20260615T07",), "The page of the comparison is there or not; nothing else was changed."),
     Command("gallery", "gallery_command:show_gallery", "list all runs of reports on one page, with a permanent page for each",
@@ -75,6 +83,8 @@ _LOOK_COMMANDS = (
 
 # %% ../../nbs/api/cli/20_commands.ipynb #e4f0b3a2
 _MODEL_COMMANDS = (
+    Command("search", "search_command:search_model", "look for a better algorithm for a model, judged on rows nothing was chosen by",
+            ("mmops search retailer_churn_90d", "mmops search retailer_churn_90d --trials 9 --minutes 2 --algorithms logistic_regression"), "Finished trials are kept; type it again to go on. params.yaml was not changed."),
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
     Command("request", "approve:ask_for_approval", "ask for the candidate of a model to be approved",
@@ -82,6 +92,10 @@ _MODEL_COMMANDS = (
              'mmops request retailer_churn_90d --as analyst@example.com --reason "monthly training"')),
     Command("check", "release_checks:check_candidate", "ask every gate before a release about the candidate of a model",
             ("mmops check retailer_churn_90d --as analyst@example.com", "mmops check retailer_churn_90d --as analyst@example.com --no-rebuild --tests report.xml"), "No answer was recorded."),
+    Command("reproduce", "reproduce_command:reproduce_bundle", "build a model again from its revision and data, and compare every part",
+            ("mmops reproduce retailer_churn_90d@champion", "mmops reproduce retailer_churn_90d@5f2a0c11 --install"), "Nothing was kept: the folder it was built in is gone."),
+    Command("check-bundle", "check_bundle:check_a_bundle", "try a bundle out without the project, in an environment of its own",
+            ("mmops check-bundle retailer_churn_90d@champion", "mmops check-bundle retailer_churn_90d@champion --into churn.zip", "mmops check-bundle churn.zip"), "Nothing was kept."),
     Command("approve", "approve:approve_candidate", "approve the candidate of a model: exactly these bytes, until a day",
             ("mmops approve retailer_churn_90d --as model-owner@example.com",)),
     Command("refuse", "approve:refuse_candidate", "refuse the candidate of a model, or take its approval back",

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace, find_workspace, write_text
+from .gallery_command import keep_gallery
 from .jobs import parameter_rows
 from .report_grid import make_report_grid
 from .terminal import open_page, page_address, terminal_progress, text_table
@@ -84,5 +85,6 @@ def make_report(
     if request.list_: return print(text_table(parameter_rows(found.path("nbs", "reports"), "report")) or "There are no reports in nbs/reports.")
     if not request.name: raise ParameterError("mmops report: the name of a report is missing.", "`mmops report --list` shows what there is.")
     if request.parameters: return show_parameters(request.name, found)
-    page = _make_pages(request, found)
+    try: page = _make_pages(request, found)
+    finally: keep_gallery(found)                               # a report that failed stands in it, too
     if not request.no_open: open_page(page)

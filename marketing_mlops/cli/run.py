@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from ..workspace.errors import MmopsError, StageError
 from ..workspace.places import Workspace, find_workspace
+from .gallery_command import keep_gallery
 from .readout_lines import readout_lines
 from .recorded_runs import datasets_on_record
 from .status import read_json, saved_readout
@@ -214,7 +215,9 @@ def run_models(
     from marketing_mlops.workspace.params import read_params
     found = find_workspace(workspace)
     names = [*(models or found.settings.default_models)]
-    with datasets_on_record(found, names, as_), stage_progress() as progress: done = reproduce_or_explain(found, names, force, progress)
+    try:
+        with datasets_on_record(found, names, as_), stage_progress() as progress: done = reproduce_or_explain(found, names, force, progress)
+    finally: keep_gallery(found)
     listed, shown = found.path("data", "index.html"), [name for name in names if name in read_params(found).models]
     if not done.is_current: _keep_what_was_said(found, shown)
     index = listed if done.is_current and listed.is_file() else _listed_anew(found)

@@ -84,6 +84,10 @@ def due_words(
     return [f"{schedule.name} {local_time(schedule, run.due)}: {run.state}" for schedule, run in preview_due(workspace, now)]
 
 # %% ../../nbs/api/cli/80_schedule.ipynb #35353250
+def _keep_gallery(workspace:Workspace)->None:
+    from marketing_mlops.cli.gallery_command import keep_gallery
+    keep_gallery(workspace)
+
 def one_look(
     workspace:Workspace, # Whose schedules
     at_once:int, # Runs under way at once
@@ -93,6 +97,7 @@ def one_look(
     from marketing_mlops.schedules.planning import entry_problems
     from marketing_mlops.schedules.watches import keep_watch
     ended = keep_watch(workspace, clock, at_once=at_once, tell=lambda line: print(line, flush=True))
+    if any(run.run for run in ended): _keep_gallery(workspace)
     problems = entry_problems(workspace, clock())
     for _, problem, remedy in problems: print(problem, remedy, sep="\n", file=sys.stderr)
     return 1 if problems or any(run.state == "failed" for run in ended) else 0

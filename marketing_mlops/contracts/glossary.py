@@ -11,6 +11,7 @@ __all__ = ['EXPERIMENT_TERMS', 'ESTIMATE_TERMS', 'JUDGEMENT_TERMS', 'WORKSPACE_T
 # %% ../../nbs/api/contracts/90_glossary.ipynb #3ddda2ef
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import is_
 from .figures import METRICS, find_metric
 from .measures import Metric, quantity_words
 from .schemas import TABLES
@@ -68,6 +69,12 @@ ESTIMATE_TERMS = {
     "discovery": "A finding on a list of which, on average, at most a stated share is luck; worth a second look and no decision.",
     "incremental": "Caused: it would not have happened otherwise. Used only where an experiment, a holdout or a calibrated mix model shows it.",
     "attributed_revenue": "Revenue credited to contacts by a rule; says nothing about what they caused.",
+    "attributed_conversions": "Conversions credited to channels by a rule; says nothing about what the channels caused.",
+    "attribution": "Dividing conversions among the channels that were met before them, by a rule with a version.",
+    "journey": "What one person met before a conversion, or before none, in order.",
+    "attribution_look_back": "Days before a conversion within which a touchpoint counts.",
+    "session": "Clicks and visits of one person with no longer pause between them than the session gap.",
+    "removal_effect": "Share of conversions a chain of journeys loses when all that come to a channel end there; a thought experiment and no effect.",
     "set_afterwards": "Label of an experiment whose goal was written down after the first assignment.",
     "registered_before_the_first_assignment": "Label of an experiment whose goal was written down in time.",
     "not_measured": "The data at hand do not answer the question; the reason stands beside it.",
@@ -108,6 +115,11 @@ WORKSPACE_TERMS = {
     "during": "Known only while the contact takes place; may not be learned from.",
     "after_outcome": "Known only when the outcome is; may not be learned from.",
     "timestamp": "Known from the moment the row's known_at names.",
+    "shipped_file": "A file as a version of marketing_mlops put it into a workspace; its digest is noted, so that the team's own changes can be told.",
+    "upgrade": "Bringing the shipped files of a workspace to the installed version; what the team edited is merged or kept.",
+    "maturity_level": "How much of a model's way is done by commands: manual, pipeline or CI/CD; shown by records.",
+    "model_inventory": "The list of all models with owner and purpose, what is live until when, and what is owed; from records alone.",
+    "change_review": "What a change moves: figures and reports built before and after it, on few customers.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #310c78e7
@@ -145,7 +157,10 @@ PRODUCT_TERMS = {
     "shadow": "A bundle that scores without being used.",
     "ledger": "The record of experiments, approvals, releases and decisions, to which entries are only added.",
     "trial": "One training run with its parameters and results.",
+    "model_search": "Trials of many algorithms and settings for one model, chosen on some rows and judged on others.",
+    "search_rung": "Step of a search on which trials learn from the same share of the customers; the best of them go on to the next.",
     "part": "Some customers of an experiment, told apart by what was known before the contact, such as those of one market.",
+    "gallery": "The list of all runs of reports of a workspace, with a permanent page for each: what it found, whose it is, what changed since the run before.",
     "grid": "One report made once for each combination of values, such as every market and channel.",
     "parameter": "A value a notebook is run with, declared in its parameters cell with type, unit, range and help.",
     "relative_date": "A day written as it is meant, such as yesterday or month_start, and seen from the day a run is due.",
@@ -159,6 +174,16 @@ PRODUCT_TERMS = {
     "backfill": "Running afterwards the due times between two days that were never run.",
     "destination": "Where alerts are delivered: a mail address, a web hook, or only the file of alerts.",
     "reserve": "A megabyte kept aside, so that a full disk can still be reported.",
+}
+
+# %% ../../nbs/api/contracts/90_glossary.ipynb #bec2d1a6
+PRODUCT_TERMS |= {
+    "purchase_history": "How often somebody bought, when last, since when and for how much, as it was known at a cutoff.",
+    "dropout": "A customer's leaving for good, which a shop without contracts never sees and can only infer from silence.",
+    "p_alive": "The chance that a customer has not left; given only where the data show that customers leave at all.",
+    "bg_nbd": "Purchase model: customers buy at a rate of their own and may leave after each repeat purchase.",
+    "pareto_nbd": "Purchase model: customers buy at a rate of their own and may leave at any time.",
+    "gamma_gamma": "Model of amounts: what a customer spends per purchase lies between her own mean and everybody's.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #35cd3ad8
@@ -214,9 +239,16 @@ def _metric_term(metric:Metric)->Term: return Term(metric.name, metric.definitio
 def _metric_terms()->dict[str, Term]: return {name: _metric_term(each) for name,each in METRICS.items()}
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #c5b2caf9
+_LAST:list[tuple|dict[str, Term]] = [] # What was declared at the last look, and the words it came to
+
 def glossary()->dict[str, Term]: # By name, in alphabetical order
     "Every word there is: tables, columns, metrics, and the words of this page and of the team."
     own = EXPERIMENT_TERMS | ESTIMATE_TERMS | JUDGEMENT_TERMS | WORKSPACE_TERMS | STAGE_TERMS | PRODUCT_TERMS | COLUMN_TERMS
+    declared = (*own.values(), *TABLES.values(), *METRICS.values(), *_ADDED.values())
+    if not _LAST or len(_LAST[0]) != len(declared) or not all(map(is_, _LAST[0], declared)): _LAST[:] = declared, _all_words(own)
+    return dict(_LAST[1])
+
+def _all_words(own:dict[str, str])->dict[str, Term]:
     words = {name: Term(name, definition) for name,definition in own.items()}
     tables = {table.name: Term(table.name, table.definition, owner=table.owner) for table in TABLES.values()}
     return dict(sorted((_column_terms() | words | tables | _metric_terms() | _ADDED).items()))

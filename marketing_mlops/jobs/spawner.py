@@ -22,15 +22,19 @@ def _end_with(worker:socket.socket)->None:
     worker.recv(1)                                             # nothing ever comes
     os.killpg(0, signal.SIGKILL)
 
+def _has_come(worker:socket.socket)->bool: return bool(select.select([worker], [], [], 0)[0])
+
 def wait_for_run(
     channel:int, # Descriptor of a socket to the worker
 )->None:
     "Imports the libraries, waits for a run, executes it and exits. This process has to be the head of its process group."
     worker = socket.socket(fileno=channel)
     worker.set_inheritable(False)
-    for name in (*NEEDED_FIRST, *NEEDED_SOON): preload(name)
+    for name in (*NEEDED_FIRST, *NEEDED_SOON):
+        if _has_come(worker) and not worker.recv(1, socket.MSG_PEEK): os._exit(0)      # the worker has gone
+        preload(name)
     for name in NEEDED_LATER:
-        if select.select([worker], [], [], 0)[0]: break
+        if _has_come(worker): break
         preload(name)
     request, files = receive_message(worker, 8)
     if request is None: os._exit(0)

@@ -31,6 +31,13 @@ def claimed_log_odds(
     return logit(p)
 
 # %% ../../nbs/api/measurement/74_calibration.ipynb #f4d0680c
+def _damped(step:np.ndarray, happened:np.ndarray, columns:np.ndarray, log_odds:np.ndarray)->np.ndarray:
+    "A step of at most five, halved until the line has not become less likely."
+    def likelihood(at): return float((happened*at - np.logaddexp(0, at)).sum())
+    step = step/max(1, np.abs(step).max()/5)
+    while likelihood(log_odds + columns@step) < likelihood(log_odds) - 1e-9: step = step/2
+    return step
+
 def fitted_line(
     happened:np.ndarray, # True where the outcome happened
     columns:np.ndarray,  # What the line is made of, shape (n, k)
@@ -44,7 +51,7 @@ def fitted_line(
         information = (columns.T*(p*(1-p)))@columns
         if not np.linalg.cond(information) < 1e12: break
         step = np.linalg.solve(information, columns.T@(happened-p))
-        weights = weights + step/max(1, np.abs(step).max()/5)
+        weights = weights + _damped(step, happened, columns, columns@weights + offset)
         if np.abs(step).max() < 1e-9: return weights, np.sqrt(np.diag(np.linalg.inv(information)))
     raise NotMeasurable("A threshold of the score parts the two kinds of customers without exception, so that no slope is the best.",
                         "Judge calibration on more customers.", code="separated")

@@ -20,6 +20,7 @@ from ..contracts.glossary import Term, register_term
 from .auc import auc, check_scored
 from .calibration import calibration_intercept, calibration_slope, tied_groups
 from .intervals import Estimate, NotMeasurable, check_level, mean_interval, proportion_interval
+from .lift_areas import alift
 from .resampling import draws_for
 
 # %% ../../nbs/api/measurement/76_ranking.ipynb #fb7327c8
@@ -176,11 +177,11 @@ def rank_quality(
     level:float=.95,                # Confidence level, in (0, 1)
     seed:int=0,                     # Same seed, same intervals
     depths:Sequence[float]=(.10,),  # Shares of customers reached, for lift and gains
-)->dict[str, Estimate|NotMeasurable]: # auc, average_precision, brier, calibration_intercept, calibration_slope, lift_at_10, gains_at_10 …
+)->dict[str, Estimate|NotMeasurable]: # alift, auc, average_precision, brier, calibration_intercept, calibration_slope, lift_at_10, gains_at_10 …
     "How well chances rank and whether they can be taken at their word, on rows they were not learned from."
     p = np.asarray(p, dtype=float)
     if ((p < 0) | (p > 1)).any(): raise ValueError(f"p must lie in [0, 1], got {np.nanmin(p):g} to {np.nanmax(p):g}; give chances, not scores")
-    plain = dict(auc=auc, brier=brier_score, calibration_intercept=calibration_intercept, calibration_slope=calibration_slope)
+    plain = dict(auc=auc, alift=alift, brier=brier_score, calibration_intercept=calibration_intercept, calibration_slope=calibration_slope)
     found = {name: _or_reason(figure, y, p, level) for name,figure in plain.items()}
     found["average_precision"] = _or_reason(average_precision, y, p, level, seed=seed)
     for depth in depths:

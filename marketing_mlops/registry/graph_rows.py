@@ -10,6 +10,7 @@ A graph is data, not code: reading one runs nothing of its author's. `open_graph
 __all__ = ['MISSING_TEXT', 'category_texts', 'number_values', 'open_graph', 'one_column', 'run_columns', 'run_graph']
 
 # %% ../../nbs/api/registry/10_graph_rows.ipynb #5bf92d33
+from collections.abc import Iterator
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING
@@ -79,15 +80,22 @@ def open_graph(
         raise DataError(f"The scorer cannot be opened: {' '.join(str(e).split())[:200]}", "Build the bundle again.") from None
 
 # %% ../../nbs/api/registry/10_graph_rows.ipynb #a46d2639
+def _messages(message)->Iterator:
+    "A protobuf message and all inside it: subgraphs, functions, attributes."
+    yield message
+    for field,value in message.ListFields():
+        if field.message_type is None: continue
+        for each in [value] if hasattr(value, "ListFields") else value: yield from _messages(each)
+
 def _refuse_foreign(graph:bytes):
     import onnx
     from google.protobuf.message import DecodeError
     try: model = onnx.load_model_from_string(graph)
     except DecodeError: raise DataError("The scorer is no ONNX graph.", "Build the bundle again.") from None
-    outside = [each.name for each in model.graph.initializer if each.data_location == onnx.TensorProto.EXTERNAL]
-    inside = [part.t.name for node in model.graph.node for part in node.attribute if part.t.data_location == onnx.TensorProto.EXTERNAL]
-    foreign = sorted({node.domain for node in model.graph.node} - {"", "ai.onnx.ml"})
-    if outside or inside or foreign:
+    parts = list(_messages(model))
+    outside = [each.name for each in parts if isinstance(each, onnx.TensorProto) and (each.data_location == onnx.TensorProto.EXTERNAL or each.external_data)]
+    foreign = sorted({each.domain for each in parts if isinstance(each, onnx.NodeProto)} - {"", "ai.onnx.ml"})
+    if outside or foreign:
         what = f"operators of {foreign[0]!r}" if foreign else "parts that lie in other files"
         raise DataError(f"The scorer uses {what}; a scorer of ours is complete in itself.", "Build the bundle again from its model.")
 

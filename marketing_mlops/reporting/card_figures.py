@@ -39,6 +39,7 @@ class FigureWords:
     guess:Callable[[float, float], float|None]=lambda rate, k: None
 
 FIGURES = [FigureWords("auc", "AUC, the ranking of customers", lambda rate, k: .5),
+           FigureWords("alift", "ALIFT, the area under the gains curve", lambda rate, k: .5),
            FigureWords("average_precision", "average precision", lambda rate, k: rate),
            FigureWords("brier", "Brier score, 0 is best", lambda rate, k: rate*(1-rate)),
            FigureWords("calibration_slope", "calibration slope, 1 is right"),

@@ -28,7 +28,7 @@ def catalogue_heading(
     search:str|None=None, # What was searched for; None for all
 )->PageHeading:
     "Title and size of the catalogue."
-    about = f"Tests that speak of “{search}”." if search else "Every test this workspace knows."
+    about = f"Tests that speak of “{search}”." if search else "The tests under models: in params.yaml, and those read out by a report of their own."
     return page_heading("Experiments, and what they taught", about, tests=str(len(experiments)))
 
 def catalogue_sentence(

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from ..contracts.counts import counted
 from .blocks import inline_html
-from .run_changes import CHANGE_KINDS, Change, RunDifference, difference_sentence
+from .run_changes import CHANGE_KINDS, Change, RunDifference, difference_sentence, only_said
 
 # %% ../../nbs/api/reporting/97_difference_blocks.ipynb #e028a232
 _JUDGED = dict(better="good", worse="bad")
@@ -54,7 +54,7 @@ def _names_html(title:str, named:Mapping[str, tuple[str, ...]])->str:
     "What only one of the runs has."
     if not named: return ""
     def told(kind, names): return f"<dt>{CHANGE_KINDS[kind]}</dt><dd>{html.escape('; '.join(names[:_NAMES_SHOWN]))}{f' and {len(names) - _NAMES_SHOWN:,} more' if len(names) > _NAMES_SHOWN else ''}</dd>"
-    return f'<h3>{title}</h3><dl class="facts">{"".join(told(kind, named[kind]) for kind in CHANGE_KINDS if kind in named)}</dl>'
+    return f'<details><summary>{title}: {html.escape(only_said(named))}</summary><dl class="facts">{"".join(told(kind, named[kind]) for kind in CHANGE_KINDS if kind in named)}</dl></details>'
 
 READ_THIS = "A difference between two runs is what the pages say. Whether it is more than chance is for the ranges on them to say."
 
@@ -71,7 +71,7 @@ def difference_html(
 
 # %% ../../nbs/api/reporting/97_difference_blocks.ipynb #15c8fbdc
 def _terminal_line(change:Change)->str:
-    return f"  {change.words}" if change.kind != "sentence" else f"  {change.name}, now: {change.after or 'nothing'} Before: {change.before or 'nothing'}"
+    return f"  {change.words}" if change.kind != "sentence" else f"  {change.name}, now: {(change.after or 'nothing').rstrip('.')}. Before: {change.before or 'nothing'}"
 
 def changed_lines(
     difference:RunDifference, # From `run_difference`
@@ -83,6 +83,6 @@ def changed_lines(
         changes = difference.of(kind)
         if changes: lines += ["", f"{title}:", *(_terminal_line(each) for each in changes[:most]), *[f"  {unshown_sentence(changes[most:])}"]*(len(changes) > most)]
     for title, named in (("Only in the later run", difference.only_after), ("Only in the earlier run", difference.only_before)):
-        if named: lines += ["", f"{title}:", *(f"  {CHANGE_KINDS[kind]}: {'; '.join(names[:most])}{f' and {len(names) - most:,} more' if len(names) > most else ''}" for kind, names in named.items())]
+        if named: lines += ["", f"{title}: {only_said(named)}", *(f"  {CHANGE_KINDS[kind]}: {'; '.join(names[:most])}{f' and {len(names) - most:,} more' if len(names) > most else ''}" for kind, names in named.items())]
     same = sum(difference.n_equal.values())
     return [*lines, "", f"{counted(same, 'value')} of both runs {'is' if same == 1 else 'are'} equal."]

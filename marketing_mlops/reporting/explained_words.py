@@ -14,6 +14,7 @@ __all__ = ['EVERYDAY_WORDS', 'OWN_WORDS', 'WORDS_CSS', 'QUIET_TAGS', 'QUIET_CLAS
 import html, re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ..contracts.glossary import ESTIMATE_TERMS, EXPERIMENT_TERMS, JUDGEMENT_TERMS, PRODUCT_TERMS, STAGE_TERMS, WORKSPACE_TERMS, Term, glossary, term_key
 
 # %% ../../nbs/api/reporting/65_explained_words.ipynb #a8c8942f
@@ -144,13 +145,17 @@ def _read(reading:_Reading, text:str)->str:
     return "".join(parts) + text[at:]
 
 # %% ../../nbs/api/reporting/65_explained_words.ipynb #a77bc198
+@lru_cache(maxsize=2)
+def _prepared(terms:tuple[Term, ...])->tuple[dict[str, str], dict[str, list[tuple[re.Pattern, str]]]]:
+    "Words and patterns of a glossary, made once for all pages that are written with it."
+    return (words := prose_words(terms)), _patterns(words)
+
 def explain_words(
     markup:str, # Safe HTML
     words:Mapping[str, str]|None=None, # As `prose_words` gives them; None takes all that are declared
 )->str: # Safe HTML
     "The same page with its words explained, each once in a section."
-    words = prose_words() if words is None else words
-    reading = _Reading(words, _patterns(words))
+    reading = _Reading(*(_prepared(tuple(glossary().values())) if words is None else (words, _patterns(words))))
     def one(token):
         if not token["tag"]: return token[0] if token[0].startswith("<") else _read(reading, token[0])
         name = token["tag"].lower()

@@ -1,15 +1,15 @@
 // The list of the gallery: finds runs while somebody types, and keeps what was asked for in the address.
 (() => {
   const $ = id => document.getElementById(id);
-  const data = JSON.parse($("runs").textContent), STEP = 30;
+  const data = JSON.parse($("runs").textContent), STEP = 30, FIRST = 8;   // so many fill a screen; the rest follow after it is painted
   const FIELDS = ["q", "report", "status", "market", "channel", "from", "to"];
   const fold = text => (/^[\x00-\x7f]*$/.test(text) ? text : text.normalize("NFKD").replace(/\p{M}/gu, "")).toLowerCase();
   const runs = data.runs.map(r => ({
     id: r[0], report: data.reports[r[1]], title: r[2], asked: r[3], owner: data.owners[r[4]], made: r[5], status: data.statuses[r[6]], word: data.words[r[7]],
-    meaning: data.meanings[r[8]], sentence: r[9], until: r[10], labels: r[11], markets: r[12], channels: r[13], changed: r[14], remedy: r[15]
+    meaning: data.meanings[r[8]], sentence: r[9], until: r[10], labels: r[11], markets: r[12], channels: r[13], changed: r[14], remedy: r[15], mended: r[16]
   }));
   const textOf = r => r.text ??= fold([r.title, r.report, r.asked, r.owner, r.word, r.sentence, r.id, r.labels, ...r.markets, ...r.channels].join(" "));
-  let shown = STEP, found = [];
+  let shown = STEP, found = [], before = null, waiting = 0;
 
   const made = (tag, cls, text) => { const e = document.createElement(tag); if (cls) e.className = cls; if (text) e.textContent = text; return e; };
   const told = text => { const e = made("p"); text.split("`").forEach((part, i, all) => e.append(i % 2 && i < all.length - 1 ? made("code", "", part) : i % 2 ? "`" + part : part)); return e; };
@@ -22,6 +22,12 @@
     item.append(head);
     if (r.sentence) item.append(told(r.sentence));
     if (r.remedy) item.append(told(r.remedy));
+    if (r.mended) {
+      const since = made("p"), way = made("a", "", "The same report was made since");
+      way.href = "runs/" + encodeURIComponent(r.mended) + "/index.html";
+      since.append(way);
+      item.append(since);
+    }
     const facts = [r.made + " UTC", r.owner || "no owner named", r.until ? "data until " + r.until : "age of the data not recorded", r.asked, r.labels].filter(Boolean);
     item.append(made("p", "next", facts.join(" · ")));
     if (r.changed) item.append(made("p", "next", r.changed.startsWith("Nothing") ? "Nothing changed since the run before." : "Since the run before: " + r.changed));
@@ -42,12 +48,19 @@
     $("more").textContent = `Show ${Math.min(STEP, found.length - shown)} more`;
   }
 
+  function fill() { clearTimeout(waiting); if (shown < STEP) { shown = STEP; show(); } }
+
   function search(keep) {
     const a = asked(), words = fold(a.q).split(/\s+/).filter(Boolean);
-    found = runs.filter(r => fits(r, a, words));
-    shown = STEP;
+    const narrows = before && a.q.startsWith(before.q) && FIELDS.every(name => name === "q" || a[name] === before[name]);
+    found = (narrows ? found : runs).filter(r => fits(r, a, words));
+    before = a;
     $("list").replaceChildren();
+    shown = FIRST;
     show();
+    $("more").hidden = true;
+    clearTimeout(waiting);
+    requestAnimationFrame(() => { clearTimeout(waiting); waiting = setTimeout(fill); });
     const n = found.length.toLocaleString("en"), all = runs.length.toLocaleString("en");
     $("hits").textContent = found.length ? `${n} of ${all} ${runs.length === 1 ? "run" : "runs"}, newest first` : `None of ${all} ${runs.length === 1 ? "run" : "runs"} fits. Take a word or a filter away.`;
     $("clear").disabled = !FIELDS.some(name => a[name]);
@@ -86,7 +99,7 @@
   $("find").addEventListener("submit", e => e.preventDefault());
   $("find").addEventListener("input", () => search(false));
   $("clear").addEventListener("click", () => { for (const name of FIELDS) $(name).value = ""; search(false); $("q").focus(); });
-  $("more").addEventListener("click", () => { const at = shown; shown += STEP; show(); $("list").children[at]?.querySelector("a").focus(); });
+  $("more").addEventListener("click", () => { fill(); const at = shown; shown += STEP; show(); $("list").children[at]?.querySelector("a").focus(); });
   addEventListener("hashchange", take);
   $("find").hidden = false;
   take();

@@ -11,6 +11,7 @@ __all__ = ['TO_BEGIN_GALLERY', 'index_data', 'form_html', 'gallery_summary', 'in
 
 # %% ../../nbs/api/reporting/98_gallery_index.ipynb #49de82ce
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import resources
@@ -48,7 +49,7 @@ def index_data(
         owner = run.owner or around.get(run.run_id, Neighbours()).owner
         return [run.run_id, words["reports"](run.report), _short(run.title), _asked(run), words["owners"](owner), run.started_at[:16].replace("T", " "), words["statuses"](run.status),
                 words["words"](word_of(run)), words["meanings"](meaning_of_run(run)), _short(run.problem or run.sentence), run.until, ", ".join(run.labels), list(run.markets), list(run.channels),
-                changed.get(run.run_id, ""), _short(run.remedy)]
+                _short(changed.get(run.run_id, "")), _short(run.remedy), around.get(run.run_id, Neighbours()).mended]
     rows = [row(run) for run in sorted(runs, key=lambda run: run.run_id, reverse=True)]
     return {name: list(found.numbers) for name, found in words.items()} | dict(runs=rows)
 
@@ -69,13 +70,19 @@ def form_html()->str: # Safe HTML
 # %% ../../nbs/api/reporting/98_gallery_index.ipynb #5a22a0a1
 TO_BEGIN_GALLERY = {"The demonstration": "mmops run", "One report": "mmops report --list", "Then this list again": "mmops gallery"}
 
+_TO_LOOK_AT = dict(failed=("failed", "failed"), killed=("was killed", "were killed"), interrupted=("was stopped", "were stopped"), running=("is under way", "are under way"))
+
 def gallery_summary(
     runs:Sequence[GalleryRun], # All of them
-)->str: # A sentence or two
+)->str: # Safe HTML: a sentence whose counts are links
     "How many runs there are, and how many of them somebody has to look at."
-    counts = [(sum(run.status == status for run in runs), word) for status, word in (("failed", "failed"), ("killed", "were killed"), ("interrupted", "were stopped"), ("running", "are under way"))]
-    told = "; ".join(f"{n:,} {word}" for n, word in counts if n)
-    return f"{counted(len(runs), 'run')} of {counted(len({run.report for run in runs}), 'report')}{f'; {told}' if told else ''}."
+    counts = Counter(run.status for run in runs)
+    told = "".join(f'; <a href="#status={status}">{counted(counts[status], *words)}</a>' for status, words in _TO_LOOK_AT.items() if counts[status])
+    return f"{counted(len(runs), 'run')} of {counted(len({run.report for run in runs}), 'report')}{told}."
+
+def _heading(runs:Sequence[GalleryRun])->str:
+    if not runs: return heading_html("Gallery of reports", dict(summary=NOTHING_YET))
+    return heading_html("Gallery of reports", {}).replace("</header>", f'<p class="summary">{gallery_summary(runs)}</p></header>')
 
 def _body(runs:Sequence[GalleryRun], around:Mapping[str, Neighbours], changed:Mapping[str, str], unread:Sequence[str])->str:
     if not runs: return facts_block(TO_BEGIN_GALLERY).html
@@ -93,7 +100,7 @@ def index_page(
 )->str: # A whole HTML document
     "The list of a gallery."
     script = (resources.files("marketing_mlops.reporting")/"gallery.js").read_text(encoding="utf-8") if runs else ""
-    heading, style = heading_html("Gallery of reports", dict(summary=gallery_summary(runs) if runs else NOTHING_YET)), gallery_css()
-    written = f"Written on {now.astimezone(timezone.utc):%-d %B %Y, %H:%M} UTC. A run made since is not in this list: <code>mmops gallery</code> writes it again."
+    heading, style = _heading(runs), gallery_css()
+    written = f"Written on {now.astimezone(timezone.utc):%-d %B %Y, %H:%M} UTC, as after every run and every report. A run that is missing here was made by other means: <code>mmops gallery</code> writes the list again."
     page = page_frame("Gallery of reports", f"{heading}<main>{_body(runs, around or {}, changed or {}, unread)}</main><footer>{written}</footer>", style, script, content_hash(script) if runs else "")
     return page.replace("style-src 'unsafe-inline'", f"style-src {content_hash(style)}", 1)   # this script writes no styles

@@ -13,10 +13,11 @@ __all__ = ['DATA_END', 'MOST_PLACES', 'UNSAID', 'NO_TITLE', 'is_report_run', 'da
 # %% ../../nbs/api/reporting/97_gallery_runs.ipynb #f20ae81a
 import json, re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from ..jobs.runs import Run, read_run
+from .failure_words import dated_resume, plain_problem
 from .grid_outcomes import said_by
 from .page_contents import PageContents, page_contents
 from .reports import portable_parameters
@@ -142,7 +143,8 @@ def _wrong(run:Run)->tuple[str, str]:
     "What was wrong with a run and what to do; empty where nothing was."
     if run.status in ("done", "running"): return "", ""
     problem, remedy = UNSAID.get(run.status, UNSAID["failed"])
-    return (run.error or {}).get("problem") or problem, (run.error or {}).get("remedy") or remedy
+    told = run.error or {}
+    return plain_problem(told.get("problem") or problem), dated_resume(told.get("remedy") or remedy, run.ended_at or run.started_at)
 
 NO_TITLE = "Report" # what a page is called that has got no heading, such as that of a run that failed early
 
@@ -178,12 +180,20 @@ class Neighbours:
     after:str = "" # Id of the run after it, "" for the newest
     compared:str = "" # Id of the last run before it that was made, "" where there is none
     owner:str = "" # Who answers for it, as the run itself or the last other one says
+    mended:str = "" # Id of the first run after one that was not made which was; "" for a run that was made, and where none was since
 
 def _owners(told:list[GalleryRun])->dict[tuple[str, str], str]:
     "The last owner named for each report and key, and for each report alone."
     return {found: each.owner for each in told if each.owner for found in ((each.report, ""), (each.report, each.key))}
 
 # %% ../../nbs/api/reporting/97_gallery_runs.ipynb #577ebc8c
+def _note_mended(runs:list[GalleryRun], found:dict[str, Neighbours])->None:
+    "Notes with each run of a series that was not made which later one was."
+    made = ""
+    for each in reversed(runs):
+        if each.status == "done": made = each.run_id
+        elif made and each.has_ended: found[each.run_id] = replace(found[each.run_id], mended=made)
+
 def in_series(
     told:list[GalleryRun], # All runs
 )->dict[str, Neighbours]: # By run id
@@ -195,9 +205,10 @@ def in_series(
     for runs in series.values():
         compared = ""
         for i, each in enumerate(runs):
-            owner = each.owner or owners.get((each.report, each.key)) or owners.get((each.report, ""), "")
-            found[each.run_id] = Neighbours(runs[i-1].run_id if i else "", runs[i+1].run_id if i + 1 < len(runs) else "", compared if each.status == "done" else "", owner)
-            if each.status == "done": compared = each.run_id
+            owner, is_made = each.owner or owners.get((each.report, each.key)) or owners.get((each.report, ""), ""), each.status == "done"
+            found[each.run_id] = Neighbours(runs[i-1].run_id if i else "", runs[i+1].run_id if i + 1 < len(runs) else "", compared if is_made else "", owner)
+            if is_made: compared = each.run_id
+        _note_mended(runs, found)
     return found
 
 # %% ../../nbs/api/reporting/97_gallery_runs.ipynb #6e93d825

@@ -8,15 +8,17 @@ Use this page for the first screen of a readout that goes to people who did not 
 
 # %% auto #0
 __all__ = ['HARM_CLAUSES', 'WORKED', 'HARMED', 'BECAUSE', 'PART_WORD', 'NOT_SURE', 'STEPS', 'SAID_ABOVE', 'guardrails_of',
-           'harm_clause', 'worked_line', 'worked_lines', 'sureness_lines', 'second_best_line', 'next_steps',
-           'weak_lines', 'three_answers']
+           'harm_clause', 'worked_line', 'worked_lines', 'sureness_lines', 'bar_lines', 'second_best_line',
+           'next_steps', 'counted_line', 'weak_lines', 'three_answers']
 
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #f7f99576
+from ..contracts.metrics import metric
 from ..contracts.verdict import Verdict
 from ..measurement.contrasts import Contrast
 from ..measurement.effect_verdicts import gain_in_money, goal_verdict, guardrail_verdict, is_unjudged
 from ..measurement.experiment_decisions import unmet
 from ..measurement.figures_in_words import digits_of, estimate_in_words, in_words, listed
+from ..measurement.intervals import Estimate, NotMeasurable
 from ..measurement.readouts import Readout
 from .blocks import Block, decision_block
 from .campaigns import Campaign
@@ -48,7 +50,7 @@ def harm_clause(
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #f8fab90e
 WORKED = {"pass": "Yes", "fail": "No", "review": "Not shown", "unknown": "Not measurable"} # Verdict on the goal → first word of the answer
 HARMED = {"fail": "No, it did harm", "review": "Not shown to be safe", "unknown": "Not shown to be safe"} # Worst verdict on a guardrail → the first word where the goal alone would say yes
-BECAUSE = {"pass": "clearly above {threshold}", "fail": "clearly below {threshold}", "review": "which may be above or below {threshold}"} # Beside the worthwhile effect
+BECAUSE = {"pass": "its whole range above {threshold}", "fail": "its whole range below {threshold}", "review": "its range not clear of {threshold}"} # Beside the worthwhile effect
 
 def _first_word(goal:Verdict, guardrails:list[Verdict])->str:
     judged = [v.status for v in guardrails if not is_unjudged(v)]
@@ -57,7 +59,7 @@ def _first_word(goal:Verdict, guardrails:list[Verdict])->str:
 def worked_line(
     readout:Readout,    # An experiment, read out
     contrast:Contrast,  # The goal of one arm
-)->str: # "Yes. mail brought +2.26 EUR per customer, clearly above 0.40 EUR."
+)->str: # "Yes. mail brought +2.26 EUR per customer, its whole range above 0.40 EUR."
     "Whether one treatment worked."
     e, verdict, guarded = readout.experiment, goal_verdict(contrast, readout.experiment), guardrails_of(readout, contrast.arm)
     if verdict.status == "unknown": return f"{WORKED['unknown']}. {contrast.arm}: {verdict.reasons[0].message}"
@@ -87,6 +89,27 @@ def sureness_lines(
     "How sure the answers are."
     return [NOT_SURE] if unmet(readout.conditions) else sure_lines(readout, with_method=False)
 
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #2be5e889
+def _bar_line(arm:str, gain:Estimate, readout:Readout)->str:
+    "How one answer depends on the worthwhile effect."
+    e = readout.experiment
+    low, high, bar = (in_words(each, e.currency) for each in (gain.low, gain.high, e.worthwhile_effect))
+    if gain.low > e.worthwhile_effect: return f"{arm}: the gain passes every worthwhile effect below {low}; {bar} was asked."
+    if gain.high < e.worthwhile_effect: return f"{arm}: the gain fails every worthwhile effect above {high}; {bar} was asked."
+    passes = f"pass one below {low} and " if gain.low > 0 else ""
+    return f"{arm}: the gain would {passes}fail one above {high}; between them, as with {bar}, it stays open."
+
+def bar_lines(
+    readout:Readout, # An experiment, read out
+)->list[str]: # One line per treatment whose gain is measured; empty where nothing may be concluded
+    "How far the worthwhile effect could move before an answer would be another one."
+    if unmet(readout.conditions) or readout.decision.kind == "part": return []
+    found = {c.arm: c for c in readout.contrasts if c.role == "goal"}
+    def gain(arm):
+        try: return gain_in_money(found[arm], readout.experiment)
+        except NotMeasurable: return None
+    return [_bar_line(arm, each, readout) for arm in readout.arm_decisions if (each := gain(arm))]
+
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #2e00879f
 STEPS = {"ship": "Give {best} to everybody it was meant for, and keep a holdout.", "hold": "Leave {arms} as {it_is}: neither roll {it} out nor write {it} off.",
          "stop": "Do not roll out {arms}.", "exploratory": "Decide nothing by this part."} # Decision → what to do, in the order it is said
@@ -112,6 +135,18 @@ def next_steps(
     waiting = [r.next_step for v in stopped for r in v.reasons] if stopped else [d.would_change for d in by_arm.values() if d.decision == "hold"]
     return [*dict.fromkeys(filter(None, [*steps[:1], second_best_line(readout), *steps[1:], *waiting]))]
 
+# %% ../../nbs/api/reporting/85_plain_answers.ipynb #f266b332
+def counted_line(
+    readout:Readout, # An experiment, read out
+)->str: # One sentence
+    "Of what the gain is a gain: profit, revenue, or a figure with a price."
+    e, goal = readout.experiment, metric(readout.experiment.goal)
+    name = goal.label[:1].lower() + goal.label[1:]
+    if not goal.numerator.is_money: return f"Each unit of {name} counts as {in_words(e.goal_value, e.currency)}, as the promise says; what it really brings, and what the treatment costs, is not in the gain."
+    price = f", each unit of it valued at {in_words(e.goal_value, e.currency)}" if e.goal_value != 1 else ""
+    if "cost" in goal.net_of: return f"Profit before the cost of the treatment: the gain is {name}{price}, and the worthwhile effect has to cover what the treatment costs."
+    return f"Money spent, not profit: the gain is {name}{price}. Neither the cost of goods nor that of the treatment is taken off, so the worthwhile effect has to cover both."
+
 # %% ../../nbs/api/reporting/85_plain_answers.ipynb #ae1234e4
 SAID_ABOVE = ("set_afterwards", "undated", "unplanned_part") # reasons that stand elsewhere on the first screen, or further down
 
@@ -126,7 +161,7 @@ def three_answers(
 )->Block:
     "Did it work, how sure are we, what now, and what weakens the answers."
     readout, e = campaign.readout, campaign.readout.experiment
-    answers = {"Did it work?": worked_lines(readout), "How sure?": sureness_lines(readout), "What now?": next_steps(readout), "Why it decides nothing": unplanned_lines(readout),
+    answers = {"Did it work?": worked_lines(readout), "How sure?": sureness_lines(readout), "With another bar": bar_lines(readout), "What now?": next_steps(readout), "What the gain counts": counted_line(readout), "Why it decides nothing": unplanned_lines(readout),
                "To review": weak_lines(readout), "Capped": cap_lines(readout), "The data": "" if quality_of(campaign.source).status == "unknown" else data_sentence(campaign.source)}
     judged_by = f"Judged by a worthwhile effect of {in_words(e.worthwhile_effect, e.currency)} per {e.per}{judged_clause(readout)}."
     return decision_block(readout.decision.decision, readout.decision.sentence if readout.decision.kind == "part" else judged_by, answers)

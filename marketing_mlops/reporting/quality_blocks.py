@@ -8,17 +8,19 @@ Somebody wants to know whether this week's data may be used. They need a word, t
 
 # %% auto #0
 __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_quality', 'quality_sentence', 'registered_checks',
-           'table_of', 'newest_week', 'sure_of', 'quality_owner', 'quality_heading', 'quality_answer', 'findings_block',
-           'checks_block', 'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block',
-           'value_range', 'profile_blocks']
+           'checks_without_tables', 'table_of', 'newest_week', 'sure_of', 'owners_of_tables', 'quality_owner',
+           'who_acts', 'owners_block', 'quality_heading', 'quality_answer', 'findings_block', 'checks_block',
+           'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range',
+           'profile_blocks']
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #02c3349e
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 import altair as alt
 import pandas as pd
 from ..contracts.schemas import TABLES
-from ..contracts.verdict import Reason, Verdict
+from ..contracts.verdict import VERDICT_STATUSES, Reason, Verdict
 from .blocks import Block, PageHeading, decision_block, page_heading, table_block, verdict_block
 from .data_age import age_sentence, data_verdict
 from .numbers import show_count, show_number, show_rate
@@ -91,6 +93,16 @@ def registered_checks()->dict[str, str]: # What each check guards against, by na
     from marketing_mlops.sources.evidence import CHECK_LIST
     return {check.name: check.guards_against for check in CHECK_LIST.values()}
 
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #67adca58
+def checks_without_tables(
+    tables:Iterable[str], # Tables of a source
+)->list[str]: # Names of checks, in their order
+    "Checks that have nothing to look at in a source."
+    import marketing_mlops.sources.quality # registers the checks
+    from marketing_mlops.sources.evidence import CHECK_LIST
+    there = {*tables}
+    return [check.name for check in CHECK_LIST.values() if check.needs and not there & {*check.needs}]
+
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #b433a2cf
 def table_of(
     reason:Reason, # Of a check of the data
@@ -121,18 +133,49 @@ def sure_of(
     "What was asked, and what would have passed unnoticed."
     from marketing_mlops.sources.volume_checks import FEWEST_A_WEEK, TOLERANCE
     n = len(quality.profiles)
-    asked = f"{len(registered_checks())} checks were asked of {'the only table' if n == 1 else f'all {n} tables'}."
+    there, idle = len(registered_checks()), checks_without_tables(quality.profiles)
+    asked = f"{there} checks were made of {'the only table' if n == 1 else f'the {n} tables'}."
+    if idle: asked = f"{there - len(idle)} of {there} checks applied to {'the only table' if n == 1 else f'the {n} tables'}; the other {'one has' if len(idle) == 1 else f'{len(idle)} have'} nothing to look at here."
     if not quality.weeks: return asked
     return f"{asked} A week stands out below {show_number(100/TOLERANCE, 0)} % of the least or above {show_number(100*TOLERANCE, 0)} % of the most of twelve weeks; a smaller change, or one of a table with fewer than {FEWEST_A_WEEK} events a week, is not noticed." + (" Whether a planned mailing went out is not asked." if "contacts" in quality.weeks else "")
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #15acb6f8
+def owners_of_tables(
+    quality:Quality, # What is known about a source
+)->dict[str, list[str]]: # Owner → tables, those of the worst finding first
+    "Who answers for which table."
+    worst_first = sorted((reason for reason in quality.overall.reasons if reason.severity != "pass"), key=lambda reason: -VERDICT_STATUSES.index(reason.severity))
+    found = {}
+    for name in dict.fromkeys([*map(table_of, worst_first), *quality.profiles]):
+        if name in quality.profiles and name in TABLES: found.setdefault(TABLES[name].owner, []).append(name)
+    return found
+
 def quality_owner(
     quality:Quality, # What is known about a source
-)->str: # Addresses of roles
-    "Who answers for the tables: those something was found in, or all of them."
-    found = {table_of(reason) for reason in quality.overall.reasons if reason.severity != "pass"} & set(quality.profiles)
-    return ", ".join(dict.fromkeys(TABLES[t].owner for t in (found or quality.profiles) if t in TABLES))
+)->str: # Address of a role, and how many more there are
+    "Who answers for the tables: for the one with the worst finding first."
+    owners = [*owners_of_tables(quality)]
+    return (owners[0] if owners else "") + (f" and {len(owners) - 1} more" if len(owners) > 2 else f", {owners[1]}" if len(owners) == 2 else "")
 
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #a20f0fc0
+def who_acts(
+    quality:Quality, # What is known about a source
+)->str: # One sentence
+    "Who has to do something because of this page."
+    about = {table_of(reason) for reason in quality.overall.reasons if reason.severity != "pass"}
+    told = [f"{owner} ({', '.join(each for each in tables if each in about)})" for owner, tables in owners_of_tables(quality).items() if about & {*tables}]
+    if quality.overall.status == "pass": return "Nobody has to act."
+    if not told: return "Whoever answers for the source: what was found is about no single table."
+    return f"{told[0]} acts" + (f", then {', '.join(told[1:])}." if told[1:] else ".")
+
+def owners_block(
+    quality:Quality, # What is known about a source
+)->Block:
+    "Who answers for which table."
+    rows = [dict(owner=owner, tables=", ".join(name.replace("_", " ") for name in tables)) for owner, tables in owners_of_tables(quality).items()]
+    return table_block(pd.DataFrame(rows), labels=dict(owner="Who answers", tables="For these tables")) if rows else Block("", "")
+
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #a54dc696
 def quality_heading(
     quality:Quality, # What is known about a source
 )->PageHeading:
@@ -152,7 +195,7 @@ def quality_answer(
     how_new = new[:3] + [f"{len(new) - 3} more tables are late; see below."]*(len(new) > 3)
     to_do = list(steps)[:3] or ["Nothing has to be done." if quality.overall.status == "pass" else "Read what was found below, and ask whoever answers for the table."]
     facts = {"What was found": found if quality.verdict.status != "pass" else [], "What changed": newest_week(quality), f"How new ({quality.facts.clock.label})": how_new}
-    return decision_block(quality.overall.status, quality_sentence(quality), facts | {"How sure": sure_of(quality), "What to do": to_do})
+    return decision_block(quality.overall.status, quality_sentence(quality), facts | {"How sure": sure_of(quality), "What to do": to_do, "Who acts": who_acts(quality)})
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #04df1825
 def _counted(n:int, thing:str)->str: return f"{show_count(n)} {thing}{'s' if n != 1 else ''}"
@@ -161,13 +204,18 @@ def findings_block(
     quality:Quality, # What is known about a source
 )->Block:
     "Everything the checks found, and every table that is late."
-    found = quality.overall.reasons
-    return verdict_block(quality.overall, f"{_counted(len(found), 'finding')} in {quality.facts.name}" if found else f"No check found anything in {quality.facts.name}")
+    found = [reason for reason in quality.overall.reasons if reason.severity != "pass"]
+    remarks = len(quality.overall.reasons) - len(found)
+    said = ([_counted(len(found), "finding")] if found else [] if remarks else ["No finding"]) + ([_counted(remarks, "remark")] if remarks else [])
+    return verdict_block(quality.overall, f"{' and '.join(said)} in {quality.facts.name}" + ("" if found or not remarks else ", which does not stand in the way" if remarks == 1 else ", none of which stands in the way"))
 
-def checks_block()->Block:
-    "What is asked of every source, and against what it guards."
-    rows = pd.DataFrame([dict(check=name.replace("_", " "), against=against) for name, against in registered_checks().items()])
-    return table_block(rows, labels={"check": "Check", "against": "What it guards against"})
+def checks_block(
+    quality:Quality, # What is known about a source
+)->Block:
+    "What is asked of every source, against what it guards, and whether this source has anything to look at."
+    idle = {*checks_without_tables(quality.profiles)}
+    rows = pd.DataFrame([dict(check=name.replace("_", " "), against=against, applied="no such table" if name in idle else "yes") for name, against in registered_checks().items()])
+    return table_block(rows, labels={"check": "Check", "against": "What it guards against", "applied": "Applied here"})
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #745c1b72
 def rows_block(

@@ -8,13 +8,13 @@ A run that failed has a cover, too. It says what was wrong, what to do, and how 
 
 # %% auto #0
 __all__ = ['STATUS_MEANINGS', 'GONE', 'word_of', 'meaning_of_run', 'data_age_words', 'again_command', 'CoverLinks',
-           'gallery_link', 'gallery_css', 'run_cover', 'difference_page']
+           'gallery_link', 'moment_of', 'gallery_css', 'run_cover', 'difference_page']
 
 # %% ../../nbs/api/reporting/98_run_covers.ipynb #f0c9db33
 import html, shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from importlib import resources
 from urllib.parse import quote
 from .blocks import decision_block, explained_html, inline_html, word_hint
@@ -94,6 +94,18 @@ def _facts(run:GalleryRun, around:Neighbours)->list[list[str]]:
 # %% ../../nbs/api/reporting/98_run_covers.ipynb #72a7a207
 GONE = "The notebook of this report is no longer in the workspace. What it found stays as it was; to make it again, take nbs/reports/{0}.ipynb back from git."
 
+def moment_of(
+    run_id:str, # Begins with the moment at which its run began
+)->str: # Such as "8 June 2026, 07:00 UTC"; the id itself where it does not
+    "When a run was made, as far as its id tells."
+    try: return f"{datetime.strptime(run_id[:15], '%Y%m%dT%H%M%S'):%-d %B %Y, %H:%M} UTC"
+    except ValueError: return run_id
+
+def _mended(around:Neighbours, links:CoverLinks)->str:
+    "Says above a failure that the report was made since."
+    if not around.mended: return ""
+    return f'<div class="line good"><p><strong class="good">Made since</strong> · {_link(links.run(around.mended), f"The same report was made on {moment_of(around.mended)}")}. Below is what was wrong before.</p></div>'
+
 def _found(run:GalleryRun)->str:
     "The conclusion of a run, or its failure."
     word = word_of(run)
@@ -133,7 +145,7 @@ def run_cover(
 )->str: # A whole HTML document
     "The permanent page of a run."
     heading = heading_html(run.title, dict(labels=list(run.labels), facts=_facts(run, around)))
-    body = f"{_ways(run, around, links)}{_found(run)}{_reach(run, links, is_template_there)}{_since(run, around, difference, links)}"
+    body = f"{_ways(run, around, links)}{_mended(around, links)}{_found(run)}{_reach(run, links, is_template_there)}{_since(run, around, difference, links)}"
     footer = f"Compare it with any other run of this report: <code>mmops gallery diff OTHER {html.escape(run.run_id)}</code>"
     return page_frame(run.title, f"{heading}<main>{body}</main><footer>{footer}</footer>", style or gallery_css())
 

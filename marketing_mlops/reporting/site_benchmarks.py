@@ -38,6 +38,8 @@ PROMISES = [
     Promise("feature_engines", "many cutoffs, times the seconds of the plain join", "tiles_over_plain/seconds", .6),
     Promise("feature_engines", "memory for a hundred million events, MB", "huge/peak_megabytes", 24_576),
     Promise("readout_speed", "readout of a million customers, s", "seconds/plain/wall", 3),
+    Promise("attribution_speed", "removal effects of a million paths, 20 channels, s", "seconds/markov, a million paths, 20 channels, text to credits/wall", 5),
+    Promise("attribution_speed", "Shapley values of 12 channels, s", "seconds/shapley by rate, exact, 200,000 paths, 12 channels/wall", 2),
     Promise("online_reads", "features of a customer from SQLite, slowest of a hundred, ms", "reads/0/sqlite in process/p99_ms", .3),
     Promise("serving_latency", "one prediction over HTTP, the middle one, ms", "questions/0/mmops serve/p50_ms", .8),
     Promise("serving_latency", "one prediction over HTTP, slowest of a hundred, ms", "questions/0/mmops serve/p99_ms", 3),

@@ -34,11 +34,12 @@ def channel_week(
     monday:date, # First day; seven days on the calendar of each market
 )->pd.DataFrame: # channel and `CHANNEL_COLUMNS`, dearest first; missing where it is not measured; empty for a source without media
     "What each channel cost and was seen to do."
-    cost, click, claim, seen = (_by_channel(name, tables, settings, monday) for name in ("cpa", "ctr", "claimed_roas", "engagement_time"))
+    cost, claims, click, claim, seen = (_by_channel(name, tables, settings, monday) for name in ("media_spend", "cpa", "ctr", "claimed_roas", "engagement_time"))
     if cost.empty: return pd.DataFrame(columns=["channel", *CHANNEL_COLUMNS])
-    then = _by_channel("cpa", tables, settings, monday - 52*WEEK)
-    found = pd.DataFrame(dict(spend=cost.numerator, spend_last_year=then.numerator.reindex(cost.index), ctr=click.value, engagement_time=seen.value.reindex(cost.index), claimed_conversions=cost.denominator,
-                              claimed_revenue=claim.numerator, claimed_roas=claim.value), index=cost.index).astype(float)
+    then = _by_channel("media_spend", tables, settings, monday - 52*WEEK)
+    def of(found, part): return found[part].reindex(cost.index)
+    found = pd.DataFrame(dict(spend=cost.value, spend_last_year=of(then, "value"), ctr=of(click, "value"), engagement_time=of(seen, "value"), claimed_conversions=of(claims, "denominator"),
+                              claimed_revenue=of(claim, "numerator"), claimed_roas=of(claim, "value")), index=cost.index).astype(float)
     return found.assign(incremental_revenue=float("nan")).sort_values("spend", ascending=False).rename_axis("channel").reset_index()
 
 # %% ../../nbs/api/reporting/86_week_channels.ipynb #329cad36
@@ -49,9 +50,9 @@ def channel_markets(
 )->pd.DataFrame: # channel, market ("" for costs of no market), spend, ctr, engagement_time; channels in the order of `channel_week`; empty for a source without media
     "What each channel cost and was seen to do in each market."
     keys = ["channel", "market"]
-    cost, click, seen = (_by_channel(name, tables, settings, monday, keys) for name in ("cpa", "ctr", "engagement_time"))
+    cost, click, seen = (_by_channel(name, tables, settings, monday, keys) for name in ("media_spend", "ctr", "engagement_time"))
     if cost.empty: return pd.DataFrame(columns=[*keys, "spend", "ctr", "engagement_time"])
-    found = pd.DataFrame(dict(spend=cost.numerator, ctr=click.value.reindex(cost.index), engagement_time=seen.value.reindex(cost.index)), index=cost.index).astype(float)
+    found = pd.DataFrame(dict(spend=cost.value, ctr=click.value.reindex(cost.index), engagement_time=seen.value.reindex(cost.index)), index=cost.index).astype(float)
     found = found.rename_axis(keys).reset_index().fillna({"market": ""})
     return found.assign(whole=found.groupby("channel").spend.transform("sum")).sort_values(["whole", "channel", "market"], ascending=[False, True, True], ignore_index=True).drop(columns="whole")
 

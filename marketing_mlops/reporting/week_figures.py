@@ -8,8 +8,8 @@ A week is that of each market's calendar; where some begin on Sunday, they are a
 
 # %% auto #0
 __all__ = ['WEEKS_BEFORE', 'WEEKLY_METRICS', 'CoveredDays', 'covered_days', 'settings_of', 'weekly_parts', 'is_covered',
-           'week_value', 'WeekFigure', 'week_figure', 'ReportedWeek', 'market_figures', 'week_starts', 'week_of',
-           'read_week']
+           'week_value', 'WeekFigure', 'moved_weeks', 'week_figure', 'ReportedWeek', 'market_figures', 'week_starts',
+           'week_of', 'read_week']
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #1488f986
 from collections.abc import Iterable, Mapping
@@ -117,7 +117,12 @@ class WeekFigure:
         return "above" if self.value > self.expected.high else "below" if self.value < self.expected.low else "usual" 
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #e578b355
-def _moved(starts:Mapping[str, date], weeks:int)->dict[str, date]: return {market: start + weeks*WEEK for market, start in starts.items()}
+def moved_weeks(
+    starts:Mapping[str, date], # Market → first day of a week
+    weeks:int, # How many weeks later; negative for earlier
+)->dict[str, date]: # The same for another week
+    "A week some weeks away."
+    return {market: start + weeks*WEEK for market, start in starts.items()}
 
 def _last_year(starts:Mapping[str, date], calendars:Mapping[str, str])->dict[str, date]:
     return {market: week_pair(start, calendars.get(market, "")).last_year for market, start in starts.items()}
@@ -145,7 +150,7 @@ def week_figure(
     value = week_value(parts, starts)
     if value is None: return WeekFigure(name, None, None, None, _why_absent(parts, starts))
     last_year = _of_last_year(name, parts, starts, calendars)
-    before = [(week_value(parts, moved := _moved(starts, -k)), _of_last_year(name, parts, moved, calendars)) for k in range(1, WEEKS_BEFORE + 1)]
+    before = [(week_value(parts, moved := moved_weeks(starts, -k)), _of_last_year(name, parts, moved, calendars)) for k in range(1, WEEKS_BEFORE + 1)]
     grown = [pair for pair in before if all(each is not None and each > 0 for each in pair)]
     try:
         if last_year is not None and last_year > 0 and len(grown) >= 6: expected = usual_growth(grown, last_year, level, name)
@@ -154,7 +159,7 @@ def week_figure(
     return WeekFigure(name, value, last_year, expected)
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #0f0ef92d
-WEEKLY_METRICS = ("net_revenue", "contribution_margin", "average_order_value", "new_customer_share", "conversion", "cac", "roas", "ctr", "engagement_time")
+WEEKLY_METRICS = ("net_revenue", "contribution_margin", "average_order_value", "new_customer_share", "conversion", "media_spend", "cac", "roas", "ctr", "engagement_time")
 
 @dataclass(frozen=True)
 class ReportedWeek:
@@ -197,9 +202,9 @@ def _with_others(parts:pd.DataFrame, starts:Mapping[str, date], settings:Setting
 def _history(parts:pd.DataFrame, starts:Mapping[str, date], calendars:Mapping[str, str])->pd.DataFrame:
     rows = []
     for k in range(WEEKS_BEFORE, -1, -1):
-        found = week_figure("net_revenue", parts, _moved(starts, -k), calendars)
+        found = week_figure("net_revenue", parts, moved_weeks(starts, -k), calendars)
         low, high = (found.expected.low, found.expected.high) if found.expected else (None, None)
-        rows.append(dict(week=max(_moved(starts, -k).values()), value=found.value, last_year=found.last_year, low=low, high=high, word=found.word))
+        rows.append(dict(week=max(moved_weeks(starts, -k).values()), value=found.value, last_year=found.last_year, low=low, high=high, word=found.word))
     return pd.DataFrame(rows)
 
 def _all_parts(tables:Mapping, settings:Settings)->dict[str, pd.DataFrame|NotMeasurable]:

@@ -9,6 +9,7 @@ __all__ = ['try_lock', 'take_slot', 'Claim', 'claim_next', 'attempt_run', 'Endin
 
 # %% ../../nbs/api/schedules/45_claims.ipynb #cdfc14ec
 import contextlib, os, sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -157,18 +158,20 @@ def left_behind(
     workspace:Workspace, # Whose schedules
     schedules:dict[str, Schedule], # By name
     now:datetime, # With a time zone
+    first:Callable[[DueRun], None]=lambda run: None, # What is done with each before it is settled
 )->list[DueRun]: # As they are now
     "Settles the due runs whose scheduler has gone."
     found = []
     for run in due_runs(records, states=("running",)):
         if (lock := try_lock(workspace, run.schedule)) is None: continue
-        try: found += _settle_left(records, workspace, schedules.get(run.schedule) or _removed(run), run, now)
+        try: found += _settle_left(records, workspace, schedules.get(run.schedule) or _removed(run), run, now, first)
         finally: os.close(lock)
     return found
 
-def _settle_left(records:sqlite3.Connection, workspace:Workspace, schedule:Schedule, run:DueRun, now:datetime)->list[DueRun]:
+def _settle_left(records:sqlite3.Connection, workspace:Workspace, schedule:Schedule, run:DueRun, now:datetime, first:Callable[[DueRun], None])->list[DueRun]:
     "Settles a run whose lock we have just taken, if nobody has settled it before."
     still = [each for each in due_runs(records, run.schedule, states=("running",)) if each.due_at == run.due_at]
+    for each in still: first(each)
     settled = [settle(records, workspace, schedule, each, now) for each in still]
     return [each for each in settled if each.state != "running"]
 

@@ -152,18 +152,20 @@ class Check:
     name:str # Stable, unique
     guards_against:str # One sentence for the quality page
     find:Callable[[Evidence], list[Finding]] # Everything it finds; [] when all is well or its tables are absent
+    needs:tuple[str, ...]=() # It has nothing to look at without one of these tables; () looks at any
 
 CHECK_LIST:dict[str, Check] = {}
 
 def register_check(
     name:str, # Stable, unique
     guards_against:str, # One sentence for the quality page
+    needs:tuple[str, ...]=(), # As in `Check`
 )->Callable[[Callable], Callable]: # Decorator
     "Register the decorated function as a check. Raises ValueError for a name that is taken."
     def register(find):
         taken = CHECK_LIST.get(name)
         if taken and taken.find.__qualname__ != find.__qualname__: raise ValueError(f"a check {name!r} is registered already")
-        CHECK_LIST[name] = Check(name, guards_against, find)
+        CHECK_LIST[name] = Check(name, guards_against, find, tuple(needs))
         return find
     return register
 

@@ -36,7 +36,7 @@ def arm_counts(
     return found
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #945826f3
-@register_check("arms", "Arms nobody planned, arms nobody got, experiments that are not in the file.")
+@register_check("arms", "Arms nobody planned, arms nobody got, experiments that are not in the file.", needs=("assignments",))
 def find_wrong_arms(evidence:Evidence)->list[Finding]:
     counts, promises = arm_counts(evidence), promised_arms(evidence)
     found = [finding for name, arms in promises.items() for finding in _wrong_arms_of(evidence, name, arms, counts.get(name, {}))]
@@ -73,7 +73,7 @@ def chi_square_tail(
     return min(1., tail + sum(math.exp(k/2*math.log(half) - half - math.lgamma(k/2 + 1)) for k in range(start, freedom, 2) if half > 0))
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #fac10d34
-@register_check("sample_ratio", "A split between the arms that chance does not explain.")
+@register_check("sample_ratio", "A split between the arms that chance does not explain.", needs=("assignments",))
 def find_wrong_split(evidence:Evidence)->list[Finding]:
     found = []
     for name, counts in arm_counts(evidence).items():
@@ -99,7 +99,7 @@ _OF_ARMS = """WITH people AS (SELECT experiment_id, arm, occurred_at FROM assign
     SELECT experiment_id, a.arm, strftime(first_, '%Y-%m-%d'), count(*) FILTER (p.occurred_at < first_ - INTERVAL 1 DAY), strftime(last_, '%Y-%m-%d'), count(*) FILTER (p.occurred_at > last_ + INTERVAL 1 DAY)
     FROM arms a JOIN people p USING (experiment_id) GROUP BY experiment_id, a.arm, first_, last_ ORDER BY experiment_id, a.arm"""
 
-@register_check("late_arms", "Arms that were added while the experiment ran, or ended before it did.")
+@register_check("late_arms", "Arms that were added while the experiment ran, or ended before it did.", needs=("assignments",))
 def find_late_arms(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "arm", "occurred_at"): return []
     promises, found = promised_arms(evidence), []
@@ -113,7 +113,7 @@ def find_late_arms(evidence:Evidence)->list[Finding]:
     return found
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #d13d5aee
-@register_check("two_arms", "People who are in two arms of one experiment.")
+@register_check("two_arms", "People who are in two arms of one experiment.", needs=("assignments",))
 def find_two_arms(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "customer_id", "arm"): return []
     found = []
@@ -124,7 +124,7 @@ def find_two_arms(evidence:Evidence)->list[Finding]:
     return found
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #b7b177fb
-@register_check("uncounted_people", "People who were assigned and set aside, or assigned more than once.")
+@register_check("uncounted_people", "People who were assigned and set aside, or assigned more than once.", needs=("assignments",))
 def find_uncounted_people(evidence:Evidence)->list[Finding]:
     account = evidence.accounts.get("assignments", {})
     n, n_read, again = (account.get(key, 0) for key in ("n_rejected", "n_read", "n_repeated"))
@@ -138,7 +138,7 @@ def find_uncounted_people(evidence:Evidence)->list[Finding]:
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #6a3edfab
 USUAL_WINDOW_DAYS = 14 # Where an experiment promises no window
 
-@register_check("overlap", "People who are in two experiments whose windows overlap.")
+@register_check("overlap", "People who are in two experiments whose windows overlap.", needs=("assignments",))
 def find_overlaps(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "customer_id", "occurred_at"): return []
     holdouts = "SELECT DISTINCT experiment_id FROM assignments WHERE is_holdout" if evidence.has("assignments", "is_holdout") else "SELECT NULL WHERE false"
@@ -151,7 +151,7 @@ def find_overlaps(evidence:Evidence)->list[Finding]:
                     "Check that both drew at random and independently, or read them out together.") for one, other, n, rows in pairs]
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #907cd057
-@register_check("registered_late", "Experiments that were written down after they had begun.")
+@register_check("registered_late", "Experiments that were written down after they had begun.", needs=("assignments",))
 def find_late_registration(evidence:Evidence)->list[Finding]:
     if not evidence.has("assignments", "experiment_id", "occurred_at"): return []
     found = []
@@ -175,7 +175,7 @@ def instant_from(
     return moment.replace(tzinfo=timezone.utc) if moment.tzinfo is None else moment.astimezone(timezone.utc)
 
 # %% ../../nbs/api/sources/92_experiment_checks.ipynb #8b9940be
-@register_check("unwanted_contact", "Messages to people of the holdout, or without consent.")
+@register_check("unwanted_contact", "Messages to people of the holdout, or without consent.", needs=("contacts",))
 def find_unwanted_contacts(evidence:Evidence)->list[Finding]:
     if not evidence.has("contacts", "customer_id", "kind", "channel", "occurred_at"): return []
     return _to_holdout(evidence) + _without_consent(evidence)

@@ -166,7 +166,7 @@ register_rule("currency_code", "order_lines", ("currency",), "NOT regexp_matches
               "are no ISO 4217 code", "fail", "Map the currency to three capital letters, such as EUR.");
 
 # %% ../../nbs/api/sources/91_table_checks.ipynb #d3c8c4ed
-@register_check("sales_fit", "Orders without lines, lines in a foreign currency, currencies without a rate.")
+@register_check("sales_fit", "Orders without lines, lines in a foreign currency, currencies without a rate.", needs=("orders", "order_lines"))
 def find_unfit_sales(evidence:Evidence)->list[Finding]:
     found = []
     if evidence.has("orders", "order_id") and evidence.has("order_lines", "order_id"):

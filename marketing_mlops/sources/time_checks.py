@@ -44,7 +44,7 @@ def find_impossible_times(evidence:Evidence)->list[Finding]:
     return found
 
 # %% ../../nbs/api/sources/93_time_checks.ipynb #226492e8
-@register_check("order_of_events", "Outcomes or campaign contacts before the assignment, returns before the sale.")
+@register_check("order_of_events", "Outcomes or campaign contacts before the assignment, returns before the sale.", needs=("assignments", "order_lines"))
 def find_impossible_order(evidence:Evidence)->list[Finding]:
     found = []
     if evidence.has("assignments", "experiment_id", "customer_id", "occurred_at"):
@@ -65,7 +65,7 @@ def _before(evidence, table, joined, check, said, next_step, severity="fail"):
     return [Finding(check, table, "occurred_at", f"{n:,} {'row (row' if n == 1 else 'rows (rows'} {', '.join(map(str, rows))}) {said}.", severity, n, 0, tuple(rows), next_step)] if n else []
 
 # %% ../../nbs/api/sources/93_time_checks.ipynb #103e5474
-@register_check("not_known_in_time", "Facts of the contact or its outcome that a join by time would offer before it.")
+@register_check("not_known_in_time", "Facts of the contact or its outcome that a join by time would offer before it.", needs=("traits",))
 def find_facts_known_late(evidence:Evidence)->list[Finding]:
     if not evidence.has("traits", "customer_id", "trait", "known_when", "known_at"): return []
     first = _first_contact(evidence)
@@ -84,7 +84,7 @@ def _first_contact(evidence):
 # %% ../../nbs/api/sources/93_time_checks.ipynb #954ae343
 SUSPICIOUS_ORDER = .9 # Area under the curve of a single trait
 
-@register_check("too_good", "Single traits that nearly decide the outcome although they are declared as known before.")
+@register_check("too_good", "Single traits that nearly decide the outcome although they are declared as known before.", needs=("traits",))
 def find_suspicious_traits(evidence:Evidence)->list[Finding]:
     if not (evidence.has("traits", "customer_id", "trait", "number", "known_when") and evidence.has("outcomes", "customer_id", "conversion")): return []
     found = evidence.ask("""WITH placed AS (SELECT trait, conversion,

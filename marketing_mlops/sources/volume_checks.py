@@ -71,7 +71,7 @@ def weekly_totals(
     return {table: weeks for table, weeks in found.items() if weeks}
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #c737a2e0
-@register_check("volume", "Recent weeks with far fewer or far more events than the twelve before them.")
+@register_check("volume", "Recent weeks with far fewer or far more events than the twelve before them.", needs=WATCHED_TABLES)
 def find_strange_volumes(evidence:Evidence)->list[Finding]:
     last, found = last_complete_day(evidence), []
     if not last: return []

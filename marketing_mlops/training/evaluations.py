@@ -1,6 +1,6 @@
 """What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
 
-Use `evaluate` when a candidate has been fitted and the question is whether it may be used. Every figure comes from the held-out rows. Of the rows to learn from only three facts are used, all for uplift and all fixed before the judging begins: the best single arm, the unsubscribes each arm causes, and with them the gain from which a contact pays. For a *propensity* model: how well it ranks, and whether its chances can be taken at their word. For an *uplift* model: whether targeting pays in money, beside nobody, everybody and the best single arm, and whether its gains tell one customer from another at all.
+Use `evaluate` when a candidate has been fitted and the question is whether it may be used. Every figure comes from the held-out rows. Of the rows to learn from only a few facts are used, all fixed before the judging begins: for uplift the best single arm, the unsubscribes each arm causes, and with them the gain from which a contact pays; for propensity how often the outcome happened, and what a split at random would have promised (`training.split_checks`), which stands beside the figures and never replaces one. For a *propensity* model: how well it ranks, whether its chances can be taken at their word, and what has moved since it learned. For an *uplift* model: whether targeting pays in money, beside nobody, everybody and the best single arm, and whether its gains tell one customer from another at all.
 
 An `Evaluation` holds every figure with its interval, a verdict against the gates that were declared before anybody saw a figure, and sentences a marketer can read. It is plain content, so it travels into the bundle and is what a reviewer signs."""
 
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
-from ..contracts.verdict import Verdict, combine, markdown_table
+from ..contracts.verdict import Verdict, combine, judged, markdown_table
 from ..measurement.calibration import calibration_table
 from ..measurement.gates import judge_gates
 from ..measurement.intervals import Estimate, NotMeasurable
@@ -26,6 +26,7 @@ from ..measurement.unseen_rows import RowsSeen, check_unseen
 from .gain_evidence import gain_evidence
 from .model_specs import POLICY_GATES, check_gates, task_rules
 from .own_chances import with_own_chance
+from .propensity_evidence import propensity_evidence
 from ..workspace.errors import DataError
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #cdde194d
@@ -46,7 +47,8 @@ def calibration_sentence(
 )->str: # One or two sentences
     "Whether a chance can be taken at its word."
     intercept, slope = figures["calibration_intercept"], figures["calibration_slope"]
-    if isinstance(slope, NotMeasurable): return f"Whether its chances are true cannot be said: {slope.problem}"
+    missing = next((each for each in (slope, intercept) if isinstance(each, NotMeasurable)), None)
+    if missing: return f"Whether its chances are true cannot be said: {missing.problem}"
     both = f"{100*claimed:.1f} % were claimed on average and {100*happened:.1f} % happened"
     level = "in line" if intercept.low <= 0 <= intercept.high else "claimed too low" if intercept.value > 0 else "claimed too high"
     exact = f"slope {slope.value:.2f} ({slope.low:.2f} to {slope.high:.2f}), 1 would be right"
@@ -71,13 +73,14 @@ def evaluate_propensity(
     model:str, # Key in params.yaml
     held_out:pd.DataFrame, # `label` 0 or 1, `score` a chance in [0, 1]
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: gates
-    facts:Mapping[str, int|str|list], # What training noted; nothing of it is needed here
+    facts:Mapping[str, int|str|list|dict], # What training noted: split_check, where it did
 )->Findings:
-    "Ranking and calibration of a propensity model."
+    "Ranking and calibration of a propensity model, what has moved, and how it stands to a split at random."
     label, score = held_out.label.to_numpy(), held_out.score.to_numpy()
-    figures = rank_quality(label, score)
-    sentences = [ranking_sentence(figures), calibration_sentence(figures, score.mean(), label.mean())]
-    return Findings(figures, judge_gates(figures, spec.get("gates") or {}, model), sentences, _chance_table(label, score))
+    figures = rank_quality(label, score, depths=(.10, .50))
+    evidence, verdict = propensity_evidence(held_out, spec, facts, figures["auc"]), judge_gates(figures, spec.get("gates") or {}, model)
+    sentences = [ranking_sentence(figures), calibration_sentence(figures, score.mean(), label.mean()), *evidence.sentences]
+    return Findings(figures, judged(model, [*verdict.reasons, *evidence.reasons]), sentences, _chance_table(label, score) | evidence.tables)
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #67b9f661
 def contact_rows(

@@ -37,7 +37,7 @@ def ranking_figures(
     spec:Mapping[str, str|float|list|Mapping], # Of a propensity model; the figures are the same for all of them
 )->tuple[str, ...]: # Names, as a gate may use them
     "The figures a propensity model is judged by."
-    return ("auc", "average_precision", "brier", "calibration_intercept", "calibration_slope", "gains_at_10", "lift_at_10")
+    return ("auc", "alift", "average_precision", "brier", "calibration_intercept", "calibration_slope", "gains_at_10", "lift_at_10", "gains_at_50", "lift_at_50")
 
 def policy_figures(
     spec:Mapping[str, str|float|list|Mapping], # Of an uplift model: experiment

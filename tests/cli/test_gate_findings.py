@@ -6,8 +6,6 @@ from marketing_mlops.features import training_files
 from marketing_mlops.jobs import workers
 from marketing_mlops.workspace.places import find_workspace, write_text
 
-pytestmark = pytest.mark.edges
-
 @pytest.fixture
 def shop(tmp_path):
     write_text(tmp_path/"settings.ini", "[DEFAULT]\nreporting_currency = EUR\n")

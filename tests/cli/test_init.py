@@ -34,6 +34,7 @@ def installed(wheel, tmp_path_factory):
     "A folder for PYTHONPATH that holds the wheel's content, and the script `mmops`."
     target = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive: archive.extractall(target)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", target/"marketing_mlops"], check=True)      # as an installer does
     return target
 
 def test_the_wheel_carries_the_repositorys_own_files(installed):

@@ -63,7 +63,7 @@ def test_a_second_run_says_unchanged_and_changes_nothing(small, run_mmops, snaps
 def stale_lines_of(shown):
     "What `mmops status` calls stale; the replays of public data were never built here."
     lines = shown.partition("stale\n")[2].partition("\n\n")[0].splitlines()
-    return [line for line in lines if "not built yet: bank-marketing" not in line]
+    return [line for line in lines if "not built yet: attribution-paths" not in line]
 
 def test_status_knows_what_the_run_left(small, run_mmops):
     folder, _ = small

@@ -177,9 +177,21 @@ def test_reach_counts_people_once(): assert metric_value("reach", CAMPAIGN).valu
 def test_figures_of_media_split_by_their_own_columns():
     frame = metric_value("ctr", CAMPAIGN, "channel")
     assert frame.channel.tolist() == ["search"] and frame.value.tolist() == [.04]
-    spend = register_metric(METRICS.get("media_spend") or Metric("media_spend", "Media spend", "total", Quantity("media", "spend"), currency_rule="reporting", definition="Spend."))
-    try: assert metric_value("media_spend", CAMPAIGN, ["channel", "day"]).value.tolist() == [100, 300]
-    finally: METRICS.pop(spend.name)
+    assert metric_value("media_spend", CAMPAIGN, ["channel", "day"]).value.tolist() == [100, 300]
+
+def test_media_spend_is_what_every_figure_of_cost_divides_and_needs_no_claim():
+    total = metric_value("media_spend", CAMPAIGN)
+    assert (total.numerator, total.currency, total.denominator) == (Decimal(400), "EUR", None) and total.numerator == metric_value("cac", CAMPAIGN).numerator == metric_value("roas", CAMPAIGN).denominator
+    unclaimed = {"media": CAMPAIGN["media"].drop(columns=["claimed_conversions", "claimed_revenue"])}
+    assert metric_value("media_spend", unclaimed).value == 400 and not metric_value("cpa", unclaimed).is_measured and not metric_value("media_spend", {"orders": CAMPAIGN["orders"]}).is_measured
+
+@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("by", ["week", ["week", "market"], "month"])
+def test_a_split_of_tables_without_a_row_is_empty_in_a_workspace_with_markets(name, by):
+    empty = {each: canonical_frame(arrow_schema(each).empty_table(), each) for each in ("customers", "orders", "order_lines", "media", "touchpoints", "contacts", "outcomes")}
+    for settings in (SETTINGS, None):
+        found = metric_value(name, empty, by, settings=settings)
+        assert not isinstance(found, pd.DataFrame) or len(found) == 0
 
 @pytest.mark.parametrize("name", METRICS)
 def test_without_tables_nothing_is_measured_and_no_number_is_shown(name):
@@ -307,7 +319,7 @@ def test_every_metric_is_fully_declared(each):
 
 def test_all_metrics_of_the_house_are_there():
     assert set(METRICS) >= {"net_revenue", "contribution_margin", "conversion", "average_order_value", "repeat_rate", "new_customer_share", "cac", "roas", "marginal_roas", "incremental_roas",
-                            "ctr", "cpa", "engagement_time", "unsubscribe_rate", "complaint_rate", "reach", "frequency", "net_revenue_per_customer", "visit_rate", "conversion_rate", "spend_per_customer"}
+                            "ctr", "cpa", "media_spend", "engagement_time", "unsubscribe_rate", "complaint_rate", "reach", "frequency", "net_revenue_per_customer", "visit_rate", "conversion_rate", "spend_per_customer"}
 
 def test_a_metric_leaves_the_tables_as_they_were():
     before = {name: df.copy(deep=True) for name, df in CAMPAIGN.items()}

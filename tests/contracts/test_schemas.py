@@ -8,7 +8,7 @@ import pytest
 from marketing_mlops.contracts.columns import PERSONAL_MARKS
 from marketing_mlops.contracts.schemas import TABLES, arrow_schema, canonical_arrow, canonical_frame, check_frame, frame_of_rows, pandas_types, table
 
-NAMED = {"customers", "identifiers", "consents", "traits", "products", "orders", "order_lines", "contacts", "touchpoints", "campaigns", "creatives", "media",
+NAMED = {"customers", "identifiers", "consents", "traits", "products", "orders", "order_lines", "contacts", "touchpoints", "campaigns", "creatives", "media", "journeys",
          "targets", "exchange_rates", "experiments", "assignments", "outcomes"}
 COLUMNS = [(each.name, column) for each in TABLES.values() for column in each.columns]
 

@@ -13,7 +13,6 @@ from test_ledger_repairs import DAMAGES, TEXTS, rehashed
 from marketing_mlops.workspace.errors import AlreadyRunning
 from marketing_mlops.workspace.places import find_workspace
 
-pytestmark = pytest.mark.edges
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
 
 def as_server(*command):

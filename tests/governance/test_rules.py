@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from governed_workspace import approved, at, make_workspace, put_live, small_bundle
+from marketing_mlops.explorers.approval_answers import Answer, answer_matter, head_of
 from marketing_mlops.governance.approval_states import approval_state
 from marketing_mlops.governance.approvals import ApprovalError, champion_structure, grant, refuse, request_approval, withdraw
 from marketing_mlops.governance.decided_experiments import ReadoutEvidence, record_decision
@@ -109,6 +110,13 @@ def test_a_yes_of_an_earlier_round_that_ended_cannot_be_taken_back(shop):
     folder = approved(shop, bundle(shop, 60))
     yes(shop, folder, PROTECTION, "05-01"), yes(shop, folder, FINANCE, "05-01")
     with pytest.raises(ApprovalError, match="has no yes to take back"): withdraw(*about(shop, folder), OWNER, reason="Late", clock=at("05-02"))
+
+def test_a_yes_to_what_changed_since_it_was_read_is_none(shop):
+    folder = ask(shop, bundle(shop, 60))
+    read = head_of(Ledger(shop).entries(subject="churn"))
+    ask(shop, bundle(shop, 90), day="03-02")
+    with pytest.raises(ApprovalError, match="not what you have read any more"):
+        answer_matter(shop, bundle_evidence(folder).matter, Answer("approve", OWNER, head=read), at("03-03"))
 
 # ---- signatures
 
@@ -395,6 +403,7 @@ OPEN = {    # what a switched-off function answers where nothing is not enough
     "release_proofs.approval_identity": lambda *_, **__: "unverified",
     "trials._checked_share": lambda ledger, model, share: share,
     "decided_experiments._checked": lambda evidence, decision, reason: reason,
+    "explorers.approval_answers.since_read": lambda *_: "",
     "ledger.read_entries": lambda logs, ends=None: (read_entries(logs)[0], []),
 }
 

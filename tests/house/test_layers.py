@@ -27,13 +27,16 @@ def modules():
     return sorted(p for p in PACKAGE.rglob("*.py") if p.parent != PACKAGE and "__pycache__" not in p.parts and "template" not in p.parts)
 
 @functools.cache
+def tree_of(path): return ast.parse(path.read_text())
+
+@functools.cache
 def imports_of(path):
     "Absolute dotted names a module imports, ours resolved."
     return tuple(_imports_of(path))
 
 def _imports_of(path):
     parts = ["marketing_mlops", *path.relative_to(PACKAGE).with_suffix("").parts]
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import): yield from (a.name for a in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = parts[:len(parts)-node.level] if node.level else []
@@ -70,7 +73,7 @@ OWN_DATABASE = "schedules/records.py"            # the one module that owns the 
 
 def sql_in(path):
     "Lines of a module that hold the text of a query."
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     documentation = {id(n.body[0].value) for n in ast.walk(tree)
                      if isinstance(n, (ast.Module, ast.FunctionDef, ast.ClassDef)) and n.body and isinstance(n.body[0], ast.Expr)}
     texts = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str) and id(n) not in documentation]

@@ -3,7 +3,7 @@ import os, subprocess, sys
 from pathlib import Path
 import papermill, pytest
 
-pytestmark = [pytest.mark.edges, pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
 
 SUITE = Path(papermill.__file__).parent/"tests"
 DEFAULT = """from papermill.engines import papermill_engines

@@ -8,7 +8,7 @@ from marketing_mlops.jobs.sockets import worker_address
 from marketing_mlops.jobs.task_workers import task_worker
 from marketing_mlops.jobs.workers import stop_worker, wait_until_gone, worker_status
 
-pytestmark = [pytest.mark.edges, pytest.mark.skipif(sys.platform != "linux", reason="the worker of the tasks is forked, which needs Linux")]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the worker of the tasks is forked, which needs Linux")
 TASKS = """
 import os, signal, subprocess, time
 from pathlib import Path

@@ -6,7 +6,7 @@ from marketing_mlops.jobs.client import begin_run, run_request
 from marketing_mlops.jobs.sockets import last_answer, listen, receive_message, send_message, worker_address
 from marketing_mlops.jobs.workers import connect_worker, stop_worker, worker_status
 
-pytestmark = [pytest.mark.edges, pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the warm worker needs Linux")
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):

@@ -24,6 +24,12 @@ def drawn(n=800, seed=1, digits=None, centre=-1.5, signal=1.):
 CASES = {"no ties": {}, "many ties": dict(digits=1, signal=.5), "rare": dict(n=3_000, centre=-4), "few": dict(n=60), "noise": dict(signal=1e-9)}
 def case(parameters): return pytest.mark.parametrize("parameters", list(parameters.values()), ids=list(parameters))
 
+@pytest.mark.parametrize("claim", [1e-6, .001, .02, .5, .98, .9999])
+@pytest.mark.parametrize("n_hits", [1, 30, 60, 99])
+def test_a_level_is_found_however_far_it_is_off(claim, n_hits):
+    found = calibration_intercept(np.arange(100) < n_hits, np.full(100, claim))
+    assert found.value == pytest.approx(logit(n_hits/100) - logit(claim), abs=1e-6) and found.high - found.value == pytest.approx(1.959964/math.sqrt(n_hits*(1 - n_hits/100)), rel=1e-4)
+
 # --- agreement ---
 @case(CASES)
 def test_point_values_agree_with_scikit_learn(parameters):

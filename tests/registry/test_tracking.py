@@ -8,8 +8,6 @@ from marketing_mlops.registry.tracking_store import tracking_address, tracking_c
 from marketing_mlops.workspace.errors import MmopsError, ParameterError
 from marketing_mlops.workspace.places import find_workspace
 
-pytestmark = pytest.mark.edges
-
 MODEL = "retailer_churn_90d"
 
 @pytest.fixture(scope="session")

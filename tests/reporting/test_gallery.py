@@ -5,7 +5,7 @@ from pathlib import Path
 from gallery_example import BEGAN, add_many, add_run, gallery_workspace, page_text
 from marketing_mlops.contracts.figures import METRICS
 from marketing_mlops.reporting.difference_blocks import difference_html
-from marketing_mlops.reporting.galleries import cover_path, difference_of, gallery_folder, write_gallery
+from marketing_mlops.reporting.galleries import MOST_AT_ONCE, cover_path, difference_of, gallery_folder, refresh_gallery, write_gallery
 from marketing_mlops.reporting.page_contents import text_of
 from marketing_mlops.reporting.run_changes import run_difference
 
@@ -37,7 +37,7 @@ def test_a_failed_a_killed_and_a_running_run_stand_in_it_with_what_to_do(tmp_pat
     running = add_run(workspace, "weekly_performance", "shop", BEGAN + 3*DAY, status="running")
     with alive(running.folder):
         write_gallery(workspace, NOW)
-        assert "under way" in cover(workspace, running) and "1 are under way" in read_aloud(gallery_folder(workspace)/"index.html")
+        assert "under way" in cover(workspace, running) and "1 is under way" in read_aloud(gallery_folder(workspace)/"index.html")
     write_gallery(workspace, NOW)
     assert "under way" not in cover(workspace, running)
 
@@ -160,3 +160,57 @@ def test_other_data_other_parameters_and_another_notebook_are_said(tmp_path):
     assert [each.kind for each in difference.changes] == ["parameter", "data", "making"] and difference.n_equal["data"] == 1
     assert "b.parquet is another version: 99999999, before 22222222." in difference.changes[1].words and "Week: 2026-01-12; it was 2026-01-05" in difference.changes[0].words.capitalize()
     assert difference.only_before == dict(parameter=("market: DE",), data=("gone.parquet",))
+
+def test_a_failure_is_told_in_plain_words_with_the_day_it_could_be_resumed_and_the_run_that_mended_it(tmp_path):
+    workspace = gallery_workspace(tmp_path)
+    error = dict(problem="weekly_performance (shop) stopped in its cell 5: ImportError: cannot import name 'x' from 'y'", remedy="Mend it. Until 06:30 UTC, `mmops resume r1` goes on from there.")
+    failed, again = (add_run(workspace, "weekly_performance", "shop", BEGAN + i*DAY, status="failed", error=error) for i in (0, 1))
+    write_gallery(workspace, NOW)
+    said = cover(workspace, failed)
+    assert "it needs a library, or a part of one, that is not there, in cell 5 of its notebook" in said and "ImportError: cannot import name 'x' from 'y'" in said and "Made since" not in said
+    assert "Until 5 January 2026, 06:30 UTC, mmops resume r1 goes on" in said and "Until 6 January 2026, 06:30 UTC" in cover(workspace, again)
+    mended = add_run(workspace, "weekly_performance", "shop", BEGAN + 3*DAY, page=page_text("Weekly: shop", {}))
+    add_run(workspace, "weekly_performance", "shop", BEGAN + 4*DAY, page=page_text("Weekly: shop", {}))
+    assert write_gallery(workspace, NOW).n_written == 4
+    for each in (failed, again):
+        said = cover(workspace, each)
+        assert said.index("The same report was made on 8 January 2026, 06:00 UTC") < said.index("ImportError") and listed(workspace)[each.run_id][16] == mended.run_id
+    assert "Made since" not in cover(workspace, mended) and listed(workspace)[mended.run_id][16] == ""
+
+def test_a_cell_that_lost_its_cents_is_no_change_and_one_that_moved_by_a_cent_is(tmp_path):
+    workspace = gallery_workspace(tmp_path)
+    for tag, before, after, n in (("a", "1,654.20 EUR", "1,654 EUR", 0), ("b", "999.80 EUR", "1,000 EUR", 0), ("c", "1,654.20 EUR", "1,654.21 EUR", 1), ("d", "1,654 EUR", "1,655.00 EUR", 1), ("e", "4.01 %", "4 %", 0), ("f", "4 EUR", "4 USD", 1)):
+        found = pair(workspace, ({}, page_text("W", {"search": before})), ({}, page_text("W", {"search": after})), tag=tag)
+        assert len(found.of("cell")) == n, (before, after)
+    moved = pair(workspace, (dict(figures=dict(net_revenue=dict(value=1654.2))), None), (dict(figures=dict(net_revenue=dict(value=1654.))), None), tag="g")
+    assert len(moved.changes) == 1 and "from 1,654.20 EUR to 1,654.00 EUR" in moved.changes[0].words
+
+def test_what_only_one_run_has_is_counted_by_kind_and_folded(tmp_path):
+    workspace = gallery_workspace(tmp_path)
+    many = {f"Campaign {i}": f"{i + 1} EUR" for i in range(300)}
+    found = pair(workspace, (dict(figures=dict(ctr=dict(value=.5))), page_text("W", {"search": "1 EUR"})), (dict(figures=dict(cac=dict(value=2.5))), page_text("W", {"search": "1 EUR"} | many)))
+    shown = text_of(difference_html(found))
+    assert "Only the later run has 1 figure, 300 parts of tables. Only the earlier run has 1 figure." in shown and "entries" not in shown
+    assert difference_html(found).count("<details><summary>") == 2 and found.only_after["cell"][0] == "Channels: Campaign 0 (1 EUR)" and len(difference_html(found)) < 5_000
+
+def test_a_changed_advice_stands_on_the_card(tmp_path):
+    workspace = gallery_workspace(tmp_path)
+    advised = lambda text: page_text("W", {}).replace("<main>", f'<main><div class="decision good"><p class="word">As usual</p><p class="why">So.</p><dl><dt>What to do</dt><dd>{text}</dd></dl></div>')
+    runs = [add_run(workspace, "weekly_performance", "shop", BEGAN + i*DAY, page=advised(text)) for i, text in enumerate(("Nothing has to be done.", "Take the plan up with finance."))]
+    write_gallery(workspace, NOW)
+    assert listed(workspace)[runs[1].run_id][14].startswith("What to do now: Take the plan up with finance.") and "What to do now: Take the plan up with finance." in cover(workspace, runs[1])
+
+def test_the_gallery_is_kept_by_the_way_and_never_stands_in_the_way(tmp_path):
+    workspace = gallery_workspace(tmp_path)
+    assert refresh_gallery(workspace, NOW) == "" and not gallery_folder(workspace).exists()
+    add_many(workspace, 50)
+    assert refresh_gallery(workspace, NOW) == "" and len(listed(workspace)) == 50
+    add_many(gallery_workspace(tmp_path/"long"), MOST_AT_ONCE + 1)
+    assert "`mmops gallery`" in refresh_gallery(gallery_workspace(tmp_path/"long"), NOW) and not (tmp_path/"long"/"data"/"gallery"/"index.html").exists()
+    from filelock import FileLock
+    add_run(workspace, "monitoring", "late", BEGAN + timedelta(days=300))
+    with FileLock(workspace.state/"gallery.lock"): assert refresh_gallery(workspace, NOW) == "" and len(listed(workspace)) == 50
+    assert refresh_gallery(workspace, NOW) == "" and len(listed(workspace)) == 51
+    add_run(workspace, "monitoring", "later", BEGAN + timedelta(days=301))
+    (gallery_folder(workspace)/"gallery.json").write_text("[")
+    assert refresh_gallery(workspace, NOW) == "" and len(listed(workspace)) == 52

@@ -53,6 +53,23 @@ def test_search_and_filters_find_exactly_what_fits(chromium, four_hundred):
     ask(watched, q="there is no such thing")
     assert hits(watched).startswith("None of 400 runs fits")
 
+def test_the_count_of_failures_is_a_link_to_them(chromium, four_hundred):
+    watched = chromium(four_hundred[2])
+    watched.page.get_by_role("link", name="8 failed").click()
+    assert hits(watched).startswith("8 of 400") and watched.page.locator("#status").input_value() == "failed" and not watched.said
+    watched.page.locator("#clear").click()
+    assert hits(watched).startswith("400 of 400")
+
+def test_typing_on_and_going_back_finds_what_a_fresh_look_finds(chromium, four_hundred):
+    watched, index = chromium(four_hundred[2]), four_hundred[2]
+    for text in ("w", "week 1", "week 12", "week 1", "weekly", "weekly shop_5", "shop_5", ""):
+        ask(watched, q=text)
+        assert hits(watched) == hits(chromium(f"{index.resolve().as_uri()}#q={text}")), text
+    ask(watched, q="week", market="UK")
+    ask(watched, market="DE")
+    assert hits(watched) == hits(chromium(f"{index.resolve().as_uri()}#q=week&market=DE"))
+    watched.page.wait_for_function("document.querySelectorAll('#list li').length === 30")
+
 def test_what_was_asked_for_stands_in_the_address_and_can_be_sent(chromium, four_hundred):
     index = four_hundred[2]
     watched = chromium(index)
@@ -69,6 +86,8 @@ def test_every_control_has_a_name_and_the_keyboard_reaches_a_run(chromium, four_
     names = watched.page.evaluate("[...document.querySelectorAll('input,select')].map(e => e.labels[0]?.textContent ?? '')")
     assert all(names) and watched.page.locator("#hits").get_attribute("aria-live") == "polite"
     watched.page.keyboard.press("Tab")
+    assert watched.page.evaluate("document.activeElement.textContent") == "8 failed"
+    watched.page.keyboard.press("Tab")
     assert watched.page.evaluate("document.activeElement.id") == "q"
     watched.page.keyboard.type("model card week 44")
     for _ in range(20):
@@ -82,7 +101,7 @@ def test_every_control_has_a_name_and_the_keyboard_reaches_a_run(chromium, four_
 
 def test_more_are_shown_on_demand_and_the_first_new_one_has_the_focus(chromium, four_hundred):
     watched = chromium(four_hundred[2])
-    watched.page.get_by_role("button", name="Show 30 more").click()
+    watched.page.get_by_role("button", name="Show 30 more").click()                 # appears when the first thirty are there
     assert watched.page.locator("#list li").count() == 60
     assert watched.page.evaluate("[...document.querySelectorAll('#list li')].indexOf(document.activeElement.closest('li'))") == 30
 

@@ -75,3 +75,15 @@ def test_a_ledger_that_takes_no_entry_stops_no_report(workspace):
     log.write_text(log.read_text().replace("begun", "began"))
     assert any("could not be put on record" in line for line in look(workspace, 1))
     assert len(list(workspace.root.glob("data/runs/count/*/*/run.json"))) == 1
+
+def test_a_scheduler_killed_before_it_settled_a_run_loses_no_entry_and_makes_no_second(workspace, monkeypatch):
+    note(workspace)
+    look(workspace, 0)                                         # takes note of the schedule; the next look finds a report due
+    with monkeypatch.context() as patch:
+        def killed(*_): raise KeyboardInterrupt
+        patch.setattr("marketing_mlops.schedules.rounds.settle", killed)
+        with pytest.raises(KeyboardInterrupt): look(workspace, 1)
+    assert len(issued(workspace)) == 1
+    (workspace.root/"orders").write_text("13")
+    look(workspace, 2)
+    assert [each.payload["due_at"][11:13] for each in issued(workspace)] == ["05", "06"]

@@ -320,6 +320,22 @@ def test_a_report_that_a_schedule_makes_reaches_its_readers_at_the_same_look_and
     entry, = Ledger(workspace).entries(REPORT_SENT)
     assert entry.payload["schedule"] == "hourly" and entry.actor == "finance@example.com" and set(entry.payload["sent_to"]) == {"email:board@example.com", "webhook:env:TEAM_CHAT"}
 
+@pytest.mark.parametrize("step", ["settle", "report_end"])
+def test_a_scheduler_that_dies_before_or_after_it_settles_a_run_loses_no_sending_and_repeats_none(workspace, hourly, monkeypatch, step):
+    from marketing_mlops.schedules import rounds
+    class Killed(BaseException): pass
+    def dies(*given): raise Killed
+    with post_office() as post, team_chat(datetime(2026, 6, 29, 6, 2, tzinfo=timezone.utc)) as chat:
+        for name, value in variables(post, chat).items(): monkeypatch.setenv(name, value)
+        hourly(0, "print('412 orders')")
+        lives = getattr(rounds, step)
+        monkeypatch.setattr(rounds, step, dies)
+        with pytest.raises(Killed): hourly(60.5)
+        assert len(report_deliveries(workspace)) == 2
+        monkeypatch.setattr(rounds, step, lives)
+        hourly(62), hourly(63)
+    assert len(post.mails) == len(chat.posts) == 1 and {each.state for each in report_deliveries(workspace)} == {"taken"}
+
 def test_a_scheduled_report_that_shows_people_is_an_alert_and_no_mail(workspace, hourly, monkeypatch):
     with post_office() as post:
         for name, value in variables(post).items(): monkeypatch.setenv(name, value)

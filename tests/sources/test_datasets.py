@@ -7,8 +7,6 @@ from marketing_mlops.sources.mappings import Download, FileMapping
 from marketing_mlops.workspace.errors import DownloadError
 from marketing_mlops.workspace.places import find_workspace
 
-pytestmark = pytest.mark.edges
-
 CONTENT = b"customer,arm\n" + b"".join(b"%d,mail\n" % i for i in range(5000))
 SHA = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(timeout_s=.5, slowest=50_000, window_s=.3, largest=10_000_000)

@@ -15,7 +15,8 @@ def test_every_shipped_public_mapping_names_publisher_licence_and_checksums(repo
         mapping = read_mapping(path.parent)
         if not mapping.public: continue
         assert mapping.publisher.licence and mapping.as_of
-        assert all(f.sha256 and f.content_sha256 and f.downloads for f in mapping.files.values())
+        assert all(f.sha256 and f.content_sha256 for f in mapping.files.values())
+        for file in mapping.files.values(): assert file.downloads or (file.mirror and "no address to download" in mapping.note)
 
 @pytest.mark.parametrize("change, says", [
     ({"tables": {"order": {"file": "o.csv"}}}, "Did you mean 'orders'?"),

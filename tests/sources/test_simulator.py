@@ -37,10 +37,10 @@ def written(recipe, folder, **options):
     con.close()
     return files
 
-def test_every_table_of_the_design_but_outcomes_is_there(retailer):
-    assert set(TABLES) - set(retailer.tables) <= {"outcomes"}
+def test_every_table_of_the_design_but_outcomes_and_counted_journeys_is_there(retailer):
+    assert set(TABLES) - set(retailer.tables) <= {"outcomes", "journeys"}
 
-@pytest.mark.parametrize("name", sorted(set(TABLES) - {"outcomes"}))
+@pytest.mark.parametrize("name", sorted(set(TABLES) - {"outcomes", "journeys"}))
 def test_tables_keep_their_contract(retailer, name):
     assert check_frame(frame(retailer, name), name) == []
 

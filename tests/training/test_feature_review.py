@@ -5,16 +5,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from marketing_mlops.features.splits import split_by_customer
 from marketing_mlops.features.training_sets import TrainingSet, training_set
 from marketing_mlops.measurement.intervals import Estimate
 from marketing_mlops.training.feature_review import review_features
 from marketing_mlops.training.feature_review_advice import FeatureAdvice, advise, settled_advice
 from marketing_mlops.training.feature_review_draws import DRAWN_KINDS, drawn_training_set
 from marketing_mlops.training.feature_review_figures import REVIEW_FIGURES
-from marketing_mlops.training.feature_review_folds import review_folds
+from marketing_mlops.training.feature_review_folds import folds_by_customer, review_folds
 from marketing_mlops.training.feature_review_gains import alone_figures
 from marketing_mlops.training.feature_review_leaks import leak_suspicion, suspects
-from marketing_mlops.training.feature_review_plans import review_plan, subset_figure
+from marketing_mlops.training.feature_review_plans import review_plan, reviewed_rows, subset_figure
 from marketing_mlops.training.feature_review_records import TAKEN_OUT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,18 @@ def test_held_out_rows_do_not_exist_for_a_review(reviewed):
     rows = small()
     kept = rows.frame[rows.frame.split == "train"].reset_index(drop=True)
     assert review_features(replace(rows, frame=kept), LOGISTIC).to_dict() == reviewed.to_dict()
+
+@pytest.mark.parametrize("held_out", [.2, .5, .8])
+def test_a_large_experiment_is_reviewed_on_a_part_of_those_it_learns_from(held_out):
+    "By the hash of the split itself all or none of them would be taken."
+    people = pd.Series([f"c{i:05d}" for i in range(6_000)])
+    frame = pd.DataFrame(dict(customer_id=people, split=split_by_customer(people, held_out)))
+    rows = TrainingSet("mailing", frame, [], "label", "arm")
+    for share in (.1, .4, .7):
+        taken = reviewed_rows(rows, round(share*len(rows.train)))
+        assert abs(len(taken.frame)/len(rows.train) - share) < .05 and set(taken.frame.split) == {"train"}
+        judged = [len(fold.judge)/len(taken.frame) for fold in folds_by_customer(taken.frame.customer_id)]
+        assert max(judged) - min(judged) < .12
 
 def test_a_review_is_plain_json_and_the_same_again(reviewed):
     assert json.loads(json.dumps(reviewed.to_dict(), allow_nan=False)) == json.loads(json.dumps(review_features(small(), LOGISTIC).to_dict()))
