@@ -19,7 +19,7 @@ try: import fcntl
 except ImportError: fcntl = None  # Windows
 from ..governance.named_bundles import NamedBundle
 from .rebuild_plans import BuildPlan, BuildStage, RebuildError, build_plan, cached_content, check_revision, recorded_hash, git_answer, lock_naming, recorded_stages, stages_to
-from .workers import same_arithmetic, stop_worker
+from .workers import same_arithmetic
 from ..registry.bundle_files import opened_files
 from ..workspace.places import Workspace, find_workspace, write_text
 
@@ -51,10 +51,7 @@ def temporary_place()->Iterator[Path]:
         if fcntl: fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield folder
     finally:
-        for _ in range(20):     # a stage that is just ending may still write
-            shutil.rmtree(folder, ignore_errors=True)
-            if not folder.exists(): break
-            time.sleep(.25)
+        shutil.rmtree(folder, ignore_errors=True)
         if descriptor is not None: os.close(descriptor)
 
 # %% ../../nbs/api/jobs/99_rebuilds.ipynb #6982a4cd
@@ -130,6 +127,13 @@ def _run_stage(stage:BuildStage, copy:Path, environment:Mapping[str, str], deadl
         last = [line.strip() for line in said.splitlines() if line.strip()][-2:] or ["it said nothing."]
         raise RebuildError(f"{stage.name} failed as it was then: {last[0][:400]}", last[1][:400] if len(last) > 1 else "Look at what that stage reads.", missing="stage")
 
+# %% ../../nbs/api/jobs/99_rebuilds.ipynb #ce8f4612
+def _end_worker(copy:Path, environment:Mapping[str, str]):
+    "Returns when the worker of a copy has ended with its runs; a revision that knows no worker has none."
+    code = "from marketing_mlops.jobs.workers import stop_worker, worker_home; stop_worker(worker_home())"
+    python = shutil.which("python", path=environment["PATH"]) or sys.executable
+    with suppress(OSError, subprocess.TimeoutExpired): subprocess.run([python, "-c", code], cwd=copy, env=dict(environment), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+
 # %% ../../nbs/api/jobs/99_rebuilds.ipynb #b4a92114
 def run_stages(
     plan:BuildPlan, # From `build_plan`
@@ -145,8 +149,7 @@ def run_stages(
             report(f"{stage.name} ({i} of {len(plan.stages)}) …")
             _run_stage(stage, copy, environment, deadline_s)
             other += [path for path, digest in stage.outs.items() if digest and not path.startswith("data/private/") and (not (copy/path).exists() or recorded_hash(copy/path) != digest)]
-    finally:
-        with suppress(OSError, TimeoutError): stop_worker(str(copy))
+    finally: _end_worker(copy, environment)
     return other
 
 # %% ../../nbs/api/jobs/99_rebuilds.ipynb #e4f1f524

@@ -160,3 +160,15 @@ def test_a_stage_that_is_ended_writes_nothing_afterwards(tmp_path):
     stage = BuildStage("slow", f"{shlex.quote(sys.executable)} slow.py; true", {}, {})
     with pytest.raises(RebuildError, match="did not end within"): rebuilds._run_stage(stage, tmp_path, dict(os.environ), 2.)
     assert (tmp_path/"ready").exists() and (tmp_path/"last").exists()       # it has written before we go on
+
+def test_what_a_stage_began_in_a_warm_worker_ends_before_the_folder_goes(shop, tmp_path):
+    "The worker answers only to those with its environment, and the copy has one of its own."
+    copy = tmp_path/"copy"
+    write_text(copy/"settings.ini", "[DEFAULT]\nreporting_currency = EUR\n")
+    write_text(copy/"late.py", "import signal, sys, time\ndef main(*words):\n    def end(*_): time.sleep(1); open('last', 'w').close(); sys.exit()\n"
+               "    signal.signal(signal.SIGTERM, end); open('ready', 'w').close(); time.sleep(60)\n")
+    begin = "from marketing_mlops.jobs.client import run_warm; from marketing_mlops.jobs.workers import worker_home; run_warm(worker_home(), 'late:main', [], deadline_s=60)"
+    environment = rebuilds.rebuild_environment(shop, copy) | {"PYTHONPATH": os.pathsep.join([str(copy), *sys.path])}
+    plan = rebuilds.BuildPlan([BuildStage("late", f"{shlex.quote(sys.executable)} -c {shlex.quote(begin)}", {}, {})])
+    with pytest.raises(RebuildError, match="did not end within"): rebuilds.run_stages(plan, copy, environment, deadline_s=5.)
+    assert (copy/"ready").exists() and (copy/"last").exists()
