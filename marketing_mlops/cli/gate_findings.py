@@ -90,7 +90,8 @@ def _packed_again(workspace:Workspace, model:str, into:Path):
     "The candidate fitted, judged and packed, as the stages train, evaluate and bundle do it."
     from marketing_mlops.features.training_files import read_training_set
     from marketing_mlops.registry.bundles import write_bundle
-    from marketing_mlops.registry.candidate_files import code_hash, library_hash, read_candidate, write_candidate
+    from marketing_mlops.registry.candidate_files import read_candidate, write_candidate
+    from marketing_mlops.registry.recipes import code_hash, library_hash
     from marketing_mlops.training.candidates import fit_candidate
     from marketing_mlops.training.evaluations import evaluate
     from marketing_mlops.training.split_checks import split_check

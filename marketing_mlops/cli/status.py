@@ -305,7 +305,7 @@ def show_status(
     workspace:str=None, # Folder of the workspace; found from the working directory if not given
 )->None:
     "Shows what is fresh, what is stale, what was decided and what waits for somebody. Runs nothing."
-    from marketing_mlops.cli.release_status import release_status
+    from marketing_mlops.cli.release_status import release_drift_words, release_status
     from marketing_mlops.schedules.deliveries import alert_words
     from marketing_mlops.workspace.params import read_params
     found = find_workspace(workspace)
@@ -318,6 +318,8 @@ def show_status(
     releases = release_status(found, models, about=model)
     _print_models([model_row(found, name, spec) | dict(live=releases.live[name]) for name, spec in models.items()])
     _listed("stale", ["a run is under way"] if stale is None else stale_lines(stale, releases.serving), "nothing")
+    drifted = [release_drift_words(found, name, models[name], champion) for name, champion in releases.serving.items()]
+    if drifted: _listed("changed since the release", list(filter(None, drifted)), "nothing")
     of_sources = [line for name in named for line in waiting_for_source(found, name)]
     failed = [line for line in failed_runs(found, stale) if not model or any(f"({each})" in line or f"/{each}/" in line for each in (model, *named))]
     first = [unbuilt_words(found)] if sources and all(row["freshness"] == "nothing ingested" for row in sources) else []

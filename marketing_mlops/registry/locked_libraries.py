@@ -15,7 +15,7 @@ import hashlib, re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
-from .candidate_files import RECIPE_LIBRARIES, library_hash
+from .recipes import RECIPE_LIBRARIES, library_hash
 from ..workspace.errors import MmopsError
 from ..workspace.places import canonical_json
 

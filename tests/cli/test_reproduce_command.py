@@ -7,7 +7,7 @@ from marketing_mlops.governance.erasure_entries import ERASED
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.jobs.rebuild_plans import recorded_hash
 from marketing_mlops.registry.bundle_files import opened_files, seal_files
-from marketing_mlops.registry.candidate_files import library_hash
+from marketing_mlops.registry.recipes import library_hash
 from marketing_mlops.registry.origins import note_origin
 from marketing_mlops.workspace.places import find_workspace, write_text
 
@@ -42,7 +42,7 @@ from marketing_mlops.governance.erasure_entries import ERASED
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.jobs.rebuild_plans import recorded_hash
 from marketing_mlops.registry.bundle_files import opened_files, seal_files
-from marketing_mlops.registry.candidate_files import library_hash
+from marketing_mlops.registry.recipes import library_hash
 from marketing_mlops.registry.origins import note_origin
 rows = Path("data/sources/shop/rows.csv").read_text().splitlines()
 figures = dict(auc=dict(value=.5 + len(rows)/100, low=.4, high=.9))
