@@ -1,6 +1,6 @@
 """What the people of an experiment did in their outcome window, counted as the readout counts it.
 
-Use `outcomes_of` for the people of a randomised experiment, each with the moment of her assignment, before a model learns whom to treat or a policy is priced. It gives what each person spent and, where the tables allow, whether she unsubscribed or complained.
+Use `outcomes_of` for the people of a randomised experiment, each with the moment of her assignment, before a model learns whom to treat or a policy is priced. It gives what each person spent and, where the tables allow, what the cost of the goods left of it, and whether she unsubscribed or complained.
 
 If the source states outcomes, as published campaigns do, they are taken as they are. Otherwise they are counted by the metrics of the readout, from each person's assignment to the end of the window, so that a policy and a readout never disagree about what somebody spent."""
 
@@ -21,14 +21,14 @@ from ..workspace.errors import DataError
 from ..workspace.settings import Settings
 
 # %% ../../nbs/api/features/85_experiment_outcomes.ipynb #ffc33036
-MEASURED_OUTCOMES = {"spend": "net_revenue_per_customer", "unsubscribed": "unsubscribe_rate", "complained": "complaint_rate"}   # column → metric
+MEASURED_OUTCOMES = {"spend": "net_revenue_per_customer", "contribution": "contribution_margin", "unsubscribed": "unsubscribe_rate", "complained": "complaint_rate"}   # column → metric
 
 def measured_outcomes(
     events:EventSource, # An open source
     frame:pd.DataFrame, # customer_id, cutoff (UTC); from position 0
     experiment:Mapping[str, str|float|Mapping[str, float]], # The spec's experiment, with outcome_window_days and currency
     settings:Settings, # Markets
-)->pd.DataFrame: # spend (money in the experiment's currency), unsubscribed, complained (0 or 1) where the tables allow, and matured_at (UTC)
+)->pd.DataFrame: # spend and what the cost of the goods leaves of it, contribution (money in the experiment's currency), unsubscribed, complained (0 or 1) where the tables allow, and matured_at (UTC)
     "What the tables say the people of an experiment did in their outcome window."
     ends_at = frame.cutoff + pd.Timedelta(days=experiment["outcome_window_days"])
     local = replace(settings, reporting_currency=experiment["currency"])

@@ -191,11 +191,11 @@ def policy_table(
 def judge_policy(
     comparison:PolicyComparison, # Of a learned policy with its rivals
     subject:str,                 # The model, e.g. "hillstrom_email"
-    otherwise:str="review",      # Status where targeting does not beat its rivals: "review" or "fail"
-)->Verdict: # pass, `otherwise`, or unknown
+    otherwise:str="review",      # Status where targeting is not shown to beat its rivals: "review" or "fail"
+)->Verdict: # pass, `otherwise`, unknown, or fail where it is shown to be worse than one
     "Whether targeting beats its rivals, as a verdict."
     if otherwise not in ("review", "fail"): raise ValueError(f"otherwise must be review or fail, got {otherwise!r}; what does not beat its rivals cannot pass")
-    status = {None: "unknown", True: "pass", False: otherwise}[comparison.beats]
+    status = "fail" if comparison.beats is False and comparison.difference.high < 0 else {None: "unknown", True: "pass", False: otherwise}[comparison.beats]
     value = None if isinstance(comparison.difference, NotMeasurable) else round(comparison.difference.value, 6)
     next_step = {None: getattr(comparison.difference, "remedy", ""), True: ""}.get(comparison.beats, f"Use {policy_name(comparison.best_rival, comparison.control)}, which needs no model.")
     reasons = [Reason("beats_best_rival", policy_sentence(comparison), value, 0., next_step, severity=status), *comparison.doubts]

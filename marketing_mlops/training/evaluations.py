@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
-from ..contracts.verdict import Verdict, combine, judged, markdown_table
+from ..contracts.verdict import Verdict, judged, markdown_table
 from ..measurement.calibration import calibration_table
 from ..measurement.gates import judge_gates
 from ..measurement.intervals import Estimate, NotMeasurable
@@ -23,6 +23,7 @@ from ..measurement.policies import policy_sentence, policy_table, policy_values
 from ..measurement.policy_profits import Economics, campaign_economics
 from ..measurement.ranking import quality_record, rank_quality, read_quality_record
 from ..measurement.unseen_rows import RowsSeen, check_unseen
+from .assumed_margins import margin_evidence
 from .gain_evidence import gain_evidence
 from .model_specs import POLICY_GATES, check_gates, task_rules
 from .own_chances import with_own_chance
@@ -95,7 +96,7 @@ def contact_rows(
 # %% ../../nbs/api/training/20_evaluations.ipynb #4369ec18
 def evaluate_uplift(
     model:str, # Key in params.yaml
-    held_out:pd.DataFrame, # `arm`, `label`, `spend`, `chosen`, `gain_<arm>` and, where there are, `unsubscribed` and `chance_<arm>`
+    held_out:pd.DataFrame, # `arm`, `label`, `spend`, `chosen`, `gain_<arm>` and, where there are, `contribution`, `unsubscribed` and `chance_<arm>`
     spec:Mapping[str, str|float|list|Mapping], # The model's entry: experiment, economics, gates
     facts:Mapping[str, int|str|list|dict|None], # What training noted: best_single_arm, and extra_unsubscribes where they were measured
 )->Findings:
@@ -108,9 +109,10 @@ def evaluate_uplift(
     verdicts = [judge(comparison, model, otherwise=gates.get(name, "review")) for name, judge in POLICY_GATES.items()]
     held_to = {name: limit for name, limit in gates.items() if name not in POLICY_GATES}
     if held_to: verdicts.append(judge_gates(figures, held_to, model))
+    if (margin := margin_evidence(held_out, spec, comparison)).reasons: verdicts.append(judged(model, margin.reasons))
     table, contacts = policy_table(comparison).astype(object), contact_rows(experiment, economics, facts.get("extra_unsubscribes"))
-    return Findings(figures, verdicts[0] if len(verdicts) == 1 else combine(verdicts, model), [policy_sentence(comparison), *comparison.notes, *evidence.sentences],
-                    dict(policies=table.where(table.notna(), None).to_dict("records"), contacts=contacts) | evidence.tables)
+    return Findings(figures, judged(model, [reason for each in verdicts for reason in each.reasons]), [policy_sentence(comparison), *margin.sentences, *comparison.notes, *evidence.sentences],
+                    dict(policies=table.where(table.notna(), None).to_dict("records"), contacts=contacts) | margin.tables | evidence.tables)
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #be1ef4ef
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ def test_what_the_experiment_did_is_what_the_readout_counts(retailer, made):
     end = training.frame.cutoff + pd.Timedelta(days=14)
     spent = unit_values("net_revenue_per_customer", accepted_tables(retailer, "retailer"), units, start=training.frame.cutoff, end=end, settings=retailer.settings)
     assert training.frame.spend.tolist() == spent.numerator.astype(float).tolist() == training.frame.label.tolist()
-    assert training.outcomes == ("spend", "unsubscribed", "complained") and training.treatment == "arm"
+    assert training.outcomes == ("spend", "contribution", "unsubscribed", "complained") and training.treatment == "arm"
+    left = unit_values("contribution_margin", accepted_tables(retailer, "retailer"), units, start=training.frame.cutoff, end=end, settings=retailer.settings)
+    assert training.frame.contribution.tolist() == left.numerator.astype(float).tolist() and 0 < training.frame.contribution.sum() < training.frame.spend.sum()
     assert set(training.frame.arm) == {"no_mail", "promo_mail"} and not training.frame.is_holdout.any()
 
 def test_half_of_an_experiment_is_held_out_person_by_person(retailer, made):

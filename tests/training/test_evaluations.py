@@ -53,7 +53,7 @@ def test_a_mail_that_stops_paying_turns_the_verdict(mail, judged):
     rows, rng = mail.held_out, np.random.default_rng(2)
     useless = rows.assign(spend=20 + rng.normal(0, 3, len(rows)))
     found = evaluate("shop_mail", useless.assign(label=useless.spend), MAIL, mail.facts)
-    assert (judged[1].verdict.status, found.verdict.status) == ("pass", "review")
+    assert (judged[1].verdict.status, found.verdict.status) == ("pass", "fail") and "does worse than" in found.sentences[0]
     assert found.figures["profit_learned"].high < judged[1].figures["profit_learned"].low and found.sentences[0] != judged[1].sentences[0]
 
 def test_what_an_unbeaten_rival_leads_to_is_said_by_the_spec(mail):
@@ -99,3 +99,33 @@ def test_an_outcome_nobody_had_is_unknown_and_not_a_pass(churn):
     found = evaluate("shop_churn", churn.held_out.assign(label=0), CHURN, churn.facts)
     assert found.verdict.status == "unknown" and isinstance(found.figures["auc"], NotMeasurable)
     assert all("cannot be said" in sentence for sentence in found.sentences)
+
+def priced(rows, left): return rows.assign(contribution=left*rows.spend)
+
+@pytest.mark.parametrize("left, says, status", [(.5, "is not shown to be off", "pass"), (.3, "counts too much, by +", "review"), (.8, "counts too little, by −", "pass")])
+def test_an_assumed_margin_is_held_against_what_the_goods_cost(mail, left, says, status):
+    "The spec assumes 50 %; a little noise stands for goods that cost not all the same."
+    rows = mail.held_out
+    found = evaluate("shop_mail", rows.assign(contribution=left*rows.spend + np.random.default_rng(3).normal(0, .5, len(rows))), MAIL, mail.facts)
+    said, row = next(each for each in found.sentences if each.startswith("All profits here assume")), found.tables["margin"][0]
+    assert says in said and "assume that 50 %" in said and found.verdict.status == status
+    assert row["measured"] == pytest.approx(left, abs=.05) and f"leaves {100*row['measured']:.0f} %" in said
+
+def test_profits_at_cost_are_those_of_a_spec_that_assumes_what_the_goods_leave(mail):
+    at_cost = evaluate("shop_mail", priced(mail.held_out, .3), MAIL, mail.facts).tables["policies_at_cost"]
+    assumed = evaluate("shop_mail", mail.held_out, MAIL | dict(economics=dict(margin=.3, contact_cost=2.)), mail.facts).tables["policies"]
+    for one, other in zip(at_cost, assumed, strict=True):
+        assert one["policy"] == other["policy"]
+        for name in ("profit", "low", "high", "learned_minus_it"): assert one[name] == (other[name] if other[name] is None else pytest.approx(other[name]))
+
+def test_the_answer_at_cost_is_said_where_it_is_another_one(mail):
+    "At a fiftieth of what is spent no contact for 2 EUR pays."
+    found = evaluate("shop_mail", priced(mail.held_out, .02), MAIL, mail.facts)
+    assert any("the answer is another one: targeting does worse than sending nobody anything" in each for each in found.sentences)
+    reason = next(each for each in found.verdict.reasons if each.code == "assumed_margin")
+    assert (reason.severity, reason.threshold) == ("review", .5) and "Set margin: 0.02" in reason.next_step
+
+def test_without_costs_the_margin_is_called_an_assumption_and_judged_by_nothing(mail, judged):
+    assert any(each.startswith("That 50 % of what is spent remains is an assumption") for each in judged[1].sentences)
+    assert judged[1].tables["margin"][0]["measured"] is None and "policies_at_cost" not in judged[1].tables
+    assert "assumed_margin" not in [each.code for each in judged[1].verdict.reasons]
