@@ -119,6 +119,10 @@ WORKSPACE_TERMS = {
     "upgrade": "Bringing the shipped files of a workspace to the installed version; what the team edited is merged or kept.",
     "maturity_level": "How much of a model's way is done by commands: manual, pipeline or CI/CD; shown by records.",
     "model_inventory": "The list of all models with owner and purpose, what is live until when, and what is owed; from records alone.",
+    "technical_documentation": "What is on record about one model version, under the headings of Annex IV of the AI Act; no legal advice.",
+    "documented_question": "A question of the technical documentation, which a record answers, or which reads unknown with what would have to be recorded.",
+    "workspace_charter": "What a team set out to do and how far it came: scope, time, cost, conversion, readiness and friction, computed from records.",
+    "friction_point": "Something that held work up, counted from records: a failed run, a refusal, an ended approval, an incident, a missed schedule.",
     "change_review": "What a change moves: figures and reports built before and after it, on few customers.",
 }
 
