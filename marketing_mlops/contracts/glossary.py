@@ -75,6 +75,7 @@ ESTIMATE_TERMS = {
     "attribution_look_back": "Days before a conversion within which a touchpoint counts.",
     "session": "Clicks and visits of one person with no longer pause between them than the session gap.",
     "removal_effect": "Share of conversions a chain of journeys loses when all that come to a channel end there; a thought experiment and no effect.",
+    "assumed_money": "Label of an experiment whose goal is counted and not paid: its money is the count times what the promise supposes one of it to be worth.",
     "set_afterwards": "Label of an experiment whose goal was written down after the first assignment.",
     "registered_before_the_first_assignment": "Label of an experiment whose goal was written down in time.",
     "not_measured": "The data at hand do not answer the question; the reason stands beside it.",

@@ -232,6 +232,11 @@ def per(self:Experiment)->str: # "customer", or "order" where the goal is a rati
     declared = METRICS.get(self.goal)
     return declared.denominator.table.removesuffix("s") if declared and declared.kind == "ratio" else self.unit
 
+@patch(as_prop=True)
+def units(self:Experiment)->str: # "customers", or "visitors" where visitors were assigned
+    "What was assigned, in the plural, as sentences and headings call it."
+    return f"{self.unit}s"
+
 # %% ../../nbs/api/measurement/80_experiments.ipynb #fc6c5c42
 @experiment_rule
 def metrics_declared(values:dict)->Iterator[tuple[str, str]]:

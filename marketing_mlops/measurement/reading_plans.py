@@ -12,6 +12,7 @@ __all__ = ['NO_PLAN', 'PLAN_REASONS', 'DECLARED_INTERVALS', 'has_ended', 'early_
 
 # %% ../../nbs/api/measurement/88_reading_plans.ipynb #d907e9cf
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 import pandas as pd
 from ..contracts.verdict import Reason, Verdict
@@ -60,7 +61,7 @@ def plan_verdict(
     "Whether an experiment may be read now. Raises ValueError when its planned end cannot be judged for want of a clock."
     if experiment.planned_end and clock is None:
         raise ValueError(f"experiment {experiment.name!r} is planned to end on {experiment.planned_end}; pass the source's clock")
-    if not (experiment.planned_customers or experiment.planned_end): return Verdict("reading plan", "review", [NO_PLAN])
+    if not (experiment.planned_customers or experiment.planned_end): return Verdict("reading plan", "review", [replace(NO_PLAN, message=NO_PLAN.message.replace("customers", experiment.units))])
     reasons = list(PLAN_REASONS[experiment.stopping_rule](experiment, n_customers, clock))
     return Verdict("reading plan", "fail" if reasons else "pass", reasons)
 

@@ -94,14 +94,15 @@ def roughly(
 def customers_sentence(
     difference:Difference, # At the level the decision uses
     threshold:float,       # What the interval should clear, in the metric's unit
+    people:str="customers", # What was assigned, in the plural
 )->str: # One sentence
     "How many further customers would settle an open question."
     try: missing = further_customers(difference, threshold)
     except NotMeasurable as e: return e.problem
     if missing > OUT_OF_REACH*difference.estimate.n:
-        return "The effect observed is so near the threshold that no realistic number of customers would settle it."
-    if not missing: return "Welch's or Newcombe's interval alone would be clear; the second opinion is not, and needs more customers."
-    return f"About {roughly(missing):,} further customers in these two arms would settle it with a chance of 80 %, should the effect be as observed."
+        return f"The effect observed is so near the threshold that no realistic number of {people} would settle it."
+    if not missing: return f"Welch's or Newcombe's interval alone would be clear; the second opinion is not, and needs more {people}."
+    return f"About {roughly(missing):,} further {people} in these two arms would settle it with a chance of 80 %, should the effect be as observed."
 
 # %% ../../nbs/api/measurement/89_readout_sentences.ipynb #e51b346a
 def change_sentence(
@@ -116,7 +117,7 @@ def change_sentence(
         case "above": return f"{contrast.arm}: with a worthwhile effect of {low} per {experiment.per} or more this would be open."
         case "below" if gain.high < 0: return f"{contrast.arm}: no worthwhile effect would change this, because the whole range is a loss."
         case "below": return f"{contrast.arm}: with a worthwhile effect of {high} per {experiment.per} or less this would be open."
-    settled = customers_sentence(contrast.difference, experiment.worthwhile_effect/money_factor(contrast, experiment))
+    settled = customers_sentence(contrast.difference, experiment.worthwhile_effect/money_factor(contrast, experiment), experiment.units)
     reach = f"from {low} to {high}" if gain.low > 0 else f"up to {high}"
     return f"{contrast.arm}: open for every worthwhile effect {reach} per {experiment.per}. {settled}"
 
@@ -164,5 +165,5 @@ def after_the_end(
     threshold = experiment.worthwhile_effect/money_factor(contrast, experiment)
     def advised(part):
         if not isinstance(part, NotMeasurable): return part
-        return NotMeasurable(part.problem, advice_after_end(part, counted, threshold), code=part.code, share=part.fields.get("share"))
+        return NotMeasurable(part.problem, advice_after_end(part, counted, threshold).replace("customers", experiment.units), code=part.code, share=part.fields.get("share"))
     return replace(contrast, difference=advised(contrast.difference), check=advised(contrast.check))

@@ -8,13 +8,13 @@ Nothing here knows where the customers came from. A colleague's spreadsheet is r
 
 # %% auto #0
 __all__ = ['READ_WHILE_OPEN', 'conditions_for', 'units_to_read', 'happened_sentence', 'sureness_sentences', 'best_against_next',
-           'Readout', 'labelled', 'first_assignment', 'columns_of', 'both_answers', 'judged_promise', 'read_out',
-           'plain_records']
+           'Readout', 'labelled', 'first_assignment', 'assigned_days', 'columns_of', 'both_answers', 'judged_promise',
+           'read_out', 'plain_records']
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #5b06b19d
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 import pandas as pd
 from fastcore.basics import patch
 from ..contracts.verdict import Decision, Verdict, markdown_text
@@ -77,7 +77,7 @@ def happened_sentence(
     rows = arms[arms["metric"] == goal.name].set_index("arm").loc[list(experiment.arms)]
     said = [f"{in_words(row.value, goal.unit)} with {arm}" if not pd.isna(row.value) else f"not measurable with {arm} ({row.note.rstrip('.')})"
             for arm, row in rows.iterrows()]
-    return f"{int(rows['n'].sum()):,} customers were assigned to {len(rows)} arms. {goal.label} was {listed(said)}."
+    return f"{int(rows['n'].sum()):,} {experiment.units} were assigned to {len(rows)} arms. {goal.label} was {listed(said)}."
 
 def sureness_sentences(
     experiment:Experiment,            # Its guardrail margins and level
@@ -118,6 +118,7 @@ class Readout:
     clock:str                        # "live", "replay", or "" without a clock
     segments:tuple[SegmentGain, ...] = () # The goal in each segment named beforehand
     best_pair:Contrast|None = None   # The best arm against the next best, where two may ship
+    assigned:tuple[date, date]|None = None # First and last day of the assignment, UTC; None where nobody knows
 
     @property
     def differences(self)->pd.DataFrame: # As `difference_table` returns it
@@ -156,6 +157,13 @@ def first_assignment(
     "When the first customer was assigned."
     known = units["assigned_at"].dropna() if "assigned_at" in units else []
     return known.min().to_pydatetime() if len(known) else None
+
+def assigned_days(
+    units:pd.DataFrame, # A unit frame
+)->tuple[date, date]|None: # UTC; None where nobody knows
+    "The first and the last day on which somebody was assigned."
+    first = first_assignment(units)
+    return tuple(pd.Timestamp(each).tz_convert("UTC").date() for each in (first, units["assigned_at"].max())) if first else None
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #38fb1d2d
 def columns_of(
@@ -223,7 +231,7 @@ def read_out(
     if unmet(conditions): said = FAULT_ONLY, *(undecided(each) for each in filter(None, said))
     sentences = dict(what_happened=happened_sentence(experiment, arms, columns[experiment.goal]), decision=decision.sentence,
                      would_change=decision.would_change, how_sure=" ".join(filter(None, said)))
-    return Readout(experiment, arms, contrasts, conditions, decision, by_arm, sentences, promised.words, time, segments, pair)
+    return Readout(experiment, arms, contrasts, conditions, decision, by_arm, sentences, promised.words, time, segments, pair, assigned_days(read))
 
 # %% ../../nbs/api/measurement/95_readouts.ipynb #932357ec
 def plain_records(

@@ -74,7 +74,7 @@ class Campaign:
     @property
     def definitions(self)->dict[str, str]: "Definition of every metric shown."; return {name: metric(name).definition for name in self.experiment.metrics}
     @property
-    def labels(self)->list[str]: "What a reader must know of every figure, in a word each."; return [self.readout.clock, self.readout.registration.partition(":")[0], *filter(None, [self.part])]
+    def labels(self)->list[str]: "What a reader must know of every figure, in a word each."; return [self.readout.clock, self.readout.registration.partition(":")[0], *["assumed money"]*(not metric(self.experiment.goal).numerator.is_money), *filter(None, [self.part])]
     @property
     def used_tables(self)->list[str]:
         "Tables the figures were counted from."

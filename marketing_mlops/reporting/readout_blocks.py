@@ -8,9 +8,10 @@ A reviewer opens a readout to answer one question: do we send this mail to every
 
 # %% auto #0
 __all__ = ['JUDGED', 'COLUMN_OF', 'WORDS', 'STATISTIC_OF', 'REFUSED', 'TAKES_IN', 'ADJUSTED', 'CONDITIONS', 'gain_rows',
-           'readout_heading', 'sure_lines', 'data_sentence', 'unplanned_lines', 'cap_lines', 'judged_clause',
-           'fault_heading', 'in_full_block', 'arms_block', 'refused_words', 'deciding_ranges', 'differences_block',
-           'gain_chart', 'conditions_block', 'sureness_block', 'quality_line', 'method_block']
+           'readout_heading', 'assumed_price', 'sure_lines', 'data_sentence', 'unplanned_lines', 'cap_lines',
+           'is_set_late', 'judged_clause', 'fault_heading', 'in_full_block', 'arms_block', 'refused_words',
+           'deciding_ranges', 'differences_block', 'gain_chart', 'conditions_block', 'sureness_block', 'quality_line',
+           'method_block']
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #0fe78b32
 import altair as alt
@@ -24,7 +25,8 @@ from ..measurement.effect_verdicts import gain_in_money, guardrail_verdict
 from ..measurement.experiment_decisions import unmet
 from ..measurement.figures_in_words import digits_for, in_words
 from ..measurement.intervals import Estimate, NotMeasurable
-from ..measurement.kept_promises import DIFFERS, SAYS_SO
+from ..measurement.experiments import Experiment
+from ..measurement.kept_promises import DIFFERS, SAYS_SO, SET_AFTERWARDS, UNDATED
 from ..measurement.readout_sentences import FAULT_ONLY
 from ..measurement.readouts import Readout
 from .blocks import Block, PageHeading, facts_block, inline_html, page_heading, table_block, verdict_block
@@ -55,6 +57,16 @@ def readout_heading(
     labels, name = [label for label in campaign.labels if label], f"{e.name}, {campaign.part}" if campaign.part else e.name
     model = campaign.model if campaign.model != e.name else ""
     return page_heading(f"{kind}: {name}", e.hypothesis.rstrip(".") + ".", labels, owner=e.owner, model=model, source=campaign.source.name)
+
+# %% ../../nbs/api/reporting/84_readout_blocks.ipynb #34ac5cee
+def assumed_price(
+    experiment:Experiment, # Its goal and what one of it counts as
+)->str: # "20.00 USD for each visitor counted in conversion rate"; "" where the goal itself is money
+    "At which price a promise turns its goal into money: assumed, not measured."
+    goal = metric(experiment.goal)
+    if goal.numerator.is_money: return ""
+    name = goal.label[:1].lower() + goal.label[1:]
+    return f"{in_words(experiment.goal_value, experiment.currency)} for {f'each {experiment.unit} counted in' if goal.kind == 'proportion' else 'each unit of'} {name}"
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #441b81b2
 def sure_lines(
@@ -103,12 +115,19 @@ def cap_lines(
     "Which amounts were capped, and how many customers that touched."
     def line(name, rows):
         touched = " and ".join(f"{100*row.n_capped/row.n:.1f} % of {row.arm}" for row in rows.itertuples() if row.n)
-        return f"{metric(name).label}: at most {show(rows.cap.iloc[0], rows.unit.iloc[0], 2)} count for one customer; {touched} had more."
+        return f"{metric(name).label}: at most {show(rows.cap.iloc[0], rows.unit.iloc[0], 2)} count for one {readout.experiment.unit}; {touched} had more."
     capped = readout.arm_table[readout.arm_table.cap.notna()]
     return [line(name, rows) for name, rows in capped.groupby("metric", sort=False)]
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #402a126d
-JUDGED = {SAYS_SO: ". The ledger does not hold it: only the promise itself says that it was set before the test", DIFFERS: ", as the ledger has it; the promise says otherwise now"} # words of a registration → clause behind the threshold
+JUDGED = {SAYS_SO: ". The ledger does not hold it: only the promise itself says that it was set before the test", DIFFERS: ", as the ledger has it; the promise says otherwise now",
+          SET_AFTERWARDS: ", set afterwards: whoever chose it could know the result", UNDATED: ", and nobody knows when it was set, so it counts as set afterwards"} # words of a registration → clause behind the threshold
+
+def is_set_late(
+    readout:Readout, # An experiment, read out
+)->bool:
+    "Whether the worthwhile effect may have been chosen by somebody who knew the result."
+    return readout.registration.startswith((SET_AFTERWARDS, UNDATED))
 
 def judged_clause(
     readout:Readout, # An experiment, read out
@@ -144,9 +163,9 @@ WORDS = {"Arm": "arm", "Difference": "difference", "Relative": "relative lift", 
 
 def _hints(shown:pd.DataFrame)->dict[str, str]: return {c: term(WORDS.get(c, "interval")).definition for c in shown.columns if c in WORDS or c.endswith("interval")}
 
-def _caption(name:str, role:str, rows:pd.DataFrame)->str:
-    cap = rows.cap.iloc[0]
-    return f"{metric(name).label} ({role}). {metric(name).definition}" + ("" if pd.isna(cap) else f" At most {show(cap, rows.unit.iloc[0], 2)} count for one customer.")
+def _caption(name:str, e:Experiment, rows:pd.DataFrame)->str:
+    cap, people = rows.cap.iloc[0], "" if e.unit == "customer" else f" The customers of this test are {e.units}."
+    return f"{metric(name).label} ({e.metrics[name]}). {metric(name).definition}{people}" + ("" if pd.isna(cap) else f" At most {show(cap, rows.unit.iloc[0], 2)} count for one {e.unit}.")
 
 def _fault_only(readout:Readout)->str: return f"{FAULT_ONLY} " if unmet(readout.conditions) else ""
 
@@ -154,15 +173,15 @@ def _measured(values:pd.Series, notes:pd.Series, unit:str, digits:int, signed:bo
     "Figures with their unit; where one is missing, the words and the reason."
     return [show(value, unit, digits, signed) if pd.notna(value) else f"{NOT_MEASURED}: {note}" for value, note in zip(values, notes)]
 
-def _arm_rows(name:str, rows:pd.DataFrame)->pd.DataFrame:
+def _arm_rows(name:str, rows:pd.DataFrame, e:Experiment)->pd.DataFrame:
     "The rows of one metric as they are shown."
     unit, is_share = rows.unit.iloc[0], rows.unit.iloc[0] == "share"
     totals = [show(total, "count" if is_share else unit) for total in rows.total]
     ends = [show_interval(low, high, unit, 2) if pd.notna(low) else NOT_MEASURED for low, high in zip(rows.low, rows.high)]
     values = _measured(rows.value, rows.note, unit, 4 if is_share else 6)
-    above = {} if rows.cap.isna().all() else {"Customers above the cap": [f"{show_count(k)} ({100*k/max(n, 1):.1f} %)" for k, n in zip(rows.n_capped, rows.n)]}
-    return pd.DataFrame({"Arm": rows.arm, "Customers": rows.n.map(show_count)} | above | {"Capped total" if above else "Total": totals,
-                         COLUMN_OF[metric(name).kind]: values, f"{100*rows.level.iloc[0]:.4g} % interval": ends})
+    above = {} if rows.cap.isna().all() else {f"{e.units.capitalize()} above the cap": [f"{show_count(k)} ({100*k/max(n, 1):.1f} %)" for k, n in zip(rows.n_capped, rows.n)]}
+    return pd.DataFrame({"Arm": rows.arm, e.units.capitalize(): rows.n.map(show_count)} | above | {"Capped total" if above else "Total": totals,
+                         COLUMN_OF[metric(name).kind].replace("customer", e.unit): values, f"{100*rows.level.iloc[0]:.4g} % interval": ends})
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #18ab2692
 def arms_block(
@@ -171,8 +190,8 @@ def arms_block(
     "Customers, totals, rates or means and their intervals, by arm."
     tables = []
     for name, rows in readout.arm_table.groupby("metric", sort=False):
-        shown = _arm_rows(name, rows)
-        tables.append(table_block(shown, formats=dict.fromkeys(shown.columns[1:], str), hints=_hints(shown), caption=_fault_only(readout) + _caption(name, readout.experiment.metrics[name], rows)))
+        shown = _arm_rows(name, rows, readout.experiment)
+        tables.append(table_block(shown, formats=dict.fromkeys(shown.columns[1:], str), hints=_hints(shown), caption=_fault_only(readout) + _caption(name, readout.experiment, rows)))
     return Block("".join(t.html for t in tables), "\n\n".join(t.text for t in tables))
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #3136c1e5
@@ -239,10 +258,11 @@ def differences_block(
 def gain_chart(
     readout:Readout, # An experiment, read out
 )->alt.LayerChart:
-    "The gain of each arm with the effect that would be worthwhile."
+    "The gain of each arm with the effect that would be worthwhile; the title says where its money is assumed, or its bar was set afterwards."
     e, doubt = readout.experiment, "Decides nothing. " if unmet(readout.conditions) else ""
+    money, late = f"{e.currency}, assumed" if assumed_price(e) else e.currency, "; the worthwhile effect was set afterwards" if is_set_late(readout) else ""
     return plot_intervals(gain_rows(readout), label="arm", value="gain", low="low", high="high", unit=e.currency, worthwhile=e.worthwhile_effect,
-                          title=f"{doubt}Gain per {e.per} against {e.control} ({e.currency})")
+                          title=f"{doubt}Gain per {e.per} against {e.control} ({money}){late}")
 
 # %% ../../nbs/api/reporting/84_readout_blocks.ipynb #2384a12c
 CONDITIONS = {"unplanned part": "Somebody planned to read this part", "sample ratio": "The arms have the shares they were promised", "reading plan": "The experiment has its planned size and end",
@@ -256,7 +276,7 @@ def conditions_block(
     readout:Readout, # An experiment, read out
 )->Block:
     "The conditions of the readout and its guardrails, one line each."
-    blocks = [verdict_block(v, CONDITIONS.get(v.subject, v.subject)) for v in readout.conditions]
+    blocks = [verdict_block(v, CONDITIONS.get(v.subject, v.subject).replace("customer", readout.experiment.unit)) for v in readout.conditions]
     for c in readout.contrasts:
         if c.role != "guardrail": continue
         judged = guardrail_verdict(c, readout.experiment.guardrail_margins.get(c.metric.name))
@@ -297,9 +317,9 @@ def method_block(
     "How the experiment was set up and measured."
     readout, e = campaign.readout, campaign.readout.experiment
     worth = f"{in_words(e.worthwhile_effect, e.currency)} per {e.per}{judged_clause(readout)}"
-    plan = [e.planned_customers and f"{e.planned_customers:,} customers", e.planned_end and f"until {e.planned_end}", e.stopping_rule.replace("_", " ")]
+    plan = [e.planned_customers and f"{e.planned_customers:,} {e.units}", e.planned_end and f"until {e.planned_end}", e.stopping_rule.replace("_", " ")]
     methods = sorted({*readout.arm_table.method.dropna(), *readout.differences.method.dropna()})
     facts = {"Objective": e.objective, "Unit": e.unit, "Arms": ", ".join(f"{arm} {100*share:.4g} %" for arm, share in e.arms.items()), "Control": e.control, "Worthwhile effect": worth}
-    facts |= {"Written down, by its own word": e.registered_at.date().isoformat() if e.registered_at else "no date known", "Outcome window": f"{counted(e.outcome_window_days, 'day')} from each customer's assignment"}
+    facts |= {"Written down, by its own word": e.registered_at.date().isoformat() if e.registered_at else "no date known", "Outcome window": f"{counted(e.outcome_window_days, 'day')} from each {e.unit}'s assignment"}
     facts |= {"Confidence": f"{100*e.level:.4g} % for all intervals of the goal together", "Planned": ", ".join(filter(None, plan))}
     return facts_block(facts | _design_facts(readout) | {"Methods": ", ".join(methods), "Purpose": campaign.spec.get("purpose", "")})

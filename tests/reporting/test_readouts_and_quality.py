@@ -9,10 +9,11 @@ from marketing_mlops.contracts.schemas import canonical_frame, frame_of_rows
 from marketing_mlops.contracts.verdict import VERDICT_STATUSES, Reason, Verdict, judged, worst_status
 from marketing_mlops.measurement.experiments import read_experiment
 from marketing_mlops.measurement.readouts import read_out
-from marketing_mlops.reporting.campaigns import campaign_units, read_campaign
+from marketing_mlops.reporting.campaigns import Campaign, campaign_units, read_campaign
 from marketing_mlops.reporting.data_age import age_sentence, data_verdict
 from marketing_mlops.reporting.plain_answers import three_answers
 from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, gain_chart, sure_lines
+from marketing_mlops.reporting.provenance import SourceFacts
 from marketing_mlops.reporting.reports import report_index, run_report
 from marketing_mlops.sources.ingestion import ingest, write_table
 from marketing_mlops.workspace.clock import WallClock, clock_for
@@ -109,6 +110,45 @@ def test_the_range_of_the_answer_stands_in_the_table_and_in_the_sentences(two_ma
 def test_one_range_is_not_spoken_of_as_many(two_mails):
     last = sure_lines(two_mails)[-1]
     assert "this range contains" in last and "by formula and by resampling" in last
+
+def first_answers(units, **changes):
+    "The first screen and the picture of a readout of these units."
+    about = dict(name="page_test", hypothesis="It sells more", objective="Spring", owner="marketing@example.com", control="old", arms=dict(old=.5, new=.5), goal="conversion_rate", goal_value=20, worthwhile_effect=.04,
+                 currency="USD", outcome_window_days=7, stopping_rule="none_known", unit="visitor")
+    readout = read_out(read_experiment(about | changes), units)
+    return str(three_answers(Campaign("page", {}, readout.experiment, SourceFacts("page", "file", None, None, "", {}, {}, {}), readout))), " ".join(chart) if isinstance(chart := gain_chart(readout).to_dict()["title"], list) else chart
+
+@pytest.fixture(scope="module")
+def visits():
+    "4,000 visitors of two pages on three days, a hundredth of whom unsubscribed."
+    rng, n = np.random.default_rng(2), 4000
+    at = pd.Series(pd.Timestamp("2017-01-02 08:00", tz="UTC") + pd.to_timedelta(np.arange(n) % 3, "D"))
+    return pd.DataFrame(dict(unit_id=[f"v{i}" for i in range(n)], arm=["old", "new"]*(n//2), assigned_at=at, conversion_rate=(rng.random(n) < .12).astype(int), unsubscribe_rate=(rng.random(n) < .01).astype(int),
+                             spend_per_customer=np.where(rng.random(n) < .3, rng.gamma(2, 10, n), 0).round(2)))
+
+def test_money_that_nobody_measured_is_called_assumed_on_the_first_screen(visits):
+    assumed, title = first_answers(visits)
+    assert "The money is assumed: 20.00 USD for each visitor counted in conversion rate" in assumed and "percentage points, which counts as an assumed" in assumed and "USD, assumed" in title
+    assert "The money is assumed: 35.00 USD" in first_answers(visits, goal_value=35)[0]
+    measured, title = first_answers(visits, goal="spend_per_customer", goal_value=1)
+    assert "assumed" not in measured + title
+
+def test_a_readout_calls_people_what_the_promise_calls_them(visits):
+    said = first_answers(visits)[0]
+    assert "customer" not in said.replace("planned_customers", "") and "per visitor" in said and "4,000 visitors in 2 arms" in said and "how many visitors" in said
+    assert "visitor" not in first_answers(visits, unit="customer")[0]
+
+def test_the_first_screen_says_who_was_in_it_when_and_what_was_not_to_get_worse(visits):
+    bare, guarded = (first_answers(visits, **more)[0] for more in ({}, dict(guardrails=["unsubscribe_rate"], guardrail_margins=dict(unsubscribe_rate=.02))))
+    assert "assigned from 2017-01-02 to 2017-01-04; 7 days of each count." in bare and "Nobody looked: the promise names no guardrail" in bare
+    assert "Unsubscribe rate stays within its margin of 2.00 percentage points" in guarded and "Nobody looked" not in guarded
+    assert "assigned on 2017-01-02; 1 day of each counts." in first_answers(visits[visits.assigned_at.dt.day == 2], outcome_window_days=1)[0]
+
+def test_a_bar_that_was_set_afterwards_says_so_wherever_it_is_shown(visits):
+    late, picture = first_answers(visits)
+    assert "set afterwards: whoever chose it could know the result" in late and "which was set afterwards, it stays open" in late and "set afterwards" in picture
+    before, picture = first_answers(visits, registered_at="2016-12-01T00:00:00Z")
+    assert "afterwards" not in before + picture and "which was asked, it stays open" in before
 
 def test_the_words_of_an_unmeasured_arm_stand_where_no_line_crosses_them(two_mails):
     def parts(layers): return [part for layer in layers for part in (parts(layer["layer"]) if "layer" in layer else [layer])]
