@@ -163,14 +163,15 @@ def tell_client(
 
 def collect(
     run:WarmRun, # A run whose child has ended, and has not been collected yet
-)->dict[str,int|float|str]: # 'exit': exit code, negative the signal that ended it; 'reason': why the worker ended it, or ''; 'memory_mb': most it used
+)->dict[str,int|float|str]: # 'exit': exit code, negative the signal that ended it; 'reason': why the worker ended it, or ''; 'memory_mb': most it used; 'cpu_s': seconds its processes computed
     "Collects an ended child, leaves nothing of its group, and tells the client."
     try: os.killpg(run.pid, signal.SIGKILL)                    # before it is collected: until then its number cannot be given away
     except (ProcessLookupError, PermissionError): pass
     _, status, usage = os.wait4(run.pid, 0)
     os.close(run.end_signal)
     peak = usage.ru_maxrss*(1 if sys.platform == "darwin" else 1024)/1e6
-    answer = dict(exit=os.waitstatus_to_exitcode(status), reason=run.reason, memory_mb=round(max(run.used_mb, peak), 1))
+    spent = dict(memory_mb=round(max(run.used_mb, peak), 1), cpu_s=round(usage.ru_utime + usage.ru_stime, 2))
+    answer = dict(exit=os.waitstatus_to_exitcode(status), reason=run.reason) | spent
     tell_client(run.connection, answer)
     run.connection.close()
     return answer

@@ -98,12 +98,18 @@ def _children_mb()->float: # Megabytes, 0 where the system does not tell
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss*unit/1e6
 
+def _children_s()->float: # Seconds; of processes that have ended, over all cores
+    "How long the processes computed that were started by this one."
+    spent = os.times()
+    return spent.children_user + spent.children_system
+
 @contextlib.contextmanager
 def _measured(usage:dict[str,float|str|list[str]])->Iterator[None]:
-    "Notes the memory of a stock kernel that ran in the block, where it can be told."
-    before = _children_mb()
+    "Notes the memory and the computing time of a stock kernel that ran in the block, where they can be told."
+    before, began_s = _children_mb(), _children_s()
     try: yield
     finally:
+        if "cpu_s" not in usage and (spent := _children_s() - began_s) > 0: usage["cpu_s"] = round(spent, 2)
         if "memory_mb" not in usage and (after := _children_mb()) > before: usage["memory_mb"] = round(after, 1)
 
 # %% ../../nbs/api/jobs/80_runner.ipynb #c4e12600
@@ -205,7 +211,7 @@ def finish_run(
     usage, redactor = {}, run_redactor(workspace, run.parameters, execution.environment)
     written = written_code(json.loads(execution.notebook.read_text(encoding="utf-8"))) if execution.parking else []
     def close(status:str, error:StageError|None=None)->Run:
-        ended = dataclasses.replace(run, memory_mb=usage.get("memory_mb"), engine=usage.get("engine", run.engine)) # what it really was
+        ended = dataclasses.replace(run, memory_mb=usage.get("memory_mb"), cpu_s=usage.get("cpu_s"), engine=usage.get("engine", run.engine)) # what it really was
         return close_run(ended, status, error, ended_at=clock(), redactor=redactor, make_page=execution.make_page)
     def keep()->str: return _keep(run, execution, usage, written, workspace, clock())
     with alive(run.folder):

@@ -57,6 +57,7 @@ class Run(_RunStart):
     ended_at:str|None = None # UTC, ISO 8601; None while it runs
     duration_s:float|None = None # Seconds from start to end; None while it runs
     memory_mb:float|None = None # Most memory its notebook's processes were seen to use, in megabytes; None where nobody looked
+    cpu_s:float|None = None # Seconds its notebook's processes computed, over all cores; None where nobody looked
     results:dict[str,JsonValue] = dataclasses.field(default_factory=dict) # What it recorded, by name
     semantic_hash:str = "" # Hash of the results by meaning
     inputs:dict[str,str] = dataclasses.field(default_factory=dict) # SHA-256 by file, seen from the workspace

@@ -25,9 +25,9 @@ def write(workspace, *code):
 
 @linux
 def test_a_manifest_says_what_a_run_was_allowed_what_it_used_and_with_what(workspace):
-    run = run_notebook(write(workspace, "kept = bytearray(80_000_000)\nimport time; time.sleep(.3)"), dict(n="5"), workspace=workspace, options=RunOptions(limits=RunLimits(deadline_s=120)))
+    run = run_notebook(write(workspace, "kept = bytearray(80_000_000)\nimport time; time.sleep(.3)\nbegan = time.process_time()\nwhile time.process_time() < began + .5: pass"), dict(n="5"), workspace=workspace, options=RunOptions(limits=RunLimits(deadline_s=120)))
     said = json.loads((run.folder/"run.json").read_text())
-    assert said["duration_s"] > .3 and said["memory_mb"] > 80 and said["limits"]["deadline_s"] == 120 and said["parameters"] == dict(n=5)
+    assert said["duration_s"] > .3 and said["memory_mb"] > 80 and .5 <= said["cpu_s"] < 60 and said["limits"]["deadline_s"] == 120 and said["parameters"] == dict(n=5)
     assert said["environment"]["libraries"]["pandas"] and len(said["environment"]["lock_sha256"]) == 64
     import socket
     assert socket.gethostname() not in json.dumps(said["environment"])
@@ -54,7 +54,7 @@ def test_a_manifest_of_the_first_version_is_read(workspace):
     (folder/"run.json").write_text(json.dumps(dict(ended_at="2026-11-21T05:02:12+00:00", engine="warm", error=None, inputs={}, job="ingest", key="shop", notebook="nbs/jobs/ingest.ipynb",
         notebook_sha256="19", parameters=dict(source="shop"), results={}, run_id=folder.name, semantic_hash="", started_at="2026-11-21T05:02:10+00:00", status="done", version="0.1.0", within="")))
     run = read_run(folder)
-    assert (run.status, run.duration_s, run.memory_mb, run.limits, run.environment, run.note) == ("done", None, None, {}, {}, "")
+    assert (run.status, run.duration_s, run.memory_mb, run.cpu_s, run.limits, run.environment, run.note) == ("done", None, None, None, {}, {}, "")
 
 # ---- the pipeline ------------------------------------------------------------------------------------------------
 
