@@ -43,6 +43,10 @@ _DATA_COMMANDS = (
             ("mmops data check retailer",)),
     Command("data add", "additions:add_file", "bring a file of your own: a dry run first, then a question",
             ("mmops data add orders.csv --as orders --source shop", "mmops data add mails.xlsx --as assignments --source shop --yes")),
+)
+
+# %% ../../nbs/api/cli/15_command_table.ipynb #37f88585
+_WORK_COMMANDS = (
     Command("report", "report:make_report", "make one report page with parameters of your choice",
             ("mmops report --list", "mmops report data_quality -p source=retailer", "mmops report campaign_readout -p model=retailer_promo_uplift --into readout.html",
              "mmops report campaign_readout --for-each channel,market"),
@@ -66,6 +70,8 @@ _LOOK_COMMANDS = (
     Command("ci review", "change_reviews:review_change", "build the models before and after a change on few customers, and say what moved",
             ("mmops ci review --base main", "mmops ci review --base v1.4 --customers 5000 --into review"), "No comment was written."),
     Command("ci", "workflow_files:write_workflow", "write the workflow that tries every change and asks for approval after a merge", ("mmops ci --as analyst@example.com", "mmops ci --for gitlab --as analyst@example.com"), "The file is there or not; type it again."),
+    Command("environments", "environment_commands:show_environments", "where development, staging and production are, and in what they differ",
+            ("mmops environments", "mmops environments production")),
     Command("readiness", "readiness:show_readiness", "how much is done by hand, by a pipeline, by CI/CD, as the records say", ("mmops readiness",)),
     Command("lineage", "lineage_command:show_lineage", "where a number, file, table, feature or model comes from, and what came of it",
             ("mmops lineage 319,874.99", "mmops lineage weekly_performance/retailer:net_revenue --up", "mmops lineage orders --down", "mmops lineage retailer_churn_90d --page --into answer.html"), "Nothing was recorded; the page is the old or the new one."),
@@ -81,15 +87,21 @@ _MODEL_COMMANDS = (
             ("mmops search retailer_churn_90d", "mmops search retailer_churn_90d --trials 9 --minutes 2 --algorithms logistic_regression"), "Finished trials are kept; type it again to go on. params.yaml was not changed."),
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
-    Command("request", "approve:ask_for_approval", "ask for the candidate of a model to be approved",
-            ("mmops request retailer_churn_90d --as analyst@example.com",
-             'mmops request retailer_churn_90d --as analyst@example.com --reason "monthly training"')),
     Command("check", "release_checks:check_candidate", "ask every gate before a release about the candidate of a model",
             ("mmops check retailer_churn_90d --as analyst@example.com", "mmops check retailer_churn_90d --as analyst@example.com --no-rebuild --tests report.xml"), "No answer was recorded."),
     Command("reproduce", "reproduce_command:reproduce_bundle", "build a model again from its revision and data, and compare every part",
             ("mmops reproduce retailer_churn_90d@champion", "mmops reproduce retailer_churn_90d@5f2a0c11 --install"), "Nothing was kept: the folder it was built in is gone."),
+    Command("copy", "environment_commands:copy_model", "copy a model and its data versions into another environment, by their hashes",
+            ("mmops copy retailer_churn_90d@candidate --to staging", "mmops copy retailer_churn_90d@champion --to production --as model-owner@example.com"), "Type it again: what has arrived is whole, and the rest follows."),
     Command("check-bundle", "check_bundle:check_a_bundle", "try a bundle out without the project, in an environment of its own",
             ("mmops check-bundle retailer_churn_90d@champion", "mmops check-bundle retailer_churn_90d@champion --into churn.zip", "mmops check-bundle churn.zip"), "Nothing was kept."),
+)
+
+# %% ../../nbs/api/cli/15_command_table.ipynb #5dfb027e
+_DECIDE_COMMANDS = (
+    Command("request", "approve:ask_for_approval", "ask for the candidate of a model to be approved",
+            ("mmops request retailer_churn_90d --as analyst@example.com",
+             'mmops request retailer_churn_90d --as analyst@example.com --reason "monthly training"')),
     Command("approve", "approve:approve_candidate", "approve the candidate of a model: exactly these bytes, until a day",
             ("mmops approve retailer_churn_90d --as model-owner@example.com",)),
     Command("refuse", "approve:refuse_candidate", "refuse the candidate of a model, or take its approval back",
@@ -103,6 +115,10 @@ _MODEL_COMMANDS = (
              'mmops rollback retailer_churn_90d --to 5f2a0c11 --as analyst@example.com --reason "both versions since May miss returns"'), "Run `mmops live` to see what is live."),
     Command("retire", "retire:retire_bundle", "take a bundle out of use: one that is not going live, or the champion of a model that ends",
             ('mmops retire retailer_churn_90d --bundle 5f2a0c11 --as analyst@example.com --reason "the spring mailing was called off"',), "Run `mmops live` to see what is live."),
+)
+
+# %% ../../nbs/api/cli/15_command_table.ipynb #da0ef414
+_LIVE_COMMANDS = (
     Command("live", "live:show_live", "what is live, or was at a moment, and who approved it",
             ("mmops live", "mmops live retailer_churn_90d", "mmops live --at 2026-03-31T12:00:00Z")),
     Command("aliases", "aliases:show_aliases", "put mlflow's aliases where the ledger says, and tell what had drifted",
@@ -240,4 +256,4 @@ _ALERT_COMMANDS = (
     Command("alerts try", "alert_list:try_destination", "send a test message to a mail address or a chat",
             ("mmops alerts try", "mmops alerts try email:marketing@example.com"), "The test message may have gone out."),
 )
-COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_LOOK_COMMANDS, *_MODEL_COMMANDS, *_LEDGER_COMMANDS, *_REVIEW_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}
+COMMANDS = {c.name: c for c in (*_DATA_COMMANDS, *_WORK_COMMANDS, *_LOOK_COMMANDS, *_MODEL_COMMANDS, *_DECIDE_COMMANDS, *_LIVE_COMMANDS, *_LEDGER_COMMANDS, *_REVIEW_COMMANDS, *_ONLINE_COMMANDS, *_SEGMENT_COMMANDS, *_FEATURE_COMMANDS, *_EXPERIMENT_COMMANDS, *_SCHEDULE_COMMANDS, *_ALERT_COMMANDS)}

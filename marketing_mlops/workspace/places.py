@@ -69,6 +69,14 @@ def _upwards(folder:Path)->Path|None:
     folder = folder.resolve()
     return next((place for place in (folder, *folder.parents) if is_workspace(place)), None)
 
+# %% ../../nbs/api/workspace/30_places.ipynb #ed094408
+def _at_home(workspace:Workspace)->Workspace:
+    "The same, where its environment lives in this very folder."
+    kept = workspace.settings.artefact_root
+    if (workspace.root/kept).resolve() == workspace.path("data").resolve(): return workspace
+    raise WorkspaceError(f"{workspace.settings.environment} keeps its data in {kept}, and this folder is another environment's.",
+                         f"Go to {Path(kept).parent} and type it there, or choose another environment with MMOPS_ENVIRONMENT.", environment=workspace.settings.environment, kept=kept)
+
 # %% ../../nbs/api/workspace/30_places.ipynb #dc83a491
 def find_workspace(
     start:str|Path|None=None, # A folder in the workspace; None looks at MMOPS_WORKSPACE, the working directory, the package
@@ -78,7 +86,7 @@ def find_workspace(
     named = start or os.environ.get("MMOPS_WORKSPACE")
     tried = [Path(named).expanduser()] if named else [Path.cwd(), Path(__file__).parent]
     found = next(filter(None, map(_upwards, tried)), None)
-    if found: return Workspace(found, read_settings(found/"settings.ini", environment))
+    if found: return _at_home(Workspace(found, read_settings(found/"settings.ini", environment)))
     origin = "the argument" if start else "MMOPS_WORKSPACE" if named else "the working directory and the package's folder"
     looked = " and ".join(map(str, tried))
     raise WorkspaceError(f"No workspace found: looked for a settings.ini of ours in {looked} and above ({origin}).",
