@@ -1,7 +1,7 @@
 """`mmops readiness`: a practice counts when a record shows it, and only then."""
 import pytest
 from marketing_mlops.cli.commands import main
-from marketing_mlops.cli.readiness import LEVELS, QUESTIONS, readiness_answers, reached_level
+from marketing_mlops.reporting.maturity_questions import LEVELS, READINESS_QUESTIONS, readiness_answers, reached_level
 from marketing_mlops.cli.workflow_files import WORKFLOWS
 from marketing_mlops.workspace.places import find_workspace, write_json, write_text
 
@@ -24,9 +24,9 @@ def test_nothing_on_record_is_manual_and_looking_leaves_nothing_behind(shop):
     assert set(answers(shop)) == {"no"} and reached_level(readiness_answers(shop)) == "manual" and sorted(shop.root.rglob("*")) == before
 
 def test_every_level_but_the_first_has_questions_and_every_question_a_command():
-    assert {each.level for each in QUESTIONS} == set(LEVELS[1:]) and all(each.command for each in QUESTIONS)
+    assert {each.level for each in READINESS_QUESTIONS} == set(LEVELS[1:]) and all(each.command for each in READINESS_QUESTIONS)
 
-@pytest.mark.parametrize("file, text", [("data/metrics/evaluate/spring.json", "{"), ("data/metrics/evaluate/spring.json", "[1]"), ("data/state/schedule.db", "no database at all, but long enough to be taken for one"),
+@pytest.mark.parametrize("file, text", [("data/metrics/evaluate/spring.json", "{"), ("data/metrics/evaluate/spring.json", "[1]"), ("data/runs/monitoring/spring/20260301T080000000000Z-a1b2/run.json", '{"within": "schedule/'),
                                         ("data/ledger/laptop.jsonl", "{broken\n")])
 def test_a_record_that_cannot_be_read_is_unknown_and_never_a_yes(shop, file, text):
     with_pipeline(shop)
@@ -56,3 +56,9 @@ def test_the_command_says_what_comes_next(shop, capsys):
     assert main(["readiness", "--workspace", str(shop.root)]) == 0
     said = capsys.readouterr().out
     assert "Level reached: manual." in said and "Next: training is a pipeline that anybody can repeat: mmops run" in said
+
+@pytest.mark.parametrize("status, within, answer", [("done", "schedule/weekly@2026-03-01T08:00:00+00:00#1", "yes"), ("failed", "schedule/weekly@2026-03-01T08:00:00+00:00#1", "no"), ("done", "", "no"), ("done", "report/spring", "no")])
+def test_only_a_run_that_a_schedule_began_and_that_ended_well_counts_as_scheduled(shop, status, within, answer):
+    write_json(shop.path("data/runs/monitoring/spring/20260301T080000000000Z-a1b2/run.json"), dict(status=status, within=within, note='"schedule/ in words'))
+    found = by_text(shop)["it runs without anybody pressing a button"]
+    assert found.answer == answer and ("monitoring for spring on 2026-03-01" in found.because) == (answer == "yes")
