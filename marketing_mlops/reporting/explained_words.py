@@ -15,7 +15,7 @@ import html, re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from ..contracts.glossary import ESTIMATE_TERMS, EXPERIMENT_TERMS, JUDGEMENT_TERMS, PRODUCT_TERMS, STAGE_TERMS, WORKSPACE_TERMS, Term, glossary, term_key
+from ..contracts.glossary import ESTIMATE_TERMS, EXPERIMENT_TERMS, JUDGEMENT_TERMS, PRODUCT_TERMS, RECORD_TERMS, STAGE_TERMS, WORKSPACE_TERMS, Term, glossary, term_key
 
 # %% ../../nbs/api/reporting/65_explained_words.ipynb #a8c8942f
 EVERYDAY_WORDS = frozenset("""
@@ -25,7 +25,7 @@ EVERYDAY_WORDS = frozenset("""
 """.split())
 
 # %% ../../nbs/api/reporting/65_explained_words.ipynb #31422a5e
-OWN_WORDS = {**EXPERIMENT_TERMS, **ESTIMATE_TERMS, **JUDGEMENT_TERMS, **WORKSPACE_TERMS, **STAGE_TERMS, **PRODUCT_TERMS}
+OWN_WORDS = {**EXPERIMENT_TERMS, **ESTIMATE_TERMS, **JUDGEMENT_TERMS, **WORKSPACE_TERMS, **RECORD_TERMS, **STAGE_TERMS, **PRODUCT_TERMS}
 
 def is_of_prose(
     name:str, # As it stands in the glossary
