@@ -6,21 +6,24 @@ The notebook `nbs/reports/model_card.ipynb` is a list of calls into this page; e
 
 # %% auto #0
 __all__ = ['APPROVAL_SENTENCES', 'CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_MISSING', 'card_heading', 'approval_sentence',
-           'live_sentence', 'card_answer', 'consent_words', 'purpose_block', 'features_block', 'figures_block',
-           'card_chart', 'policy_rows_block', 'policies_block', 'gates_block', 'decisions_block', 'window_limits',
-           'card_limits', 'limits_block', 'origin_block']
+           'live_sentence', 'card_answer', 'consent_words', 'purpose_block', 'expiry_words', 'features_block',
+           'figures_block', 'card_chart', 'policy_rows_block', 'policies_block', 'gates_block', 'decisions_block',
+           'window_limits', 'card_limits', 'limits_block', 'origin_block']
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #9adffa18
+from datetime import timedelta
 import altair as alt
 import pandas as pd
 from ..contracts.verdict import Verdict
 from ..governance.approvals import GRANTED, REFUSED, REQUESTED
+from ..governance.policies import policy_in_force
 from ..governance.release_states import CANARY_STEP, RELEASED, RETIRED, ROLLED_BACK, SHADOWED, WITHDRAWN
 from ..governance.registrations import registration
 from ..governance.releases import evaluation_hash
 from .blocks import Block, PageHeading, decision_block, facts_block, inline_html, page_heading, table_block, verdict_block
 from .colours import PALETTE
 from .card_figures import base_rate, base_sentence, figure_words
+from .card_predictions import contacted_share_sentence, predicted_sentence
 from .card_words import spec_words
 from .model_cards import UNKNOWN, ModelCard, card_verdict, feature_definition, known
 from .numbers import NOT_MEASURED, show, show_count, show_interval, show_number, show_rate
@@ -46,7 +49,8 @@ def approval_sentence(
     "Who approved this bundle, and whether the yeses are proven to be theirs."
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
     state, last = card.approval, card.approval.answer or card.approval.request
-    if last is None: return f"{UNKNOWN}: the ledger holds no request for this bundle."
+    if card.bundle is None: return f"{UNKNOWN}: {card.problem}"
+    if last is None: return "none: the ledger holds no request for this bundle."
     words = dict(by=f"{state.approver} on {last.time:%Y-%m-%d}", asked=f"{last.actor} asked on {last.time:%Y-%m-%d}", reason=known(last.payload, "reason"),
                  agreed=f"{', '.join(state.granted_by)} agreed (identity: {card.identity}), and another yes is missing" if state.granted_by else "nobody has answered",
                  until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=card.identity, then=_after_rollback(card))
@@ -65,7 +69,7 @@ def live_sentence(
 )->str: # One sentence
     "What is live, and where no valid approval stands behind it."
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
-    if card.champion is None: return f"{UNKNOWN}: the ledger holds no release of this model." if not card.entries else "Nothing of this model is live."
+    if card.champion is None: return f"none: {'nothing of this model is live' if card.entries else 'the ledger holds no release of this model'}."
     this = "This bundle" if card.role == "champion" else f"Bundle {card.champion.champion[:12]}, another one,"
     proof = card.proofs.get("champion")
     doubt = f" No valid approval stands behind its release: {proof.objection}." if proof and not proof.is_proven else ""
@@ -78,8 +82,9 @@ def card_answer(
     "The verdict, what was found, and whether the model may be used."
     verdict, said = card_verdict(card), card.evaluation.get("sentences") or []
     short = [f"{r.message if r.message not in said else ''} {r.next_step}".strip() for r in verdict.reasons if r.severity != "pass"]
-    first = said[0] if said else short.pop(0) if short else "The record holds no sentence on what was found."
-    found = {"What was found": said[1:], "To compare": [line for line in [base_sentence(_groups(card))] if line], "Before signing": short}
+    depth = contacted_share_sentence(card.evaluation, card.parameters)
+    first = depth or (said[0] if said else short.pop(0) if short else "The record holds no sentence on what was found.")
+    found = {"What it predicts": predicted_sentence(card.parameters), "What was found": said if depth else said[1:], "To compare": [line for line in [base_sentence(_groups(card))] if line], "Before signing": short}
     return decision_block(verdict.status, first, found | {"Approval": approval_sentence(card), "Live": live_sentence(card)})
 
 def _groups(card:ModelCard)->list[dict]: return (card.evaluation.get("tables") or {}).get("calibration") or []
@@ -103,11 +108,24 @@ def purpose_block(
     shown = {label: spec_words(card.parameters, name) for label, name in CARD_FACTS.items() if label not in needless}
     experiment = card.parameters.get("experiment")
     if "Experiment" in shown and experiment: shown["Experiment"] = f"{known(experiment, 'name')}: {known(experiment, 'hypothesis')}"
-    return facts_block(shown | {"Consent": consent_words(card), "Rows to learn from": _rows(card, "n_training"), "Rows judged on": _rows(card, "n_held_out")})
+    return facts_block(shown | {"Consent": consent_words(card), "Valid until": expiry_words(card), "Rows to learn from": _rows(card, "n_training"), "Rows judged on": _rows(card, "n_held_out")})
 
 def _rows(card:ModelCard, name:str)->str:
     n = card.evaluation.get(name)
     return UNKNOWN if n is None else show_count(n)
+
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #f48f781b
+def expiry_words(
+    card:ModelCard, # As `read_card` gathers it
+)->str: # One or two ends; `none` where nothing was approved or released, `unknown` where the ledger cannot say
+    "Until when the approval and the release of this bundle hold."
+    if card.ledger_problem or card.bundle is None: return f"{UNKNOWN}: {card.ledger_problem or card.problem}"
+    rules, state = policy_in_force(card.entries), card.approval
+    ends = [f"its approval until {state.expires_at:%Y-%m-%d}"] if state.expires_at and state.status in ("granted", "expired") else []
+    if card.role == "champion":
+        days = rules.live_days if rules else None
+        ends.append(f"as champion until {card.champion.since + timedelta(days=days):%Y-%m-%d}, by the rules in force" if days else f"as champion: {UNKNOWN}, no rule in force names an end")
+    return "; ".join(ends) or "none: nobody approved or released this bundle"
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #286a94f9
 def _seen(part:dict)->str:
@@ -206,7 +224,7 @@ def decisions_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block:
     "Approvals, releases and rollbacks of this model, the newest first."
-    if card.ledger_problem or not card.entries: return facts_block({"Decisions": f"{UNKNOWN}: {card.ledger_problem or 'the ledger holds no entry about this model'}"})
+    if card.ledger_problem or not card.entries: return facts_block({"Decisions": f"{UNKNOWN}: {card.ledger_problem}" if card.ledger_problem else "none: the ledger holds no entry about this model"})
     mine = card.bundle.core_hash if card.bundle else None
     rows = [dict(when=f"{e.time:%Y-%m-%d %H:%M} UTC", what=DECIDED[e.kind], bundle=("this one" if e.payload["bundle_hash"] == mine else e.payload["bundle_hash"][:12]), by=e.actor,
                  until=(e.payload.get("expires_at") or "")[:10], reason=e.payload.get("reason") or "") for e in reversed(card.entries) if e.kind in DECIDED]
@@ -225,7 +243,9 @@ def window_limits(
     def sentence(window, history, n, names):
         who = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
         one = len(names) == 1
-        return f"{who} look{'s' if one else ''} back {window} days, but before the earliest cutoff there were only {show_count(history)} days of data: in {show_count(n)} rows {'its' if one else 'their'} values may be too low."
+        learned = card.evaluation.get("n_training")
+        rows = f"all {show_count(n)} rows" if n == learned else f"{show_count(n)} of {show_count(learned)} rows" if learned else f"{show_count(n)} rows"
+        return f"{who} look{'s' if one else ''} back {window} days, but the data begin {show_count(history)} days before the earliest cutoff: in {rows} it learned from the window is cut short, so {'its' if one else 'their'} values may be too low."
     return [sentence(*key, names) for key, names in alike.items()]
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #53af3353

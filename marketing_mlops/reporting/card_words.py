@@ -19,7 +19,7 @@ PHRASES:dict[str, dict[str, str]] = dict(
     split=dict(held_out="{word}"),
     algorithm=dict(name="{word}", max_iter="{n} rounds", learning_rate="learning rate {n}", max_leaf_nodes="at most {n} leaves a tree", min_samples_leaf="at least {n} rows a leaf", C="penalty C {n}"),
     holdout=dict(value="{share} of the customers, never contacted, to compare with"),
-    economics=dict(margin="margin of {share} of what is spent", contact_cost="{money} per contact", unsubscribe_cost="{money} per unsubscribe"),
+    economics=dict(margin="an assumed margin of {share} of what is spent", contact_cost="{money} per contact", unsubscribe_cost="{money} per unsubscribe"),
     release=dict(approval_days="an approval holds {days}", cadence_days="to be trained anew every {days}", rollback_when="rolled back when {word}"),
     rollback_when=dict(auc_drop="its AUC is {share} below that at approval"),
     monitoring=dict(missing_share="missing or unfamiliar values {points} more often than in training", psi="a shift (PSI) above {n}", auc_drop="an AUC {share} below that of the evaluation"))
@@ -73,7 +73,7 @@ def spec_words(
 )->str: # One line; `unknown` where nothing is recorded
     "What a model's entry says, in words with units."
     content = parameters.get(entry)
-    if entry == "learner": return LEARNER_WORDS.get(content, str(content))
+    if entry == "learner": return LEARNER_WORDS.get(content, str(content)) if parameters else UNKNOWN   # only an entry can leave it out
     if isinstance(content, str): return WORDS.get(content, content) or UNKNOWN
     if isinstance(content, int|float): content = dict(value=content)
     if not isinstance(content, Mapping): return known(parameters, entry)

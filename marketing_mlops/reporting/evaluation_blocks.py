@@ -21,6 +21,7 @@ import pandas as pd
 from ..contracts.verdict import Reason
 from ..measurement.gates import read_gates
 from .blocks import Block, PageHeading, decision_block, facts_block, inline_html, page_heading, table_block
+from .card_predictions import contacted_share_sentence, predicted_sentence
 from .card_figures import figure_words
 from .model_cards import UNKNOWN, ModelCard, card_verdict, known
 from .numbers import NOT_MEASURED, show_count, show_interval, show_number, show_rate
@@ -145,10 +146,11 @@ def _said(card:ModelCard, *begins:str)->list[str]:
     return [line for line in card.evaluation.get("sentences") or [] if line.startswith(begins)]
 
 def _half(card:ModelCard)->list[str]:
-    "What contacting the better half reaches."
+    "What contacting the half with the highest chances reaches."
     gains = (card.evaluation.get("figures") or {}).get("gains_at_50") or {}
     if "value" not in gains: return []
-    return [f"The better half holds {show_rate(gains['value'], 1)} of those concerned ({show_interval(gains['low'], gains['high'], 'share', 1)})."]
+    held, ends = show_rate(gains["value"], 1), show_interval(gains["low"], gains["high"], "share", 1)
+    return [f"The half of the customers with the highest chances holds {held} of all it happened to ({ends}); a half drawn at random would hold 50 %."]
 
 def _gates_at_random(card:ModelCard)->list[str]:
     "Whether the gates would have opened at random; nothing where that is the same."
@@ -163,7 +165,8 @@ def evaluation_answer(
 )->Block: # Empty for a model that is not judged here
     "What the model is worth on later rows, what to do, and what a split at random would have said."
     if not is_propensity(card): return Block("", "")
-    found = {"What it finds": [*_said(card, "The tenth", "What the ranking"), *_half(card)], "What to do": [line for line in (use_sentence(card), to_do) if line],
+    tenth = [line for line in [contacted_share_sentence(card.evaluation, card.parameters)] if line]
+    found = {"What it predicts": predicted_sentence(card.parameters), "What it finds": [*tenth, *_said(card, "The tenth", "What the ranking"), *_half(card)], "What to do": [line for line in (use_sentence(card), to_do) if line],
              "A split at random": [*_said(card, "A split at random", "What a split"), *_gates_at_random(card)] or [f"{UNKNOWN}: training did not note it."],
              "Earlier days": _said(card, "From 1 earlier", "From 2 earlier", "From 3 earlier"),
              "What has moved": _said(card, "The base rate", "Even with", "With the new", "Whether the base") or [f"{UNKNOWN}: training did not note the base rate."]}

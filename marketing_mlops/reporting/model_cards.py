@@ -10,6 +10,7 @@ Where a record is missing, the card says `unknown`. It never falls back on `para
 __all__ = ['UNKNOWN', 'known', 'feature_definition', 'ModelCard', 'card_verdict', 'read_card']
 
 # %% ../../nbs/api/reporting/83_model_cards.ipynb #9610bf90
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -64,7 +65,7 @@ class ModelCard:
     problem:str # Why there is no bundle; "" where there is one
     champion:LivePointer|None # What is live now; None where nothing is on record
     entries:tuple[LedgerEntry, ...] # About this model, oldest first
-    ledger_problem:str="" # Why the ledger could not be read; "" where it could
+    ledger_problem:str="" # Why the ledger cannot say what was decided; "" where it can, also that nothing was
     approval:ApprovalState=ApprovalState("none") # Where the approval of this bundle stands, as a release would see it; a day's end is not judged
     identity:str="unverified" # Whether the yeses are of whom they say: verified, unverified or forged
     proofs:Mapping[str, ReleaseProof]=field(default_factory=dict) # champion, canary, shadow -> what stands behind it
@@ -92,11 +93,21 @@ def card_verdict(
     missing = Reason("no_verdict", card.problem or "The record holds no verdict on this model.", next_step="Evaluate it against its gates.", severity="unknown")
     return Verdict(card.model, "unknown", [missing])
 
-# %% ../../nbs/api/reporting/83_model_cards.ipynb #d9bd37ef
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #fa06e106
 def _past(workspace:Workspace)->tuple[list[LedgerEntry], str]:
     try: return Ledger(workspace).entries(), ""
     except LedgerError as error: return [], error.problem
 
+def _lost(workspace:Workspace, model:str, entries:tuple[LedgerEntry, ...])->str:
+    "Why a ledger without entries is no proof that nothing was decided; empty where it is one."
+    if entries: return ""
+    if not workspace.path("data", "ledger").is_dir(): return "there is no ledger in this workspace."
+    try: live = json.loads(workspace.path("data", "live", f"{model}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError): return ""
+    named = isinstance(live, Mapping) and live.get("champion")
+    return f"data/live/{model}.json names a champion, and the ledger holds nothing about this model." if named else ""
+
+# %% ../../nbs/api/reporting/83_model_cards.ipynb #d9bd37ef
 def _approval(model:str, bundle:Bundle|None, ledger:list[LedgerEntry])->ApprovalState:
     "The state of the bundle's approval; the card names its end and leaves the comparison with today to its reader."
     if bundle is None: return ApprovalState("none")
@@ -131,4 +142,4 @@ def read_card(
     try: found, problem = read_bundle(place), ""
     except BundleError as error: found, problem = None, error.problem
     approval = _approval(model, found, ledger)
-    return ModelCard(model, found, problem, champion, entries, trouble, approval, shown_identity(entries, approval), _proofs(workspace, model, ledger))
+    return ModelCard(model, found, problem, champion, entries, trouble or _lost(workspace, model, entries), approval, shown_identity(entries, approval), _proofs(workspace, model, ledger))

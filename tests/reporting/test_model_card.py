@@ -1,5 +1,8 @@
 """A model card is put together from records alone; a record that is not there reads `unknown`."""
+import json
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 import pandas as pd
 import pytest
 from marketing_mlops.contracts.verdict import Verdict, judged
@@ -13,8 +16,11 @@ from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.registry.origins import note_origin
 from marketing_mlops.reporting import card_blocks as blocks
+from marketing_mlops.reporting.card_predictions import contacted_share_sentence, predicted_sentence
+from marketing_mlops.reporting.gain_blocks import margin_block
 from marketing_mlops.reporting.model_cards import read_card
 from marketing_mlops.reporting.reports import run_report
+from marketing_mlops.reporting.training_costs import training_costs
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
 from marketing_mlops.workspace.errors import StageError
 from marketing_mlops.workspace.places import find_workspace, write_text
@@ -84,7 +90,9 @@ def test_a_window_longer_than_the_data_is_said_and_one_nobody_counted_is_unknown
     assert any(line.startswith("unknown: nobody recorded whether the data reach back") for line in blocks.card_limits(read_card("churn", shop)))
     build(shop, dict(SPEC, facts=dict(short_windows=short)))
     said = blocks.window_limits(read_card("churn", shop))
-    assert len(said) == 1 and "orders_365d and net_revenue_365d look back 365 days" in said[0] and "244 days of data: in 1,200 rows" in said[0]
+    assert len(said) == 1 and "orders_365d and net_revenue_365d look back 365 days" in said[0] and "begin 244 days before the earliest cutoff: in 1,200 of 13,711 rows it learned from" in said[0]
+    build(shop, dict(SPEC, facts=dict(short_windows=[dict(each, n_rows=EVALUATION["n_training"]) for each in short])))
+    assert "in all 13,711 rows it learned from" in blocks.window_limits(read_card("churn", shop))[0]
     build(shop, dict(SPEC, facts=dict(short_windows=[])))
     assert blocks.window_limits(read_card("churn", shop)) == []
 
@@ -106,6 +114,80 @@ def test_without_its_ledger_a_card_knows_no_approval_and_no_release(shop):
     shutil.rmtree(shop.path("data", "ledger")); (shop.state/"ledger.db").unlink()
     card = read_card("churn", shop)
     for said in (blocks.approval_sentence(card), blocks.live_sentence(card), entry(blocks.decisions_block(card), "Decisions")): assert said.startswith("unknown: ")
+
+def test_none_is_said_where_nothing_was_ever_decided_and_unknown_where_it_cannot_be_known(shop):
+    shop.path("data", "ledger").mkdir(parents=True)
+    def said(): card = read_card("churn", shop); return [blocks.approval_sentence(card), blocks.live_sentence(card), entry(blocks.decisions_block(card), "Decisions"), blocks.expiry_words(card)]
+    assert [each.split(":")[0] for each in said()] == ["none"]*4
+    write_text(shop.path("data", "live", "churn.json"), json.dumps(dict(model="churn", champion="a1"*32)))
+    assert [each.split(":")[0] for each in said()] == ["unknown"]*4 and "names a champion" in said()[1]
+    shop.path("data", "live", "churn.json").unlink(); shop.path("data", "ledger").rmdir()
+    for database in shop.state.glob("ledger.db*"): database.unlink()
+    assert [each.split(":")[0] for each in said()] == ["unknown"]*4 and "there is no ledger" in said()[0]
+
+def test_a_card_says_until_when_its_approval_holds(shop):
+    put_live(shop)
+    assert blocks.expiry_words(read_card("churn", shop)).startswith("its approval until 2026-03-31; as champion")
+
+def trained(shop, **spent):
+    "A kept run of the stage train that noted the facts of the bundle."
+    facts = dict(n_training=13711)
+    build(shop, dict(SPEC, facts=facts))
+    run = shop.runs("train", "churn")/"20260228T090000000000Z-0001"
+    said = dict(job="train", key="churn", run_id=run.name, status="done", parameters={}, engine="warm", started_at="2026-02-28T09:00:00+00:00", duration_s=20.5, results=dict(facts=facts))
+    write_text(run/"run.json", json.dumps(said | spent))
+    return run
+
+def test_what_training_took_is_that_of_the_run_that_trained_this_bundle(shop):
+    trained(shop, cpu_s=36., memory_mb=480.4)
+    said = training_costs(read_card("churn", shop), shop)
+    assert said["Computing time of training"] == "36.0 s over all cores, 20.5 s from start to end, 480 MB of memory (run of 2026-02-28)"
+    assert said["Energy of training"].startswith("about 0.10 Wh, an estimate: 36.0 s at an assumed 10 W per core")
+    build(shop, dict(SPEC, facts=dict(n_training=99)))          # another training, whose run was not kept
+    assert [each.split(":")[0] for each in training_costs(read_card("churn", shop), shop).values()] == ["unknown"]*3
+
+def test_seconds_nobody_measured_give_no_energy(shop):
+    trained(shop)
+    said = training_costs(read_card("churn", shop), shop)
+    assert said["Energy of training"].startswith("unknown") and said["Computing time of training"].startswith("unknown: the manifest")
+
+MARGIN = dict(arm="mail", assumed=.45, measured=.29, too_much=.55, low=.42, high=.68, n=6072, why="")
+ENTRIES = { # a record of a card → how to delete it, and the part of the page that told it
+    "run of the training": (lambda shop: shutil.rmtree(shop.runs("train", "churn")), lambda card, shop: training_costs(card, shop)["Computing time of training"]),
+    "owner": (lambda shop: build(shop, without(SPEC, "owner")), lambda card, shop: entry(blocks.purpose_block(card), "Owner")),
+    "audience": (lambda shop: build(shop, without(SPEC, "audience")), lambda card, shop: entry(blocks.purpose_block(card), "Audience")),
+    "outcome": (lambda shop: build(shop, without(SPEC, "outcome")), lambda card, shop: predicted_sentence(card.parameters)),
+    "release rules": (lambda shop: build(shop, without(SPEC, "release")), lambda card, shop: entry(blocks.purpose_block(card), "Release rules")),
+    "ledger": (lambda shop: (shutil.rmtree(shop.path("data", "ledger")), (shop.state/"ledger.db").unlink()), lambda card, shop: blocks.expiry_words(card)),
+    "bundle": (lambda shop: [shutil.rmtree(folder) for folder in (shop.path("data", "bundle", "churn"), *shop.path("data", "bundles").iterdir())], lambda card, shop: entry(blocks.origin_block(card), "Bundle"))}
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_an_entry_whose_record_is_deleted_reads_unknown(shop, name):
+    delete, told = ENTRIES[name]
+    trained(shop, cpu_s=36.)
+    if name in ("ledger", "bundle"): put_live(shop)
+    assert not told(read_card("churn", shop), shop).startswith("unknown")
+    delete(shop)
+    assert told(read_card("churn", shop), shop).startswith("unknown")
+
+def test_a_card_says_what_is_predicted_for_whom_and_until_when(shop):
+    assert entry(blocks.card_answer(read_card("churn", shop)), "What it predicts") == "It predicts the chance that a customer places no order in the 90 days after a cutoff. Of whom: Customers."
+
+def test_the_first_line_counts_those_who_would_be_contacted(shop):
+    lift = dict(FIGURES, lift_at_10=dict(value=2., low=1.5, high=5., unit="times", level=.95, n=2932, method="bootstrap"))
+    evaluation = dict(EVALUATION, figures=lift, tables=dict(calibration=[dict(CALIBRATION[0], n=1000, happened=.25)]))
+    assert contacted_share_sentence(evaluation, SPEC) == "Of the 100 customers with the highest chances 50 % placed no order in the 90 days after the cutoff (38 % to 100 %); of all 1,000 it was 25 %."
+    build(shop, evaluation=evaluation)
+    assert str(blocks.card_answer(read_card("churn", shop))).startswith("Pass. Of the 100 customers")
+
+def test_the_assumed_margin_stands_beside_the_measured_one(shop):
+    def said(**tables):
+        bundle = SimpleNamespace(parameters=dict(task="uplift", experiment=dict(currency="EUR")), evaluation=dict(tables=tables))
+        return margin_block(replace(read_card("churn", shop), bundle=bundle))
+    both = str(said(margin=[MARGIN]))
+    assert "Margin assumed: 45 %, from the model's entry; it decides" in both and "29 % of what mail adds (6,072 held-out customers)" in both and "+0.42 to +0.68 EUR" in both
+    assert entry(said(margin=[dict(MARGIN, measured=None, too_much=None, why="the lines hold no cost.")]), "Margin measured from the cost of goods") == "not measured: the lines hold no cost."
+    assert str(said()) == "Margin measured from the cost of goods: unknown"
 
 def test_an_edited_ledger_is_not_believed(shop):
     put_live(shop)
