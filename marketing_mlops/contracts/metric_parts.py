@@ -38,7 +38,7 @@ def _both_known(declared:Metric, tables:Mapping)->pd.DataFrame:
 def _parts_of_totals(declared:Metric, scope:Scope, keys:list[str])->pd.DataFrame:
     quantities = {"numerator": declared.numerator} | ({"denominator": declared.denominator} if declared.denominator else {})
     if len({quantity.table for quantity in quantities.values()}) < len(quantities):
-        scope = replace(scope, tables={**scope.tables, declared.numerator.table: _both_known(declared, scope.tables)})
+        scope = replace(scope, tables=scope.tables | {declared.numerator.table: _both_known(declared, scope.tables)})
     rows = {name: measured_rows(quantity, declared, scope, keys) for name,quantity in quantities.items()}
     sums = {name: added_up(rows[name], quantity, keys, scope.tables) for name,quantity in quantities.items()}
     parts = pd.concat(sums, axis=1).fillna(0)

@@ -52,14 +52,14 @@ def _is_among(texts:pd.Series, wanted:pd.Series)->np.ndarray:
     return pc.is_in(held, value_set=pa.array(wanted.dropna().unique(), held.type)).to_numpy(zero_copy_only=False)
 
 def _kept(rows:pd.DataFrame, quantity:Quantity, metric:Metric, tables:Mapping)->pd.DataFrame:
-    keep = pd.Series(True, rows.index)
-    for name,values in quantity.where: keep &= rows[name].isin(values)
+    keep = np.ones(len(rows), bool)
+    for name,values in quantity.where: keep &= rows[name].isin(values).to_numpy()
     if quantity.with_lines:
         lines = rows_of(tables, "order_lines", ["order_id", "kind"])
         keep &= _is_among(rows.order_id, lines.order_id[lines.kind.isin(quantity.with_lines)])
-    if quantity.measure == "line_amount" and "returns" not in metric.net_of: keep &= rows.kind.isin(["sale", "adjustment"])
-    if quantity.measure in rows: keep &= rows[quantity.measure].notna()
-    return rows[keep].reset_index(drop=True)
+    if quantity.measure == "line_amount" and "returns" not in metric.net_of: keep &= rows.kind.isin(["sale", "adjustment"]).to_numpy()
+    if quantity.measure in rows: keep &= rows[quantity.measure].notna().to_numpy()
+    return (rows if keep.all() else rows[keep]).reset_index(drop=True)
 
 def _is_first_order(rows:pd.DataFrame)->np.ndarray:
     known = rows[rows.customer_id.notna()].sort_values(["occurred_at", "order_id"])
@@ -93,9 +93,10 @@ def measured_rows(
     "The rows that count, each with its number; `attrs['currency']` names the currency."
     keys = tuple(keys)
     stated = latest_statements(rows_of(scope.tables, quantity.table, _columns_read(quantity, keys)), quantity.table)
-    rows = _kept(stated, quantity, metric, scope.tables)
+    looks_back = quantity.measure == "first_order" or not (scope.settings and scope.settings.reporting_currency)
+    rows = _kept(stated if looks_back else in_period(stated, scope), quantity, metric, scope.tables)
     amounts,currency = _numbers(rows, quantity, metric, scope)
-    rows = in_period(rows.assign(amount=amounts), scope)
+    rows = in_period(rows.assign(amount=amounts), scope) if looks_back else rows.assign(amount=amounts)
     for key in keys: rows = _with_key(rows, key, scope)
     rows.attrs["currency"] = currency
     return rows

@@ -55,8 +55,8 @@ def _stated(rates:pd.DataFrame, source:str, target:str)->tuple[np.ndarray, np.nd
     direct = rates[(rates.from_currency == source) & (rates.to_currency == target)]
     inverse = rates[(rates.from_currency == target) & (rates.to_currency == source)]
     pair = direct if len(direct) else inverse.assign(rate=1/inverse.rate)
-    pair = pair.assign(day=pd.to_datetime(pair.day)).sort_values("day")
-    return pair.day.to_numpy("datetime64[D]"), pair.rate.to_numpy("float64")
+    days, order = pair.day.to_numpy("datetime64[D]"), np.argsort(pair.day.to_numpy("datetime64[D]"), kind="stable")
+    return days[order], pair.rate.to_numpy("float64")[order]
 
 # %% ../../nbs/api/contracts/72_money.ipynb #c970147e
 def _no_rate(source:str, target:str, day, n_rows:int)->DataError:

@@ -13,7 +13,7 @@ __all__ = ['FEWEST_WEEKS', 'usual_range', 'usual_growth', 'chance_of_outside']
 import math
 from collections.abc import Sequence
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import bdtrc, stdtrit
 from .intervals import Estimate, NotMeasurable, check_level
 
 # %% ../../nbs/api/measurement/53_usual_ranges.ipynb #7a0ef92f
@@ -57,6 +57,5 @@ def chance_of_outside(
     level:float=.95, # Of the ranges
 )->float: # In [0, 1]; 1 for none outside
     "How likely at least so many outside are where the ranges hold and the values do not depend on each other. Source: binomial distribution, upper tail. Raises `ValueError` for more outside than were judged."
-    from scipy.stats import binom
     if not 0 <= outside <= n: raise ValueError(f"outside must lie in 0 to n = {n}, got {outside}")
-    return float(binom.sf(outside - 1, n, 1 - level))
+    return float(bdtrc(outside - 1, n, 1 - level)) if outside else 1.

@@ -15,11 +15,12 @@ __all__ = ['Weekly', 'source_pages', 'read_weekly', 'weekly_heading', 'weekly_an
 import html, re
 from calendar import monthrange
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 import altair as alt
 import pandas as pd
 from ..contracts.figures import metric
+from ..contracts.scopes import OpenedTables
 from .blocks import Block, PageHeading, decision_block, inline_html, page_heading, table_block
 from .colours import PALETTE
 from .data_age import age_sentence, data_verdict, freshness_of
@@ -76,7 +77,9 @@ def read_weekly(
     "Collect what is known about a week. Raises `DataError` without accepted tables and for a week that is not there, `NotMeasurable` without net revenue."
     facts = source_facts(source, workspace)
     if not facts.tables: raise DataError(f"Source {source!r} has no accepted tables, so there is no week to show.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=source)
-    found, settings = read_week(facts.tables, workspace.settings, week), settings_of(facts.tables, workspace.settings)
+    settings = settings_of(facts.tables, workspace.settings)
+    facts = replace(facts, tables=OpenedTables(facts.tables, settings))
+    found = read_week(facts.tables, settings, week)
     freshness, target = freshness_of(facts), week_target(facts.tables, found.starts, found.currency)
     month = month_so_far(facts.tables, settings, found.starts, _last_day(facts.tables, found.monday + timedelta(days=6), is_newest=week is None))
     answer = week_answer(found, target, data_verdict(quality_of(facts), freshness, facts.clock), month)

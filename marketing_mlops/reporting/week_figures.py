@@ -45,8 +45,8 @@ def covered_days(
     for name in dict.fromkeys(table for each in quantities if each for table in each.tables):
         column = next((each for each in ("day", "occurred_at") if each in table_columns(tables, name)), None)
         if column is None: continue
-        moments = pd.to_datetime(rows_of(tables, name, [column])[column]).dropna()
-        if len(moments): found[name] = (moments.min().date(), moments.max().date() - timedelta(days=column != "day"))
+        moments = rows_of(tables, name, [column])[column]
+        if moments.notna().any(): found[name] = (pd.Timestamp(moments.min()).date(), pd.Timestamp(moments.max()).date() - timedelta(days=column != "day"))
     if not found: raise NotMeasurable("The tables hold no event and no day.", "Deliver some, or choose another source.", code="no_rows")
     last = min(found, key=lambda name: found[name][1])
     return CoveredDays(max(first for first, _ in found.values()), found[last][1], last)
@@ -72,8 +72,9 @@ def weekly_parts(
     if why := why_not_measured(metric(name), tables): raise NotMeasurable(f"{metric(name).label} is not measured: {why}.", "Deliver what is missing, or leave the figure out.", code="not_measured")
     days = covered_days(tables, (metric(name).numerator, metric(name).denominator))
     found = metric_value(name, tables, by=by, settings=settings)
-    found["market"] = found.market.fillna("") if "market" in found else ""
-    return found[["market", "week", "numerator", "denominator"]].assign(since=days.since, until=days.until, table=days.table)
+    found["market"] = found.market.fillna("").astype(object) if "market" in found else ""
+    numbers = {name: found[name].astype("Float64").to_numpy(float, na_value=np.nan) for name in ("numerator", "denominator")}
+    return found[["market", "week"]].assign(**numbers, since=days.since, until=days.until, table=days.table)
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #db9efb6e
 def is_covered(
@@ -81,19 +82,20 @@ def is_covered(
     start:date, # First day of a week
 )->bool: # False also without a single row
     "Whether all seven days are in the data."
-    return len(parts) > 0 and parts.since.iloc[0] <= start and start + timedelta(days=6) <= parts.until.iloc[0]
+    return len(parts) > 0 and parts.since.iat[0] <= start and start + timedelta(days=6) <= parts.until.iat[0]
 
 def week_value(
     parts:pd.DataFrame, # From `weekly_parts`
     starts:Mapping[str, date], # Market → first day of the week wanted
 )->float|None: # None where a day is not in the data, or there is nothing to divide by; a market without a row has brought nothing
     "The value of a metric over one week of some markets."
-    if not starts or not all(is_covered(parts, start) for start in starts.values()): return None
+    if not starts or not all(is_covered(parts, each(starts.values())) for each in (min, max)): return None
     weeks, markets = parts.week.to_numpy("datetime64[D]"), parts.market.to_numpy(object)
-    rows = parts[np.logical_or.reduce([(markets == market) & (weeks == np.datetime64(start)) for market, start in starts.items()])]
-    top = float(rows.numerator.fillna(0).astype(float).sum())
-    if parts.denominator.isna().all(): return top
-    bottom = float(rows.denominator.fillna(0).astype(float).sum())
+    rows = np.logical_or.reduce([(markets == market) & (weeks == np.datetime64(start)) for market, start in starts.items()])
+    top, bottom = (parts[name].to_numpy(float)[rows] for name in ("numerator", "denominator"))
+    top = float(np.nansum(top))
+    if np.isnan(parts.denominator.to_numpy(float)).all(): return top
+    bottom = float(np.nansum(bottom))
     return top/bottom if bottom > 0 else None
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #b413072a

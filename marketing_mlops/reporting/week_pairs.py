@@ -12,6 +12,7 @@ __all__ = ['WEEK', 'complete_week', 'week_holidays', 'WeekPair', 'week_pair', 'p
 # %% ../../nbs/api/reporting/82_week_pairs.ipynb #32b03ccc
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 import pandas as pd
 from ..features.calendar_features import named_holidays
 from ..workspace.settings import WEEKDAYS
@@ -49,6 +50,7 @@ class WeekPair:
     is_alike:bool # Whether both have the same holidays
 
 # %% ../../nbs/api/reporting/82_week_pairs.ipynb #e6bb1f25
+@cache
 def week_pair(
     start:date, # First day of a week
     calendar:str, # Code of the market's holiday calendar; "" for none

@@ -29,11 +29,13 @@ from ..workspace.settings import Settings
 # %% ../../nbs/api/reporting/84_week_targets.ipynb #053e2cef
 def _day_shares(rows:pd.DataFrame, start:date, n:int)->pd.DataFrame|None:
     "What each of some days takes from the plans of one market; None where a day has no plan, or two."
-    first, last = pd.to_datetime(rows.starts_on), pd.to_datetime(rows.ends_on)
-    per_day = rows.value.astype(float)/((last - first).dt.days + 1)
-    days = [(day, rows.index[(first <= day) & (day <= last)]) for day in pd.date_range(start, periods=n)]
-    if any(len(plans) != 1 for _, plans in days): return None
-    return pd.DataFrame([dict(day=day, value=per_day[plans[0]], currency=rows.currency[plans[0]]) for day, plans in days])
+    first, last = (rows[name].to_numpy("datetime64[D]") for name in ("starts_on", "ends_on"))
+    per_day = rows.value.astype(float).to_numpy()/((last - first).astype(int) + 1)
+    days = np.arange(np.datetime64(start), np.datetime64(start) + n)
+    holds = (first[:, None] <= days) & (days <= last[:, None])
+    if len(rows) == 0 or (holds.sum(0) != 1).any(): return None
+    plans = holds.argmax(0)
+    return pd.DataFrame(dict(day=days.astype("datetime64[us]"), value=per_day[plans], currency=rows.currency.to_numpy(object)[plans]))
 
 def week_target(
     tables:Mapping[str, pd.DataFrame|Path], # Canonical tables by name

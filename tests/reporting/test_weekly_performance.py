@@ -1,14 +1,18 @@
 """The weekly report: its figures are those of an independent count, its sentences follow from the data, its holidays move."""
 import shutil
+from collections import Counter
 from datetime import date, timedelta
 import duckdb
 import pandas as pd
 import pytest
 from dateutil.easter import easter
+from marketing_mlops.contracts import scopes
+from marketing_mlops.contracts.metrics import metric_value
 from marketing_mlops.contracts.schemas import frame_of_rows
+from marketing_mlops.contracts.scopes import OpenedTables
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.reporting.week_blocks import read_weekly
-from marketing_mlops.reporting.week_figures import read_week
+from marketing_mlops.reporting.week_figures import WEEKLY_METRICS, read_week
 from marketing_mlops.reporting.week_pairs import week_holidays, week_pair
 from marketing_mlops.sources.simulator import simulate
 from marketing_mlops.workspace.errors import DataError, StageError
@@ -56,6 +60,20 @@ def test_the_page_answers_in_the_first_screen_and_keeps_hostile_names_as_text(pl
     assert HOSTILE not in text and "&lt;script&gt;" in text and "Open rate" not in text
     assert text.index("How sure") < text.index("What to do") < text.index("The weeks before")
     assert len(text) < 1_000_000
+
+def test_a_weekly_figure_is_the_same_to_the_last_digit_from_tables_that_were_opened_once(place):
+    tables = {file.stem: file for file in place.accepted("retailer").glob("*.parquet")}
+    opened = OpenedTables(tables, place.settings)
+    for name in WEEKLY_METRICS:
+        assert metric_value(name, opened, by=["week", "market"], settings=place.settings).equals(metric_value(name, tables, by=["week", "market"], settings=place.settings)), name
+        assert metric_value(name, opened, start=date(2026, 6, 1), end=date(2026, 6, 8), settings=place.settings) == metric_value(name, tables, start=date(2026, 6, 1), end=date(2026, 6, 8), settings=place.settings), name
+
+def test_a_week_reads_no_column_of_a_table_twice_for_its_figures(place, monkeypatch):
+    read, really = Counter(), scopes.pq.read_table
+    def counted(file, columns): read.update((file.stem, column) for column in columns); return really(file, columns=columns)
+    monkeypatch.setattr(scopes.pq, "read_table", counted)
+    read_weekly("retailer", place)
+    assert read[("order_lines", "unit_price")] == 1 and max(read.values()) == 1, read.most_common(3)
 
 def test_one_changed_figure_changes_the_sentence_and_the_word(place, tmp_path):
     copy = tmp_path/"copy"
