@@ -106,8 +106,7 @@ WORKSPACE_TERMS = {
     "environment": "Development, staging or production: a section of settings.ini.",
     "market": "A region with its own time zone, calendar and week.",
     "clock": "What tells the time to whoever judges age: the wall clock, or the standing clock of a replay.",
-    "live": "Judged against the wall clock.",
-    "replay": "Judged as of the moment the source ended.",
+    "live": "Judged against the wall clock.", "replay": "Judged as of the moment the source ended.",
     "source": "Where tables come from, described by a mapping.",
     "mapping": "The file that says which column of a publisher is which column here, in which unit and zone, and when it is known.",
     "table": "One of the canonical tables every source is turned into.",
@@ -194,6 +193,16 @@ PRODUCT_TERMS |= {
     "bg_nbd": "Purchase model: customers buy at a rate of their own and may leave after each repeat purchase.",
     "pareto_nbd": "Purchase model: customers buy at a rate of their own and may leave at any time.",
     "gamma_gamma": "Model of amounts: what a customer spends per purchase lies between her own mean and everybody's.",
+}
+
+# %% ../../nbs/api/contracts/90_glossary.ipynb #5c6d7a6a
+PRODUCT_TERMS |= {
+    "left_for_good": "Said by a purchase model of customers who will not buy again: the sum of 1 − P(alive). Neither the segment lost nor churn.",
+    "churn": "No order in the days after the cutoff, such as 90: what a propensity model predicts and the orders then show. Says nothing about leaving for good.",
+    "first_order": "The earliest order in the data; somebody who had ordered before the data begin has an earlier one.",
+    "first_seen": "When the source first recorded somebody, by an order or otherwise; may lie years before the first order in the data.",
+    "cutoff": "The instant before which something had to be known to count; a mere day means its beginning.",
+    "as_of": "The last day whose events count, the day before a cutoff at midnight.",
 }
 
 # %% ../../nbs/api/contracts/90_glossary.ipynb #35cd3ad8

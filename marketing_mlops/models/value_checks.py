@@ -35,9 +35,10 @@ def what_came(
     ids = histories.frame.customer_id
     return pd.DataFrame(dict(purchases=ids.map(bought).fillna(0).astype(int), net_revenue=ids.map(spent).fillna(0.)))
 
-# %% ../../nbs/api/models/59_value_checks.ipynb #46e5ef93
+# %% ../../nbs/api/models/59_value_checks.ipynb #4c190893
 FREQUENCY_GROUPS = {"1": (0, 0), "2": (1, 1), "3": (2, 2), "4 to 5": (3, 4), "6 to 10": (5, 9), "11 and more": (10, None)} # Purchases before the cutoff → least and largest frequency
 
+# %% ../../nbs/api/models/59_value_checks.ipynb #46e5ef93
 @dataclass(frozen=True)
 class ValueCheck:
     "A fit to what was known at an earlier cutoff, held against what came."
@@ -49,15 +50,17 @@ class ValueCheck:
     revenue:ValueRange # Expected, not discounted, with ranges
     came_revenue:float
     groups:pd.DataFrame=field(repr=False) # purchases_before, customers, expected, came (both per customer)
-    ranked_first:dict[str, float]=field(default_factory=dict) # Share of the later revenue of a tenth of customers: ranked first by the model, by their revenue so far, and best possible
+    ranked_first:dict[str, float]=field(default_factory=dict) # Share of the later revenue of a tenth of customers: ranked first by the model, by their revenue so far, and best possible; gain_error is the standard error of the difference of the first two
     others:dict[str, dict[str, float]]=field(default_factory=dict) # Other model → purchases and revenue it expected of the same customers
 
     def other_nearer(self, what:str)->tuple[str, float]|None:
-        "The other model that came nearer to the purchases or the revenue by a point at least, and by what share it was off; None where none did."
+        "The other model that came nearer to the purchases or the revenue by a point at least and so near that chance explains the rest, and by what share it was off; None where none did."
         own, came = (self.purchases, self.came_purchases) if what == "purchases" else (self.revenue, self.came_revenue)
         off = {name: expected[what]/came - 1 for name, expected in self.others.items()} if came > 0 else {}
         nearest = min(off, key=lambda name: abs(off[name]), default=None)
-        return (nearest, off[nearest]) if nearest and abs(off[nearest]) <= abs(own.expected/came - 1) - .01 else None
+        if not nearest or abs(off[nearest]) > abs(own.expected/came - 1) - .01: return None
+        expected = self.others[nearest][what]   # chance is as wide around it, relative to its size, as around the model's own
+        return (nearest, off[nearest]) if own.comes_low*expected/own.expected <= came <= own.comes_high*expected/own.expected else None
 
     @property
     def verdict(self)->Verdict:
@@ -87,14 +90,16 @@ def _by_frequency(frequency:pd.Series, expected:pd.Series, came:pd.Series)->pd.D
     return pd.DataFrame(rows)
 
 # %% ../../nbs/api/models/59_value_checks.ipynb #a094347a
-def _of_first_tenth(order:pd.Series, came:pd.Series)->float:
-    first = order.rank(method="first", ascending=False) <= max(1, round(.1*len(order)))
-    return float(came[first].sum()/came.sum())
+def _in_first_tenth(order:pd.Series)->pd.Series: return order.rank(method="first", ascending=False) <= max(1, round(.1*len(order)))
+
+def _of_first_tenth(order:pd.Series, came:pd.Series)->float: return float(came[_in_first_tenth(order)].sum()/came.sum())
 
 def _ranked(values:pd.DataFrame, histories:PurchaseHistories, came:pd.Series)->dict[str, float]:
     if not came.sum() > 0: return {}
     so_far = histories.frame.mean_value.fillna(0)*(histories.frame.frequency + 1)
-    return dict(model=_of_first_tenth(values.value, came), revenue_so_far=_of_first_tenth(so_far, came), best_possible=top_share(came))
+    gain = _in_first_tenth(values.value).astype(float) - _in_first_tenth(so_far)
+    error = np.sqrt(((came*(gain - (gain*came).sum()/came.sum()))**2).sum())/came.sum()   # of a ratio of sums over customers (Cochran 1977, section 2.11)
+    return dict(model=_of_first_tenth(values.value, came), revenue_so_far=_of_first_tenth(so_far, came), best_possible=top_share(came), gain_error=float(error))
 
 # %% ../../nbs/api/models/59_value_checks.ipynb #84b90cdd
 def check_value(

@@ -162,7 +162,7 @@ def better_fits(
     best = min(others, key=lambda each: each.aic, default=fit)
     if fit.aic - best.aic < CLEARLY_BETTER: return []
     said = f"{best.model} explains these purchases clearly better than {fit.model}: its log-likelihood is {best.purchases.log_likelihood - fit.purchases.log_likelihood:,.1f} higher, and Akaike's criterion {fit.aic - best.aic:,.1f} lower."
-    return [Reason("other_model_fits_better", said, round(fit.aic - best.aic, 1), CLEARLY_BETTER, f"Fit {best.model}: `-p model={best.model}`.", severity="review")]
+    return [Reason("other_model_fits_better", said, round(fit.aic - best.aic, 1), CLEARLY_BETTER, f"Hold both against what came before changing to it: `-p model={best.model}`.", severity="review")]
 
 # %% ../../nbs/api/models/57_value_fits.ipynb #f3e8ba01
 @dataclass(frozen=True)
