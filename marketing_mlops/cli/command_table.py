@@ -85,6 +85,8 @@ _LOOK_COMMANDS = (
 _MODEL_COMMANDS = (
     Command("search", "search_command:search_model", "look for a better algorithm for a model, judged on rows nothing was chosen by",
             ("mmops search retailer_churn_90d", "mmops search retailer_churn_90d --trials 9 --minutes 2 --algorithms logistic_regression"), "Finished trials are kept; type it again to go on. params.yaml was not changed."),
+    Command("import", "import_command:import_model", "bring a model that was trained elsewhere, with a contract, to be judged here",
+            ("mmops import retailer_churn_90d churn.skops --contract contract.yaml", "mmops import retailer_churn_90d churn.onnx --contract contract.yaml --dry-run"), "Type it again: the import and the entry in params.yaml are the old or the new ones."),
     Command("register", "register:register_model", "record the candidate of a model in mlflow, once for each content",
             ("mmops register retailer_churn_90d",)),
     Command("check", "release_checks:check_candidate", "ask every gate before a release about the candidate of a model",

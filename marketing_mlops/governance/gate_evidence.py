@@ -18,6 +18,7 @@ from ..contracts.verdict import Reason, Verdict, judged
 from ..features.spines import as_cutoff
 from ..measurement.intervals import Estimate
 from ..registry.bundles import Bundle, score_rows
+from ..training.model_specs import is_imported
 from ..workspace.clock import Clock, age_in_days
 from ..workspace.errors import MmopsError
 
@@ -45,6 +46,7 @@ def newest_training_event(
     "The newest event the rows of a model could hold."
     last,outcome = (parameters.get("cutoffs") or {}).get("last"), parameters.get("outcome") or {}
     answers = (parameters.get("facts") or {}).get("answers_until")
+    if is_imported(parameters): last = None   # the cutoffs are those of the rows it is judged on
     if last: return as_cutoff(last).to_pydatetime() + timedelta(days=(outcome.get("horizon_days") or 0) + (outcome.get("maturity_days") or 0))
     return as_cutoff(answers).to_pydatetime() if answers else None
 
@@ -57,13 +59,14 @@ def judge_training_age(
 )->Verdict: # pass, review, fail or unknown
     "Whether the data behind a model are young enough."
     event = newest_training_event(parameters)
-    if event is None: return judged("data_age", [Reason("age_unknown", "The bundle does not say until when its data go.", next_step="Build it again; it says so now.", severity="unknown")])
+    if event is None: return judged("data_age", [Reason("age_unknown", "The bundle does not say until when its data go.", next_step="Import it again with learned.until in its contract." if is_imported(parameters) else "Build it again; it says so now.", severity="unknown")])
     days = max(0, round(age_in_days(min(event, newest or event), clock)))
-    too_old = ("fail" if parameters.get("cutoffs") else "review") if days > allowed_days else "pass"
+    too_old = ("fail" if parameters.get("cutoffs") and not is_imported(parameters) else "review") if days > allowed_days else "pass"
     said = f"The newest event behind its rows is {counted(days, 'day')} old; {counted(allowed_days, 'day')} are allowed. {_answers_age(parameters, clock)}".strip()
-    return judged("data_age", [Reason("training_data_age", said, days, allowed_days, "" if too_old == "pass" else _YOUNGER[too_old], severity=too_old)])
+    return judged("data_age", [Reason("training_data_age", said, days, allowed_days, "" if too_old == "pass" else _YOUNGER["told" if is_imported(parameters) else too_old], severity=too_old)])
 
-_YOUNGER = {"fail": "Move cutoffs.last on in params.yaml and train again.", "review": "Learn from a newer experiment, or say why this one still holds."}
+_YOUNGER = {"fail": "Move cutoffs.last on in params.yaml and train again.", "review": "Learn from a newer experiment, or say why this one still holds.",
+            "told": "Ask whoever made it for a model that learned from newer rows, or say why this one still holds."}
 
 def _answers_age(parameters:Mapping, clock:Clock)->str:
     until = (parameters.get("facts") or {}).get("answers_until")

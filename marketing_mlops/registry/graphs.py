@@ -11,6 +11,7 @@ __all__ = ['AGREEMENT_TOLERANCE', 'AGREEMENT_ROWS', 'AGREEMENT_MOST', 'propensit
            'graph_scores', 'feature_kinds', 'agreement']
 
 # %% ../../nbs/api/registry/40_graphs.ipynb #b4b09bf9
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
@@ -124,12 +125,15 @@ def agreement(
     model:"PropensityModel|UpliftModel|Pipeline", # Fitted
     graph:bytes|dict[str, bytes], # Its scorer, or its scorers by arm
     frame:pd.DataFrame, # Real rows with the model's features, any number of them
+    never_missing:Sequence[str]=(), # Features the model was made without a gap in; it is not asked with one
 )->Verdict: # fail beyond the tolerance; unknown without rows
     "Whether graph and model say the same, on real rows and on rows made to find differences."
     numeric,categorical = feature_kinds(model)
     if not len(frame): return judged("agreement", [Reason("no_rows", "There are no real rows to compare the graph and the model on.", severity="unknown")])
     real = frame.iloc[np.unique(np.linspace(0, len(frame) - 1, min(len(frame), AGREEMENT_MOST)).astype(int))]
     made,probes = probe_rows(real, numeric, categorical, _all_splits(model))
+    asked = made[list(never_missing)].notna().all(axis=1).to_numpy()
+    made,probes = made[asked].reset_index(drop=True), [probe for probe,kept in zip(probes, asked) if kept]
     return judged("agreement", [_agreement_reason("real rows", _apart(model, graph, real), None, len(frame)),
                                 _agreement_reason("made rows", _apart(model, graph, made), probes)])
 

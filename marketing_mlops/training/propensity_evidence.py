@@ -22,6 +22,7 @@ from ..measurement.contact_thresholds import chance_groups
 from ..measurement.intervals import Estimate, NotMeasurable, mean_interval
 from ..measurement.slices import slice_figures, slice_table
 from .split_checks import days_sentence, split_sentences
+from .told_origins import told_origin
 
 # %% ../../nbs/api/training/18_propensity_evidence.ipynb #95952f07
 MOST_GROUPS_OF_A_FEATURE = 12 # values of a feature that are looked at as groups of customers
@@ -94,7 +95,7 @@ class PropensityEvidence:
     "What is said of a propensity model beside its figures."
     sentences:list[str] # For the reader
     tables:dict[str, list[dict[str, str|float|int|None]]] # chance_groups, groups, base_rates, corrections: those there are
-    reasons:list[Reason] # For the verdict, none milder than review
+    reasons:list[Reason] # For the verdict
 
 def _groups_of(held_out:pd.DataFrame)->dict[str, list[dict]]:
     try: return dict(chance_groups=chance_groups(held_out.label.to_numpy(), held_out.score.to_numpy()).round(6).to_dict("records"))
@@ -111,4 +112,5 @@ def propensity_evidence(
     moved, tables = shift_evidence(held_out, check)
     rows = customer_group_rows(held_out, group_features(held_out, spec.get("features") or ())) if isinstance(ranked, Estimate) else []
     said = [*(split_sentences(check, ranked) if check else ()), *filter(None, [days_sentence(check, ranked)]), *moved, *filter(None, [group_sentence(rows)])]
-    return PropensityEvidence(said, _groups_of(held_out) | tables | (dict(groups=rows) if rows else {}), day_reasons(check))
+    told, doubts = told_origin(facts, held_out)
+    return PropensityEvidence([*told, *said], _groups_of(held_out) | tables | (dict(groups=rows) if rows else {}), [*doubts, *day_reasons(check)])
