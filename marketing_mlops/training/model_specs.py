@@ -9,7 +9,8 @@ A run of twenty thousand customers takes half a minute until it is time to look 
 # %% auto #0
 __all__ = ['GAIN_FIGURES', 'POLICY_GATES', 'TASK_RULES', 'IMPORTED', 'SPEC_CHECKS', 'ranking_figures', 'policy_figures',
            'TaskRules', 'task_rules', 'is_imported', 'check_algorithm', 'check_learned_outcome', 'check_learner',
-           'check_gates', 'check_economics', 'check_experiment', 'check_keys', 'check_people', 'check_model_spec']
+           'check_gates', 'check_economics', 'check_experiment', 'check_keys', 'check_people', 'check_built',
+           'check_model_spec']
 
 # %% ../../nbs/api/training/05_model_specs.ipynb #ddf5dba2
 import re
@@ -182,6 +183,16 @@ def check_people(
     if purpose is not None and purpose not in allowed:
         raise ParameterError(f"consent_purpose is {purpose!r}; there are {', '.join(allowed)}.{closest(str(purpose), allowed)}", "Correct consent_purpose.", key="consent_purpose")
 
+# %% ../../nbs/api/training/05_model_specs.ipynb #cbded465
+def check_built(
+    model:str, # Key in params.yaml
+    spec:Mapping[str, str|float|list|Mapping], # The model's entry: task, source
+)->None:
+    "Raises `ParameterError` for a task that no stage of the pipeline builds."
+    if spec.get("task") != "lifetime_value": return
+    raise ParameterError(f"models.{model}.task is lifetime_value, which no stage of the pipeline builds.",
+                         f"Take the entry out, and type `mmops report customer_value -p source={spec.get('source')}`: it values every customer and tries itself out on the past.", key=f"models.{model}.task")
+
 # %% ../../nbs/api/training/05_model_specs.ipynb #14f4c663
 SPEC_CHECKS:tuple[Callable[[str, Mapping], None], ...] = (check_experiment, check_training_spec, task_rules, check_people, check_learned_outcome, check_algorithm, check_learner,
                                                           check_gates, check_economics)
@@ -201,6 +212,6 @@ def check_model_spec(
     further:tuple[Callable[[str, Mapping], None], ...]=(), # Checks by boxes that lie above this one, such as monitoring
 )->None:
     "Raises `ParameterError` naming file, model and key for the first thing that would stop a later stage."
-    for check in (check_keys, *(SPEC_CHECKS if spec.get("features") else ()), *further):
+    for check in (check_keys, check_built, *(SPEC_CHECKS if spec.get("features") else ()), *further):
         try: check(name, spec, own) if check is check_training_spec else check(name, spec)
         except ParameterError as error: raise _placed(error, name, file) from None

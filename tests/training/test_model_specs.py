@@ -73,3 +73,8 @@ def test_arms_with_blanks_may_have_gates():
     arms = PROMO | dict(experiment=PROMO["experiment"] | dict(arms={"No E-Mail": .5, "Mens E-Mail": .5}, control="No E-Mail"), gates={"qini_Mens E-Mail": 0})
     check_model_spec("shop", arms)
     assert {gate.figure for gate in read_gates(arms["gates"])} < set(policy_figures(arms))
+
+def test_a_task_no_stage_builds_is_refused_before_anything_runs():
+    "It went through every stage as `nothing to train`."
+    with pytest.raises(ParameterError, match="(?s)models.worth.task is lifetime_value, which no stage.*customer_value -p source=retailer"):
+        check_model_spec("worth", dict(owner="finance@example.com", purpose="Worth", audience="Customers", source="retailer", task="lifetime_value"))
