@@ -8,12 +8,12 @@ A look has a verdict and starts nothing. Whoever acts on it, a person or the pro
 
 # %% auto #0
 __all__ = ['REPEATED_SHARE', 'usual_rows', 'judge_volume', 'columns_with_scores', 'judge_scores', 'judge_realised',
-           'repeated_share', 'why_not_new', 'without_comparison', 'training_moment', 'PeriodJudged', 'read_period',
-           'judge_period', 'read_scores', 'scoring_bundle', 'monitor']
+           'repeated_share', 'why_not_new', 'without_comparison', 'training_moment', 'evaluation_note', 'PeriodJudged',
+           'read_period', 'judge_period', 'read_scores', 'scoring_bundle', 'monitor']
 
 # %% ../../nbs/api/monitoring/40_periods.ipynb #4bb8474b
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 import pandas as pd
 import pyarrow.parquet as pq
 from ..contracts.verdict import Reason, Verdict, combine, judged, markdown_table
@@ -138,6 +138,17 @@ def training_moment(
     known = [cutoff for cutoff in cutoffs if cutoff + days <= cutoffs[-1]] or cutoffs
     return pd.Series(known).mean()
 
+# %% ../../nbs/api/monitoring/40_periods.ipynb #35c59512
+def evaluation_note(
+    evaluation:Mapping, # Of a bundle: verdict, sentences
+)->dict[str, str|list[str]]: # status, said, steps, moved; empty where the bundle carries no verdict
+    "What an evaluation said, as far as a look at the model in use needs it."
+    if not evaluation.get("verdict"): return {}
+    verdict, sentences = Verdict.from_dict(evaluation["verdict"]), evaluation.get("sentences") or []
+    worst = [reason for reason in verdict.reasons if reason.severity == verdict.status] if verdict.status != "pass" else []
+    said = worst[0].message if worst else next(iter(sentences), "")
+    return dict(status=verdict.status, said=said, steps=[reason.next_step for reason in worst if reason.next_step], moved=[each for each in sentences if each.startswith("The base rate has moved")])
+
 # %% ../../nbs/api/monitoring/40_periods.ipynb #df89b2d6
 @dataclass(frozen=True)
 class PeriodJudged:
@@ -152,6 +163,7 @@ class PeriodJudged:
     scores:list[FeatureShift] # One for each score
     performance:dict[str, Estimate] # before, now, drop; what could be measured
     rules:MonitoringRules # It was judged by
+    evaluation:dict[str, str|list[str]]=field(default_factory=dict) # What the bundle's evaluation says, from `evaluation_note`; empty in a look written before
 
     @property
     def verdict(self)->Verdict: "All in one; a pass only where all are."; return combine(self.verdicts.values(), self.model)
@@ -204,7 +216,7 @@ def judge_period(
     verdicts = dict(input=seen.verdict, scores=scores.verdict, performance=realised, volume=judge_volume(n_scored, usual_rows(training, bundle.parameters), rules))
     verdicts |= _by_release_rules(bundle, rows, realised, figures, release)
     cutoff = rows.cutoff.max().isoformat() if len(rows) else ""
-    return PeriodJudged(bundle.parameters["model"], bundle.core_hash, str(rows.role.iloc[0]) if len(rows) else "", cutoff, len(rows), verdicts, seen.shifts, scores.shifts, figures, rules)
+    return PeriodJudged(bundle.parameters["model"], bundle.core_hash, str(rows.role.iloc[0]) if len(rows) else "", cutoff, len(rows), verdicts, seen.shifts, scores.shifts, figures, rules, evaluation_note(bundle.evaluation))
 
 # %% ../../nbs/api/monitoring/40_periods.ipynb #479bafc4
 def read_scores(
