@@ -66,7 +66,7 @@ def review_lines(
     def size(row): return f"{row.customers_low:,} to {row.customers_high:,}" if row.customers_low < row.customers_high else f"{row.customers:,}"
     sizes = text_table(dict(segment=row.segment, customers=size(row), share=f"{row.share:.1%}") for row in segment_sizes(review.evidence).itertuples())
     answers = [f"{SEGMENT_CHECKS[name].asks} {verdict.status}\n{finding_lines(verdict.reasons)}".rstrip() for name, verdict in review.verdicts.items() if verdict.reasons]
-    looked = f"{len(review.evidence.now):,} customers of {review.source}, as of {review.cutoff:%Y-%m-%d} ({review.clock})"
+    looked = f"{len(review.evidence.now):,} customers of {review.source}, as known before {review.cutoff:%Y-%m-%d} ({review.clock})"
     return "\n\n".join([f"{review.evidence.declared.name}: {review.word} · {looked}", sizes, *answers])
 
 # %% ../../nbs/api/cli/69_segment_commands.ipynb #2041cf98

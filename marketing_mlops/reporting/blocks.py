@@ -86,13 +86,15 @@ def decision_block(
     word:str, # ship, hold, stop, promote, pass, review ...; see `reporting.colours.meaning_of`
     sentence:str, # Why, in one sentence
     details:dict[str, str|list[str]], # Further lines by name, in the order they are read: How sure, What would change it
+    about:str="", # What the word judges, where the title of the page would make one think of something else
 )->Block:
     "The answer a page gives, in words, with how sure it is."
+    shown = word.replace("_", " ").capitalize()
     details = {name: [value] if isinstance(value, str) else list(value) for name, value in details.items() if value}
     rows = "".join(f"<dt>{html.escape(name)}</dt>" + "".join(f"<dd>{inline_html(line)}</dd>" for line in lines) for name, lines in details.items())
-    body = (f'<div class="decision {meaning_of(word)}"><p class="word">{html.escape(word.replace("_", " ").capitalize())}</p>'
+    body = (f'<div class="decision {meaning_of(word)}"><p class="word">{html.escape(shown)}{f"<span> · {html.escape(about)}</span>" if about else ""}</p>'
             f'<p class="why">{inline_html(sentence)}</p>{f"<dl>{rows}</dl>" if rows else ""}</div>')
-    said = [f"{word.replace('_', ' ').capitalize()}. {sentence}"] + [f"{name}: {' '.join(lines)}" for name, lines in details.items()]
+    said = [f"{shown}{f' · {about}' if about else ''}. {sentence}"] + [f"{name}: {' '.join(lines)}" for name, lines in details.items()]
     return Block(body, "\n".join(said))
 
 # %% ../../nbs/api/reporting/60_blocks.ipynb #48596b66
