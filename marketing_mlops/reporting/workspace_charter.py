@@ -138,12 +138,12 @@ def charter_figures_table(
     rows = [dict(figure=each.label, value=each.shown, target=target_words(each), before=each.before or "–", stands_on=each.stands_on) for each in charter.figures]
     return table_block(pd.DataFrame(rows), formats=dict(value=str), labels=dict(figure="Figure", value="Value", target="Target", before="Before", stands_on="What it stands on"))
 
-# %% ../../nbs/api/reporting/89_workspace_charter.ipynb #55cc6370
+# %% ../../nbs/api/reporting/89_workspace_charter.ipynb #66d14f62
 def practices_table(
     charter:WorkspaceCharter, # From `read_charter`
 )->Block:
     "Which practices the records show."
-    rows = [dict(level=each.question.level, practice=each.question.text, answer=each.answer, because=each.because) for each in charter.answers]
+    rows = [dict(level=each.question.level, practice=each.question.text, answer=each.answer, because=each.because.replace('`', '')) for each in charter.answers]
     return table_block(pd.DataFrame(rows), labels=dict(level="Level", practice="Practice", answer="On record", because="Record"))
 
 def friction_table(
