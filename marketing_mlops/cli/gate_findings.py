@@ -90,14 +90,17 @@ def _packed_again(workspace:Workspace, model:str, into:Path):
     "The candidate fitted, judged and packed, as the stages train, evaluate and bundle do it."
     from marketing_mlops.features.training_files import read_training_set
     from marketing_mlops.registry.bundles import write_bundle
-    from marketing_mlops.registry.candidate_files import read_candidate, write_candidate
+    from marketing_mlops.registry.candidate_files import read_candidate, store_candidate, write_candidate
+    from marketing_mlops.registry.imported_models import import_candidate
     from marketing_mlops.registry.recipes import code_hash, library_hash
     from marketing_mlops.training.candidates import fit_candidate
     from marketing_mlops.training.evaluations import evaluate
+    from marketing_mlops.training.model_specs import is_imported
     from marketing_mlops.training.split_checks import split_check
     from marketing_mlops.workspace.places import file_sha256
     spec, rows = read_params(workspace).model(model), read_training_set(workspace.output("features", model))
-    write_candidate(split_check(rows, spec, fit_candidate(rows, spec)), rows, (spec.get("outcome") or {}).get("kind", "outcome"), into)
+    if is_imported(spec): store_candidate(import_candidate(workspace.output("imports", model), spec, rows), into)
+    else: write_candidate(split_check(rows, spec, fit_candidate(rows, spec)), rows, (spec.get("outcome") or {}).get("kind", "outcome"), into)
     found = read_candidate(into)
     evaluation = evaluate(model, found.held_out, spec, found.facts, learned_from=found.learned_from).to_dict()
     write_bundle(into/"bundle", scorer=found.scorer, kind="graph", features=found.features, schema=found.schema, parameters=spec | dict(model=model, facts=found.facts), evaluation=evaluation,

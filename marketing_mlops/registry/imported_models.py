@@ -10,9 +10,10 @@ After that nothing is special about it. The evaluate stage judges its scores of 
 __all__ = ['MOST_APART', 'MOST_EXAMPLE_BYTES', 'scorer_from', 'refuse_no_chances', 'read_examples', 'compare_examples',
            'BroughtModel', 'brought_model', 'seal_import', 'read_import', 'import_candidate']
 
-# %% ../../nbs/api/registry/96_imported_models.ipynb #d9c55808
+# %% ../../nbs/api/registry/96_imported_models.ipynb #721bcdb2
 import hashlib, json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import numpy as np
@@ -32,7 +33,7 @@ from .stored_estimators import asked_estimator, estimator_graph, open_estimator
 from ..workspace.errors import DataError, MmopsError, closest
 from ..workspace.places import canonical_json
 
-# %% ../../nbs/api/registry/96_imported_models.ipynb #d4df15c6
+# %% ../../nbs/api/registry/96_imported_models.ipynb #c707a4b6
 def scorer_from(
     file:str|Path, # ONNX or skops
     contract:ModelContract, # From `read_contract`
@@ -41,17 +42,25 @@ def scorer_from(
     "A foreign model as a scorer of ours. Raises `ForeignModelError`."
     kind, content = read_model_file(file)
     columns = [each.column for each in contract.features]
-    asked = asked_estimator(open_estimator(file, content), file) if kind == "skops" else None
-    model = checked_graph(estimator_graph(asked, columns, file) if asked else content, file)
-    scorer = adopted_graph(model, columns, *graph_output(model, *(contract.output if not asked else (None, None)), file), file)
-    if not asked: _refuse_unnamed(model, contract, file)
-    return scorer, kind, hashlib.sha256(content).hexdigest(), _compared(asked, columns, {each.theirs for each in contract.features if not each.missing or each.missing_as is not None}, rows, file)
+    with _said_in_words(file):
+        asked = asked_estimator(open_estimator(file, content), file) if kind == "skops" else None
+        model = checked_graph(estimator_graph(asked, columns, file) if asked else content, file)
+        scorer = adopted_graph(model, columns, *graph_output(model, *(contract.output if not asked else (None, None)), file), file)
+        if not asked: _refuse_unnamed(model, contract, file)
+        return scorer, kind, hashlib.sha256(content).hexdigest(), _compared(asked, columns, {each.theirs for each in contract.features if not each.missing or each.missing_as is not None}, rows, file)
+
+@contextmanager
+def _said_in_words(file)->Iterator[None]:
+    "A file made with care can hold a model whose parts do not fit each other, and every library words that otherwise."
+    try: yield
+    except MmopsError: raise
+    except Exception as error: raise foreign(file, f"its parts do not fit each other ({type(error).__name__}: {' '.join(str(error).split())[:120]}).", "Ask whoever sent it to store it again, and compare size and digest.") from None
 
 def _refuse_unnamed(model, contract:ModelContract, file):
     if contract.examples or len(graph_inputs(model)) == len(contract.features): return
     raise foreign(file, "it takes all columns as one block without names, so nothing shows that their order is that of the contract.", "Ask for a CSV with rows and the scores they were given, and name it as `examples: {file: …, score: …}` in the contract.")
 
-# %% ../../nbs/api/registry/96_imported_models.ipynb #844bc17e
+# %% ../../nbs/api/registry/96_imported_models.ipynb #6efc34dc
 def _compared(asked, columns:list, whole:set[str], rows:pd.DataFrame, file)->Verdict:
     if asked is None: return judged("agreement", [Reason("agreement_taken_over", "It came as a graph and is taken over step by step; there is no estimator to compare it with.", severity="pass")])
     under = {each.theirs: rows[each.feature] if each.missing_as is None else rows[each.feature].fillna(each.missing_as) for each in columns}
@@ -61,10 +70,9 @@ def _compared(asked, columns:list, whole:set[str], rows:pd.DataFrame, file)->Ver
 
 def _scored(scorer:bytes, rows:pd.DataFrame, file)->np.ndarray:
     "What it gives for our rows; refused where that is no chance of each."
-    try: found = run_graph(open_graph(scorer), rows)
+    try: return run_graph(open_graph(scorer), rows)
     except DataError: raise
     except Exception as error: raise foreign(file, f"onnxruntime cannot run it on our rows: {' '.join(str(error).split())[:160]}", "Compare types and order of the features in the contract with the model.") from None   # onnxruntime raises classes of its own
-    return found
 
 # %% ../../nbs/api/registry/96_imported_models.ipynb #fdea94ee
 def refuse_no_chances(
