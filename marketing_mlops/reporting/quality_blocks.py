@@ -8,10 +8,10 @@ Somebody wants to know whether this week's data may be used. They need a word, t
 
 # %% auto #0
 __all__ = ['SENTENCES', 'SENTENCES_OF_OLD_DATA', 'WHEN', 'Quality', 'read_quality', 'quality_sentence', 'registered_checks',
-           'checks_without_tables', 'table_of', 'newest_week', 'sure_of', 'owners_of_tables', 'quality_owner',
-           'who_acts', 'owners_block', 'quality_heading', 'quality_answer', 'findings_block', 'checks_block',
-           'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block', 'value_range',
-           'profile_blocks']
+           'checks_without_tables', 'table_of', 'outside_week', 'newest_week', 'sure_of', 'owners_of_tables',
+           'quality_owner', 'who_acts', 'owners_block', 'quality_heading', 'quality_answer', 'findings_block',
+           'checks_block', 'rows_block', 'rejected_reasons', 'rejected_chart', 'known_block', 'freshness_block',
+           'value_range', 'profile_blocks']
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #02c3349e
 from collections.abc import Iterable
@@ -41,6 +41,7 @@ class Quality:
     profiles:dict[str, pd.DataFrame] # Table → one row per column
     is_candidate:bool = False # Tables that have not been accepted
     weeks:dict[str, list[int]] = field(default_factory=dict) # Table with a steady stream of events → events of each week, the newest first
+    days:dict[str, list[tuple[str, int, int, int]]] = field(default_factory=dict) # Table → days of the newest week with their events, and the least and most of the same weekday before
     weeks_end:str = "" # Last day of the newest of these weeks, ISO; "" without any
 
     @property
@@ -59,13 +60,15 @@ def read_quality(
     from marketing_mlops.sources.profiles import profile_tables
     from marketing_mlops.sources.quality import candidate_tables, judge_candidate
     from marketing_mlops.sources.time_checks import delivered_files, freshness, newest_events
-    from marketing_mlops.sources.volume_checks import last_complete_day, weekly_totals
+    from marketing_mlops.sources.volume_checks import last_complete_day, newest_days, weekly_totals
     facts = source_facts(source, workspace)
     tables = candidate_tables(source, workspace) if candidate else facts.tables
     if not tables: raise DataError(f"Source {source!r} has no accepted tables, so there is no quality to show.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=source)
     verdict = judge_candidate(source, workspace).verdict if candidate else quality_of(facts)
-    with open_evidence(tables, source=source, clock=facts.clock) as evidence: newest, files, weeks, end = newest_events(evidence), delivered_files(evidence), weekly_totals(evidence), last_complete_day(evidence)
-    return Quality(facts, verdict, freshness(source, newest, facts.clock, files), newest, profile_tables(tables), candidate, weeks, end)
+    with open_evidence(tables, source=source, clock=facts.clock) as evidence:
+        newest, files, weeks, end = newest_events(evidence), delivered_files(evidence), weekly_totals(evidence), last_complete_day(evidence)
+        days = {table: newest_days(evidence, table) for table in weeks}
+    return Quality(facts, verdict, freshness(source, newest, facts.clock, files), newest, profile_tables(tables), candidate, weeks, days, end)
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #878b7520
 SENTENCES = {"pass": "{tables} of {name} may be used: no check found anything that stands in the way.",
@@ -110,6 +113,25 @@ def table_of(
     "The table a finding is about."
     return reason.message.split(":")[0].split(".")[0]
 
+# %% ../../nbs/api/reporting/86_quality_blocks.ipynb #d37edaf4
+def outside_week(
+    quality:Quality, # What is known about a source
+    table:str, # Whose newest week lies outside the weeks before
+    now:int, # Its events
+    past:list[int], # Events of the weeks it is compared with
+)->str: # Two or three sentences
+    "By which share and on which days a week lies outside, and whether that is a finding."
+    from marketing_mlops.sources.volume_checks import TOLERANCE
+    name, end = table.replace("_", " "), date.fromisoformat(quality.weeks_end)
+    much = f"{show_rate(1 - now/min(past), 0)} below the least" if now < min(past) else f"{show_rate(now/max(past) - 1, 0)} above the most"
+    off = [(day, n, low, high) for day, n, low, high in quality.days.get(table, []) if (n < low if now < min(past) else n > high)]
+    which = ", ".join(f"{day} has {show_count(n)} ({show_count(low)}{f' to {show_count(high)}' if high != low else ''} before)" for day, n, low, high in off) or "no single day stands out"
+    late = TABLES[table].freshness_days
+    coming = f", all within the {show_number(late)} days that {name} may come late" if off and late and now < min(past) and all((end - date.fromisoformat(day)).days < late for day, *_ in off) else ""
+    is_found = any(reason.code == "volume" and table_of(reason) == table for reason in quality.verdict.reasons)
+    asked = "What was found says whom to ask." if is_found else f"Nobody has to ask: only a week below {show_number(100/TOLERANCE, 0)} % of the least or above {show_number(100*TOLERANCE, 0)} % of the most is a finding."
+    return f"{name.capitalize()} is {much} of those weeks: {which}{coming}. {asked}"
+
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #c56a7701
 def newest_week(
     quality:Quality, # What is known about a source
@@ -123,8 +145,8 @@ def newest_week(
     weeks = {table: counts for table, counts in quality.weeks.items() if any(counts)}
     if not weeks: return "No table has a steady stream of events, so there is no week to compare with the weeks before."
     compared = f", in brackets the {PAST_WEEKS} weeks up to {date.fromisoformat(quality.weeks_end) - timedelta(days=7*RECENT_WEEKS)}" if any(any(counts[RECENT_WEEKS:]) for counts in weeks.values()) else ""
-    outside = [table.replace("_", " ") for table, (now, *before) in weeks.items() if any(past := before[RECENT_WEEKS-1:RECENT_WEEKS-1+PAST_WEEKS]) and not min(past) <= now <= max(past)]
-    said = f" Outside: {', '.join(outside)}; what was found says whether that is enough to ask somebody." if outside else ""
+    outside = [(table, now, past) for table, (now, *before) in weeks.items() if any(past := before[RECENT_WEEKS-1:RECENT_WEEKS-1+PAST_WEEKS]) and not min(past) <= now <= max(past)]
+    said = "".join(f" {outside_week(quality, *each)}" for each in outside)
     return f"The week that ended on {quality.weeks_end} brought {', '.join(told(*each) for each in weeks.items())}{compared}.{said}"
 
 def sure_of(

@@ -6,7 +6,7 @@ The check for what no single row can show: rows that are missing, and rows that 
 
 # %% auto #0
 __all__ = ['PAST_WEEKS', 'RECENT_WEEKS', 'FEWEST_A_WEEK', 'TOLERANCE', 'SPLIT_BY', 'WATCHED_TABLES', 'strange_weeks',
-           'weekly_counts', 'last_complete_day', 'weekly_totals', 'find_strange_volumes']
+           'weekly_counts', 'last_complete_day', 'weekly_totals', 'newest_days', 'find_strange_volumes']
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #3e053d50
 from datetime import date, timedelta
@@ -33,6 +33,11 @@ def strange_weeks(
 SPLIT_BY = ("kind", "market") # Columns that make series
 WATCHED_TABLES = ("orders", "order_lines", "contacts", "touchpoints", "media") # Tables with a steady stream of events
 
+def _counted_rows(evidence:Evidence, table:str)->str:
+    "What counts as one event: a row, or what several statements are about."
+    key = TABLES[table].key
+    return f"count(DISTINCT hash({', '.join(key)}))" if TABLES[table].restated and all(evidence.has(table, name) for name in key) else "count(*)"
+
 def weekly_counts(
     evidence:Evidence, # Of one source
     table:str, # One of `WATCHED_TABLES`
@@ -43,9 +48,8 @@ def weekly_counts(
     evidence.require(table, event)
     split, last = [name for name in SPLIT_BY if evidence.has(table, name)], last_complete_day(evidence)
     if not last: return {}
-    counted_rows = f"count(DISTINCT hash({', '.join(TABLES[table].key)}))" if TABLES[table].restated and all(evidence.has(table, name) for name in TABLES[table].key) else "count(*)"
     names = ", ".join(["*", *(f'coalesce("{name}", \'\') AS {name}_' for name in split)])
-    rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', CAST({event} AS DATE), DATE '{last}')/7) AS INT) AS ago, {counted_rows}
+    rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', CAST({event} AS DATE), DATE '{last}')/7) AS INT) AS ago, {_counted_rows(evidence, table)}
         FROM (SELECT {names} FROM {table}) WHERE CAST({event} AS DATE) <= DATE '{last}' AND CAST({event} AS DATE) > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL ORDER BY ALL""")
     found = {}
     for *series, ago, n in rows: found.setdefault(tuple(series), [0]*(PAST_WEEKS + RECENT_WEEKS))[ago] = n
@@ -69,6 +73,21 @@ def weekly_totals(
     there = [table for table in WATCHED_TABLES if evidence.has(table, TABLES[table].event_time)]
     found = {table: [sum(week) for week in zip(*weekly_counts(evidence, table).values())] for table in there}
     return {table: weeks for table, weeks in found.items() if weeks}
+
+# %% ../../nbs/api/sources/94_volume_checks.ipynb #66dbee91
+def newest_days(
+    evidence:Evidence, # Of one source
+    table:str, # One of `WATCHED_TABLES`
+)->list[tuple[str, int, int, int]]: # ISO day, its events, least and most of the same weekday in the past weeks; oldest first, empty without events
+    "The days of the newest week beside what such days usually bring."
+    if not (last := last_complete_day(evidence)): return []
+    event, end = TABLES[table].event_time, date.fromisoformat(last)
+    rows = evidence.ask(f"SELECT strftime(CAST({event} AS DATE), '%Y-%m-%d'), {_counted_rows(evidence, table)} FROM {table} WHERE CAST({event} AS DATE) <= DATE '{last}' AND CAST({event} AS DATE) > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL")
+    counts, found = dict(rows), []
+    for day in (end - timedelta(days=ago) for ago in range(6, -1, -1)):
+        past = [counts.get(f"{day - timedelta(days=7*week)}", 0) for week in range(RECENT_WEEKS, RECENT_WEEKS + PAST_WEEKS)]
+        found.append((f"{day}", counts.get(f"{day}", 0), min(past), max(past)))
+    return found
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #c737a2e0
 @register_check("volume", "Recent weeks with far fewer or far more events than the twelve before them.", needs=WATCHED_TABLES)

@@ -1,5 +1,6 @@
 """The two reports, run as the pipeline and as papermill run them, on data whose answer is known."""
 import json, os, shutil, subprocess, sys
+from dataclasses import replace
 from decimal import Decimal
 import numpy as np
 import pandas as pd
@@ -12,10 +13,13 @@ from marketing_mlops.measurement.readouts import read_out
 from marketing_mlops.reporting.campaigns import Campaign, campaign_units, read_campaign
 from marketing_mlops.reporting.data_age import age_sentence, data_verdict
 from marketing_mlops.reporting.plain_answers import three_answers
+from marketing_mlops.reporting.quality_blocks import newest_week, read_quality
 from marketing_mlops.reporting.readout_blocks import arms_block, differences_block, gain_chart, sure_lines
 from marketing_mlops.reporting.provenance import SourceFacts
 from marketing_mlops.reporting.reports import report_index, run_report
+from marketing_mlops.sources.evidence import open_evidence
 from marketing_mlops.sources.ingestion import ingest, write_table
+from marketing_mlops.sources.volume_checks import last_complete_day, newest_days, weekly_totals
 from marketing_mlops.workspace.clock import WallClock, clock_for
 from marketing_mlops.workspace.errors import DataError, ParameterError, StageError
 from marketing_mlops.workspace.params import read_params
@@ -182,6 +186,23 @@ def test_the_quality_page_leads_with_its_verdict_and_next_step(shop, tools):
     page = run_report("data_quality", {"source": "shop"}, shop, shop.report_folder("spring"))
     text = "".join(tools.Parts(page.read_text()).text)
     assert text.index("Review") < text.index("<b>50</b> rows came late") < text.index("Ask sales") < text.index("What became of every row")
+
+def visits_on(days, per_day):
+    "Visits, so many a day, and others so many days before the end."
+    start = pd.Timestamp("2026-06-30", tz="UTC")
+    rows = [dict(day=(start - pd.Timedelta(days=ago)).date(), n=days.get(ago, per_day)) for ago in range(7*16)]
+    at = [pd.Timestamp(row["day"], tz="UTC") + pd.Timedelta(minutes=i) for row in rows for i in range(row["n"])]
+    return pd.DataFrame(dict(kind="visit", occurred_at=pd.Series(at).astype("datetime64[us, UTC]")))
+
+@pytest.mark.parametrize("days, says", [({0: 1, 1: 30}, "Touchpoints is 24 % below the least of those weeks: 2026-06-29 has 30 (100 before), 2026-06-30 has 1 (100 before), all within the 2 days that touchpoints may come late. Nobody has to ask"),
+                                        ({5: 0, 6: 30}, "2026-06-24 has 30 (100 before), 2026-06-25 has 0 (100 before). Nobody has to ask"), ({2: 300}, "Touchpoints is 29 % above the most of those weeks: 2026-06-28 has 300 (100 before). Nobody has to ask"), ({}, None)])
+def test_a_week_that_lies_outside_is_explained_by_its_share_and_its_days(shop, days, says):
+    with open_evidence(dict(touchpoints=visits_on(days, 100)), source="shop", clock=clock_for("2026-06-30")) as evidence: weeks, of_days, end = weekly_totals(evidence), newest_days(evidence, "touchpoints"), last_complete_day(evidence)
+    quality = replace(read_quality("shop", shop), weeks=weeks, days=dict(touchpoints=of_days), weeks_end=end)
+    said = newest_week(quality)
+    assert says in said if says else "of those weeks" not in said, said
+    asked = replace(quality, verdict=Verdict("shop", "review", [Reason("volume", "touchpoints.visit: one of the last 4 weeks stands out.", 1, 2, "Ask.", severity="review")]))
+    if says: assert "What was found says whom to ask." in newest_week(asked) and "Nobody has to ask" not in newest_week(asked)
 
 def without_an_end(workspace):
     "The same source, still growing: its age is judged by the wall clock."
