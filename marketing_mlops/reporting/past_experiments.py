@@ -1,6 +1,6 @@
 """Every test this workspace knows: what was asked, what came out, what was decided and what was learnt
 
-Use this page before you plan a test, to see whether somebody has asked the question already, and after one, to see it beside the others. `find_experiments` collects every experiment of a workspace from the three places that know something of it: `params.yaml` (what is promised now), the pages of its readouts (what came out), and the ledger (what was promised first, what somebody decided, and what was learnt). `search_experiments` keeps those that speak of some words, and `similar_experiments` puts the nearest first.
+Use this page before you plan a test, to see whether somebody has asked the question already, and after one, to see it beside the others. `find_experiments` collects every experiment of a workspace from the four places that know something of it: `params.yaml` (what is promised now), the pages of its readouts (what came out), the ledger (what was promised first, what somebody decided, and what was learnt), and the tables (who was assigned; `reporting.assigned_experiments`). `search_experiments` keeps those that speak of some words, and `similar_experiments` puts the nearest first.
 
 A test that is gone from `params.yaml` stays in the list as long as the ledger or a page remembers it."""
 
@@ -25,6 +25,7 @@ from ..jobs.results import semantic_hash
 from ..jobs.runs import latest_run
 from ..measurement.experiments import read_experiment
 from ..measurement.kept_promises import DIFFERS, REGISTERED_BEFORE, SAYS_SO, SET_AFTERWARDS, UNDATED, promise_changes, promise_facts
+from .assigned_experiments import AssignedExperiment, assigned_experiments
 from .reports import REPORT_PLACES
 from ..workspace.errors import ParameterError, closest
 from ..workspace.params import read_params
@@ -52,6 +53,8 @@ class PastExperiment:
     judged_by:Mapping = field(default_factory=dict) # The promise that decided, where the ledger's differed; else as `promise`
     evidence:ReadoutEvidence|None = None # What a decision would rest on; None for a test nobody has read out
     decided:DecidedExperiment|None = None # What somebody decided; None while nobody has
+    assigned:AssignedExperiment|None = None # Who was assigned, as the tables hold it; None where they hold nothing
+    is_promised:bool = True # Whether params.yaml, a readout or the ledger knows it; False for a test that stands in the data alone
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #07d0cd3d
 @patch(as_prop=True)
@@ -59,7 +62,7 @@ def text(self:PastExperiment)->str: # For searching
     "All words of the test."
     asked = (str(self.promise.get(key, "")) for key in ("hypothesis", "objective", "goal", "eligibility"))
     reason = self.decided.reason if self.decided else ""
-    return " ".join([self.name, self.model, self.audience, self.word, self.sentence, *asked, reason, *self.promise.get("arms", {}), *(lesson.text for lesson in self.lessons)])
+    return " ".join([self.name, self.model, self.audience, self.word, self.sentence, *asked, reason, *self.promise.get("arms", {}), *(self.assigned.arms if self.assigned else ()), *(lesson.text for lesson in self.lessons)])
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #97b05cb8
 UNKEPT = SAYS_SO.partition(":")[0] # A promise the ledger does not hold
@@ -152,7 +155,8 @@ def find_experiments(
 )->list[PastExperiment]: # By name
     "Every experiment that anything in the workspace remembers."
     declared, results, written, lessons = _declared(workspace), read_experiments(workspace), registered_experiments(workspace), recorded_lessons(workspace)
-    decided = decided_experiments(workspace)
+    decided, assigned = decided_experiments(workspace), assigned_experiments(workspace)
+    promised = {*declared, *results, *written, *lessons, *decided}
     def joined(name):
         test, said, entry = results.get(name, PastExperiment(name)), declared.get(name), written.get(name)
         kept = entry.promise if entry else {}
@@ -160,8 +164,8 @@ def find_experiments(
         if said:
             since = " ".join(filter(None, [test.doubt, _changed_since(said.promise, test.promise, THE_READOUT)])) or _changed_since(said.promise, kept, THE_LEDGER)
             test = replace(test, promise=test.promise or said.promise, model=said.model, audience=said.audience, owner=said.owner or test.owner, doubt=since)
-        return replace(test, promise=test.promise or kept, registered=entry, lessons=tuple(lessons.get(name, ())), decided=decided.get(name), owner=test.owner or str(kept.get("owner", "")))
-    return [joined(name) for name in sorted({*declared, *results, *written, *lessons, *decided})]
+        return replace(test, promise=test.promise or kept, registered=entry, lessons=tuple(lessons.get(name, ())), decided=decided.get(name), owner=test.owner or str(kept.get("owner", "")), assigned=assigned.get(name), is_promised=name in promised)
+    return [joined(name) for name in sorted({*promised, *assigned})]
 
 # %% ../../nbs/api/reporting/83_past_experiments.ipynb #7ed8b1ff
 OTHER_RESULTS = "The results are others by now: decide again."

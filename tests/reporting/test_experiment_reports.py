@@ -3,12 +3,15 @@ import json, re, shutil
 import numpy as np
 import pandas as pd
 import pytest
+from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.governance.decided_experiments import record_decision
 from marketing_mlops.governance.experiment_entries import record_lesson, register_experiment
 from marketing_mlops.reporting.past_experiments import evidence_of
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
+from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import StageError
+from marketing_mlops.workspace.params import read_params
 from marketing_mlops.workspace.places import find_workspace, write_text
 
 ARM = 'Card <script>document.title="pwned"</script>'
@@ -111,9 +114,25 @@ def test_no_customer_of_the_table_is_on_a_page_or_in_the_evidence(place, pages):
 
 def test_the_catalogue_knows_what_was_read_planned_and_learnt(pages):
     text, found = pages[CATALOGUE].read_text(), results(pages[CATALOGUE])
-    assert [(row["experiment"], row["decision"]) for row in found["tests"]] == [("coupon_2026", "not read out"), ("postcards_2026", "ship")]
+    assert [(row["experiment"], row["proposal"]) for row in found["tests"]] == [("coupon_2026", "not read out"), ("postcards_2026", "ship")]
     assert found["tests"][1]["times_low"] > 1 and "the printer was late" in text and "anna@" not in text
     assert "These come nearest" in text
+
+def test_a_proposal_is_not_called_a_decision_while_nobody_has_decided(pages):
+    text, found = prose_of(pages[CATALOGUE]), results(pages[CATALOGUE])
+    assert "Readout proposes" in text and {row["decided"] for row in found["tests"]} == {"nobody has"} and "The ledger holds a decision on none of them." in found["sentence"]
+
+def test_a_test_that_stands_in_the_data_alone_is_in_the_catalogue(place, tmp_path):
+    own = find_workspace(shutil.copytree(place.root, tmp_path/"own"))
+    source = next(iter(read_params(own).sources))
+    own.accepted(source).mkdir(parents=True, exist_ok=True)
+    def got(who, arm): return dict(experiment_id="subject_line_2026", customer_id=who, arm=arm, occurred_at="2026-05-19T06:00Z", known_at="2026-05-19T06:00Z")
+    write_table(frame_of_rows("assignments", [got("ada", "plain"), got("ben", "question"), got("cem", "plain")]), "assignments", own.accepted(source))
+    page = run_report(CATALOGUE, {}, own)
+    assert "subject_line_2026" in [row["experiment"] for row in results(page)["tests"]] and "(of which 1 in the data alone)" in results(page)["sentence"]
+    assert f"plain 2, question 1 assigned on 2026-05-19, in the tables of {source}." in prose_of(page) and "it stands in the data alone" in prose_of(page)
+    (own.accepted(source)/"assignments.parquet").unlink()
+    assert "subject_line_2026" not in [row["experiment"] for row in results(run_report(CATALOGUE, {}, own))["tests"]]
 
 def test_a_search_keeps_the_tests_that_speak_of_every_word(place, pages, tmp_path):
     def names(search): return [row["experiment"] for row in results(run_report(CATALOGUE, dict(search=search), place, tmp_path))["tests"]]
