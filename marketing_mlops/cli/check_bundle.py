@@ -52,11 +52,11 @@ def portable_in(
 def _bundle_named(workspace:Workspace, what:str):
     from marketing_mlops.governance.named_bundles import named_bundle
     from marketing_mlops.registry.bundle_files import opened_files
-    from marketing_mlops.registry.bundles import read_bundle
+    from marketing_mlops.registry.bundles import SCORER_KINDS, read_bundle
     named = named_bundle(workspace, what)
     if named.folder is None: raise ParameterError(f"The files of {named.model}@{named.core_hash[:12]} are not here.", "Fetch them with `dvc pull`, or bring them back with `mmops restore`.", file=None, key=what)
     kind = opened_files(named.folder, named.core_hash)[1].get("kind")
-    if kind != "graph": raise ParameterError(f"{named.model}@{named.core_hash[:12]} holds {kind} and no graph; only graphs run without this project.", f"Score it here: `mmops run {named.model}`.", file=None, key=what)
+    if kind not in SCORER_KINDS: raise ParameterError(f"{named.model}@{named.core_hash[:12]} holds {kind}, which only this project reads; {' and '.join(SCORER_KINDS)} run without it.", f"Score it here: `mmops run {named.model}`.", file=None, key=what)
     return read_bundle(named.folder, named.core_hash), named
 
 # %% ../../nbs/api/cli/78_check_bundle.ipynb #d99895ec

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from . import bare_scorer
 from .bundle_files import BundleError, bytes_hash, opened_files, seal_files
-from .bundles import score_rows
-from .graph_rows import category_texts, number_values, run_columns
+from .bundles import SCORER_KINDS, score_rows
+from .graph_rows import category_texts, number_values
 from .locked_libraries import lock_part, needed_by
 from .probe_rows import UNSEEN_CATEGORY
 from ..workspace.places import canonical_json
@@ -53,7 +53,7 @@ def stored_examples(
     rows, parts = example_rows(bundle), bundle.schema["features"]
     frame = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=object if parts[name]["type"] == "category" else float) for name in bundle.features})
     columns = {name: (category_texts if parts[name]["type"] == "category" else number_values)(frame[name]) for name in bundle.features}
-    known = np.all([np.isfinite(run_columns(session, columns)) for session in bundle.sessions.values()], axis=0)
+    known = np.all([np.isfinite(values) for values in bundle.outputs(columns).values()], axis=0)
     scores = score_rows(bundle, frame[known])
     return [dict(row=rows[i], scores=dict(zip(scores.columns, map(float, each)))) for i, each in zip(np.flatnonzero(known), scores.to_numpy())]
 
@@ -105,7 +105,7 @@ def write_portable(
     examples = stored_examples(bundle)
     told = dict(model=bundle.parameters["model"], core_hash=bundle.core_hash, python=python, n=len(examples), most=bare_scorer.MOST_DIFFERENCE, features=", ".join(f"`{name}`" for name in bundle.features))
     files = {f"bundle/{name}": content for name, content in inside.items()} | {"examples.json": canonical_json(examples).encode(), "score.py": _score_file().encode(),
-        "requirements.txt": lock_part(lock, needed_by("onnxruntime")).encode(), "Dockerfile": dockerfile(python).encode(), "README.md": _README.format(**told).encode()}
+        "requirements.txt": lock_part(lock, needed_by(SCORER_KINDS[bundle.kind].library)).encode(), "Dockerfile": dockerfile(python).encode(), "README.md": _README.format(**told).encode()}
     return seal_files(into, files, dict(format=1, kind="portable", model=told["model"], bundle=bundle.core_hash, python=python), {})
 
 # %% ../../nbs/api/registry/94_portable_bundles.ipynb #77ec2d61

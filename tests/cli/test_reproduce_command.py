@@ -28,7 +28,7 @@ def shop(tmp_path):
 @pytest.mark.parametrize("words, says", [
     (["reproduce", "chrun@champion"], "Did you mean 'churn'"), (["reproduce", "churn@champion"], "churn has no champion"), (["reproduce", "churn@99"], "no bundle '99'"),
     (["reproduce", "churn@candidate"], "nobody noted from which revision"), (["reproduce", "churn@candidate", "--into", "."], "something is there already"),
-    (["reproduce", "<b>🎁</b>@\x1b[31m"], "There is no model"), (["check-bundle", "churn@candidate"], "no graph"), (["check-bundle", "gone.zip"], "There is no file gone.zip"),
+    (["reproduce", "<b>🎁</b>@\x1b[31m"], "There is no model"), (["check-bundle", "churn@candidate"], "which only this project reads"), (["check-bundle", "gone.zip"], "There is no file gone.zip"),
     (["check-bundle", "settings.ini"], "There is no model"), (["check-bundle", "data/bundle/churn"], "not a portable bundle")])
 def test_what_cannot_be_done_is_said_in_two_lines(shop, monkeypatch, capsys, words, says):
     monkeypatch.chdir(shop)
