@@ -19,8 +19,8 @@ def _learned_reason(told:Mapping, begins:pd.Timestamp|None, n:int)->Reason:
     until, rows = told.get("until"), f"the {n:,} rows it is judged on"
     if until is None: return Reason("told_rows", f"Its contract does not say until when its rows go, so whether it has learned from {rows} is not known.", next_step="Ask its owner for the day, write it as learned.until into the contract and import it again.", severity="review")
     if begins is None: return Reason("told_rows", f"It learned from answers until {until}; {rows} have no day, so whether it has learned from them is not known.", next_step="Judge it on rows with a cutoff.", severity="review")
-    if pd.Timestamp(until, tz="UTC") <= begins: return Reason("told_rows", f"Its contract says it learned from answers until {until}, before {rows} begin ({begins:%Y-%m-%d}).", severity="pass")
-    return Reason("told_rows", f"Its contract says it learned from answers until {until}, and {rows} begin on {begins:%Y-%m-%d}: it may have learned from some of them.",
+    if pd.Timestamp(until, tz="UTC") <= begins: return Reason("told_rows", f"Its contract says it learned from answers until {until}; {rows} begin on {begins:%Y-%m-%d}.", severity="pass")
+    return Reason("told_rows", f"Its contract says it learned from answers until {until}, and {rows} begin before that, on {begins:%Y-%m-%d}: it may have learned from some of them.",
                   next_step="Move cutoffs.last on in params.yaml to rows after that day, or ask for a model that learned from earlier ones.", severity="review")
 
 # %% ../../nbs/api/training/19_told_origins.ipynb #b0f625bb
