@@ -54,7 +54,7 @@ def test_a_bundle_answers_the_same_here_elsewhere_and_in_mlflow(tmp_path):
     asked = pd.DataFrame([dict(market=market, segment=segment) for market in (*NAMES, "SE") for segment in ("new", "old", None, "none such")])
     here = score_rows(bundle, asked)["p_no_order"].tolist()
     rows = [{name: None if pd.isna(value) else value for name, value in row.items()} for row in asked.to_dict("records")]
-    assert [each["p_no_order"] for each in scored(Scorer(bundle.folder), rows)] == here == TrackedModel(bundle).predict(None, asked)["p_no_order"].tolist()
+    assert [each["p_no_order"] for each in scored(Scorer(bundle.folder), rows)] == here == TrackedModel(bundle).predict(asked)["p_no_order"].tolist()
 
 def test_the_portable_form_repeats_every_example_without_a_runtime_for_graphs(tmp_path):
     bundle = sealed(tmp_path/"churn")
