@@ -27,10 +27,12 @@ def n_erased(
 def erasures_since(
     entries:Iterable[LedgerEntry], # Of the ledger, oldest first; other kinds are passed over
     source:str, # From which a model learned
-    made_at:str, # When, as ISO 8601 with a zone; `unknown` counts every erasure
+    made_at:str, # When, as ISO 8601 with a zone; `unknown`, and whatever is no moment, counts every erasure
 )->list[LedgerEntry]:
     "Erasures in a source after a moment."
-    since = None if made_at == "unknown" else datetime.fromisoformat(made_at)
+    try: since = datetime.fromisoformat(made_at)
+    except ValueError: since = None
+    if since is not None and since.tzinfo is None: since = None
     return [entry for entry in entries if entry.kind == ERASED and entry.subject == source and n_erased(entry) and (since is None or entry.time > since)]
 
 def erasure_words(

@@ -45,7 +45,8 @@ def _session(graph:bytes):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1    # the same sums in the same order on every machine
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    try: return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error: raise Unusable(f"the scorer cannot be opened: {' '.join(str(error).split())[:200]}") from None    # a class of its own for each kind of damage
 
 class _Table:
     def __init__(self, content:bytes):

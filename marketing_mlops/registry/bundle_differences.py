@@ -19,7 +19,7 @@ def leaf_values(
     prefix:str="", # Dotted name so far
 )->dict[str, object]: # Dotted name -> number, text or list of plain values
     "Every single value of plain content."
-    if isinstance(content, dict) and content: pairs = content.items()
+    if isinstance(content, dict) and (content or not prefix): pairs = content.items()
     elif isinstance(content, list) and any(isinstance(each, dict|list) for each in content): pairs = enumerate(content)
     else: return {prefix: content}
     return {name: value for key, each in pairs for name, value in leaf_values(each, f"{prefix}.{key}" if prefix else str(key)).items()}
@@ -78,16 +78,21 @@ def _fact_parts(was:dict, now:dict)->list[ComparedPart]:
     return [*parts, ComparedPart("form", True, tuple(difference_words(*rest)))]
 
 # %% ../../nbs/api/registry/77_bundle_differences.ipynb #fa5d493e
+def _plain(path:str, *contents:bytes)->list|None:
+    "The contents of a JSON file; None for a file that is none, or that nobody can read as one."
+    try: return [json.loads(each) for each in contents] if path.endswith(".json") else None
+    except ValueError: return None
+
 def _file_parts(path:str, was:bytes|None, now:bytes|None)->list[ComparedPart]:
-    name = _PART_NAMES.get(path, path)
-    if was is None or now is None: return [ComparedPart(name, False, ("is new",) if was is None else ("is there no more",))]
-    if path == "parameters.json":
-        pair = [json.loads(each) for each in (was, now)]
+    name, is_ingredient = _PART_NAMES.get(path, path), path == "parameters.json"
+    if was is None or now is None: return [ComparedPart(name, is_ingredient, ("is new",) if was is None else ("is there no more",))]
+    pair = _plain(path, was, now)
+    if is_ingredient and pair and all(isinstance(each, dict) for each in pair):
         noted = [{"facts": each.pop("facts", None)} for each in pair]
         return [ComparedPart("parameters", True, tuple(difference_words(*pair))), ComparedPart("facts of the training", False, tuple(difference_words(*noted)))]
-    if was == now: return [ComparedPart(name, False)]
-    if path.endswith(".json"): return [ComparedPart(name, False, tuple(difference_words(json.loads(was), json.loads(now))) or ("is written otherwise",))]
-    return [ComparedPart(name, False, (f"other bytes: {len(was):,} before, {len(now):,} now",))]
+    if was == now: return [ComparedPart(name, is_ingredient)]
+    if pair: return [ComparedPart(name, is_ingredient, tuple(difference_words(*pair)) or ("is written otherwise",))]
+    return [ComparedPart(name, is_ingredient, (f"other bytes: {len(was):,} before, {len(now):,} now",))]
 
 # %% ../../nbs/api/registry/77_bundle_differences.ipynb #1c0b04f6
 def compared_parts(

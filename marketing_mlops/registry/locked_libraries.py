@@ -30,9 +30,10 @@ class LockedLibrary:
 
     @property
     def is_for_here(self)->bool:
-        "Whether its condition holds for this Python on this platform."
-        from packaging.markers import Marker
-        return not self.condition or Marker(self.condition).evaluate()
+        "Whether its condition holds for this Python on this platform; one that nobody can read holds nowhere."
+        from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+        try: return not self.condition or Marker(self.condition).evaluate()
+        except (InvalidMarker, UndefinedEnvironmentName): return False
 
 def read_lock(
     text:str, # Content of a requirements.lock
