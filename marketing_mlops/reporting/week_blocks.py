@@ -13,7 +13,6 @@ __all__ = ['Weekly', 'source_pages', 'read_weekly', 'weekly_heading', 'weekly_an
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #1981261e
 import html, re
-from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -31,8 +30,9 @@ from .reports import ReportEntry, report_entries
 from .week_answers import WeekAnswer, week_answer
 from .week_channels import Claims, channel_markets, channel_week, claims_of
 from .week_increments import Increment, increment_sentence, week_increments
-from .week_figures import ReportedWeek, WeekFigure, covered_days, moved_weeks, read_week, settings_of
-from .week_targets import month_so_far, week_target
+from .week_doubts import doubts_of_days
+from .week_figures import ReportedWeek, WeekFigure, covered_days, ranges_hold, read_week, settings_of
+from .week_targets import WeekPlan, week_plan
 from ..workspace.errors import DataError
 from ..workspace.params import read_params
 from ..workspace.places import Workspace
@@ -43,22 +43,21 @@ class Weekly:
     "Everything the weekly report shows."
     facts:SourceFacts # Of the source
     week:ReportedWeek # Its figures
-    target:float|None # Net revenue planned for the week; None without a plan
+    plan:WeekPlan # What was planned for it, its markets, its month and the weeks before
     answer:WeekAnswer # The first screen, in words
     channels:pd.DataFrame # From `channel_week`; empty without media
     claims:Claims|None # None where no platform claims anything
     increments:list[Increment] # What comparisons by lot say of this week, and of thirteen; empty without any
     age:str # How old the data are; "" where they are as new as they have to be
     places:pd.DataFrame = field(default_factory=pd.DataFrame) # From `channel_markets`; empty without media
-    market_targets:dict[str, float|None] = field(default_factory=dict) # Market → net revenue planned for the week; None without a plan
-    plans:tuple[float|None, ...] = () # Net revenue planned for each week of the history; None for a week without a plan
+    whole_until:str = "" # Last day that is over in every market
     pages:tuple[ReportEntry, ...] = () # Other pages about the same source
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #71ef2776
-def _last_day(tables, sunday:date, is_newest:bool)->date:
-    "Up to which day the month of a week is told: its last one that is known for the newest week, the end of the week for an older one."
-    if not is_newest: return sunday
-    return max(sunday, min(sunday.replace(day=monthrange(sunday.year, sunday.month)[1]), covered_days(tables, [metric("net_revenue").numerator]).until))
+def _spans(week:ReportedWeek)->list[tuple[date, date]]:
+    "The days whose events a page shows: the weeks of the history, and the same week of last year."
+    weeks = [(week.history.week.iloc[0], week.monday), *((pair.last_year, pair.last_year) for pair in week.pairs.values())]
+    return [(first - timedelta(days=1), last + timedelta(days=7)) for first, last in weeks]     # a day of a market is not one of UTC
 
 def source_pages(
     source:str, # A source of params.yaml
@@ -80,13 +79,12 @@ def read_weekly(
     settings = settings_of(facts.tables, workspace.settings)
     facts = replace(facts, tables=OpenedTables(facts.tables, settings))
     found = read_week(facts.tables, settings, week)
-    freshness, target = freshness_of(facts), week_target(facts.tables, found.starts, found.currency)
-    month = month_so_far(facts.tables, settings, found.starts, _last_day(facts.tables, found.monday + timedelta(days=6), is_newest=week is None))
-    answer = week_answer(found, target, data_verdict(quality_of(facts), freshness, facts.clock), month)
-    return Weekly(facts, found, target, answer, channel_week(facts.tables, settings, found.monday), claims_of(facts.tables, settings, found.monday),
+    freshness, plan = freshness_of(facts), week_plan(facts.tables, settings, found, is_newest=week is None)
+    checked, remarks = doubts_of_days(quality_of(facts), facts, _spans(found), f"the {len(found.history)} weeks shown or last year's week")
+    answer = week_answer(found, plan, data_verdict(checked, freshness, facts.clock), remarks)
+    return Weekly(facts, found, plan, answer, channel_week(facts.tables, settings, found.monday), claims_of(facts.tables, settings, found.monday),
                   [each for weeks in (1, 13) for each in week_increments(facts.tables, settings, found.monday, weeks)], age_sentence(freshness, facts.clock),
-                  channel_markets(facts.tables, settings, found.monday), {name: week_target(facts.tables, {name: start}, found.currency) for name, start in found.starts.items()},
-                  tuple(week_target(facts.tables, moved_weeks(found.starts, -k), found.currency) for k in range(len(found.history) - 1, -1, -1)), source_pages(source, workspace))
+                  channel_markets(facts.tables, settings, found.monday), covered_days(facts.tables, [metric("net_revenue").numerator]).until.isoformat(), source_pages(source, workspace))
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #64f8c144
 def weekly_heading(
@@ -96,7 +94,7 @@ def weekly_heading(
     day = weekly.week.monday
     markets = "; ".join(f"{name} from {start:%A} {start.day} {start:%B}" for name, start in weekly.week.starts.items() if name)
     return page_heading(f"Weekly performance: {weekly.facts.name}, week of {day.day} {day:%B %Y}", labels=[weekly.facts.clock.label], owner=metric("net_revenue").owner,
-                        markets=markets or None, data_end=weekly.facts.as_of or None)
+                        markets=markets or None, data_end=weekly.facts.as_of or None, whole_days_until=weekly.whole_until)
 
 def weekly_answer(
     weekly:Weekly, # From `read_weekly`
@@ -172,7 +170,7 @@ def market_figures_block(
     def against(market, plan):
         value = weekly.week.by_market[market].value
         return f" ({'exceeded' if value >= plan else 'missed'} by {show_number(100*abs(value/plan - 1), 1)} %)" if plan > 0 and value is not None else ""
-    plans = {market or "no market": show(plan, weekly.week.currency, 0) + against(market, plan) for market, plan in weekly.market_targets.items() if plan is not None}
+    plans = {market or "no market": show(plan, weekly.week.currency, 0) + against(market, plan) for market, plan in weekly.plan.markets.items() if plan is not None}
     if plans: rows.insert(1, dict(figure="Planned, by days") | {market or "no market": plans.get(market or "no market", "no plan") for market in weekly.week.starts})
     return _figures_table(rows, dict(figure="Figure (change on last year, not judged)"), ())
 
@@ -185,14 +183,14 @@ def weeks_chart(
     "Net revenue by week beside last year and the plan, with the range each week was to be expected in. The axis begins at zero."
     rows, unit = weekly.week.history.assign(week=[f"{day.day} {day:%b}" for day in weekly.week.history.week]), weekly.week.currency
     x = alt.X("week", type="ordinal", sort=None, title=None, axis=alt.Axis(labelAngle=0, labelOverlap=True))
-    rows = rows.assign(plan=[*weekly.plans] or None)
+    rows = rows.assign(plan=[*weekly.plan.weeks] or None)
     y = alt.Y("amount", type="quantitative", title=None, scale=alt.Scale(zero=True), axis=alt.Axis(grid=True, tickCount=5, format=axis_format(unit)))
     band = alt.Chart(rows.dropna(subset=["low"])[["week", "low", "high"]].rename(columns=dict(low="amount"))).mark_area(opacity=.18, color=PALETTE["series_1"].light).encode(x=x, y=y, y2="high")
     lines = rows.rename(columns=_LINES).astype({name: float for name in _LINES.values()}).melt("week", [*_LINES.values()], "series", "amount").dropna()
     names = [*_LINES.values()]
     dash = alt.StrokeDash("series", type="nominal", sort=None, title=None, scale=alt.Scale(domain=names, range=[[1, 0], [1, 0], [6, 4]]), legend=None)
     drawn = alt.Chart(lines).mark_line(strokeWidth=2, point=True).encode(x=x, y=y, strokeDash=dash, color=alt.Color("series", type="nominal", sort=names, title=None))
-    return finish_chart(alt.layer(band, drawn), f"Net revenue by week in {unit}, and the range each week was to be expected in", weekly.answer.changed)
+    return finish_chart(alt.layer(band, drawn), f"Net revenue by week in {unit}, and the range each week was to be expected in{'' if ranges_hold(weekly.week) else '; these ranges do not hold'}", weekly.answer.changed)
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #cab65f20
 def channels_block(

@@ -9,7 +9,7 @@ A week is that of each market's calendar; where some begin on Sunday, they are a
 # %% auto #0
 __all__ = ['WEEKS_BEFORE', 'WEEKLY_METRICS', 'CoveredDays', 'covered_days', 'settings_of', 'weekly_parts', 'is_covered',
            'week_value', 'WeekFigure', 'moved_weeks', 'week_figure', 'ReportedWeek', 'market_figures', 'week_starts',
-           'week_of', 'read_week']
+           'week_of', 'weeks_outside', 'ranges_hold', 'judged_week', 'read_week']
 
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #1488f986
 from collections.abc import Iterable, Mapping
@@ -20,11 +20,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from ..contracts.metrics import metric_value
+from ..contracts.counts import counted
 from ..contracts.figures import metric, why_not_measured
 from ..contracts.measures import Quantity
 from ..contracts.scopes import rows_of, table_columns
 from ..measurement.intervals import Estimate, NotMeasurable
-from ..measurement.usual_ranges import usual_growth, usual_range
+from ..measurement.usual_ranges import chance_of_outside, usual_growth, usual_range
 from .week_pairs import WEEK, WeekPair, complete_week, week_pair
 from ..workspace.errors import DataError
 from ..workspace.settings import WEEKDAYS, Market, Settings
@@ -249,6 +250,31 @@ def week_of(
     start = day - timedelta(days=(day.weekday() - first) % 7)
     return _week_around(markets, start + timedelta(days=-start.weekday() % 7))
 
+# %% ../../nbs/api/reporting/83_week_figures.ipynb #1a37f849
+def weeks_outside(
+    week:ReportedWeek, # From `read_week`
+)->tuple[int, int]: # How many lay outside, of how many that were judged
+    "How often the weeks before left their own range."
+    judged = week.history[:-1].query("word != 'not judged'").word
+    return int((judged != "usual").sum()), len(judged)
+
+def ranges_hold(
+    week:ReportedWeek, # From `read_week`
+)->bool: # False where so many outside would come by chance less than once in twenty times (binomial)
+    "Whether the ranges of the weeks before contained them about as often as they promise."
+    outside, n = weeks_outside(week)
+    return n == 0 or chance_of_outside(outside, n) >= .05
+
+def judged_week(
+    week:ReportedWeek, # With ranges
+)->ReportedWeek: # The same where they hold
+    "A week as it may be judged: without ranges where those of the weeks before did not hold."
+    if ranges_hold(week): return week
+    outside, n = weeks_outside(week)
+    why = f"none that holds: {outside} of {counted(n, 'week')} before lay outside their own"
+    def bare(figures): return {name: each if each.expected is None else replace(each, expected=None, why=why) for name, each in figures.items()}
+    return replace(week, figures=bare(week.figures), by_market=bare(week.by_market))
+
 # %% ../../nbs/api/reporting/83_week_figures.ipynb #cc9d62e2
 def read_week(
     tables:Mapping[str, pd.DataFrame|Path], # Canonical tables by name
@@ -267,5 +293,6 @@ def read_week(
     first = week_figure("net_revenue", parts, starts, calendars)
     if first.value is None: raise DataError(f"The week of {max(starts.values()):%Y-%m-%d} is not in the data.", f"They begin on {parts.since.iloc[0]}; name a day of a week after.", column="occurred_at")
     by_market = {name: week_figure("net_revenue", parts, {name: start}, calendars, 1 - .05/len(starts)) for name, start in starts.items()} if len(starts) > 1 else {}
-    return ReportedWeek(starts, {name: week_pair(start, calendars[name]) for name, start in starts.items()}, {"net_revenue": first} | _figures(known, starts, settings),
+    found = ReportedWeek(starts, {name: week_pair(start, calendars[name]) for name, start in starts.items()}, {"net_revenue": first} | _figures(known, starts, settings),
                         by_market, _history(parts, starts, calendars), settings.reporting_currency, market_figures(known, starts, calendars))
+    return judged_week(found)

@@ -6,10 +6,13 @@ The checks every table goes through: columns and types, gaps, allowed values, li
 
 # %% auto #0
 __all__ = ['EXPECTED_TYPES', 'ROW_RULES', 'has_expected_type', 'find_schema_breaks', 'row_conditions', 'find_forbidden_values',
-           'find_duplicates', 'find_orphans', 'RowRule', 'register_rule', 'find_broken_rules', 'find_unfit_sales']
+           'find_duplicates', 'find_orphans', 'RowRule', 'register_rule', 'find_broken_rules', 'rows_broken_within',
+           'find_unfit_sales']
 
 # %% ../../nbs/api/sources/91_table_checks.ipynb #15c56f9a
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from ..contracts.columns import Column, limits_of
 from ..contracts.counts import counted
 from ..contracts.schemas import TABLES
@@ -164,6 +167,18 @@ register_rule("negative_price", "order_lines", ("unit_price",), "unit_price < 0"
               "have a negative price", "review", "Book credits as adjustments.")
 register_rule("currency_code", "order_lines", ("currency",), "NOT regexp_matches(currency, '^[A-Z]{3}$')",
               "are no ISO 4217 code", "fail", "Map the currency to three capital letters, such as EUR.");
+
+# %% ../../nbs/api/sources/91_table_checks.ipynb #64557565
+def rows_broken_within(
+    evidence:Evidence, # Of one source
+    name:str, # Of a rule about single rows, one of `ROW_RULES`
+    spans:Sequence[tuple[date, date]], # First and last day of each span, UTC
+)->int|None: # None where it is no such rule, or its rows have no time
+    "How many rows break a rule within some days."
+    rule = ROW_RULES.get(name)
+    if rule is None or not evidence.has(rule.table, "occurred_at", *rule.columns): return None
+    inside = " OR ".join(f"(occurred_at >= TIMESTAMPTZ '{first} 00:00:00+00' AND occurred_at < TIMESTAMPTZ '{last + timedelta(days=1)} 00:00:00+00')" for first, last in spans)
+    return evidence.ask(f"SELECT count(*) FROM {rule.table} WHERE ({rule.condition}) AND ({inside or 'false'})")[0][0]
 
 # %% ../../nbs/api/sources/91_table_checks.ipynb #d3c8c4ed
 @register_check("sales_fit", "Orders without lines, lines in a foreign currency, currencies without a rate.", needs=("orders", "order_lines"))

@@ -2,6 +2,7 @@
 import shutil
 from collections import Counter
 from datetime import date, timedelta
+from decimal import Decimal
 import duckdb
 import pandas as pd
 import pytest
@@ -10,10 +11,16 @@ from marketing_mlops.contracts import scopes
 from marketing_mlops.contracts.metrics import metric_value
 from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.contracts.scopes import OpenedTables
+from marketing_mlops.contracts.verdict import Verdict
+from marketing_mlops.reporting import week_blocks
+from marketing_mlops.reporting.provenance import source_facts
 from marketing_mlops.reporting.reports import run_report
-from marketing_mlops.reporting.week_blocks import read_weekly
-from marketing_mlops.reporting.week_figures import WEEKLY_METRICS, read_week
+from marketing_mlops.reporting.week_answers import week_answer
+from marketing_mlops.reporting.week_blocks import read_weekly, weekly_heading
+from marketing_mlops.reporting.week_figures import WEEKLY_METRICS, ranges_hold, read_week, weeks_outside
 from marketing_mlops.reporting.week_pairs import week_holidays, week_pair
+from marketing_mlops.reporting.week_targets import WeekPlan
+from marketing_mlops.sources.quality import check_source
 from marketing_mlops.sources.simulator import simulate
 from marketing_mlops.workspace.errors import DataError, StageError
 from marketing_mlops.workspace.params import read_yaml
@@ -169,5 +176,42 @@ def with_plans(place, root, times):
 
 def test_a_plan_that_cannot_be_reached_any_more_is_told_while_the_week_stays_what_it_is(place, tmp_path):
     low, high = (read_weekly("retailer", with_plans(place, tmp_path/str(times), times)).answer for times in (.5, 100))
-    assert not any("would have to bring" in step for step in low.details["What to do"]) and "ahead by" in low.details["Against the plan"][1]
+    assert not any("would have to bring" in step for step in low.details["What to do"]) and "ahead by" in low.details["Against the plan"][-1]
     assert any("of June would have to bring" in step for step in high.details["What to do"]) and high.changed.split(" That is")[0] == low.changed.split(" That is")[0]
+
+def test_a_plan_that_most_weeks_miss_is_told_to_stand_apart_and_not_the_week(place, tmp_path):
+    low, high = (read_weekly("retailer", with_plans(place, tmp_path/str(times), times)) for times in (.5, 2))
+    assert not any("stands apart" in line for line in low.answer.details["Against the plan"])
+    said = " ".join(high.answer.details["Against the plan"])
+    assert "13 of the 13 weeks shown were below their plan" in said and "the plan is what stands apart, not this week" in said and "at the exchange rate of each day" in said
+    assert high.answer.changed.endswith("13 of 13 weeks were below theirs.")
+
+def test_a_day_that_has_begun_is_named_and_left_out_of_the_month(place):
+    weekly = read_weekly("retailer", place)
+    assert weekly.whole_until == "2026-06-29" and weekly.plan.month.last == date(2026, 6, 29)
+    assert "30 June has data and is not counted" in weekly.answer.details["Against the plan"][-1] and "Data end: 2026-06-30\nWhole days until: 2026-06-29" in str(weekly_heading(weekly))
+
+def broken_weeks(settings):
+    "A shop that sells every day, and in four weeks many times as much, each time more."
+    days = pd.date_range("2025-01-06", "2026-06-30")
+    shop = small_shop(days)
+    wild = {11: 3., 8: 20., 5: 150., 2: 5_000.}
+    weeks_back = ((pd.Timestamp("2026-06-28") - days).days//7)
+    shop["order_lines"]["unit_price"] = pd.Series([wild.get(back, 1.)*(100 + i % 7) for i, back in enumerate(weeks_back)]).map(lambda each: Decimal(str(each))).astype(shop["order_lines"].unit_price.dtype)
+    return read_week(shop, settings)
+
+def test_a_week_whose_ranges_do_not_hold_calls_no_figure_usual_or_unusual(settings):
+    week = broken_weeks(settings)
+    assert weeks_outside(week)[0] >= 3 and not ranges_hold(week)
+    assert {each.word for each in [*week.figures.values(), *week.by_market.values()]} == {"not judged"} and week.figures["net_revenue"].value > 0
+    answer = week_answer(week, WeekPlan(), Verdict("shop", "pass", []))
+    assert answer.word == "unknown" and "no figure on this page is called usual or unusual" in answer.details["How sure"][0] and "usual range" not in " ".join(answer.details["What to do"])
+
+def test_old_rows_of_a_public_source_are_a_remark_and_not_the_first_step(public, monkeypatch):
+    facts = source_facts("online-retail", public("online-retail"))
+    checked = check_source(facts.tables, source="online-retail", clock=facts.clock).verdict
+    monkeypatch.setattr(week_blocks, "quality_of", lambda facts: checked)
+    weekly = read_weekly("online-retail", public("online-retail"))
+    assert "None of these rows lies in the 13 weeks shown" in weekly.answer.details["The data"][0]
+    assert not any("negative price" in step for step in weekly.answer.details["What to do"])
+    assert {each.word for each in weekly.week.figures.values()} == {"not judged"} and "no figure on this page" in weekly.answer.details["How sure"][0]
