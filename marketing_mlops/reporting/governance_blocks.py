@@ -26,7 +26,7 @@ from ..governance.governance_reviews import reviews_from
 from ..governance.ledger_entries import LedgerEntry
 from ..governance.live_pointers import LIVE_KINDS, LivePointer, pointer_from
 from ..governance.policies import Policy
-from ..governance.release_states import GRANTED, ROLLED_BACK
+from ..governance.release_states import GRANTED, RELEASED, ROLLED_BACK
 from ..governance.release_proofs import shown_identity
 from ..governance.releases import state_of_bundle
 from .blocks import Block, PageHeading, decision_block, facts_block, page_heading, table_block
@@ -60,14 +60,20 @@ def _first_lines(lines:list[str], more:str)->list[str]:
     return lines if len(lines) <= _SHOWN else [*lines[:_SHOWN], f"And {len(lines)-_SHOWN} more {more}."]
 
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #45fceb84
+def _nothing_to_judge(record:GovernanceRecord)->str:
+    "Why a record without a champion is unknown and no pass."
+    was_live = any(entry.kind == RELEASED for entry in record.entries)
+    return "What was released before is live no more, so nothing is left to judge." if was_live else "Nothing was ever released, so there is nothing to judge yet, and that is no pass."
+
 def governance_sentence(
     record:GovernanceRecord, # As `read_governance` gathers it
-)->str: # One sentence
+)->str: # One or two sentences
     "What an owner has to know first."
     if not record.models and record.status == "fail": return "The ledger cannot be trusted, so nothing is said about what is live."
     live,waits = sum(bool(model.champion) for model in record.models), sum(len(model.waiting) for model in record.models)
     said = f"{live} of {counted(len(record.models), 'model')} {'is' if live == 1 else 'are'} live, {counted(waits, 'request waits', 'requests wait') if waits else 'nothing waits'}"
     points = record.points
+    if not points and not live: return f"{said}. {_nothing_to_judge(record)}"
     return f"{said}, and {counted(len(points), 'point needs', 'points need') if points else 'nothing needs'} a look."
 
 def governance_heading(

@@ -111,7 +111,8 @@ def inventory_sentence(
     live, owed = sum(each.live != "nothing" for each in inventory.entries), sum(bool(each.owed) for each in inventory.entries)
     nobody = sum(each.owner == UNKNOWN for each in inventory.entries)
     said = f"{counted(len(inventory.entries), 'model')}, {live} live; {f'something is owed for {owed}' if owed else 'nothing is owed'}"
-    return f"{said}{f'; nobody is known to answer for {nobody}' if nobody else ''}."
+    judged = "" if live or owed else "; nothing is live, so there is nothing to judge yet, and that is no pass"
+    return f"{said}{f'; nobody is known to answer for {nobody}' if nobody else ''}{judged}."
 
 # %% ../../nbs/api/reporting/89_model_inventory.ipynb #0cf43d52
 def inventory_heading(

@@ -79,7 +79,7 @@ def settled_advice(
 # %% ../../nbs/api/training/38_feature_review_advice.ipynb #81cec3ce
 _SAID = {"suspicious": ("{names} may have been written down after the outcome; find out when.",)*2,
          "harms": ("One feature harms the model on rows it was not learned from: {names}.", "{n} features harm the model on rows it was not learned from: {names}."),
-         "carries": ("One feature carries the model: {names}.", "{n} features carry the model: {names}."),
+         "carries": ("One feature is needed by itself, because more than a fiftieth of what all bring is lost without it: {names}.", "{n} features are needed by themselves, because more than a fiftieth of what all bring is lost without each: {names}."),
          "shares": ("{names} says what others say, and is needed while they go.", "{n} features say what others say, and are needed while those go: {names}."),
          "spare": ("One feature brings next to nothing and can go: {names}.", "{n} features bring next to nothing and can go together: {names}."),
          "later": ("{names} stays for now: nobody misses it alone, but perhaps once the spare ones are gone.", "{n} features stay for now: nobody misses them one by one, but perhaps once the spare ones are gone: {names}."),

@@ -7,7 +7,7 @@ import pytest
 from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.features.training_sets import TrainingSet
-from marketing_mlops.reporting.feature_blocks import features_answer, features_sentence, features_word, review_model
+from marketing_mlops.reporting.feature_blocks import features_answer, features_heading, features_sentence, features_word, leak_words, needed_words, review_days, review_model
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import StageError
@@ -60,7 +60,7 @@ def test_the_page_names_what_carries_what_is_late_what_took_how_long_and_what_is
 def test_without_a_leak_the_first_sentence_says_so(shop):
     write_training_set(rows_of(leak=False), shop.output("features", "churn"))
     review = review_model("churn", shop)
-    assert review.named("carries") == ["recency_days"] and "nothing looks like a leak" in features_sentence(review)
+    assert review.named("carries") == ["recency_days"] and "no leak was found, which is no proof" in features_sentence(review)
     assert features_word(review) in ("pass", "review")
 
 def test_what_these_rows_leave_open_is_no_pass(shop):
@@ -73,3 +73,20 @@ def test_what_these_rows_leave_open_is_no_pass(shop):
 def test_a_model_without_features_ends_in_two_lines(shop):
     with pytest.raises(StageError) as ended: run_report("feature_review", dict(model="letters"), shop)
     assert "names no features" in str(ended.value) and str(ended.value).count("\n") == 1
+
+def test_what_is_called_needed_stands_beside_its_figure_and_the_rows_have_days(shop):
+    write_training_set(rows_of(leak=False), shop.output("features", "churn"))
+    review, frame = review_model("churn", shop), rows_of(leak=False).train
+    row = next(each for each in review.tables["lost"] if each["feature"] == "recency_days")
+    said = needed_words(review)
+    assert len(said) == 1 and f"Without recency_days {100*row['value']/review.gain.value:.1f} % of the gain" in said[0] and said[0] in str(features_answer(review))
+    assert review_days("churn", shop) == f"{frame.cutoff.min():%Y-%m-%d} to {frame.cutoff.max():%Y-%m-%d}" and review_days("churn", shop) in str(features_heading(review, "o@example.com", review_days("churn", shop)))
+
+def test_how_often_a_leak_is_found_is_that_of_the_models_algorithm(shop):
+    write_training_set(rows_of(leak=False), shop.output("features", "churn"))
+    review = review_model("churn", shop)
+    def measured(algorithm): write_text(shop.path("benchmarks", "results", "feature_leaks.json"), json.dumps(dict(kinds=[dict(kind="noisy", algorithm=algorithm, draws=200, suspected=126)])))
+    measured(review.algorithm)
+    assert "found 63 % of the noisy ones (200 sets of each)" in leak_words(review, shop) and leak_words(review, shop) in str(features_answer(review, leak_words(review, shop)))
+    measured("another")
+    assert leak_words(review, shop) == ""

@@ -1,6 +1,8 @@
 """The governance review, run as `mmops report` runs it: it says what is live, who allowed it and whether that is proven, and believes no entry blindly."""
 import json, shutil, subprocess
+from dataclasses import replace
 import pytest
+from marketing_mlops.contracts.verdict import judged
 from marketing_mlops.governance.approval_states import ApprovalMatter
 from marketing_mlops.governance.approvals import grant, request_approval
 from marketing_mlops.governance.governance_reviews import ReviewNotes, record_review
@@ -8,7 +10,7 @@ from marketing_mlops.governance.incidents import IncidentNote, open_incident
 from marketing_mlops.governance.ledger import Ledger
 from marketing_mlops.governance.release_states import CHECKED, GRANTED, RELEASED, ROLLED_BACK
 from marketing_mlops.governance.signatures import add_signer, signers_file
-from marketing_mlops.reporting.governance_blocks import bundles_table, governance_answer, live_table, reviews_table
+from marketing_mlops.reporting.governance_blocks import bundles_table, governance_answer, governance_sentence, live_table, reviews_table
 from marketing_mlops.reporting.governance_records import read_governance
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.workspace.clock import ReplayClock, instant_of
@@ -154,3 +156,10 @@ def test_the_governance_page_fits_its_screen_in_both_lights(shop, chromium):
         watched = chromium(page, width, scheme)
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
         assert (watched.said, watched.asked, watched.dialogs) == ([], [], [])
+
+def test_a_record_without_any_release_says_that_there_is_nothing_to_judge_and_not_that_all_is_well(shop):
+    record = replace(read_governance(shop, at=at("03-01").now()), faults=())
+    record = replace(record, ledger=judged("ledger"))
+    assert (record.status, codes(record)) == ("unknown", [])
+    said = governance_sentence(record)
+    assert said.endswith("Nothing was ever released, so there is nothing to judge yet, and that is no pass.") and "needs a look" not in said

@@ -1,5 +1,6 @@
 """The model inventory, run as `mmops report` runs it: what is on record, `unknown` where nothing is, and nothing kept a second time."""
 import json, re, shutil
+from dataclasses import replace
 import pytest
 from marketing_mlops.governance.approval_states import ApprovalMatter
 from marketing_mlops.governance.approvals import grant, request_approval
@@ -82,3 +83,10 @@ def test_an_empty_workspace_says_so(tmp_path, repository):
     write_text(tmp_path/"settings.ini", SETTINGS)
     write_text(tmp_path/"params.yaml", "sources: {}\nmodels: {}\n")
     assert inventory_sentence(read_inventory(find_workspace(tmp_path))).startswith("No model is on record.")
+
+def test_nothing_live_and_nothing_owed_is_said_to_be_no_pass(shop):
+    before = read_inventory(shop, at("03-02").now())
+    bare = replace(before, entries=tuple(replace(each, live="nothing", owed=(), status="unknown") for each in before.entries))
+    assert inventory_sentence(bare).endswith("nothing is live, so there is nothing to judge yet, and that is no pass.") and bare.status == "unknown"
+    live = replace(before, entries=tuple(replace(each, live="ab12", owed=()) for each in before.entries))
+    assert "nothing to judge" not in inventory_sentence(live)
