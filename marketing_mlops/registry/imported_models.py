@@ -10,7 +10,7 @@ After that nothing is special about it. The evaluate stage judges its scores of 
 __all__ = ['MOST_APART', 'MOST_EXAMPLE_BYTES', 'scorer_from', 'refuse_no_chances', 'read_examples', 'compare_examples',
            'BroughtModel', 'brought_model', 'seal_import', 'read_import', 'import_candidate']
 
-# %% ../../nbs/api/registry/96_imported_models.ipynb #721bcdb2
+# %% ../../nbs/api/registry/96_imported_models.ipynb #82312b87
 import hashlib, json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,6 +30,7 @@ from .graphs import agreement
 from .input_schemas import input_schema
 from .model_contracts import ModelContract, check_contract
 from .stored_estimators import asked_estimator, estimator_graph, open_estimator
+from .trial_processes import scores_apart
 from ..workspace.errors import DataError, MmopsError, closest
 from ..workspace.places import canonical_json
 
@@ -152,7 +153,7 @@ class BroughtModel:
         return dict(origin=one.origin, owner=one.owner, licence=one.licence, until=one.until, rows=one.rows, kind=self.kind, file=self.file, sha256=self.sha256, examples=self.examples, within=MOST_APART,
                     renamed={each.theirs: each.name for each in one.features if each.theirs != each.name})
 
-# %% ../../nbs/api/registry/96_imported_models.ipynb #aba1e338
+# %% ../../nbs/api/registry/96_imported_models.ipynb #6ade2063
 def brought_model(
     file:str|Path, # ONNX or skops
     contract:ModelContract, # From `read_contract`
@@ -165,7 +166,7 @@ def brought_model(
     notes = check_contract(contract, model, spec, training, own)
     rows = training.frame[[each.name for each in contract.features]]
     scorer, kind, digest, agreed = scorer_from(file, contract, rows)
-    refuse_no_chances(_scored(scorer, rows, file), rows, file)
+    refuse_no_chances(scores_apart(scorer, rows, file) if kind == "onnx" else _scored(scorer, rows, file), rows, file)
     n, apart = compare_examples(scorer, contract, file)
     return BroughtModel(model, scorer, contract, kind, Path(file).name[:100], digest, agreed, n, apart, tuple(notes))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
-# %% ../../nbs/api/registry/44_stored_estimators.ipynb #646b7b5e
+# %% ../../nbs/api/registry/44_stored_estimators.ipynb #4f007fc3
 MOST_ARRAY_BYTES = 200_000_000 # of one array of a model
 
 def refuse_archive(
@@ -50,6 +50,7 @@ def refuse_archive(
 _STORE = "Store the model with `skops.io.dump(model, \"model.skops\")`."
 _WHOLE = "Ask whoever sent it to store it again with `skops.io.dump`, and compare size and digest."
 
+# %% ../../nbs/api/registry/44_stored_estimators.ipynb #cc6d81f3
 def _refuse_member(file, archive:zipfile.ZipFile, name:str):
     "Arrays that promise more than they hold, and archives inside the archive."
     if not name.endswith(".npy"):

@@ -190,6 +190,12 @@ def header(shape, descr="<f8"):
 def test_a_tampered_archive_is_refused(stored, contract, says, name, content, mode):
     refuses(says, lambda: scorer_from(member(stored(linear()), name, content, mode), contract(), OURS))
 
+def test_a_graph_that_asks_for_all_memory_ends_in_words(contract, tmp_path):
+    nodes = [helper.make_node("ConstantOfShape", ["n"], ["zeros"]), helper.make_node("ReduceSum", ["zeros"], ["z"], keepdims=0), helper.make_node("Add", ["days", "z"], ["s"]), helper.make_node("Sigmoid", ["s"], ["p"])]
+    (tmp_path/"churn.onnx").write_bytes(graph(nodes, constants=[helper.make_tensor("n", TensorProto.INT64, [1], [10**11])]).SerializeToString())
+    one = CONTRACT.replace("  - {name: trait.age_band, theirs: age, type: category, missing: true}\n", "")
+    refuses("onnxruntime cannot run it on our rows: ConstantOfShape", lambda: brought_model(tmp_path/"churn.onnx", contract(one), "churn", SPEC, training()))
+
 def test_forged_trees_are_found_before_they_are_asked(stored, contract):
     for part, value in (("left", 2_000_000), ("right", 0), ("feature_idx", 9_999)):
         model = trees()
