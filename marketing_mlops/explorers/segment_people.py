@@ -26,7 +26,7 @@ from ..features.point_in_time import features_of
 from ..features.segment_sets import SegmentSet, read_segments
 from ..features.segments import in_segment
 from ..features.short_windows import short_windows
-from ..features.spines import as_cutoff, customer_candidates
+from ..features.spines import as_cutoff, customer_candidates, own_cutoff
 from ..features.training_files import read_training_set
 from ..contracts.customer_tables import CONSENTS
 from ..sources.quality import clock_of
@@ -189,7 +189,7 @@ def people_of_source(
     n:int|None=None, # Customers to look at, drawn by their ids; None for all
 )->SegmentPeople:
     "The customers of a source at a cutoff. Raises `ParameterError` and `DataError` as `features_of`; `DataError` where nobody is known yet."
-    moment = as_cutoff(cutoff or clock_of(workspace, source).now().date())
+    moment = as_cutoff(cutoff or own_cutoff(clock_of(workspace, source)))
     sets, names = read_segments(workspace), list(features or askable_features(workspace, source))
     with open_events(workspace, source) as events:
         spine = customer_candidates(events, [moment])

@@ -60,14 +60,14 @@ def read_quality(
     from marketing_mlops.sources.profiles import profile_tables
     from marketing_mlops.sources.quality import candidate_tables, judge_candidate
     from marketing_mlops.sources.time_checks import delivered_files, freshness, newest_events
-    from marketing_mlops.sources.volume_checks import last_complete_day, newest_days, weekly_totals
+    from marketing_mlops.sources.volume_checks import last_complete_day, days_of_newest_week, weekly_totals
     facts = source_facts(source, workspace)
     tables = candidate_tables(source, workspace) if candidate else facts.tables
     if not tables: raise DataError(f"Source {source!r} has no accepted tables, so there is no quality to show.", "Run `mmops run`, or `dvc repro` for its validate stage.", file=source)
     verdict = judge_candidate(source, workspace).verdict if candidate else quality_of(facts)
     with open_evidence(tables, source=source, clock=facts.clock) as evidence:
         newest, files, weeks, end = newest_events(evidence), delivered_files(evidence), weekly_totals(evidence), last_complete_day(evidence)
-        days = {table: newest_days(evidence, table) for table in weeks}
+        days = {table: days_of_newest_week(evidence, table) for table in weeks}
     return Quality(facts, verdict, freshness(source, newest, facts.clock, files), newest, profile_tables(tables), candidate, weeks, days, end)
 
 # %% ../../nbs/api/reporting/86_quality_blocks.ipynb #878b7520

@@ -6,7 +6,7 @@ The check for what no single row can show: rows that are missing, and rows that 
 
 # %% auto #0
 __all__ = ['PAST_WEEKS', 'RECENT_WEEKS', 'FEWEST_A_WEEK', 'TOLERANCE', 'SPLIT_BY', 'WATCHED_TABLES', 'strange_weeks',
-           'weekly_counts', 'last_complete_day', 'weekly_totals', 'newest_days', 'find_strange_volumes']
+           'weekly_counts', 'last_complete_day', 'weekly_totals', 'days_of_newest_week', 'find_strange_volumes']
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #3e053d50
 from datetime import date, timedelta
@@ -75,7 +75,7 @@ def weekly_totals(
     return {table: weeks for table, weeks in found.items() if weeks}
 
 # %% ../../nbs/api/sources/94_volume_checks.ipynb #66dbee91
-def newest_days(
+def days_of_newest_week(
     evidence:Evidence, # Of one source
     table:str, # One of `WATCHED_TABLES`
 )->list[tuple[str, int, int, int]]: # ISO day, its events, least and most of the same weekday in the past weeks; oldest first, empty without events

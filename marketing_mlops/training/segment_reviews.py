@@ -25,7 +25,7 @@ from ..features.event_rows import EventSource, open_events, source_end
 from ..features.segment_members import as_members, segment_flags
 from ..features.segment_sets import SegmentSet, segment_set
 from ..features.short_windows import short_windows
-from ..features.spines import as_cutoff, customer_candidates
+from ..features.spines import as_cutoff, customer_candidates, own_cutoff
 from ..features.traits import trait_values
 from ..sources.quality import clock_of
 from .segment_checks import SEGMENT_CHECKS, ask
@@ -154,5 +154,5 @@ def review_segments(
 )->SegmentReview:
     "Ask a segment set every question. Raises `ParameterError` for a name there is not, `DataError` for a source that cannot answer."
     declared, clock = segment_set(workspace, name), clock_of(workspace, source)
-    with open_events(workspace, source) as events: evidence = segment_evidence(events, declared, cutoff or clock.now().date(), n)
+    with open_events(workspace, source) as events: evidence = segment_evidence(events, declared, cutoff or own_cutoff(clock), n)
     return SegmentReview(source, evidence.now.cutoff.iloc[0], clock.label, evidence, {check: ask(check, evidence) for check in SEGMENT_CHECKS})

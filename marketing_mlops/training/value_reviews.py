@@ -21,7 +21,7 @@ from fastcore.basics import patch
 from ..contracts.verdict import Verdict, judged, worst_status
 from ..features.event_rows import EventSource, line_rates, open_events
 from ..features.purchase_histories import PurchaseHistories, histories_from, purchase_days, rfm_table, top_share
-from ..features.spines import as_cutoff
+from ..features.spines import as_cutoff, own_cutoff
 from ..features.traits import trait_values
 from ..models.learners import NotLearnable
 from ..models.lifetime_value import Horizon, ValueRange, range_of_value, value_table
@@ -29,7 +29,6 @@ from ..models.purchase_models import PURCHASE_MODELS
 from ..models.value_checks import ValueCheck, check_value, what_came
 from ..models.value_fits import FEWEST_BACK, SegmentedFit, ValueFit, better_fits, fit_segments, fit_value
 from ..sources.quality import clock_of
-from ..workspace.clock import Clock
 from ..workspace.errors import ParameterError
 from ..workspace.places import Workspace
 
@@ -123,8 +122,6 @@ def _checked(days:pd.DataFrame, earlier:PurchaseHistories|None, cutoff:pd.Timest
     try: return check_value(earlier, what_came(earlier, days, f"{cutoff:%Y-%m-%d}"), asked.check_days, asked.model, draws=asked.draws, seed=asked.seed, others=_other_models(asked.model)), ""
     except NotLearnable as e: return None, e.problem
 
-def _end_of(clock:Clock)->pd.Timestamp: return pd.Timestamp(clock.now()).ceil("D") if clock.label == "replay" else as_cutoff(clock.now().date())
-
 def _other_models(chosen:str)->list[str]: return [name for name, each in PURCHASE_MODELS.items() if name != chosen and each.may_leave]
 
 def _orders_of_nobody(events:EventSource, moment:pd.Timestamp)->tuple[int, int]:
@@ -151,7 +148,7 @@ def review_value(
     "Value a source's customers and try the model out on the past. Raises `DataError` where nobody had bought, `NotLearnable` where nobody came back."
     clock = clock_of(workspace, source)
     with open_events(workspace, source) as events:
-        moment = (as_cutoff(cutoff) if cutoff is not None else _end_of(clock)).normalize()
+        moment = (as_cutoff(cutoff) if cutoff is not None else own_cutoff(clock)).normalize()
         before = moment - pd.Timedelta(days=asked.check_days)
         days, days_before = purchase_days(events, moment), purchase_days(events, before)
         currency = line_rates(events, events.read("order_lines"))[1]

@@ -19,7 +19,7 @@ from marketing_mlops.reporting.provenance import SourceFacts
 from marketing_mlops.reporting.reports import report_index, run_report
 from marketing_mlops.sources.evidence import open_evidence
 from marketing_mlops.sources.ingestion import ingest, write_table
-from marketing_mlops.sources.volume_checks import last_complete_day, newest_days, weekly_totals
+from marketing_mlops.sources.volume_checks import last_complete_day, days_of_newest_week, weekly_totals
 from marketing_mlops.workspace.clock import WallClock, clock_for
 from marketing_mlops.workspace.errors import DataError, ParameterError, StageError
 from marketing_mlops.workspace.params import read_params
@@ -197,7 +197,7 @@ def visits_on(days, per_day):
 @pytest.mark.parametrize("days, says", [({0: 1, 1: 30}, "Touchpoints is 24 % below the least of those weeks: 2026-06-29 has 30 (100 before), 2026-06-30 has 1 (100 before), all within the 2 days that touchpoints may come late. Nobody has to ask"),
                                         ({5: 0, 6: 30}, "2026-06-24 has 30 (100 before), 2026-06-25 has 0 (100 before). Nobody has to ask"), ({2: 300}, "Touchpoints is 29 % above the most of those weeks: 2026-06-28 has 300 (100 before). Nobody has to ask"), ({}, None)])
 def test_a_week_that_lies_outside_is_explained_by_its_share_and_its_days(shop, days, says):
-    with open_evidence(dict(touchpoints=visits_on(days, 100)), source="shop", clock=clock_for("2026-06-30")) as evidence: weeks, of_days, end = weekly_totals(evidence), newest_days(evidence, "touchpoints"), last_complete_day(evidence)
+    with open_evidence(dict(touchpoints=visits_on(days, 100)), source="shop", clock=clock_for("2026-06-30")) as evidence: weeks, of_days, end = weekly_totals(evidence), days_of_newest_week(evidence, "touchpoints"), last_complete_day(evidence)
     quality = replace(read_quality("shop", shop), weeks=weeks, days=dict(touchpoints=of_days), weeks_end=end)
     said = newest_week(quality)
     assert says in said if says else "of those weeks" not in said, said
