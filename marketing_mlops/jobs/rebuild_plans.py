@@ -13,6 +13,7 @@ import hashlib, json, os, subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from fastcore.basics import patch
 from ..contracts.counts import counted
 from ..workspace.errors import MmopsError
 from ..workspace.params import read_yaml
@@ -61,7 +62,7 @@ def files_hash(
     files:Mapping[str, Path], # Path below a folder -> file
 )->str: # 32 hexadecimal digits and .dir
     "The hash of a folder that would consist of `files`."
-    listed = [dict(md5=_digest(files[name]), relpath=name) for name in sorted(files, key=lambda name: name.split("/"))]
+    listed = [dict(md5=_digest(files[name]), relpath=name) for name in sorted(files)]
     return hashlib.md5(json.dumps(listed, sort_keys=True).encode()).hexdigest() + ".dir"
 
 def _digest(file:Path)->str:
@@ -125,12 +126,13 @@ def stages_to(
     path:str, # What is wanted, such as data/bundle/churn
 )->list[BuildStage]: # Each after those it reads from; empty where no stage makes it
     "The stages without which `path` would not be there."
-    stages, chain = list(stages), []
+    stages, chain, begun = list(stages), [], []
     def follow(wanted:str):
         maker = next((stage for stage in stages if any(_holds(out, wanted) for out in stage.outs)), None)
-        if maker is None or maker in chain: return
+        if maker is None or maker in begun: return
+        begun.append(maker)                                     # a lock somebody has edited may lead in a ring
         for each in maker.deps: follow(each)
-        if maker not in chain: chain.append(maker)
+        chain.append(maker)
     follow(path)
     return chain
 
@@ -196,10 +198,18 @@ class _Planner:
     plan:BuildPlan
     todays_data:bool
     missing:list[str]=field(default_factory=list)
+    begun:list[BuildStage]=field(default_factory=list) # Stages whose needs are being looked at
 
     def why_not(self, stage:BuildStage)->str:
         "Plans a stage with all it needs; says why it cannot run, '' where it can."
         if stage in self.plan.stages: return ""
+        if stage in self.begun: return f"{stage.name} reads what is made of its own result"
+        self.begun.append(stage)
+        try: return self.trouble_of(stage)
+        finally: self.begun.remove(stage)
+
+    def trouble_of(self, stage:BuildStage)->str:
+        "Plans what a stage reads, then the stage."
         raw = {}
         for path, digest in stage.deps.items():
             maker = next((each for each in self.chain if each != stage and any(_holds(out, path) for out in each.outs)), None)
@@ -211,23 +221,26 @@ class _Planner:
         self.plan.raw |= raw
         return ""
 
-    def held(self, path:str, digest:str)->str:
-        "Looks at what git holds of the revision."
-        if not (self.copy/path).exists(): return f"{path} is not in the revision"
-        if digest and path not in self.plan.changed and recorded_hash(self.copy/path) != digest: self.plan.changed.append(path)
-        return ""
+# %% ../../nbs/api/jobs/98_rebuild_plans.ipynb #4e9ce47a
+@patch
+def held(self:_Planner, path:str, digest:str)->str:
+    "Looks at what git holds of the revision."
+    if not (self.copy/path).exists(): return f"{path} is not in the revision"
+    if digest and path not in self.plan.changed and recorded_hash(self.copy/path) != digest: self.plan.changed.append(path)
+    return ""
 
-    def provide(self, stage:BuildStage, path:str)->str:
-        "Plans that a result of a stage is made or taken; says what is missing, '' for nothing."
-        if path in self.plan.taken or not (why := self.why_not(stage)): return ""
-        if self.todays_data: return why
-        digest = next(digest for out, digest in stage.outs.items() if _holds(out, path))
-        if trouble := _result_trouble(self.workspace, path, digest):
-            self.missing.append(trouble)
-            return why
-        self.plan.taken[path] = digest
-        self.plan.notes.append(f"{path} is taken as recorded, because {why}.")
-        return ""
+@patch
+def provide(self:_Planner, stage:BuildStage, path:str)->str:
+    "Plans that a result of a stage is made or taken; says what is missing, '' for nothing."
+    if path in self.plan.taken or not (why := self.why_not(stage)): return ""
+    if self.todays_data: return why
+    digest = next(digest for out, digest in stage.outs.items() if _holds(out, path))
+    if trouble := _result_trouble(self.workspace, path, digest):
+        self.missing.append(trouble)
+        return why
+    self.plan.taken[path] = digest
+    self.plan.notes.append(f"{path} is taken as recorded, because {why}.")
+    return ""
 
 # %% ../../nbs/api/jobs/98_rebuild_plans.ipynb #273b75eb
 def build_plan(
