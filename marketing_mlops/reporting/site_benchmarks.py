@@ -59,6 +59,11 @@ PROMISES += [
     Promise("ledger_speed", "what was live at a moment, slowest of a hundred, ms", "places/on the disk/live_at/p99_ms", 20),
     Promise("ledger_speed", "the quick look a release takes, the middle one, ms", "places/on the disk/quick_look/p50_ms", 500),
     Promise("ledger_speed", "the complete look of mmops ledger verify, the middle one, ms", "places/on the disk/verify/p50_ms", 4000),
+    Promise("lineage", "lineage of a number of a newest run among ten thousand, the middle one, ms", "questions/a number of a newest run/p50_ms", 200),
+    Promise("lineage", "lineage of a figure of the oldest run, the middle one, ms", "questions/a figure of the oldest run/p50_ms", 200),
+    Promise("image_size", "image of a bundle with trees, MB", "image_mb", 250),
+    Promise("gallery", "the gallery of five thousand runs opens, ms", "found/browser/open_ms", 1000),
+    Promise("gallery", "one step of a search in it, slowest of all, ms", "found/browser/search_worst_ms", 100),
 ]
 
 def figure_at(
