@@ -66,6 +66,7 @@ PROMISES += [
     Promise("gallery", "one step of a search in it, slowest of all, ms", "found/browser/search_worst_ms", 100),
 ]
 
+# %% ../../nbs/api/reporting/93_site_benchmarks.ipynb #d1973e88
 def figure_at(
     record:Mapping, # What a benchmark wrote
     place:str, # As in `Promise`
