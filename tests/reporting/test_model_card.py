@@ -146,6 +146,12 @@ def test_what_training_took_is_that_of_the_run_that_trained_this_bundle(shop):
     build(shop, dict(SPEC, facts=dict(n_training=99)))          # another training, whose run was not kept
     assert [each.split(":")[0] for each in training_costs(read_card("churn", shop), shop).values()] == ["unknown"]*3
 
+def test_the_page_of_the_pipeline_holds_no_seconds(shop, tmp_path):
+    "They differ from run to run, and its page is the same on every machine."
+    trained(shop, cpu_s=36.)
+    told, left_out = (run_report("model_card", dict(model="churn", took=took), shop, tmp_path/str(took)).read_text() for took in (True, False))
+    assert "36.0 s over all cores" in told and "over all cores" not in left_out and "which is the same on every machine" in left_out
+
 def test_seconds_nobody_measured_give_no_energy(shop):
     trained(shop)
     said = training_costs(read_card("churn", shop), shop)
