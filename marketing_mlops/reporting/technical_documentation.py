@@ -25,7 +25,7 @@ from .documented_versions import SECTIONS, DocumentedAnswer, DocumentedVersion, 
 from .model_cards import known
 from ..workspace.places import Workspace
 
-# %% ../../nbs/api/reporting/89_technical_documentation.ipynb #44c919ca
+# %% ../../nbs/api/reporting/89_technical_documentation.ipynb #b785db66
 NO_ADVICE = "Documentation in the style of Annex IV of Regulation (EU) 2024/1689, made from records. No legal advice, and no claim that the regulation applies to this model or that it is satisfied."
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TechnicalDocumentation:
     def missing(self)->list[DocumentedAnswer]: "Questions without a record."; return [each for each in self.answers if not each.is_known]
     @property
     def status(self)->Status:
-        "fail for a ledger that cannot be read, unknown without a bundle, review while something is missing."
+        "fail for a ledger that cannot be read or is lost, unknown without a bundle, review while something is missing."
         if self.version.card.ledger_problem: return "fail"
         if self.version.card.bundle is None: return "unknown"
         return "review" if self.missing else "pass"
@@ -52,13 +52,13 @@ def read_documentation(
     version = read_version(model, workspace, bundle)
     return TechnicalDocumentation(version, tuple(answers_of(version)))
 
-# %% ../../nbs/api/reporting/89_technical_documentation.ipynb #f975bd9e
+# %% ../../nbs/api/reporting/89_technical_documentation.ipynb #002a10d8
 def documentation_sentence(
     documentation:TechnicalDocumentation, # From `read_documentation`
 )->str: # One sentence
     "How far the records reach."
     card, missing = documentation.version.card, len(documentation.missing)
-    if card.ledger_problem: return f"The ledger cannot be read, so no decision is documented: {card.ledger_problem}"
+    if card.ledger_problem: return f"No decision can be documented: {card.ledger_problem}"
     if card.bundle is None: return f"No version of {card.model} can be read: {card.problem}"
     n = len(documentation.answers)
     return f"{n - missing} of {n} questions about {card.model} {documentation.version.digest[:12]} are answered from records" + (f"; for {missing} there is none yet." if missing else ".")

@@ -56,6 +56,7 @@ def bare(tmp_path, repository):
     write_text(tmp_path/"settings.ini", f"[DEFAULT]\nbusiness_approvers = {MARKETING}\ntechnical_approvers = {OWNER}\n")
     write_text(tmp_path/"params.yaml", f"sources: {{shop: {{kind: simulated}}}}\nmodels:\n  churn: {{owner: {OWNER}, purpose: Edited since, audience: All, source: shop, task: propensity, gates: {{auc: 0.65}}}}\n")
     write_text(tmp_path/"data"/"state"/"ledger_writer", "laptop\n")
+    write_text(tmp_path/"data"/"ledger"/"README.md", "Decisions are kept here.")
     (tmp_path/"nbs"/"reports").mkdir(parents=True)
     shutil.copy2(repository/"nbs"/"reports"/"technical_documentation.ipynb", tmp_path/"nbs"/"reports")
     return find_workspace(tmp_path)
@@ -108,6 +109,8 @@ def test_without_the_ledger_no_decision_is_documented_and_nothing_is_made_up(sho
     (shop.state/"ledger.db").unlink()
     found = answers(shop)
     assert len(gave) > 10 and {found[text].answer for text in gave} == {"unknown"}
+    said = read_documentation("churn", shop)
+    assert said.status == "fail" and "there is no ledger in this workspace" in documentation_sentence(said)
 
 LEDGER_ANSWERS = dict(released=["Which versions came before it?", "What could it be taken back to?", "What differs from the version that was released before it?"], approval_granted=["Who allowed it?", "Is it proven who said yes?"],
                       policy_changed=["Which rules is a release judged by?", "Who may allow or refuse it?"], audience_exported=["Where have its scores gone?"], review_held=["Who looked at it since, and what was seen?"])
@@ -124,7 +127,7 @@ def test_an_edited_ledger_is_said_first_and_answers_nothing(shop):
     log = next(shop.path("data", "ledger").glob("*.jsonl"))
     log.write_text(log.read_text().replace(MARKETING, "somebody@example.com", 1))
     found = read_documentation("churn", shop)
-    assert found.status == "fail" and documentation_sentence(found).startswith("The ledger cannot be read") and not any(each.record.startswith("ledger entry") for each in found.answers)
+    assert found.status == "fail" and documentation_sentence(found).startswith("No decision can be documented: ") and not any(each.record.startswith("ledger entry") for each in found.answers)
 
 def test_another_versions_scores_and_monitoring_are_not_this_ones(shop):
     for file in (shop.output("score", "churn")/"score.json", shop.output("monitor", "churn")/"monitor.json"): write_json(file, json.loads(file.read_text()) | dict(bundle_hash="0"*64))
