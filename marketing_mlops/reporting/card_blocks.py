@@ -6,11 +6,12 @@ The notebook `nbs/reports/model_card.ipynb` is a list of calls into this page; e
 
 # %% auto #0
 __all__ = ['APPROVAL_SENTENCES', 'CARD_FACTS', 'BARE_UNITS', 'DECIDED', 'OFTEN_MISSING', 'card_heading', 'approval_sentence',
-           'live_sentence', 'card_answer', 'consent_words', 'purpose_block', 'expiry_words', 'features_block',
-           'figures_block', 'card_chart', 'policy_rows_block', 'policies_block', 'gates_block', 'decisions_block',
-           'window_limits', 'card_limits', 'limits_block', 'origin_block']
+           'live_sentence', 'card_answer', 'consent_words', 'imported_words', 'purpose_block', 'expiry_words',
+           'features_block', 'figures_block', 'card_chart', 'policy_rows_block', 'policies_block', 'gates_block',
+           'decisions_block', 'window_limits', 'card_limits', 'limits_block', 'origin_block']
 
 # %% ../../nbs/api/reporting/85_card_blocks.ipynb #9adffa18
+from collections.abc import Mapping
 from datetime import timedelta
 import altair as alt
 import pandas as pd
@@ -100,12 +101,21 @@ def consent_words(
     if "consent_purpose" not in card.parameters: return UNKNOWN
     return card.parameters["consent_purpose"] or "the source holds no consents, so nobody may be contacted with this model"
 
+# %% ../../nbs/api/reporting/85_card_blocks.ipynb #1010c233
+def imported_words(
+    parameters:Mapping, # Of a bundle, with its facts
+)->str: # "" for a model trained here
+    "Where a model comes from that was trained elsewhere, and by which file."
+    told = (parameters.get("facts") or {}).get("imported")
+    return f"{told['origin']}; file {told['file']}, sha256 {told['sha256'][:12]}; licence: {told['licence']}" if told else ""
+
 def purpose_block(
     card:ModelCard, # As `read_card` gathers it
 )->Block:
     "What the model is for, and how it was made."
     needless = {"propensity": {"Experiment", "Money", "Gains learned"}, "uplift": {"Outcome", "Cutoffs"}}.get(card.parameters.get("task"), set())
     shown = {label: spec_words(card.parameters, name) for label, name in CARD_FACTS.items() if label not in needless}
+    if elsewhere := imported_words(card.parameters): shown["Trained elsewhere"] = elsewhere
     experiment = card.parameters.get("experiment")
     if "Experiment" in shown and experiment: shown["Experiment"] = f"{known(experiment, 'name')}: {known(experiment, 'hypothesis')}"
     return facts_block(shown | {"Consent": consent_words(card), "Valid until": expiry_words(card), "Rows to learn from": _rows(card, "n_training"), "Rows judged on": _rows(card, "n_held_out")})

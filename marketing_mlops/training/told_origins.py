@@ -39,4 +39,4 @@ def told_origin(
     if not told: return [], []
     begins = held_out.cutoff.min() if "cutoff" in held_out and len(held_out) else None
     reasons = [_learned_reason(told, begins, len(held_out)), _examples_reason(told)]
-    return [f"It was trained elsewhere ({told['origin']}; {told['owner']} answers for it).", *(reason.message for reason in reasons)], reasons
+    return [f"It was trained elsewhere: {told['origin'].rstrip('.')}.", *(reason.message for reason in reasons)], reasons
