@@ -17,7 +17,7 @@ def test_each_entry_keeps_all_its_lines_and_no_other():
     assert (one.name, one.version, len(one.lines), one.lines[0], two.name) == ("numpy", "2.4.6", 3, "numpy==2.4.6 \\", "scipy")
 
 @pytest.mark.parametrize("text, found", [
-    ("", {}), ("\n\n", {}), ("# numpy==1.0\n", {}), ("-e .\n", {}), ("--index-url here\n", {}), ("numpy>=1\n", {}), ("numpy\n", {}), ("git+ssh://there\n", {}), ("🎁==1\n", {}), ("<b>numpy</b>==1\n", {}), ("\0numpy==1\n", {}),
+    ("", {}), ("\n\n", {}), ("# numpy==1.0\n", {}), ("-e .\n", {}), ("--no-binary :all:\n", {}), ("numpy>=1\n", {}), ("numpy\n", {}), ("git+ssh://there\n", {}), ("🎁==1\n", {}), ("<b>numpy</b>==1\n", {}), ("\0numpy==1\n", {}),
     ("numpy==1.0\r\n    --hash=sha256:aa\r\nscipy==2\r\n", {"numpy": "1.0", "scipy": "2"}), ("Scikit_Learn==1.9.1\n", {"scikit-learn": "1.9.1"}), ("zope.interface==7\n", {"zope-interface": "7"}), ("uvicorn[standard]==0.40\n", {"uvicorn": "0.40"}),
     ("a==1 ; python_full_version >= '3'\n", {"a": "1"}), ("a==1 ; python_full_version < '3'\n", {}), ("a==1 ; sys_platform == 'nowhere' \\\n    --hash=sha256:aa\n", {}), ("a==1 ; nonsense >>\n", {}), ("a==1 ; 🎁\n", {}), ("a==1 ; extra == 'x'\n", {}),
     ("a==1 ; python_full_version < '3'\na==2 ; python_full_version >= '3'\n", {"a": "2"})])
