@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ..contracts.counts import counted
 from ..measurement.journeys import NO_TOUCH
 from .attribution_figures import ReportedAttribution, single_journey_spec
+from .ended_experiments import ended_sentence
 from .numbers import show_interval, show_money, show_number, show_rate
 from .week_increments import Increment, increment_sentence
 from ..sources.customer_journeys import UNTOUCHED
@@ -104,6 +105,7 @@ def measured_sentences(
 )->list[str]: # At least one
     "What comparisons by lot say of the same weeks."
     lines = [line for each in found.increments for line in (increment_sentence(each), _reached(found, each), _told(found, each)) if line]
+    lines += [ended_sentence(each, "these weeks", found.period[0].date()) for each in found.ended if found.period]
     return lines or ["Not measured: no holdout and no experiment compares people by lot here, so nothing on this page says what a channel caused."]
 
 # %% ../../nbs/api/reporting/85_attribution_answers.ipynb #873b9970

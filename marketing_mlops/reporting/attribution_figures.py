@@ -21,6 +21,7 @@ from ..contracts.scopes import rows_of, table_columns
 from ..contracts.verdict import Verdict
 from ..measurement.attribution import Attribution, AttributionSpec, SpecComparison, attribute_conversions, choice_moves, compare_specs, leaders, movements
 from ..measurement.journeys import Journeys, journey_doubts, journeys_of_touches, read_journeys
+from .ended_experiments import EndedExperiment, ended_experiments
 from .provenance import SourceFacts, source_facts
 from .week_figures import settings_of
 from .week_increments import Increment, week_increments
@@ -96,6 +97,7 @@ class ReportedAttribution:
     contacted:tuple[str, ...]=() # Channels of messages that were sent in the weeks
     apart:dict[str, float]=field(default_factory=dict) # From `credits_apart`
     n_contacted:dict[str, int]=field(default_factory=dict) # Holdout → customers of its contactable arm who were sent something in the weeks
+    ended:tuple[EndedExperiment, ...]=() # Experiments that were over before the last week and reach into the others
 
     @property
     def moves(self)->pd.DataFrame: "From `movements`."; return movements(self.comparison)
@@ -190,4 +192,5 @@ def read_attribution(
     mine, monday = journeys[base.rules.name][1], period[1].date() - WEEK
     contacted, increments = _contacted(tables, period), week_increments(tables, settings, monday, weeks)
     return ReportedAttribution(facts, compare_specs(journeys, base, repeats=(base.repeats,)), attribute_conversions(mine, base), journey_doubts(mine, source), period, own.account,
-                               claimed_by_channel(tables, settings, *period), increments, contacted, credits_apart(tables, own, base, contacted), _sent_to(tables, increments, period))
+                               claimed_by_channel(tables, settings, *period), increments, contacted, credits_apart(tables, own, base, contacted), _sent_to(tables, increments, period),
+                               tuple(ended_experiments(tables, settings, monday, weeks - 1)))

@@ -159,7 +159,7 @@ def gap_sentence(
     gaps, first = _gaps(week, plan), leading_gap(week, plan)
     if len(gaps) < 2: return ""
     def told(name): return f"{name or 'no market'} {show_money(abs(gaps[name]), week.currency, 0)} {'short' if gaps[name] < 0 else 'ahead'} ({show_number(100*abs(gaps[name]/plan.markets[name]), 1)} %)" if plan.markets[name] > 0 else name
-    return f"{f'Most of what is missing is missing in {first}: ' if first else 'By market: '}{', '.join(map(told, gaps))}."
+    return f"{f'Most of the gap lies in {first}: ' if first else 'By market: '}{', '.join(map(told, gaps))}."
 
 def head_gap(
     week:ReportedWeek, # As in `leading_gap`
@@ -182,7 +182,7 @@ def _rest_of_month(found:WeekFigure, month:MonthSoFar|None, currency:str)->str:
     middle, most = found.expected.value*left/7, found.expected.value*left/7 + (found.expected.high - found.expected.value)*(left/7)**.5
     if missing <= most: return ""
     return (f"{whom}: the {'last day' if left == 1 else f'{left} days left'} of {month.last:%B} would have to bring {show_money(missing, currency, 0)}, where "
-            f"{show_money(middle, currency, 0)} are to be expected and more than {show_money(most, currency, 0)} come in 1 of {round(2/(1 - found.expected.level))} such months (days taken as alike and independent).")
+            f"{show_money(middle, currency, 0)} are to be expected and more than {show_money(most, currency, 0)} come in 1 of {round(2/(1 - found.expected.level))} cases (days taken as alike and independent).")
 
 # %% ../../nbs/api/reporting/85_week_answers.ipynb #d29eaf97
 def _side(name:str, word:str)->str:

@@ -13,16 +13,18 @@ __all__ = ['Weekly', 'source_pages', 'read_weekly', 'weekly_heading', 'weekly_an
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #1981261e
 import html, re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 import altair as alt
 import pandas as pd
 from ..contracts.figures import metric
+from ..contracts.measures import Metric
 from ..contracts.scopes import OpenedTables
-from .blocks import Block, PageHeading, decision_block, inline_html, page_heading, table_block
+from .blocks import Block, PageHeading, decision_block, explained_html, inline_html, page_heading, table_block
 from .colours import PALETTE
 from .data_age import age_sentence, data_verdict, freshness_of
+from .ended_experiments import EndedExperiment, ended_experiments, ended_sentence
 from .numbers import show, show_interval, show_number
 from .plots import axis_format, finish_chart
 from .provenance import SourceFacts, quality_of, source_facts
@@ -31,7 +33,7 @@ from .week_answers import WeekAnswer, week_answer
 from .week_channels import Claims, channel_markets, channel_week, claims_of
 from .week_increments import Increment, increment_sentence, week_increments
 from .week_doubts import doubts_of_days
-from .week_figures import ReportedWeek, WeekFigure, covered_days, ranges_hold, read_week, settings_of
+from .week_figures import WEEKLY_METRICS, ReportedWeek, WeekFigure, covered_days, ranges_hold, read_week, settings_of
 from .week_targets import WeekPlan, week_plan
 from ..workspace.errors import DataError
 from ..workspace.params import read_params
@@ -52,6 +54,7 @@ class Weekly:
     places:pd.DataFrame = field(default_factory=pd.DataFrame) # From `channel_markets`; empty without media
     whole_until:str = "" # Last day that is over in every market
     pages:tuple[ReportEntry, ...] = () # Other pages about the same source
+    ended:tuple[EndedExperiment, ...] = () # What was measured by lot before this week
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #71ef2776
 def _spans(week:ReportedWeek)->list[tuple[date, date]]:
@@ -84,7 +87,7 @@ def read_weekly(
     answer = week_answer(found, plan, data_verdict(checked, freshness, facts.clock), remarks)
     return Weekly(facts, found, plan, answer, channel_week(facts.tables, settings, found.monday), claims_of(facts.tables, settings, found.monday),
                   [each for weeks in (1, 13) for each in week_increments(facts.tables, settings, found.monday, weeks)], age_sentence(freshness, facts.clock),
-                  channel_markets(facts.tables, settings, found.monday), covered_days(facts.tables, [metric("net_revenue").numerator]).until.isoformat(), source_pages(source, workspace))
+                  channel_markets(facts.tables, settings, found.monday), covered_days(facts.tables, [metric("net_revenue").numerator]).until.isoformat(), source_pages(source, workspace), tuple(ended_experiments(facts.tables, settings, found.monday)))
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #64f8c144
 def weekly_heading(
@@ -96,11 +99,17 @@ def weekly_heading(
     return page_heading(f"Weekly performance: {weekly.facts.name}, week of {day.day} {day:%B %Y}", labels=[weekly.facts.clock.label], owner=metric("net_revenue").owner,
                         markets=markets or None, data_end=weekly.facts.as_of or None, whole_days_until=weekly.whole_until)
 
+def _unbroken(text:str)->str:
+    "A figure that stays on one line with its unit."
+    return re.sub(r"(?<=\d) (?=(?:[A-Z]{3}|%|s|points)(?![A-Za-z]))", "\N{NO-BREAK SPACE}", text)
+
 def weekly_answer(
     weekly:Weekly, # From `read_weekly`
 )->Block:
     "What changed, how sure, what to do."
-    return decision_block(weekly.answer.word, weekly.answer.changed, weekly.answer.details | ({"Age of the data": [weekly.age]} if weekly.age else {}))
+    shown = decision_block(weekly.answer.word, weekly.answer.changed, weekly.answer.details | ({"Age of the data": [weekly.age]} if weekly.age else {}))
+    head, answers, rest = shown.html.partition("<dl>")
+    return Block(head + answers + _unbroken(rest), shown.text)
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #25b6ba75
 def pages_block(
@@ -115,15 +124,14 @@ def pages_block(
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #798ed5e1
 _UNITS = dict(new_customer_share="share", conversion="share", ctr="share", engagement_time="s", roas="")
 
-def _unbroken(text:str)->str:
-    "A figure that stays on one line with its unit."
-    return re.sub(r"(?<=\d) (?=(?:[A-Z]{3}|%|s|points)(?![A-Za-z]))", "\N{NO-BREAK SPACE}", text)
+def _kept_together(write:Callable[[float], str])->Callable[[float], str]: return lambda value: _unbroken(write(value))
 
+# %% ../../nbs/api/reporting/87_week_blocks.ipynb #47c05786
 def _figures_table(rows:list[dict[str, str]], labels:dict[str, str], figures:Iterable[str])->Block:
     "A table whose figures are written already."
     df = pd.DataFrame([{name: _unbroken(text) for name, text in row.items()} for row in rows])
-    shown = table_block(df, formats={name: str for name in figures if name in df}, labels={name: text for name, text in labels.items() if name in df})
-    return Block(shown.html, shown.text.replace("\N{NO-BREAK SPACE}", " "))
+    shown = table_block(df, formats={name: str for name in figures if name in df}, labels={name: text for name, text in labels.items() if name in df}, hints={name: text for name, text in _HINTS.items() if name in df})
+    return Block(_explained_rows(shown.html), shown.text.replace("\N{NO-BREAK SPACE}", " "))
 
 def _row(weekly:Weekly, name:str, found:WeekFigure, label:str)->dict[str, str]:
     unit = _UNITS.get(name, weekly.week.currency)
@@ -133,6 +141,18 @@ def _row(weekly:Weekly, name:str, found:WeekFigure, label:str)->dict[str, str]:
     last_year = show(found.last_year, unit, digits) if found.last_year is not None else "" if found.value is None else "not known"
     return dict(what=label, value=show(found.value, unit, digits), last_year=last_year, change=changed, expected=span or found.why.split(": ")[-1], word=found.word)
 
+_HINTS = dict(value="Seven days, from the day on which each market begins its week.", last_year="52 weeks before, moved where public holidays had moved.", change="This week against the same week of last year.",
+              expected="Where 95 of 100 quiet weeks lie: last year's week at the growth of the twelve weeks before; without a last year, the twelve weeks themselves. The other figures share the 5 of 100 among them, and so do the markets.",
+              word="usual: inside its range; above, below: outside; not judged: there is no range that holds.") # what a heading means, on hover
+
+def _explained_rows(table:str)->str:
+    "Names of metrics in a table with their definition on hover."
+    for each in map(metric, WEEKLY_METRICS): table = table.replace(f">{html.escape(each.label)}</td>", f">{explained_html(each.label, f'{each.definition} Unit: {_said_unit(each)}.')}</td>")
+    return table
+
+def _said_unit(each:Metric)->str: return {"": "a ratio", "s": "seconds", "share": "share, shown in %"}.get(_UNITS.get(each.name, ""), "") if each.name in _UNITS else "the currency shown"
+
+# %% ../../nbs/api/reporting/87_week_blocks.ipynb #63f0c340
 _HEADS = dict(value="This week", last_year="Same week last year", change="Change", expected="Expected range", word="Verdict")
 _FIGURES = ("value", "last_year", "change")
 
@@ -200,11 +220,12 @@ def channels_block(
     if weekly.channels.empty: return Block('<p class="line">This source has no media costs, so nothing can be said by channel.</p>', "This source has no media costs, so nothing can be said by channel.")
     units = dict(spend=weekly.week.currency, spend_last_year=weekly.week.currency, ctr="share", engagement_time="s", claimed_conversions="", claimed_revenue=weekly.week.currency, claimed_roas="", incremental_revenue=weekly.week.currency)
     formats = {name: (lambda value, unit=unit, digits=digits: show(value, unit, digits)) for (name, unit), digits in zip(units.items(), (0, 0, 2, 0, 0, 0, 2, 0))}
-    labels = dict(channel="Channel", spend="Media spend", spend_last_year="Spend 52 weeks before", ctr="Click-through rate", engagement_time="Engagement time", claimed_conversions="Orders claimed",
-                  claimed_revenue="Revenue claimed", claimed_roas="Return claimed", incremental_revenue="Incremental revenue")
+    labels = dict(channel="Channel", spend="Spend", spend_last_year="A year ago", ctr="Click rate", engagement_time="Engaged", claimed_conversions="Orders claimed",
+                  claimed_revenue="Revenue claimed", claimed_roas="Return claimed", incremental_revenue="Incremental")
     claimed = "What the platform claims for itself; several claim the same order."
-    hints = dict(claimed_conversions=claimed, claimed_revenue=claimed, claimed_roas=metric("claimed_roas").definition, incremental_revenue="Revenue that would not have come otherwise. It is measured by lot or by a calibrated mix model, not by a platform; no comparison of single channels ran in this week.")
-    return table_block(weekly.channels, formats=formats, labels=labels, hints=hints)
+    hints = dict(spend=metric("media_spend").definition, spend_last_year="Media spend of the week 52 weeks before.", ctr=metric("ctr").definition, engagement_time=f"{metric('engagement_time').definition} In seconds; a channel without visits of known length has none.", claimed_conversions=claimed, claimed_revenue=claimed, claimed_roas=metric("claimed_roas").definition, incremental_revenue="Revenue that would not have come otherwise. It is measured by lot or by a calibrated mix model, not by a platform; no comparison of single channels ran in this week.")
+    rows = weekly.channels.assign(incremental_revenue=[formats["incremental_revenue"](each) for each in weekly.channels.incremental_revenue])   # words may take two lines
+    return table_block(rows, formats={name: _kept_together(write) for name, write in formats.items() if name != "incremental_revenue"}, labels=labels, hints=hints)
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #1e23bf48
 def channel_markets_block(
@@ -214,7 +235,8 @@ def channel_markets_block(
     if weekly.places.empty or weekly.places.market.nunique() < 2: return Block("", "")
     units = dict(spend=(weekly.week.currency, 0), ctr=("share", 2), engagement_time=("s", 0))
     formats = {name: (lambda value, unit=unit, digits=digits: show(value, unit, digits)) for name, (unit, digits) in units.items()}
-    return table_block(weekly.places.replace({"market": {"": "no market"}}), formats=formats, labels=dict(channel="Channel", market="Market", spend="Media spend", ctr="Click-through rate", engagement_time="Engagement time"))
+    return table_block(weekly.places.replace({"market": {"": "no market"}}), formats={name: _kept_together(write) for name, write in formats.items()}, labels=dict(channel="Channel", market="Market", spend="Spend", ctr="Click rate", engagement_time="Engaged"),
+                       hints=dict(spend=metric("media_spend").definition, ctr=metric("ctr").definition, engagement_time=metric("engagement_time").definition))
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #426aa634
 def increments_block(
@@ -225,7 +247,8 @@ def increments_block(
     unsure = {each.evidence for each in longest_first if each.weeks > 1 and each.word == "open"}
     def line(each): return increment_sentence(each) + (" One week alone is no proof where thirteen leave it open." if each.weeks == 1 and each.word in ("brought", "cost") and each.evidence in unsure else "")
     lines = [line(each) for each in longest_first] or ["Not measured: no holdout and no experiment compares customers by lot in this week."]
-    return Block("".join(f'<p class="line">{inline_html(each)}</p>' for each in lines), "\n".join(lines))
+    lines += [ended_sentence(each) for each in weekly.ended]
+    return Block("".join(f'<p class="line">{_unbroken(inline_html(each))}</p>' for each in lines), "\n".join(lines))
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #7d6da0bf
 def claims_block(

@@ -66,7 +66,7 @@ class Claims:
     @property
     def sentence(self)->str:
         "Both, and how far they lie apart."
-        said = f"The platforms claim {self.claimed:,.0f} orders; {self.found:,} orders were found in all, also those that no advertising touched."
+        said = f"The platforms claim {self.claimed:,.0f} orders; {self.found:,} orders with at least one sale were found, Monday to Sunday on the calendar of each market, also those that no advertising touched."
         over = self.claimed - self.found
         return said + (f" The claims exceed all orders by {over:,.0f}, so they cannot all be of this week's orders." if over > 0 else " Which of them would not have come without advertising, neither figure says.")
 

@@ -81,8 +81,10 @@ def test_the_credits_of_a_week_sum_to_its_orders_and_their_revenue(place, found)
 def test_the_weekly_report_credits_all_orders_of_the_week_and_calls_nothing_incremental(place, found):
     monday = (found.period[1] - pd.Timedelta(weeks=1)).date()
     lines = str(week_credits_block(found.facts, place, monday)).splitlines()
+    *lines, total = lines
     assert "Credited, not caused: linear" in lines[0] and lines[-1].strip().startswith(NO_TOUCH) and all(line.rstrip().endswith("not measured") for line in lines[2:-1])
     shown = sum(float(line.rsplit(" EUR", 1)[0].split()[-2].replace(",", "")) for line in lines[2:])
+    assert f"All rows together: {shown:,.0f} orders and " in total and "each counts with its own returns" in total and "so the two differ" in total
     begun = pd.Timestamp(monday, tz="UTC")
     n = pd.read_parquet(found.facts.tables["orders"]).query("@begun <= occurred_at < @found.period[1]").order_id.nunique()
     assert shown == pytest.approx(n, abs=.5)
@@ -166,7 +168,9 @@ def test_measured_and_attributed_stand_beside_each_other_and_the_sentence_says_w
     credited = found.chosen.credits.value["email"]
     def said(low, high): return " ".join(attribution_answer(replace(found, increments=[replace(measured, estimate=replace(measured.estimate, value=(low + high)/2, low=low, high=high))])).details["What was measured"])
     assert "more than all that contacts can have brought" in said(1., credited/2) and "less than contacts brought" in said(2*credited, 3*credited) and "neither contradicts nor confirms" in said(-credited, 2*credited)
-    assert "Not measured: no holdout" in " ".join(attribution_answer(replace(found, increments=[])).details["What was measured"])
+    assert "Not measured: no holdout" in " ".join(attribution_answer(replace(found, increments=[], ended=())).details["What was measured"])
+    ended = " ".join(attribution_answer(found).details["What was measured"])
+    assert all(each.name in ended and f"the last until {each.until.day} {each.until:%B}. Of these weeks it covers those until then." in ended for each in found.ended) and "promo_mail_2026" in [each.name for each in found.ended]
 
 def test_the_public_paths_run_as_a_replay(place, repository, datasets, monkeypatch, tmp_path):
     monkeypatch.setenv("MMOPS_DATASETS", str(datasets))

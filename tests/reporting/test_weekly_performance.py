@@ -16,7 +16,7 @@ from marketing_mlops.reporting import week_blocks
 from marketing_mlops.reporting.provenance import source_facts
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.reporting.week_answers import week_answer
-from marketing_mlops.reporting.week_blocks import read_weekly, weekly_heading
+from marketing_mlops.reporting.week_blocks import channels_block, increments_block, read_weekly, weekly_heading
 from marketing_mlops.reporting.week_figures import WEEKLY_METRICS, ranges_hold, read_week, weeks_outside
 from marketing_mlops.reporting.week_pairs import week_holidays, week_pair
 from marketing_mlops.reporting.week_targets import WeekPlan
@@ -215,3 +215,13 @@ def test_old_rows_of_a_public_source_are_a_remark_and_not_the_first_step(public,
     assert "None of these rows lies in the 13 weeks shown" in weekly.answer.details["The data"][0]
     assert not any("negative price" in step for step in weekly.answer.details["What to do"])
     assert {each.word for each in weekly.week.figures.values()} == {"not judged"} and "no figure on this page" in weekly.answer.details["How sure"][0]
+
+def test_an_experiment_before_the_week_is_told_with_its_days_and_leaves_the_cells_of_channels_unmeasured(place):
+    weekly = read_weekly("retailer", place)
+    spring = next(each for each in weekly.ended if each.name == "promo_mail_2026")
+    assert (spring.channel, spring.first, spring.until) == ("email", date(2026, 3, 10), date(2026, 4, 21)) and spring.until < weekly.week.monday
+    said = str(increments_block(weekly)).replace("\N{NO-BREAK SPACE}", " ")
+    assert "promo_mail_2026 (one campaign by email), drawn by lot: assigned 10 March to 7 April 2026" in said and "It covers no day of this week." in said
+    assert weekly.channels.incremental_revenue.isna().all() and str(channels_block(weekly)).count("not measured") >= len(weekly.channels)
+    begun = read_weekly("retailer", place, date(2026, 4, 15))
+    assert "promo_mail_2026" not in [each.name for each in begun.ended] and "promo_mail_2026" in [each.evidence for each in begun.increments]
