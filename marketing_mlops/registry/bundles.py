@@ -25,7 +25,7 @@ from ..workspace.places import canonical_json
 from .bundle_files import BundleError, opened_files, seal_files
 from .graph_rows import category_texts, number_values, open_graph, run_columns
 from .input_schemas import check_rows
-from .table_scorers import ScoreTable, look_up, open_table
+from .table_scorers import ScoreTable, looked_up_scores, open_score_table
 if TYPE_CHECKING: from onnxruntime import InferenceSession
 
 # %% ../../nbs/api/registry/70_bundles.ipynb #76160ba8
@@ -101,7 +101,7 @@ class ScorerKind:
 
 SCORER_KINDS:dict[str, ScorerKind] = {
     "graph": ScorerKind(".onnx", open_graph, lambda session: [each.name for each in session.get_inputs()], run_columns, "onnxruntime"),
-    "table": ScorerKind(".json", open_table, lambda table: list(table.keys), look_up, "numpy", lambda table: [*table.scores.values(), *([] if np.isnan(table.otherwise) else [table.otherwise])])}
+    "table": ScorerKind(".json", open_score_table, lambda table: list(table.keys), looked_up_scores, "numpy", lambda table: [*table.scores.values(), *([] if np.isnan(table.otherwise) else [table.otherwise])])}
 _OTHER_READER = {"parameters": " A lifetime value is read by `read_value_bundle`."}
 
 # %% ../../nbs/api/registry/70_bundles.ipynb #44d0e54c

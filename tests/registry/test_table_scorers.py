@@ -9,7 +9,7 @@ from marketing_mlops.registry.graph_rows import category_texts
 from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.registry.parameter_bundles import read_value_bundle
 from marketing_mlops.registry.portable_bundles import stored_examples, write_portable
-from marketing_mlops.registry.table_scorers import look_up, open_table, table_scorer
+from marketing_mlops.registry.table_scorers import looked_up_scores, open_score_table, table_scorer
 from marketing_mlops.registry.tracked_models import TrackedModel
 from marketing_mlops.workspace.errors import DataError
 
@@ -33,8 +33,8 @@ def test_looking_up_is_a_join():
     asked = pd.DataFrame(dict(market=rng.choice(np.array([*NAMES, "SE"], object), 2000), segment=rng.choice(np.array(["new", "old", None], object), 2000)))
     joined = asked.fillna("\0").merge(rates().fillna("\0"), how="left", on=["market", "segment"]).rate
     for otherwise in (None, .25):
-        table = open_table(table_scorer(rates(), ["market", "segment"], "rate", otherwise=otherwise))
-        found = look_up(table, {name: category_texts(asked[name]) for name in table.keys})
+        table = open_score_table(table_scorer(rates(), ["market", "segment"], "rate", otherwise=otherwise))
+        found = looked_up_scores(table, {name: category_texts(asked[name]) for name in table.keys})
         expected = joined if otherwise is None else joined.fillna(otherwise)
         np.testing.assert_array_equal(found, expected)
     assert joined.isna().any() and joined.notna().any()
