@@ -18,7 +18,6 @@ from ..contracts.verdict import Reason, Verdict, judged
 from ..features.spines import as_cutoff
 from ..measurement.intervals import Estimate
 from ..registry.bundles import Bundle, score_rows
-from ..training.model_specs import is_imported
 from ..workspace.clock import Clock, age_in_days
 from ..workspace.errors import MmopsError
 
@@ -40,13 +39,15 @@ def _table_age(table:str, event:datetime, clock:Clock)->Reason:
     return Reason("table_age", said, days, budget, "Find out why no rows arrive: `mmops status`." if late else "", severity="fail" if late else "pass")
 
 # %% ../../nbs/api/governance/63_gate_evidence.ipynb #8e28681f
+def _came_from_elsewhere(parameters:Mapping)->bool: return bool((parameters.get("facts") or {}).get("imported"))
+
 def newest_training_event(
     parameters:Mapping, # Of the bundle: cutoffs, outcome, facts
 )->datetime|None: # UTC; None where the bundle does not say
     "The newest event the rows of a model could hold."
     last,outcome = (parameters.get("cutoffs") or {}).get("last"), parameters.get("outcome") or {}
     answers = (parameters.get("facts") or {}).get("answers_until")
-    if is_imported(parameters): last = None   # the cutoffs are those of the rows it is judged on
+    if _came_from_elsewhere(parameters): last = None   # the cutoffs are those of the rows it is judged on
     if last: return as_cutoff(last).to_pydatetime() + timedelta(days=(outcome.get("horizon_days") or 0) + (outcome.get("maturity_days") or 0))
     return as_cutoff(answers).to_pydatetime() if answers else None
 
@@ -59,11 +60,11 @@ def judge_training_age(
 )->Verdict: # pass, review, fail or unknown
     "Whether the data behind a model are young enough."
     event = newest_training_event(parameters)
-    if event is None: return judged("data_age", [Reason("age_unknown", "The bundle does not say until when its data go.", next_step="Import it again with learned.until in its contract." if is_imported(parameters) else "Build it again; it says so now.", severity="unknown")])
+    if event is None: return judged("data_age", [Reason("age_unknown", "The bundle does not say until when its data go.", next_step="Import it again with learned.until in its contract." if _came_from_elsewhere(parameters) else "Build it again; it says so now.", severity="unknown")])
     days = max(0, round(age_in_days(min(event, newest or event), clock)))
-    too_old = ("fail" if parameters.get("cutoffs") and not is_imported(parameters) else "review") if days > allowed_days else "pass"
+    too_old = ("fail" if parameters.get("cutoffs") and not _came_from_elsewhere(parameters) else "review") if days > allowed_days else "pass"
     said = f"The newest event behind its rows is {counted(days, 'day')} old; {counted(allowed_days, 'day')} are allowed. {_answers_age(parameters, clock)}".strip()
-    return judged("data_age", [Reason("training_data_age", said, days, allowed_days, "" if too_old == "pass" else _YOUNGER["told" if is_imported(parameters) else too_old], severity=too_old)])
+    return judged("data_age", [Reason("training_data_age", said, days, allowed_days, "" if too_old == "pass" else _YOUNGER["told" if _came_from_elsewhere(parameters) else too_old], severity=too_old)])
 
 _YOUNGER = {"fail": "Move cutoffs.last on in params.yaml and train again.", "review": "Learn from a newer experiment, or say why this one still holds.",
             "told": "Ask whoever made it for a model that learned from newer rows, or say why this one still holds."}

@@ -6,7 +6,7 @@
 
 # %% auto #0
 __all__ = ['declared_feature', 'own_declarations', 'add_feature', 'tables_of_spec', 'metric_tables', 'model_names', 'source_of',
-           'newest_version', 'add_version', 'add_models']
+           'newest_version', 'add_version', 'trained_words', 'add_models']
 
 # %% ../../nbs/api/registry/95_lineage_models.ipynb #3fba7a6b
 from collections.abc import Mapping
@@ -169,12 +169,22 @@ def add_version(
 
 def _owner_of(graph:LineageGraph, model:str)->str: return graph.things[f"spec:{model}"].owner if f"spec:{model}" in graph.things else ""
 
+# %% ../../nbs/api/registry/95_lineage_models.ipynb #d77b90a0
+def trained_words(
+    spec:Mapping, # A model's entry in params.yaml
+)->str: # "" where the entry names no algorithm
+    "How a model came to its answers."
+    from marketing_mlops.training.model_specs import is_imported   # scipy comes with it
+    if is_imported(spec): return f"Not fitted here: trained elsewhere, import {str(spec['algorithm'].get('import', ''))[:12]}; these rows only judge it."
+    algorithm = spec.get("algorithm")
+    named = algorithm.get("name", "") if isinstance(algorithm, Mapping) else ""
+    return f"Fitted as {named}." if named else ""
+
 # %% ../../nbs/api/registry/95_lineage_models.ipynb #1e1cf8ca
 def _add_trained(graph:LineageGraph, records:LineageRecords, model:str, spec:Mapping)->None:
-    algorithm, owner = spec.get("algorithm") or {}, str(spec.get("owner", ""))
-    named = algorithm.get("name", "") if isinstance(algorithm, Mapping) else ""
+    owner = str(spec.get("owner", ""))
     if f"training:{model}" not in graph.things: return
-    if _is_known(records, _place(records, "train", model)): graph.add(Thing(f"trained:{model}", "trained model", f"training of {model}", owner=owner, words=f"Fitted as {named}." if named else "", **_made(records, "train", model)), f"training:{model}", f"spec:{model}")
+    if _is_known(records, _place(records, "train", model)): graph.add(Thing(f"trained:{model}", "trained model", f"training of {model}", owner=owner, words=trained_words(spec), **_made(records, "train", model)), f"training:{model}", f"spec:{model}")
     if _is_known(records, _place(records, "evaluate", model)):
         said = kept_json(records.workspace, _place(records, "evaluate", model), "evaluation.json").get("verdict")
         verdict = said.get("status", "unknown") if isinstance(said, Mapping) else "unknown"

@@ -248,3 +248,8 @@ def test_a_file_that_is_no_model_is_said_in_words(tmp_path):
     (tmp_path/"real.onnx").write_bytes(graph().SerializeToString())
     (tmp_path/"link.onnx").symlink_to(tmp_path/"real.onnx")
     for name, says in {"folder.onnx": "no such file", "link.onnx": "this is a link", "gone.skops": "no such file"}.items(): refuses(says, lambda: read_model_file(tmp_path/name))
+
+def test_asking_where_a_model_comes_from_does_not_load_scikit_learn():
+    import subprocess, sys
+    asked = "import sys, marketing_mlops.governance.gate_evidence, marketing_mlops.registry.lineage_models, marketing_mlops.cli.import_command; sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked]).returncode == 0
