@@ -186,9 +186,14 @@ def card_chart(
     if tables.get("policies"):
         rows, money = pd.DataFrame(tables["policies"]), known(card.parameters, "experiment", "currency")
         rows = rows.assign(policy=rows.policy.str.replace(r" \(.*\)$", "", regex=True))
-        return plot_intervals(rows, label="policy", value="profit", low="low", high="high", unit=money, title=f"Profit per customer ({money})")
+        return plot_intervals(rows, label="policy", value="profit", low="low", high="high", unit=money, title=f"Profit per customer ({money}){_at_margin(card)}")
     if not tables.get("calibration"): return facts_block({"Table": UNKNOWN})
     return _calibration_chart(tables["calibration"])
+
+def _at_margin(card:ModelCard)->str:
+    "Which margin the profits of a chart rest on."
+    margin = (card.parameters.get("economics") or {}).get("margin")
+    return f", at the assumed margin of {show_rate(margin, 0)}" if isinstance(margin, int|float) else ""
 
 def _calibration_chart(groups:list[dict])->alt.LayerChart:
     names = [f"group {i}, claimed {show_rate(each['claimed'], 1)}" for i, each in enumerate(groups, 1)]

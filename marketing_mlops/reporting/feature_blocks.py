@@ -163,7 +163,7 @@ def advice_table(
     "What to do with each feature, what is lost without it, what it reaches alone, and whether the model uses it."
     rows, order, name = _joined(review), list(ADVICE), _figure_name(review)
     shuffled = rows.feature.map(review.table("shuffled").set_index("feature").value)
-    shown = rows.assign(lost=_lost_words(review, rows), word=rows.word.str.replace("_", " "), shuffled=shuffled.astype(float)).iloc[rows.word.map(order.index).argsort(kind="stable")]
+    shown = rows.assign(lost=_lost_words(review, rows), word=rows.word.replace("carries", "needed").str.replace("_", " "), shuffled=shuffled.astype(float)).iloc[rows.word.map(order.index).argsort(kind="stable")]
     return table_block(shown[["feature", "word", "lost", "alone", "shuffled"]], formats=dict(lost=str, alone=lambda value: show_number(value, 3), shuffled=lambda value: show_number(value, 3, signed=True)),
                        labels=dict(feature="Feature", word="Advice", lost="Lost without it", alone=f"Alone ({name})", shuffled=f"Shuffled ({name} lost)"),
                        hints=dict(lost=_lost_hint(review), alone="What a model of this feature alone reaches", shuffled="What the model loses when the values of this feature change hands"))

@@ -33,7 +33,8 @@ WATTS_PER_CORE = 10 # assumed of a core that computes; nobody measured it
 
 def _energy(run:Run)->str:
     if run.cpu_s is None: return f"{UNKNOWN}: nobody measured it, and without measured seconds it is not estimated"
-    return f"about {show_number(run.cpu_s*WATTS_PER_CORE/3600, 2)} Wh, an estimate: {show_number(run.cpu_s, 1)} s at an assumed {WATTS_PER_CORE} W per core; nobody measured it"
+    hours = run.cpu_s*WATTS_PER_CORE/3600
+    return f"{'less than 0.01' if hours < .01 else f'about {show_number(hours, 2)}'} Wh, an estimate: {show_number(run.cpu_s, 1)} s at an assumed {WATTS_PER_CORE} W per core; nobody measured it"
 
 def training_costs(
     card:ModelCard, # As `read_card` gathers it

@@ -7,7 +7,7 @@ import pytest
 from marketing_mlops.contracts.schemas import frame_of_rows
 from marketing_mlops.features.training_files import write_training_set
 from marketing_mlops.features.training_sets import TrainingSet
-from marketing_mlops.reporting.feature_blocks import features_answer, features_heading, features_sentence, features_word, leak_words, needed_words, review_days, review_model
+from marketing_mlops.reporting.feature_blocks import advice_table, features_answer, features_heading, features_sentence, features_word, leak_words, needed_words, review_days, review_model
 from marketing_mlops.reporting.reports import run_report
 from marketing_mlops.sources.ingestion import write_table
 from marketing_mlops.workspace.errors import StageError
@@ -80,6 +80,7 @@ def test_what_is_called_needed_stands_beside_its_figure_and_the_rows_have_days(s
     row = next(each for each in review.tables["lost"] if each["feature"] == "recency_days")
     said = needed_words(review)
     assert len(said) == 1 and f"Without recency_days {100*row['value']/review.gain.value:.1f} % of the gain" in said[0] and said[0] in str(features_answer(review))
+    assert "needed" in str(advice_table(review)) and "carries" not in str(advice_table(review))
     assert review_days("churn", shop) == f"{frame.cutoff.min():%Y-%m-%d} to {frame.cutoff.max():%Y-%m-%d}" and review_days("churn", shop) in str(features_heading(review, "o@example.com", review_days("churn", shop)))
 
 def test_how_often_a_leak_is_found_is_that_of_the_models_algorithm(shop):

@@ -143,6 +143,8 @@ def test_what_training_took_is_that_of_the_run_that_trained_this_bundle(shop):
     said = training_costs(read_card("churn", shop), shop)
     assert said["Computing time of training"] == "36.0 s over all cores, 20.5 s from start to end, 480 MB of memory (run of 2026-02-28)"
     assert said["Energy of training"].startswith("about 0.10 Wh, an estimate: 36.0 s at an assumed 10 W per core")
+    trained(shop, cpu_s=.8)
+    assert training_costs(read_card("churn", shop), shop)["Energy of training"].startswith("less than 0.01 Wh, an estimate: 0.8 s")
     build(shop, dict(SPEC, facts=dict(n_training=99)))          # another training, whose run was not kept
     assert [each.split(":")[0] for each in training_costs(read_card("churn", shop), shop).values()] == ["unknown"]*3
 
