@@ -127,10 +127,10 @@ _UNITS = dict(new_customer_share="share", conversion="share", ctr="share", engag
 def _kept_together(write:Callable[[float], str])->Callable[[float], str]: return lambda value: _unbroken(write(value))
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #47c05786
-def _figures_table(rows:list[dict[str, str]], labels:dict[str, str], figures:Iterable[str])->Block:
+def _figures_table(rows:list[dict[str, str]], labels:dict[str, str], figures:Iterable[str], caption:str="")->Block:
     "A table whose figures are written already."
     df = pd.DataFrame([{name: _unbroken(text) for name, text in row.items()} for row in rows])
-    shown = table_block(df, formats={name: str for name in figures if name in df}, labels={name: text for name, text in labels.items() if name in df}, hints={name: text for name, text in _HINTS.items() if name in df})
+    shown = table_block(df, formats={name: str for name in figures if name in df}, labels={name: text for name, text in labels.items() if name in df}, hints={name: text for name, text in _HINTS.items() if name in df}, caption=caption)
     return Block(_explained_rows(shown.html), shown.text.replace("\N{NO-BREAK SPACE}", " "))
 
 def _row(weekly:Weekly, name:str, found:WeekFigure, label:str)->dict[str, str]:
@@ -192,7 +192,7 @@ def market_figures_block(
         return f" ({'exceeded' if value >= plan else 'missed'} by {show_number(100*abs(value/plan - 1), 1)} %)" if plan > 0 and value is not None else ""
     plans = {market or "no market": show(plan, weekly.week.currency, 0) + against(market, plan) for market, plan in weekly.plan.markets.items() if plan is not None}
     if plans: rows.insert(1, dict(figure="Planned, by days") | {market or "no market": plans.get(market or "no market", "no plan") for market in weekly.week.starts})
-    return _figures_table(rows, dict(figure="Figure (change on last year, not judged)"), ())
+    return _figures_table(rows, dict(figure="Figure"), (), "In brackets the change against the same week of last year; nothing here is judged.")
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #5dbc137b
 _LINES = dict(value="this year", last_year="same week last year", plan="plan")
@@ -224,8 +224,9 @@ def channels_block(
                   claimed_revenue="Revenue claimed", claimed_roas="Return claimed", incremental_revenue="Incremental")
     claimed = "What the platform claims for itself; several claim the same order."
     hints = dict(spend=metric("media_spend").definition, spend_last_year="Media spend of the week 52 weeks before.", ctr=metric("ctr").definition, engagement_time=f"{metric('engagement_time').definition} In seconds; a channel without visits of known length has none.", claimed_conversions=claimed, claimed_revenue=claimed, claimed_roas=metric("claimed_roas").definition, incremental_revenue="Revenue that would not have come otherwise. It is measured by lot or by a calibrated mix model, not by a platform; no comparison of single channels ran in this week.")
-    rows = weekly.channels.assign(incremental_revenue=[formats["incremental_revenue"](each) for each in weekly.channels.incremental_revenue])   # words may take two lines
-    return table_block(rows, formats={name: _kept_together(write) for name, write in formats.items() if name != "incremental_revenue"}, labels=labels, hints=hints)
+    worded = ("engagement_time", "incremental_revenue")           # their words may take two lines, so that nine columns fit
+    rows = weekly.channels.assign(**{name: [_unbroken(formats[name](each)) for each in weekly.channels[name]] for name in worded})
+    return table_block(rows, formats={name: _kept_together(write) for name, write in formats.items() if name not in worded}, labels=labels, hints=hints)
 
 # %% ../../nbs/api/reporting/87_week_blocks.ipynb #1e23bf48
 def channel_markets_block(
