@@ -95,7 +95,7 @@ def _packed_again(workspace:Workspace, model:str, into:Path):
     from marketing_mlops.registry.recipes import code_hash, library_hash
     from marketing_mlops.training.candidates import fit_candidate
     from marketing_mlops.training.evaluations import evaluate
-    from marketing_mlops.training.model_specs import is_imported
+    from marketing_mlops.workspace.params import is_imported
     from marketing_mlops.training.split_checks import split_check
     from marketing_mlops.workspace.places import file_sha256
     spec, rows = read_params(workspace).model(model), read_training_set(workspace.output("features", model))

@@ -42,7 +42,7 @@ def name_import(
     digits:str, # Of the import, 64 hexadecimal digits
 )->str: # Name of the algorithm that stood there; "" for none
     "Makes an import the algorithm of a model."
-    from marketing_mlops.training.model_specs import IMPORTED
+    from marketing_mlops.workspace.params import IMPORTED
     from marketing_mlops.workspace.params import edit_params, read_params
     params = read_params(workspace)
     before = (params.model(model).get("algorithm") or {}).get("name", "")

@@ -20,6 +20,7 @@ from ..measurement.intervals import Estimate
 from ..registry.bundles import Bundle, score_rows
 from ..workspace.clock import Clock, age_in_days
 from ..workspace.errors import MmopsError
+from ..workspace.params import is_imported
 
 # %% ../../nbs/api/governance/63_gate_evidence.ipynb #49dadc30
 def judge_freshness(
