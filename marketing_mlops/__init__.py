@@ -7,11 +7,11 @@ Modules:
 - `marketing_mlops.cli.app_command`: `mmops app`: all explorers in the browser, without JupyterLab, until Ctrl-C
 - `marketing_mlops.cli.change_reviews`: `mmops ci review`: what a change does to figures and reports, found out on a small copy of the workspace
 - `marketing_mlops.cli.checks`: `mmops data check SOURCE`: what the pipeline would say about the files as they are now, without running it
-- `marketing_mlops.cli.commands`: `mmops`: one command is one library call, and an error is two lines
 - `marketing_mlops.cli.compare_pages`: `mmops compare-pages main`: what a change does to the reports, old and new side by side on one page
 - `marketing_mlops.cli.data`: `mmops data list` and `mmops data fetch`: which sources there are, and getting their files
 - `marketing_mlops.cli.file_changes`: What is different between two versions of a file, in lines a terminal can show: notebooks cell by cell
 - `marketing_mlops.cli.gallery_command`: `mmops gallery`: all runs of reports on one page, and `mmops gallery diff A B`: what changed between two of them
+- `marketing_mlops.cli.import_command`: `mmops import MODEL FILE --contract FILE`: a model that was trained elsewhere becomes the candidate of a model here
 - `marketing_mlops.cli.init`: `mmops init FOLDER`: a workspace of your own, with the same pipeline and nothing of the clone
 - `marketing_mlops.cli.jobs`: `mmops jobs`: the notebooks a scheduler runs, what they take, and how their last runs ended
 - `marketing_mlops.cli.online`: `mmops materialise` stores the features a service looks up, `mmops parity` compares them with training, `mmops online` tells what is stored
@@ -127,6 +127,9 @@ Modules:
 - `marketing_mlops.features.traits`: What is known about a person rather than done by her, as of a cutoff, and why some of it must not be learned from.
 - `marketing_mlops.features.windows`: Which events belong to a customer's row at a cutoff, and which must never touch it.
 - `marketing_mlops.governance.approval_words`: Where an approval stands, what a yes answers for and what stands in its way, in the words every command, page and desk uses
+- `marketing_mlops.governance.configuration_drift`: Would the model that is live be built the same way today?
+- `marketing_mlops.governance.environment_copies`: A bundle and the data versions it was made from, carried into another environment by their hashes
+- `marketing_mlops.governance.environments`: Development, staging and production: where each one lives, and in what they differ
 - `marketing_mlops.governance.named_bundles`: `retailer_churn_90d@champion`, `@3` or `@5f2a0c11`: which bundle somebody means, where its files are, and from which revision it was made
 - `marketing_mlops.jobs.cell_runs`: The cells of a notebook one after the other on a warm kernel, with what they show, until the last or the first that fails
 - `marketing_mlops.jobs.cells`: Runs the cells of a notebook in this very process and reports every output as Jupyter would
@@ -276,24 +279,35 @@ Modules:
 - `marketing_mlops.monitoring.periods`: One look at a model in use: its input, its scores, what it achieved and how many it was asked about, with one verdict
 - `marketing_mlops.monitoring.realised`: Once the answers are in: does a model still rank customers as well as on the day it was judged?
 - `marketing_mlops.monitoring.release_rules`: When the champion of a model is due for retraining, and when it should go back to the one before
-- `marketing_mlops.registry.bare_scorer`: Scores by a bundle with nothing but Python, numpy and onnxruntime: the file that travels with a portable bundle
+- `marketing_mlops.registry.bare_scorer`: Scores by a bundle with nothing but Python, numpy and, for a graph, onnxruntime: the file that travels with a portable bundle
 - `marketing_mlops.registry.bundle_files`: One list of hashes, one hash of the list: any byte that differs, any file too many or too few is found before anything is used
 - `marketing_mlops.registry.bundles`: Everything needed to score, to judge and to explain a model, in one folder that a person can read and one hash that names it
 - `marketing_mlops.registry.candidate_files`: A candidate on disk between training and bundle: its scorer, its held-out scores, what it was trained on
+- `marketing_mlops.registry.foreign_graphs`: An ONNX file that somebody else has made: what is refused before anything of it runs, and how it comes to be asked by our features' names
 - `marketing_mlops.registry.graph_rows`: Customers in, numbers out: how a stored scorer is opened and run, in batch, in a service and in a notebook alike
 - `marketing_mlops.registry.graphs`: A fitted model written as an ONNX graph, and the comparison that has to pass before anybody may use it
+- `marketing_mlops.registry.imported_models`: A file and its contract become a candidate like any other: compared, sealed, and judged on the workspace's own held-out rows
 - `marketing_mlops.registry.input_schemas`: Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
 - `marketing_mlops.registry.locked_libraries`: Which version of which library a lock pins for this machine, whether a bundle was made with them, and the part of the lock that a scorer alone needs
+- `marketing_mlops.registry.model_contracts`: What a model that was trained elsewhere asks for, predicts and may be used for, in one file that is held against the workspace
 - `marketing_mlops.registry.parameter_bundles`: A model that is a handful of numbers, sealed like every other bundle and read by our own function
+- `marketing_mlops.registry.recipes`: The libraries and the code that make a bundle, one hash each
+- `marketing_mlops.registry.stored_estimators`: A scikit-learn model as skops stores it: opened without trusting it, asked as it will be served, and written as a graph of ours
+- `marketing_mlops.registry.table_scorers`: A score for each combination of a few categories, computed beforehand and looked up
 - `marketing_mlops.registry.tracked_models`: What mlflow calls when somebody loads one of our models by its name and version
 - `marketing_mlops.registry.tracked_searches`: Every trial of a search where colleagues compare trials: one run for each candidate, recorded once.
 - `marketing_mlops.registry.tracking`: What was tried and with what result, where colleagues already look for it: one trial and one version for each content
+- `marketing_mlops.registry.trial_processes`: A graph from elsewhere is asked for the first time in a process of its own, with bounded memory and time
+- `marketing_mlops.reporting.assigned_experiments`: The experiments that stand in the data, whoever wrote them down: their arms, how many were assigned, and when
 - `marketing_mlops.reporting.baselines`: What customers did lately without the treatment: where every plan of a test begins
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.
 - `marketing_mlops.reporting.campaign_parts`: The customers of one market or one channel of a campaign, told apart by what was known before the contact.
 - `marketing_mlops.reporting.campaigns`: From a model's entry in `params.yaml` and its accepted tables to a readout.
+- `marketing_mlops.reporting.card_predictions`: What a model predicts, for whom and until when, and how often it is right where it would be used
 - `marketing_mlops.reporting.catalogue_blocks`: Every past test on one page: what was asked, what came out, what was decided, what was learnt.
 - `marketing_mlops.reporting.changed_pages`: Reports before and after a change, side by side in one file, with the figures that moved and the cells that were edited on top.
+- `marketing_mlops.reporting.charter_figures`: How long from data to report and from request to approval, what it cost, how many customers converted; computed from records
+- `marketing_mlops.reporting.charter_targets`: What a team set out to do: the section `charter` of params.yaml, checked, and how a figure stands to its target
 - `marketing_mlops.reporting.charts`: The house style of every chart, and how a chart becomes a picture that needs no network.
 - `marketing_mlops.reporting.colours`: One palette for charts, reports and the documentation, by day and by night.
 - `marketing_mlops.reporting.compared_runs`: The two runs a comparison is asked for, found by what people call them: candidate, champion, the first digits of a hash, another algorithm.
@@ -301,11 +315,16 @@ Modules:
 - `marketing_mlops.reporting.data_age`: Data that passed every check can still be too old to act on: one status for both, and the sentence that says so.
 - `marketing_mlops.reporting.depth_blocks`: How much a propensity model reaches at each depth of a campaign, and down to which chance a contact pays.
 - `marketing_mlops.reporting.design_columns`: Last year's revenue, the market, the household: the columns an experiment's design names, as they were before the assignment.
+- `marketing_mlops.reporting.documented_decisions`: Who allowed a model version, what happened to it since, who watches it, and what people wrote down; from ledger, policy, telemetry and files of the team
+- `marketing_mlops.reporting.documented_making`: What a model version is, from which data and by which method it was made, and what it was seen to do; from its bundle and the runs that made it
+- `marketing_mlops.reporting.documented_versions`: The records behind the technical documentation of one model version, and the questions they are asked
 - `marketing_mlops.reporting.drawing`: From the specification of a chart to its picture: in this process, or in one that draws for many
+- `marketing_mlops.reporting.ended_experiments`: What experiments measured that were over before a week began, with the days and the customers they speak of
 - `marketing_mlops.reporting.evaluation_blocks`: What a propensity model is worth on later rows, what a split at random would have promised, and what has moved since it learned.
 - `marketing_mlops.reporting.explained_words`: What the glossary says about a word, where the word stands: under the mouse, at the keyboard and under a finger.
 - `marketing_mlops.reporting.failure_words`: What was wrong with a run, for a reader who does not write Python, and until which day it could be resumed
-- `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which carry the model, which bring next to nothing, which are suspicious.
+- `marketing_mlops.reporting.feature_blocks`: A review of a model's features, as its owner reads it: which the model needs, which bring next to nothing, which are suspicious.
+- `marketing_mlops.reporting.friction_points`: What held work up: failed runs, refused and ended approvals, incidents, counted from records
 - `marketing_mlops.reporting.gain_blocks`: The part of a model card that says whether an uplift model knows who gains, and how deep one would mail.
 - `marketing_mlops.reporting.galleries`: Writes the gallery of a workspace: the list and a page for each run, only what is new, whatever happens meanwhile
 - `marketing_mlops.reporting.gallery_index`: The list of all runs of reports: one page that searches and filters thousands of them without a server
@@ -320,6 +339,7 @@ Modules:
 - `marketing_mlops.reporting.letter_styles`: The same report in a mail client: every element carries its own style, by day and by night
 - `marketing_mlops.reporting.letters`: A report as a mail: the answer in words, the page in a mail client's HTML, its charts as pictures, and the whole page attached
 - `marketing_mlops.reporting.markup`: Turns what a notebook shows into HTML that can be mailed to anybody: nothing in it runs, loads or restyles.
+- `marketing_mlops.reporting.maturity_questions`: Which practices the records of a workspace show: by hand, by a pipeline, or by continuous integration
 - `marketing_mlops.reporting.metric_differences`: What a change did to the recorded figures of every model, as a comment somebody can read who has to approve it
 - `marketing_mlops.reporting.model_cards`: What is on record about a model: its bundle, what was decided about it, and nothing else.
 - `marketing_mlops.reporting.model_inventory`: Every model with its owner, what it is for, what is live until when, and what is owed; from records alone
@@ -343,16 +363,20 @@ Modules:
 - `marketing_mlops.reporting.segment_blocks`: A segment set as somebody reads it who wants to plan by it: may I use it, how large is each segment, who moves, and what is in the way?
 - `marketing_mlops.reporting.site`: The documentation from the notebooks: one page each, a reference by box, a glossary, the reports, and a search that works offline.
 - `marketing_mlops.reporting.site_pages`: Turns one notebook into one page of the documentation, with a reference entry for every exported name.
+- `marketing_mlops.reporting.technical_documentation`: One model version under the headings of Annex IV of the AI Act, every answer from a record, and what is still to be recorded
+- `marketing_mlops.reporting.training_costs`: How long the training of a bundle computed, and an estimate of the energy, from the manifest of its run
 - `marketing_mlops.reporting.treatment_blocks`: Whose treatment a new model would change, group by group, and for whom it works less well.
 - `marketing_mlops.reporting.unit_files`: Any experiment, also one whose customers stand in a colleague's spreadsheet, read out by the same rules.
 - `marketing_mlops.reporting.value_blocks`: What the customers are worth as a planner reads it: the sum with its range, whether the model was right the last time, and who holds the value
 - `marketing_mlops.reporting.week_answers`: What changed, how sure, what to do: the first screen of the weekly report, in sentences that follow from the figures
 - `marketing_mlops.reporting.week_blocks`: What the weekly report shows: the answer, the figures, the course of the weeks, markets and channels
 - `marketing_mlops.reporting.week_channels`: What each channel cost and was seen to do in a week, what the platforms claim, and what nobody has measured
+- `marketing_mlops.reporting.week_doubts`: Which faults of the data touch the weeks of a page, and which lie elsewhere
 - `marketing_mlops.reporting.week_figures`: One week's figures beside those of last year, with the range in which they were to be expected
 - `marketing_mlops.reporting.week_increments`: What contacting customers brought in a week, where a holdout or a running experiment measures it
 - `marketing_mlops.reporting.week_pairs`: Which week of last year a week is compared with, when holidays have moved
 - `marketing_mlops.reporting.week_targets`: What the plan asks of one week, when plans are made by the month
+- `marketing_mlops.reporting.workspace_charter`: What a team set out to do and how far it came: scope, time, cost, conversion, readiness and friction, all from records
 - `marketing_mlops.schedules.alert_journal`: A file to which lines are only added, and which survives power cuts, full disks and two writers at once
 - `marketing_mlops.schedules.alerts`: What went wrong with a scheduled run, for whom it is, and what to do, said once and never lost
 - `marketing_mlops.schedules.attempts`: One attempt at a due run, in a process of its own: its parameters, its limits, its evidence
@@ -362,6 +386,7 @@ Modules:
 - `marketing_mlops.schedules.hindrances`: What keeps the scheduler itself from working, said to people: no room on the disk, an entry that cannot be read, damaged records
 - `marketing_mlops.schedules.lab_server`: "Schedule…" in JupyterLab: the panel as a page of its server, behind its login
 - `marketing_mlops.schedules.messages`: An alert as people receive it: a mail, or a line in a chat, that no name inside it can bend
+- `marketing_mlops.schedules.missed_schedules`: How often a due time passed without a run, for the charter of a workspace
 - `marketing_mlops.schedules.notebook_kinds`: What a schedule can run: a report, a job, or a report for each market, and how each of them is found and run
 - `marketing_mlops.schedules.panel_answers`: What the panel gets for what it asks: is this right, save it, run it now, how did it go
 - `marketing_mlops.schedules.panel_fields`: A field for every parameter by its type, and for every key of an entry
@@ -377,6 +402,7 @@ Modules:
 - `marketing_mlops.serving.service`: Champions over HTTP: `POST /predict` and `GET /healthz`, with a key, within bounds, and a reason for every refusal
 - `marketing_mlops.serving.stored_rows`: A row that brings only a `customer_id` is filled in from the online store, or refused with a reason
 - `marketing_mlops.sources.mailing_models`: A list of who got the mail becomes the model entry that will read the mailing out
+- `marketing_mlops.training.assumed_margins`: Whether the margin that a campaign was priced with is what the cost of its goods leaves
 - `marketing_mlops.training.candidates`: A fitted model with the scores of the rows it has never seen, ready to be judged
 - `marketing_mlops.training.evaluations`: What a candidate is worth on rows it has never seen, with intervals, a verdict and a sentence
 - `marketing_mlops.training.feature_review`: Which features carry a model, which bring next to nothing, and which are suspicious: one call, one record.
@@ -409,6 +435,7 @@ Modules:
 - `marketing_mlops.training.segment_fairness`: Whether segments follow what people are: their age, their market, and what may stand for them; and how many of each segment one may write to.
 - `marketing_mlops.training.segment_reviews`: All questions to a segment set at once, on the customers of a source as they were known at a cutoff.
 - `marketing_mlops.training.split_checks`: What a split at random would have promised beside what later rows bear out, and how a model did on earlier days
+- `marketing_mlops.training.told_origins`: A model that was trained elsewhere is judged on our rows; what nobody here could watch is told beside its figures
 - `marketing_mlops.training.treatment_fairness`: Who is contacted and who is left alone, by age or any other group that must not be disadvantaged, and when a person has to decide about it.
 - `marketing_mlops.training.value_reviews`: Everything that is known about what a source's customers are worth: the fit, the value with its ranges, and how the same model did before
 - `marketing_mlops.workspace.places`: Where a workspace is, where everything in it lives, and how a file is replaced without ever being half there
