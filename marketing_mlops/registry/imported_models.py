@@ -30,7 +30,7 @@ from .graphs import agreement
 from .input_schemas import input_schema
 from .model_contracts import ModelContract, check_contract
 from .stored_estimators import asked_estimator, estimator_graph, open_estimator
-from .trial_processes import scores_apart
+from .graphs_apart import scores_apart
 from ..workspace.errors import DataError, MmopsError, closest
 from ..workspace.places import canonical_json
 

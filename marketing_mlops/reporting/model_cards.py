@@ -118,6 +118,13 @@ def _proofs(workspace:Workspace, model:str, ledger:list[LedgerEntry])->dict[str,
     for entry in ledger: past.setdefault(entry.subject, []).append(entry)
     return serving_proofs(past, [model], serves_in=workspace.settings.environment)[model]
 
+def _opened(place:Path)->tuple[Bundle|None, str]:
+    "A bundle, or why there is none: what its stage left there, or what is wrong with it."
+    try: return read_bundle(place), ""
+    except BundleError as error: problem = error.problem
+    try: return None, str(json.loads((place/"untrained.json").read_text(encoding="utf-8"))["why"])
+    except (OSError, ValueError, KeyError, TypeError): return None, problem
+
 def _place(workspace:Workspace, model:str, wish:str|None, champion:LivePointer|None)->Path:
     if wish in (None, "champion") and champion: return champion.bundle_folder(workspace)
     if wish in (None, "candidate"): return workspace.output("bundle", model)
@@ -139,7 +146,6 @@ def read_card(
     if not entries and not workspace.output("bundle", model).is_dir(): read_params(workspace).model(model)
     champion = pointer_from(model, entries)
     place = _place(workspace, model, bundle, champion)
-    try: found, problem = read_bundle(place), ""
-    except BundleError as error: found, problem = None, error.problem
+    found, problem = _opened(place)
     approval = _approval(model, found, ledger)
     return ModelCard(model, found, problem, champion, entries, trouble or _lost(workspace, model, entries), approval, shown_identity(entries, approval), _proofs(workspace, model, ledger))
