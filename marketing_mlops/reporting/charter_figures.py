@@ -103,7 +103,8 @@ def machine_time(
     took = [run.said["duration_s"] for run in runs if isinstance(run.said.get("duration_s"), int|float)]
     if not took: return CharterFigure("machine_hours", "", None, NOT_MEASURED, "no run says how long it took (data/runs)", target=target)
     failed = sum(run.said["duration_s"] for run in runs if run.said.get("status") != "done" and isinstance(run.said.get("duration_s"), int|float))
-    said = f"{counted(len(took), 'run')}{f', {_shown_hours(failed/3600)} of it for runs that did not end well' if failed else ''} (data/runs)"
+    under_way = len(runs) - len(took)
+    said = f"{counted(len(took), 'run')} that ended{f', {under_way} more without a duration' if under_way else ''}{f', {_shown_hours(failed/3600)} of it for runs that did not end well' if failed else ''} (data/runs)"
     return CharterFigure("machine_hours", "", sum(took)/3600, _shown_hours(sum(took)/3600), said, target=target)
 
 # %% ../../nbs/api/reporting/86_charter_figures.ipynb #87331b89

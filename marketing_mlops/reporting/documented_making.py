@@ -104,12 +104,12 @@ def _tested(version):
 
 @ask_of("2", "Was it tested for groups of people?", "An evaluation that compares groups of customers, which needs traits such as an age band.")
 def _groups(version):
-    groups = version.card.evaluation["tables"]["groups"]
-    worse, small = ([f"{each['attribute']} {each['group']}" for each in groups if each["side"] == side] for side in ("below", "unknown"))
+    groups = version.card.evaluation["tables"]["groups"]     # one row for each figure of a group
+    worse, small = ([*dict.fromkeys(f"{each['attribute']} {each['group']}" for each in groups if each["side"] == side)] for side in ("below", "unknown"))
     about = ", ".join(dict.fromkeys(each["attribute"] for each in groups))
     shown = f"{counted(len(worse), 'group')} shown to be ranked worse than the rest: {', '.join(worse)}" if worse else "none is shown to be ranked worse than the rest"
     if small: shown += f"; {counted(len(small), 'group')} could not be measured"
-    return Found(f"{counted(len(groups), 'group')} by {about}: {shown}.", version.part("evaluation.json")) if groups else None
+    return Found(f"{counted(len({(each['attribute'], each['group']) for each in groups}), 'group')} by {about}: {shown}.", version.part("evaluation.json")) if groups else None
 
 @ask_of("2", "Which changes are foreseen?", "`cadence_days` under `release` in the model's entry of params.yaml, before the version is made.")
 def _foreseen(version): return Found(f"It is to be trained anew every {version.card.parameters['release']['cadence_days']} days.", version.part("parameters.json"))

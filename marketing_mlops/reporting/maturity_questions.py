@@ -88,7 +88,7 @@ def _is_evaluated(workspace:Workspace)->Evidence:
 
 # %% ../../nbs/api/reporting/84_maturity_questions.ipynb #749eb780
 @ask_for("pipeline", "what a model is fed and answers is watched", "mmops report monitoring -p model=MODEL")
-def _is_monitored(workspace:Workspace)->Evidence: return bool(found := _files(workspace, "monitor", "*")), f"data/monitor: {counted(len(found), 'model')}"
+def _is_monitored(workspace:Workspace)->Evidence: return bool(found := _files(workspace, "monitor", "*", "monitor.json")), f"data/monitor: {counted(len(found), 'model')}"
 
 @ask_for("pipeline", "it runs without anybody pressing a button", "mmops schedule crontab")
 def _is_scheduled(workspace:Workspace)->Evidence:

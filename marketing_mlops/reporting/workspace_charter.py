@@ -91,7 +91,7 @@ def charter_sentence(
     judged = [each for each in charter.figures if each.is_met is not None]
     targets = f"{sum(map(bool, (each.is_met for each in judged)))} of {counted(len(judged), 'target')} met" if judged else "no target can be judged"
     held_up = f"work was held up {counted(charter.n_friction, 'time')}" if charter.n_friction else "nothing on record held work up"
-    return f"{counted(len(charter.inventory.entries), 'model')} in {counted(len(charter.markets), 'market')}: {targets}, level of maturity: {reached_level(charter.answers)}, {held_up}."
+    return f"{counted(len(charter.inventory.entries), 'model')}, {counted(len(charter.markets), 'market')} in settings.ini: {targets}, level of maturity: {reached_level(charter.answers)}, {held_up}."
 
 def charter_heading(
     charter:WorkspaceCharter, # From `read_charter`

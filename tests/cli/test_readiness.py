@@ -17,7 +17,7 @@ def with_pipeline(workspace):
     write_text(workspace.path("dvc.lock"), "schema: '2.0'\nstages:\n  train@spring:\n    cmd: x\n")
     write_json(workspace.path("data/metrics/validate/shop.json"), dict(verdict="pass"))
     write_json(workspace.path("data/metrics/evaluate/spring.json"), dict(figures=dict(auc=dict(value=.7, low=.6, high=.8))))
-    write_text(workspace.path("data/monitor/spring/state.json"), "{}")
+    write_text(workspace.path("data/monitor/spring/monitor.json"), "{}")
 
 def test_nothing_on_record_is_manual_and_looking_leaves_nothing_behind(shop):
     before = sorted(shop.root.rglob("*"))
