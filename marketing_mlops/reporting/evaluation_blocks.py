@@ -11,8 +11,8 @@ Everything is read from the record of the bundle (`training.propensity_evidence`
 # %% auto #0
 __all__ = ['OTHER_REPORTS', 'CHANCE_FIGURES', 'PLACES', 'SPLIT_FIGURES', 'SIDES', 'is_propensity', 'other_report',
            'evaluation_heading', 'section', 'if_judged', 'chances_hold', 'use_sentence', 'change_lines', 'check_of',
-           'evaluation_answer', 'said_block', 'change_block', 'split_chart', 'split_table', 'correction_table_block',
-           'group_table']
+           'chance_lines', 'evaluation_answer', 'said_block', 'change_block', 'split_chart', 'split_table',
+           'correction_table_block', 'group_table']
 
 # %% ../../nbs/api/reporting/86_evaluation_blocks.ipynb #1e074ec4
 from collections.abc import Callable, Mapping
@@ -21,6 +21,7 @@ import pandas as pd
 from ..contracts.verdict import Reason
 from ..measurement.gates import read_gates
 from .blocks import Block, PageHeading, decision_block, facts_block, inline_html, page_heading, table_block
+from .card_blocks import contact_lines
 from .card_predictions import contacted_share_sentence, predicted_sentence
 from .card_figures import figure_words
 from .model_cards import UNKNOWN, ModelCard, card_verdict, known
@@ -158,6 +159,22 @@ def _gates_at_random(card:ModelCard)->list[str]:
     if there is None or there == here: return []
     return [f"Held against the same gates, the split at random would have said {there}; later rows say {here}."]
 
+# %% ../../nbs/api/reporting/86_evaluation_blocks.ipynb #56f33184
+def chance_lines(
+    card:ModelCard, # As `read_card` gathers it
+)->list[str]: # One sentence; none where an earlier day was ranked better than by chance, or none was judged
+    "That the order was no better than chance on every earlier day."
+    found = [day["figures"]["auc"] for day in check_of(card).get("earlier_days") or () if "value" in (day.get("figures") or {}).get("auc", {})]
+    if not found or any(each["low"] > .5 for each in found): return []
+    days = "the earlier day" if len(found) == 1 else f"each of the {len(found)} earlier days"
+    return [f"On {days} that could be judged its order was no better than chance: do not count on its rank before it has held on another set of later rows."]
+
+def _advice(card:ModelCard, to_do:str)->list[str]:
+    "What to do; whoever may be contacted comes before any rank."
+    barred = contact_lines(card)
+    use = use_sentence(card).replace("contact by rank", "rank by it, contact nobody") if barred else use_sentence(card)
+    return [*barred, *chance_lines(card), *filter(None, [use, to_do])]
+
 # %% ../../nbs/api/reporting/86_evaluation_blocks.ipynb #a03ab400
 def evaluation_answer(
     card:ModelCard, # As `read_card` gathers it
@@ -166,7 +183,7 @@ def evaluation_answer(
     "What the model is worth on later rows, what to do, and what a split at random would have said."
     if not is_propensity(card): return Block("", "")
     tenth = [line for line in [contacted_share_sentence(card.evaluation, card.parameters)] if line]
-    found = {"What it predicts": predicted_sentence(card.parameters), "What it finds": [*tenth, *_said(card, "The tenth", "What the ranking"), *_half(card)], "What to do": [line for line in (use_sentence(card), to_do) if line],
+    found = {"Consent": contact_lines(card), "What it predicts": predicted_sentence(card.parameters), "What it finds": [*tenth, *_said(card, "The tenth", "What the ranking"), *_half(card)], "What to do": _advice(card, to_do),
              "A split at random": [*_said(card, "A split at random", "What a split"), *_gates_at_random(card)] or [f"{UNKNOWN}: training did not note it."],
              "Earlier days": _said(card, "From 1 earlier", "From 2 earlier", "From 3 earlier"),
              "What has moved": _said(card, "The base rate", "Even with", "With the new", "Whether the base") or [f"{UNKNOWN}: training did not note the base rate."]}

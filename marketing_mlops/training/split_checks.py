@@ -183,6 +183,6 @@ def days_sentence(
     if not found or isinstance(in_time, NotMeasurable): return ""
     values = [each["value"] for each in found]
     said = f"From {len(found)} earlier day{'s' if len(found) > 1 else ''} it would have reached an AUC of {' to '.join(dict.fromkeys(f'{each:.3f}' for each in (min(values), max(values))))}"
-    if max(each["high"] for each in found) < in_time.low: return f"{said}, each time less than on the later rows for certain: do not take these for the rule."
+    if max(each["high"] for each in found) < in_time.low: return f"{said}, each time less than on the later rows for certain: do not take the figure of the later rows for the rule."
     if min(each["low"] for each in found) > in_time.high: return f"{said}, each time more than on the later rows for certain: it has become worse."
     return f"{said}, and {in_time.value:.3f} on the later rows."

@@ -8,6 +8,7 @@ from marketing_mlops.registry.bundles import write_bundle
 from marketing_mlops.registry.graph_drafts import GraphDraft, finished_graph
 from marketing_mlops.registry.input_schemas import input_schema
 from marketing_mlops.reporting import depth_blocks as depths, evaluation_blocks as blocks
+from marketing_mlops.reporting.card_blocks import card_answer
 from marketing_mlops.reporting.charts import draw_svg
 from marketing_mlops.reporting.model_cards import ModelCard
 from marketing_mlops.reporting.reports import run_report
@@ -51,13 +52,25 @@ def test_the_first_screen_leads_with_later_rows_and_names_the_other_figure(card)
     said = str(blocks.evaluation_answer(card))
     first = said.splitlines()[0]
     assert first.startswith(f"Fail. On {N:,} customers of later days") and f"{card.evaluation['figures']['auc']['value']:.3f}" in first and "0.840" not in first
-    assert "A split at random flatters this model" in said and "would have said pass; later rows say fail" in said and "do not take these for the rule" in said
+    assert "A split at random flatters this model" in said and "would have said pass; later rows say fail" in said and "do not take the figure of the later rows for the rule" in said
 
 @pytest.mark.parametrize("changes, says, says_not", [(dict(too_much=.0), "is not shown to flatter", "flatters this"), (dict(too_much=-.05), "look worse than it is", "flatters this"),
                                                      (dict(verdict="fail"), "flatters this", "would have said"), (dict(days=((.95, .02),)), "has become worse", "for the rule"), (dict(days=()), "flatters this", "earlier day")])
 def test_one_figure_turned_turns_the_sentence(changes, says, says_not):
     said = str(blocks.evaluation_answer(card_of(**changes)))
     assert says in said and says_not not in said
+
+def test_that_nobody_may_be_contacted_comes_before_any_advice_on_ranking(card):
+    barred, advice = "The source holds no consents, so nobody may be contacted with this model.", "Use its order and not its chances"
+    for said in (str(blocks.evaluation_answer(card)), str(card_answer(card))): assert 0 < said.index(barred) < said.index("What it predicts")
+    said = str(blocks.evaluation_answer(card))
+    assert said.index(barred) < said.index(advice) and "rank by it, contact nobody" in said and "contact by rank" not in said
+    agreed = card_of(spec=SPEC | dict(consent_purpose="marketing"))
+    assert not any(barred in str(part(agreed)) for part in (blocks.evaluation_answer, card_answer)) and "contact by rank" in str(blocks.evaluation_answer(agreed))
+
+@pytest.mark.parametrize("days, says", [(((.52, .03), (.49, .02)), True), (((.52, .03), (.58, .02)), False), (((.58, .02),), False), ((), False)])
+def test_an_order_no_better_than_chance_on_every_earlier_day_is_said_in_the_advice(days, says):
+    assert ("its order was no better than chance" in str(blocks.evaluation_answer(card_of(days=days)))) == says
 
 @pytest.mark.parametrize("timid, gates, says", [(1., dict(auc=.6), "kept every promise"), (.25, dict(calibration_slope=[.7, 1.4]), "Use its order and not its chances"), (.25, dict(auc=.97), "Do not use it"),
                                                 (.25, dict(auc=.97, calibration_slope=[.7, 1.4]), "Do not use it"), (.25, {}, "Look at the reasons")])

@@ -138,7 +138,7 @@ def test_base_counts_are_those_of_the_rows_learned_from(uneven):
     rows, _ = uneven
     assert base_counts(rows) == dict(learned=[int(rows.train.label.sum()), 1_500], latest=[int(rows.train.label.iloc[-375:].sum()), 375])
 
-@pytest.mark.parametrize("days, says", [([(.50, .47, .53), (.55, .50, .58)], "do not take these for the rule"), ([(.9, .85, .95)], "has become worse"), ([(.7, .6, .8)], "0.700 on the later rows")])
+@pytest.mark.parametrize("days, says", [([(.50, .47, .53), (.55, .50, .58)], "do not take the figure of the later rows for the rule"), ([(.9, .85, .95)], "has become worse"), ([(.7, .6, .8)], "0.700 on the later rows")])
 def test_the_sentence_on_earlier_days_follows_from_their_figures(days, says):
     in_time = read_quality_record(dict(x=dict(value=.7, low=.66, high=.74, level=.95, n=900, method="", unit="AUC")))["x"]
     assert says in days_sentence(dict(earlier_days=[dict(figures=dict(auc=dict(zip(("value", "low", "high"), each)))) for each in days]), in_time)
