@@ -50,9 +50,11 @@ def _session(graph:bytes):
 
 class _Table:
     def __init__(self, content:bytes):
-        said = json.loads(content)
-        self.keys, self.otherwise = said["keys"], math.nan if said["otherwise"] is None else said["otherwise"]
-        self.scores = {tuple(text or "" for text in key): value for key, value in said["rows"]}
+        try:
+            said = json.loads(content)
+            self.keys, self.otherwise = said["keys"], math.nan if said["otherwise"] is None else said["otherwise"]
+            self.scores = {tuple(text or "" for text in key): value for key, value in said["rows"]}
+        except (ValueError, KeyError, TypeError): raise Unusable("its table of scores cannot be read") from None
 
 OPENED = {"graph": _session, "table": _Table} # Kind of a bundle -> how its scorers are opened
 

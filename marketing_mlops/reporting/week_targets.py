@@ -22,6 +22,7 @@ from ..contracts.metrics import metric_value
 from ..contracts.money import converted, money_of, money_units
 from ..contracts.schemas import table
 from ..contracts.scopes import rows_of, table_columns
+from ..measurement.intervals import NotMeasurable
 from .week_figures import ReportedWeek, covered_days, moved_weeks
 from ..workspace.errors import DataError
 from ..workspace.settings import Settings
@@ -117,7 +118,9 @@ def _month(tables:Mapping, settings:Settings, week:ReportedWeek, is_newest:bool)
     "The month of a week up to its last day that is known for the newest week, up to the end of the week for an older one."
     sunday = week.monday + timedelta(days=6)
     if not is_newest: return month_so_far(tables, settings, week.starts, sunday)
-    end, until = sunday.replace(day=monthrange(sunday.year, sunday.month)[1]), covered_days(tables, [metric("net_revenue").numerator]).until
+    try: until = covered_days(tables, [metric("net_revenue").numerator]).until
+    except NotMeasurable: return None     # nothing came in at all
+    end = sunday.replace(day=monthrange(sunday.year, sunday.month)[1])
     last = max(sunday, min(end, until))
     found = month_so_far(tables, settings, week.starts, last)
     return replace(found, begun=last + timedelta(days=1)) if found and last == until < end else found

@@ -44,9 +44,12 @@ def test_another_bundle_than_asked_for_is_refused(bundle):
     assert read_sealed(bundle.folder, bundle.core_hash)[2] == bundle.core_hash
     with pytest.raises(Unusable, match=f"this is bundle {bundle.core_hash[:12]}, and 000000000000 was asked for"): read_sealed(bundle.folder, "0"*64)
 
-@pytest.mark.parametrize("facts", [dict(kind="table"), dict(kind=HOSTILE), dict(format=2), dict(kind=None)])
+@pytest.mark.parametrize("facts", [dict(kind="parameters"), dict(kind=HOSTILE), dict(format=2), dict(kind=None)])
 def test_a_bundle_of_another_kind_or_a_later_format_is_left_alone(bundle, tmp_path, facts):
     with pytest.raises(Unusable, match="needs another scorer"): Scorer(resealed(bundle, tmp_path/"other", lambda files: files, **facts))
+
+def test_a_graph_that_calls_itself_a_table_is_refused_in_words(bundle, tmp_path):
+    with pytest.raises(Unusable, match="its table of scores cannot be read"): Scorer(resealed(bundle, tmp_path/"other", lambda files: files, kind="table"))
 
 @pytest.mark.parametrize("rows", [None, {}, "rows", 7, [1], [None], [ROW, []], [[ROW]]])
 def test_rows_are_a_list_of_objects(bundle, rows):

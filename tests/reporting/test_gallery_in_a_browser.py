@@ -68,7 +68,8 @@ def test_typing_on_and_going_back_finds_what_a_fresh_look_finds(chromium, four_h
     ask(watched, q="week", market="UK")
     ask(watched, market="DE")
     assert hits(watched) == hits(chromium(f"{index.resolve().as_uri()}#q=week&market=DE"))
-    watched.page.wait_for_function("document.querySelectorAll('#list li').length === 30")
+    watched.page.locator("#list li").nth(29).wait_for()          # the page allows no text to be run, so no condition as text either
+    assert watched.page.locator("#list li").count() == 30
 
 def test_what_was_asked_for_stands_in_the_address_and_can_be_sent(chromium, four_hundred):
     index = four_hundred[2]
