@@ -56,6 +56,7 @@ def test_search_and_filters_find_exactly_what_fits(chromium, four_hundred):
 def test_the_count_of_failures_is_a_link_to_them(chromium, four_hundred):
     watched = chromium(four_hundred[2])
     watched.page.get_by_role("link", name="8 failed").click()
+    watched.page.locator("#hits").filter(has_text="8 of 400").wait_for()     # the browser tells of a new address a moment later
     assert hits(watched).startswith("8 of 400") and watched.page.locator("#status").input_value() == "failed" and not watched.said
     watched.page.locator("#clear").click()
     assert hits(watched).startswith("400 of 400")
