@@ -62,6 +62,7 @@ def test_the_list_of_reports_opens_without_a_request(chromium, tmp_path):
     (folder/"campaign_readout.json").write_text(json.dumps(dict(report="campaign_readout", parameters=dict(model="spring"), results=dict(decision="hold", sentence="Hold: too few."))))
     watched = chromium(report_index(find_workspace(tmp_path)), 390)
     watched.page.get_by_role("link").click()
+    watched.page.wait_for_url("**/campaign_readout.html")
     assert watched.page.title() == "Readout" and not watched.asked
 
 def test_the_figures_below_a_narrow_chart_do_not_run_into_each_other(chromium, tmp_path):
