@@ -162,6 +162,7 @@ def _between(rows, first, second, economics, level):
 # %% ../../nbs/api/measurement/97_policies.ipynb #0e4a1616
 def policy_sentence(
     comparison:PolicyComparison, # Of a learned policy with its rivals
+    priced:bool=False, # Whether to name the margin it is priced at, where no page shows it
 )->str: # One or two sentences
     "Whether targeting pays, with its figures."
     rival, difference = policy_name(comparison.best_rival, comparison.control), comparison.difference
@@ -169,7 +170,7 @@ def policy_sentence(
     if difference.method == "same policy": return f"{beaten_words(comparison)}: everybody gets the same."
     digits = digits_for(difference.high-difference.low)
     depths = " at all depths at once" if difference.method.endswith("all depths at once") else ""     # wider than the interval of this policy alone
-    amount = f"{in_words(difference.value, difference.unit, gain=True, digits=digits)} per customer ({interval_in_words(difference)}{depths})"
+    amount = f"{in_words(difference.value, difference.unit, gain=True, digits=digits)} per customer ({interval_in_words(difference)}{depths})" + f" at the assumed margin of {100*comparison.economics.margin:.4g} %"*priced
     beaten = f" It does beat {policy_name(comparison.best_single_arm, comparison.control)}, the best single arm of the training rows." if (
         comparison.unbeaten and comparison.best_single_arm not in comparison.unbeaten) else ""
     return f"{beaten_words(comparison)}: the difference is {amount}, measured on {comparison.n:,} held-out customers of a randomised campaign.{beaten}"
@@ -198,7 +199,7 @@ def judge_policy(
     status = "fail" if comparison.beats is False and comparison.difference.high < 0 else {None: "unknown", True: "pass", False: otherwise}[comparison.beats]
     value = None if isinstance(comparison.difference, NotMeasurable) else round(comparison.difference.value, 6)
     next_step = {None: getattr(comparison.difference, "remedy", ""), True: ""}.get(comparison.beats, f"Use {policy_name(comparison.best_rival, comparison.control)}, which needs no model.")
-    reasons = [Reason("beats_best_rival", policy_sentence(comparison), value, 0., next_step, severity=status), *comparison.doubts]
+    reasons = [Reason("beats_best_rival", policy_sentence(comparison, priced=True), value, 0., next_step, severity=status), *comparison.doubts]
     return Verdict(subject, worst_status(reason.severity for reason in reasons), reasons)
 
 # %% ../../nbs/api/measurement/97_policies.ipynb #042f862f

@@ -45,6 +45,11 @@ APPROVAL_SENTENCES = { # status of an approval -> what a card says of it
     "requested": "{asked}; {agreed}.", "rolled_back": "Rolled back by {by}: {reason}. {then}", "refused": "Refused by {by}: {reason}",
     "withdrawn": "Approved and taken back by {by}: {reason}", "granted": "Approved by {by}, until {until}; identity: {identity}.", "expired": "Approved by {by}, until {until}; identity: {identity}."}
 
+def _how_to_ask(card:ModelCard)->str:
+    "Who does what next for a model that passes."
+    if card_verdict(card).status != "pass": return ""
+    return f" Ask for it with `mmops request {card.model} --as ROLE`; a business and a technical approver other than whoever asks then answer with `mmops approve {card.model} --as ROLE`."
+
 def approval_sentence(
     card:ModelCard, # As `read_card` gathers it
 )->str: # One sentence
@@ -52,7 +57,7 @@ def approval_sentence(
     if card.ledger_problem: return f"{UNKNOWN}: {card.ledger_problem}"
     state, last = card.approval, card.approval.answer or card.approval.request
     if card.bundle is None: return f"{UNKNOWN}: {card.problem}"
-    if last is None: return "none: the ledger holds no request for this bundle."
+    if last is None: return f"none: the ledger holds no request for this bundle.{_how_to_ask(card)}"
     words = dict(by=f"{state.approver} on {last.time:%Y-%m-%d}", asked=f"{last.actor} asked on {last.time:%Y-%m-%d}", reason=known(last.payload, "reason"),
                  agreed=f"{', '.join(state.granted_by)} agreed (identity: {card.identity}), and another yes is missing" if state.granted_by else "nobody has answered",
                  until=f"{state.expires_at:%Y-%m-%d}" if state.expires_at else "", identity=card.identity, then=_after_rollback(card))

@@ -71,7 +71,7 @@ def governance_sentence(
     "What an owner has to know first."
     if not record.models and record.status == "fail": return "The ledger cannot be trusted, so nothing is said about what is live."
     live,waits = sum(bool(model.champion) for model in record.models), sum(len(model.waiting) for model in record.models)
-    said = f"{live} of {counted(len(record.models), 'model')} {'is' if live == 1 else 'are'} live, {counted(waits, 'request waits', 'requests wait') if waits else 'nothing waits'}"
+    said = f"{live} of {counted(len(record.models), 'model')} {'is' if live == 1 else 'are'} live, {counted(waits, 'request waits', 'requests wait') if waits else 'no request waits'}"
     points = record.points
     if not points and not live: return f"{said}. {_nothing_to_judge(record)}"
     return f"{said}, and {counted(len(points), 'point needs', 'points need') if points else 'nothing needs'} a look."
@@ -96,7 +96,7 @@ def governance_answer(
     waits = [_waiting_line(model, state) for model in record.models for state in model.waiting]
     points = [f"{point.message} {point.next_step}".strip() for point in record.points]
     holds = [reason.message for reason in record.ledger.reasons if reason.severity == "pass"] or [f"The ledger is {record.ledger.status}."]
-    return decision_block(record.status, governance_sentence(record), {"Live": _first_lines(live, "models are live") or ["Nothing is live."], "Waits": _first_lines(waits, "wait") or ["Nothing waits."],
+    return decision_block(record.status, governance_sentence(record), {"Live": _first_lines(live, "models are live") or ["Nothing is live."], "Waits": _first_lines(waits, "wait") or ["No request for an approval waits. Which tests were read out and are not decided stands in `mmops report experiment_catalogue`."],
                           "Needs a look": _first_lines(points, "points"), "The ledger": holds})
 
 # %% ../../nbs/api/reporting/88_governance_blocks.ipynb #d5807f16

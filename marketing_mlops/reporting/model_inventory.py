@@ -112,7 +112,9 @@ def inventory_sentence(
     nobody = sum(each.owner == UNKNOWN for each in inventory.entries)
     said = f"{counted(len(inventory.entries), 'model')}, {live} live; {f'something is owed for {owed}' if owed else 'nothing is owed'}"
     judged = "" if live or owed else "; nothing is live, so there is nothing to judge yet, and that is no pass"
-    return f"{said}{f'; nobody is known to answer for {nobody}' if nobody else ''}{judged}."
+    failing = sum(each.evaluation.split(",")[0] == "fail" for each in inventory.entries)
+    failed = f"; {counted(failing, 'evaluation fails', 'evaluations fail')}" if failing else ""
+    return f"{said}{failed}{f'; nobody is known to answer for {nobody}' if nobody else ''}{judged}."
 
 # %% ../../nbs/api/reporting/89_model_inventory.ipynb #0cf43d52
 def inventory_heading(

@@ -111,7 +111,7 @@ def evaluate_uplift(
     if held_to: verdicts.append(judge_gates(figures, held_to, model))
     if (margin := margin_evidence(held_out, spec, comparison)).reasons: verdicts.append(judged(model, margin.reasons))
     table, contacts = policy_table(comparison).astype(object), contact_rows(experiment, economics, facts.get("extra_unsubscribes"))
-    return Findings(figures, judged(model, [reason for each in verdicts for reason in each.reasons]), [policy_sentence(comparison), *margin.sentences, *comparison.notes, *evidence.sentences],
+    return Findings(figures, judged(model, [reason for each in verdicts for reason in each.reasons]), [policy_sentence(comparison, priced=True), *margin.sentences, *comparison.notes, *evidence.sentences],
                     dict(policies=table.where(table.notna(), None).to_dict("records"), contacts=contacts) | margin.tables | evidence.tables)
 
 # %% ../../nbs/api/training/20_evaluations.ipynb #be1ef4ef

@@ -136,6 +136,8 @@ def test_the_conclusion_is_computed_from_the_figures(truth):
     spoiled = rows.assign(spend=rows["spend"].where(~((rows["arm"] == "a") & (chosen == "a")), 0.))
     after = truth.compare(spoiled, chosen)
     assert before.beats and not after.beats and "worse than" in policy_sentence(after)
+    for each in (before, after): assert f"at the assumed margin of {100*each.economics.margin:.4g} %" in policy_sentence(each, priced=True) and "margin" not in policy_sentence(each)
+    assert "at the assumed margin" in judge_policy(after, "model").reasons[0].message
     assert policy_table(after)["profit"].iloc[0] < policy_table(before)["profit"].iloc[0]
 
 # --- depths ---

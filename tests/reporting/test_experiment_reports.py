@@ -131,6 +131,7 @@ def test_a_test_that_stands_in_the_data_alone_is_in_the_catalogue(place, tmp_pat
     page = run_report(CATALOGUE, {}, own)
     assert "subject_line_2026" in [row["experiment"] for row in results(page)["tests"]] and "(of which 1 in the data alone)" in results(page)["sentence"]
     assert f"plain 2, question 1 assigned on 2026-05-19, in the tables of {source}." in prose_of(page) and "it stands in the data alone" in prose_of(page)
+    assert "no readout of its own" in prose_of(page)
     (own.accepted(source)/"assignments.parquet").unlink()
     assert "subject_line_2026" not in [row["experiment"] for row in results(run_report(CATALOGUE, {}, own))["tests"]]
 

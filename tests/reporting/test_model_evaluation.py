@@ -77,6 +77,10 @@ def test_an_order_no_better_than_chance_on_every_earlier_day_is_said_in_the_advi
 def test_what_to_do_follows_from_the_gates_that_are_shut(timid, gates, says):
     assert says in blocks.use_sentence(card_of(rows(timid), SPEC | dict(gates=gates)))
 
+def test_the_card_of_a_model_that_passes_says_how_to_ask_for_its_approval(card):
+    passing = str(card_answer(card_of(rows(1.), SPEC | dict(gates=dict(auc=.6)))))
+    assert "mmops request deposit --as ROLE" in passing and "business and a technical approver" in passing and "mmops request" not in str(card_answer(card))
+
 def test_every_sentence_of_the_evaluation_has_a_place_on_the_page(card):
     page = "\n".join(map(str, [blocks.evaluation_answer(card), *(blocks.said_block(card, part) for part in blocks.PLACES)]))
     assert card.evaluation["sentences"] and not [line for line in card.evaluation["sentences"] if line not in page]

@@ -90,3 +90,8 @@ def test_nothing_live_and_nothing_owed_is_said_to_be_no_pass(shop):
     assert inventory_sentence(bare).endswith("nothing is live, so there is nothing to judge yet, and that is no pass.") and bare.status == "unknown"
     live = replace(before, entries=tuple(replace(each, live="ab12", owed=()) for each in before.entries))
     assert "nothing to judge" not in inventory_sentence(live)
+
+def test_the_headline_counts_the_evaluations_that_fail(shop):
+    before = read_inventory(shop, at("03-02").now())
+    def said(verdict): return inventory_sentence(replace(before, entries=tuple(replace(each, evaluation=verdict) for each in before.entries[:1])))
+    assert "1 evaluation fails" in said("fail") and "evaluation" not in said("pass")
