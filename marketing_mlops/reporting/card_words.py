@@ -22,7 +22,7 @@ PHRASES:dict[str, dict[str, str]] = dict(
     economics=dict(margin="an assumed margin of {share} of what is spent", contact_cost="{money} per contact", unsubscribe_cost="{money} per unsubscribe"),
     release=dict(approval_days="an approval holds {days}", cadence_days="to be trained anew every {days}", rollback_when="rolled back when {word}"),
     rollback_when=dict(auc_drop="its AUC is {share} below that at approval"),
-    monitoring=dict(missing_share="missing or unfamiliar values {points} more often than in training", psi="a shift (PSI) above {n}", auc_drop="an AUC {share} below that of the evaluation"))
+    monitoring=dict(missing_share="missing or unfamiliar values {points} more often than in training", psi="a shift (PSI) above {n} (what the company moved itself, such as its own messages, is shown and does not ring)", auc_drop="an AUC {share} below that of the evaluation"))
 
 WORDS = dict(order="an order", no_order="no order", outcome="what the source states", last_cutoff="the rows of the last cutoff", hist_gradient_boosting="boosted trees",
              logistic_regression="logistic regression", propensity="propensity: the chance that something happens", uplift="uplift: what a contact adds")

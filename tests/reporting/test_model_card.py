@@ -63,6 +63,10 @@ def entry(block, name):
     "What a block says behind a name."
     return next(line.split(": ", 1)[1] for line in str(block).splitlines() if line.startswith(f"{name}: "))
 
+def test_the_exception_stands_beside_the_rule_of_the_alarm(shop):
+    said = entry(blocks.purpose_block(read_card("churn", shop)), "Watched for")
+    assert "(PSI) above 0.2 (what the company moved itself" in said and "does not ring" in said
+
 @pytest.mark.parametrize("label, name", [(label, name) for label, name in blocks.CARD_FACTS.items() if name in SPEC and name != "task"] + [("Consent", "consent_purpose")])
 def test_a_fact_that_was_not_recorded_reads_unknown(shop, label, name):
     assert entry(blocks.purpose_block(read_card("churn", shop)), label) != "unknown"
