@@ -286,6 +286,7 @@ Modules:
 - `marketing_mlops.registry.foreign_graphs`: An ONNX file that somebody else has made: what is refused before anything of it runs, and how it comes to be asked by our features' names
 - `marketing_mlops.registry.graph_rows`: Customers in, numbers out: how a stored scorer is opened and run, in batch, in a service and in a notebook alike
 - `marketing_mlops.registry.graphs`: A fitted model written as an ONNX graph, and the comparison that has to pass before anybody may use it
+- `marketing_mlops.registry.graphs_apart`: A graph from elsewhere is asked for the first time in a process of its own, with bounded memory and time
 - `marketing_mlops.registry.imported_models`: A file and its contract become a candidate like any other: compared, sealed, and judged on the workspace's own held-out rows
 - `marketing_mlops.registry.input_schemas`: Types, ranges and categories of each feature as training saw them, and what is wrong with rows that are different
 - `marketing_mlops.registry.locked_libraries`: Which version of which library a lock pins for this machine, whether a bundle was made with them, and the part of the lock that a scorer alone needs
@@ -297,7 +298,6 @@ Modules:
 - `marketing_mlops.registry.tracked_models`: What mlflow calls when somebody loads one of our models by its name and version
 - `marketing_mlops.registry.tracked_searches`: Every trial of a search where colleagues compare trials: one run for each candidate, recorded once.
 - `marketing_mlops.registry.tracking`: What was tried and with what result, where colleagues already look for it: one trial and one version for each content
-- `marketing_mlops.registry.trial_processes`: A graph from elsewhere is asked for the first time in a process of its own, with bounded memory and time
 - `marketing_mlops.reporting.assigned_experiments`: The experiments that stand in the data, whoever wrote them down: their arms, how many were assigned, and when
 - `marketing_mlops.reporting.baselines`: What customers did lately without the treatment: where every plan of a test begins
 - `marketing_mlops.reporting.blocks`: The parts a report is put together from: heading, decision, facts, table.

@@ -123,7 +123,8 @@ def outside_week(
     "By which share and on which days a week lies outside, and whether that is a finding."
     from marketing_mlops.sources.volume_checks import TOLERANCE
     name, end = table.replace("_", " "), date.fromisoformat(quality.weeks_end)
-    much = f"{show_rate(1 - now/min(past), 0)} below the least" if now < min(past) else f"{show_rate(now/max(past) - 1, 0)} above the most"
+    off = 1 - now/min(past) if now < min(past) else now/max(past) - 1
+    much = f"{show_rate(off, 0 if off >= .01 else 1)} {'below the least' if now < min(past) else 'above the most'}"
     off = [(day, n, low, high) for day, n, low, high in quality.days.get(table, []) if (n < low if now < min(past) else n > high)]
     which = ", ".join(f"{day} has {show_count(n)} ({show_count(low)}{f' to {show_count(high)}' if high != low else ''} before)" for day, n, low, high in off) or "no single day stands out"
     late = TABLES[table].freshness_days

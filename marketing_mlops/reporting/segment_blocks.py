@@ -121,7 +121,7 @@ def step_for_movers(
     "What the largest movement asks of the owner, and how many of them may be addressed."
     if review.evidence.before is None or (first := _largest(review)[1]) is None: return ""
     shares = reachable_shares(review.evidence)
-    may = listed([f"{show_rate(row.share, 0)} of {first.now} agreed to {row.purpose}" for row in shares[shares.segment == first.now].itertuples()]) if (shares.segment == first.now).any() else "nobody asked whom one may write to"
+    may = listed([f"{show_rate(row.share, 0)} of everybody now in {first.now} agreed to {row.purpose}" for row in shares[shares.segment == first.now].itertuples()]) if (shares.segment == first.now).any() else "nobody asked whom one may write to"
     return f"Decide what the {show_count(int(first.n))} who went from {first.before} to {first.now} are to get, and keep a holdout of them; {may}."
 
 # %% ../../nbs/api/reporting/87_segment_blocks.ipynb #f0340f05

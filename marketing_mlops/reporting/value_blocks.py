@@ -230,7 +230,7 @@ def tried_groups_block(
 )->Block: # A sentence where there is no check
     "Purchases expected and come, by how often customers had bought before."
     if review.check is None: return Block(f'<p class="line unknown">{review.unchecked}</p>', review.unchecked)
-    rows = review.check.groups
+    rows = review.check.groups.assign(purchases_before=lambda groups: [f"{name} purchase{'s'*(name != '1')}" for name in groups.purchases_before])
     two = lambda value: show_number(value, 2)
     return table_block(rows.assign(difference=rows.came - rows.expected), formats=dict(customers=show_count, expected=two, came=two, difference=lambda value: show_number(value, 2, signed=True)), labels=dict(purchases_before="Purchases before", customers="Customers", expected="Expected per customer", came="Came per customer", difference="Difference"),
                        caption=f"{show_count(review.check.came_purchases)} purchases came, {show_number(review.check.purchases.expected)} were expected.")

@@ -38,6 +38,10 @@ def _counted_rows(evidence:Evidence, table:str)->str:
     key = TABLES[table].key
     return f"count(DISTINCT hash({', '.join(key)}))" if TABLES[table].restated and all(evidence.has(table, name) for name in key) else "count(*)"
 
+def _day(evidence:Evidence, table:str)->str:
+    "SQL for the day of an event: the market's own where the table states it, else that of the instant in UTC."
+    return 'CAST("day" AS DATE)' if evidence.has(table, "day") else f"CAST({TABLES[table].event_time} AS DATE)"
+
 def weekly_counts(
     evidence:Evidence, # Of one source
     table:str, # One of `WATCHED_TABLES`
@@ -48,9 +52,9 @@ def weekly_counts(
     evidence.require(table, event)
     split, last = [name for name in SPLIT_BY if evidence.has(table, name)], last_complete_day(evidence)
     if not last: return {}
-    names = ", ".join(["*", *(f'coalesce("{name}", \'\') AS {name}_' for name in split)])
-    rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', CAST({event} AS DATE), DATE '{last}')/7) AS INT) AS ago, {_counted_rows(evidence, table)}
-        FROM (SELECT {names} FROM {table}) WHERE CAST({event} AS DATE) <= DATE '{last}' AND CAST({event} AS DATE) > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL ORDER BY ALL""")
+    day, names = _day(evidence, table), ", ".join(["*", *(f'coalesce("{name}", \'\') AS {name}_' for name in split)])
+    rows = evidence.ask(f"""SELECT {', '.join([f'{name}_' for name in split] or ["''"])}, CAST(floor(date_diff('day', {day}, DATE '{last}')/7) AS INT) AS ago, {_counted_rows(evidence, table)}
+        FROM (SELECT {names} FROM {table}) WHERE {day} <= DATE '{last}' AND {day} > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL ORDER BY ALL""")
     found = {}
     for *series, ago, n in rows: found.setdefault(tuple(series), [0]*(PAST_WEEKS + RECENT_WEEKS))[ago] = n
     return found
@@ -81,8 +85,8 @@ def days_of_newest_week(
 )->list[tuple[str, int, int, int]]: # ISO day, its events, least and most of the same weekday in the past weeks; oldest first, empty without events
     "The days of the newest week beside what such days usually bring."
     if not (last := last_complete_day(evidence)): return []
-    event, end = TABLES[table].event_time, date.fromisoformat(last)
-    rows = evidence.ask(f"SELECT strftime(CAST({event} AS DATE), '%Y-%m-%d'), {_counted_rows(evidence, table)} FROM {table} WHERE CAST({event} AS DATE) <= DATE '{last}' AND CAST({event} AS DATE) > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL")
+    day_of, end = _day(evidence, table), date.fromisoformat(last)
+    rows = evidence.ask(f"SELECT strftime({day_of}, '%Y-%m-%d'), {_counted_rows(evidence, table)} FROM {table} WHERE {day_of} <= DATE '{last}' AND {day_of} > DATE '{last}' - {7*(PAST_WEEKS + RECENT_WEEKS)} GROUP BY ALL")
     counts, found = dict(rows), []
     for day in (end - timedelta(days=ago) for ago in range(6, -1, -1)):
         past = [counts.get(f"{day - timedelta(days=7*week)}", 0) for week in range(RECENT_WEEKS, RECENT_WEEKS + PAST_WEEKS)]

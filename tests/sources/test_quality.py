@@ -367,3 +367,13 @@ def test_no_connection_draws_a_progress_bar_or_fetches_an_extension():
 def test_duckdb_is_opened_in_one_place(repository):
     opened = [p.name for p in (repository/"marketing_mlops").rglob("*.py") if "duckdb.connect(" in p.read_text(encoding="utf-8")]
     assert opened == ["connections.py"]
+
+def test_a_day_that_a_table_states_is_the_markets_own_and_not_that_of_its_instant():
+    "Midnight in Berlin is the evening before in UTC: a complete 29 June looked two thirds full."
+    from marketing_mlops.sources.evidence import open_evidence
+    from marketing_mlops.sources.volume_checks import days_of_newest_week, weekly_totals
+    days = pd.date_range("2026-01-01", "2026-06-29").repeat(3)
+    hours = pd.to_timedelta([-1, 0, 5]*(len(days)//3), unit="h")
+    media = pd.DataFrame(dict(day=days.date, occurred_at=(days + hours).tz_localize("UTC"), market=["DE", "UK", "US"]*(len(days)//3)))
+    with open_evidence(dict(media=media), source="shop", clock=ReplayClock(instant_of("2026-06-29T23:59:00Z"))) as evidence:
+        assert [n for _, n, _, _ in days_of_newest_week(evidence, "media")] == [3]*7 and weekly_totals(evidence)["media"][0] == 21
