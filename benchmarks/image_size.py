@@ -27,7 +27,7 @@ def mirror():
         if not file.is_file(): continue
         for word in file.read_text().split():
             if word.startswith(("http://", "https://")) and word.rstrip("/").endswith("/debian"): return word
-    return "http://deb.debian.org/debian"
+    sys.exit("apt's own sources name no mirror of Debian on this machine: add one to /etc/apt/sources.list.")
 
 def debian(root):
     "The smallest system with its own Python, without what the slim image leaves out."
